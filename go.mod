@@ -1,0 +1,3 @@
+module github.com/warmfront/warmfront
+
+go 1.26

@@ -1,0 +1,113 @@
+package journal
+
+import (
+	"time"
+
+	"github.com/warmfront/warmfront/cloudfront/wire"
+)
+
+// Fact is one thing that happened. This page lists everything that can ever happen. A fact is
+// self-contained: whoever applies it needs no other source. Exactly one member is set.
+//
+// Facts are stored as JSON with these names; a name, once written, keeps its meaning for ever.
+type Fact struct {
+	// What an edge must know.
+	DistributionPut     *DistributionPut     `json:",omitempty"`
+	DistributionDeleted *DistributionDeleted `json:",omitempty"`
+	Invalidated         *Invalidated         `json:",omitempty"`
+
+	// What only the control plane must know.
+	CachePolicyPut             *CachePolicyPut         `json:",omitempty"`
+	CachePolicyDeleted         *PolicyDeleted          `json:",omitempty"`
+	OriginRequestPolicyPut     *OriginRequestPolicyPut `json:",omitempty"`
+	OriginRequestPolicyDeleted *PolicyDeleted          `json:",omitempty"`
+
+	// Who takes part (facts/journal.md P2, P4).
+	EdgeJoined *EdgeJoined `json:",omitempty"`
+	EdgeLeft   *EdgeLeft   `json:",omitempty"`
+
+	// Nothing, but with a number: what a freshness probe is answered with (P1).
+	Tick *Tick `json:",omitempty"`
+}
+
+// DistributionPut creates a distribution or replaces all of it: config, tags and the policies that
+// it names, resolved. A change of a policy is one entry with the policy's fact and one of these per
+// distribution that uses it.
+type DistributionPut struct {
+	ID           string
+	DomainName   string // dXXXX.<suffix>
+	ETag         string
+	LastModified time.Time
+	Config       *wire.DistributionConfig
+	Tags         map[string]string `json:",omitempty"`
+
+	// By policy id, every custom policy that Config names. Managed ones are known to every node.
+	CachePolicies         map[string]*wire.CachePolicyConfig         `json:",omitempty"`
+	OriginRequestPolicies map[string]*wire.OriginRequestPolicyConfig `json:",omitempty"`
+
+	By Actor
+}
+
+// DistributionDeleted removes a distribution; its domain name is never used again.
+type DistributionDeleted struct {
+	ID string
+	By Actor
+}
+
+// Invalidated is an accepted invalidation. Its number is the sequence of the entry that carries it.
+type Invalidated struct {
+	DistributionID  string
+	InvalidationID  string
+	CallerReference string
+	Items           []string // as submitted
+	CreateTime      time.Time
+	By              Actor
+}
+
+// CachePolicyPut creates or replaces a custom cache policy.
+type CachePolicyPut struct {
+	ID           string
+	ETag         string
+	LastModified time.Time
+	Config       *wire.CachePolicyConfig
+	By           Actor
+}
+
+// OriginRequestPolicyPut creates or replaces a custom origin request policy.
+type OriginRequestPolicyPut struct {
+	ID           string
+	ETag         string
+	LastModified time.Time
+	Config       *wire.OriginRequestPolicyConfig
+	By           Actor
+}
+
+// PolicyDeleted removes a custom policy.
+type PolicyDeleted struct {
+	ID string
+	By Actor
+}
+
+// EdgeJoined makes an edge a member: from this entry on Completed waits for it (P2). A new
+// incarnation of the same edge replaces the old one.
+type EdgeJoined struct {
+	Edge        string // its name, e.g. "FRA50-1"
+	Location    string // the edge location that it belongs to, e.g. "FRA50"
+	Incarnation string // random, new at each start
+}
+
+// EdgeLeft ends a membership cleanly, after the edge's last answer.
+type EdgeLeft struct {
+	Edge        string
+	Incarnation string
+}
+
+// Tick carries nothing.
+type Tick struct{}
+
+// Actor is who did it, for history and audit.
+type Actor struct {
+	User      string `json:",omitempty"` // user or role name
+	AccessKey string `json:",omitempty"` // access key id, never the secret
+	Address   string `json:",omitempty"` // IP address of the client
+}

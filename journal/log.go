@@ -1,0 +1,79 @@
+// Package journal knows the ordered log of facts, the only thing that control plane and edges share
+// (law L1), and the protocol by which it is written and followed: writer rules W1–W4, edge rule E1,
+// probes P1 and acknowledgements E3 of the journal's protocol.
+package journal
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"time"
+)
+
+// ID is the random 128-bit name of an entry, in hex. Entries are chained by the previous one's.
+type ID string
+
+// NewID returns a fresh random ID.
+func NewID() ID {
+	var b [16]byte
+	rand.Read(b[:])
+	return ID(hex.EncodeToString(b[:]))
+}
+
+// Entry is one slot of the log: facts that become true together, atomically.
+type Entry struct {
+	Epoch ID        // names the log's life; a new log has a new one. Set by the genesis entry, Seq 1.
+	Seq   uint64    // contiguous from 1
+	ID    ID        // random
+	Prev  ID        // ID of the entry at Seq-1; "" for the genesis
+	Time  time.Time // wall clock of the writer; informational only, no decision may use it (C4)
+	Facts []Fact
+}
+
+// Log is the raw log of one shard with its signals. It promises order, compare-and-swap and, once
+// Append returned nil, durability. Everything else (chain, gaps, doubt) is checked above it, by
+// Writer and Follower. All methods may be called concurrently.
+//
+// Two implementations pass the conformance suite in journal/journaltest: journal/memory and
+// journal/jetstream.
+type Log interface {
+	// Append stores e in slot e.Seq if the log ends at e.Seq-1. ErrSlotTaken: another entry is
+	// there. Any other error leaves it unknown whether e is stored (W3).
+	Append(ctx context.Context, e *Entry) error
+
+	// Read returns up to max entries from seq on, in order, without a gap. None: nothing there yet.
+	Read(ctx context.Context, from uint64, max int) ([]*Entry, error)
+
+	// Live calls deliver for entries as they are appended, in order, at most once each, possibly
+	// with gaps, until stop. deliver must not block for long.
+	Live(deliver func(*Entry)) (stop func(), err error)
+
+	// Ack says that this edge has applied everything up to a.Seq, cumulatively (E3).
+	Ack(ctx context.Context, a Ack) error
+	// Acks calls deliver for acknowledgements as they come. They may be lost, repeated, reordered.
+	Acks(deliver func(Ack)) (stop func(), err error)
+
+	// Probe asks a freshness server for the sequence of an entry appended after the probe was sent (P1).
+	Probe(ctx context.Context) (uint64, error)
+	// ServeProbes answers probes with answer until stop.
+	ServeProbes(answer func(ctx context.Context) (uint64, error)) (stop func(), err error)
+
+	Close() error
+}
+
+// Ack is an edge's cumulative acknowledgement.
+type Ack struct {
+	Edge        string
+	Incarnation string
+	Epoch       ID
+	Seq         uint64
+	At          time.Time // the edge's wall clock; for receipts only
+}
+
+// Errors that callers branch on.
+var (
+	ErrSlotTaken = errors.New("journal: slot taken")
+	ErrBroken    = errors.New("journal: chain broken") // W4, E1: the log was rolled back or replaced
+	ErrClosed    = errors.New("journal: closed")
+)
