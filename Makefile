@@ -1,0 +1,75 @@
+# Warmfront. `make help` lists the targets; each works on a fresh machine.
+
+SHELL      := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+GO         ?= go
+BIN        := bin/warmfront
+GO_FILES   := $(shell find . -name '*.go' -not -path './node_modules/*' -not -path '*/node_modules/*')
+TOOL       := $(GO) tool -modfile=tools/go.mod
+VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS    := -s -w -X main.version=$(VERSION)
+FUZZTIME   ?= 5s
+
+.PHONY: help run build console test lint unit fuzz e2e clients web bench generate generated deps clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: build ## build everything and start `warmfront dev`
+	@exec $(BIN) dev $(ARGS)
+
+build: console $(BIN) ## bin/warmfront, console inside
+
+$(BIN): $(GO_FILES) go.mod go.sum console/web/dist/index.html
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/warmfront
+
+WEB_FILES := $(shell find console/web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+
+console: console/web/dist/index.html ## the console's web app
+
+console/web/dist/index.html: $(WEB_FILES) | console/web/node_modules
+	cd console/web && npm run --silent build
+
+console/web/node_modules: console/web/package-lock.json
+	cd console/web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test: deps build lint unit web e2e clients fuzz ## everything
+	@echo "make test: all passed"
+
+lint: console generated ## gofmt, go vet, staticcheck, committed generated code is current
+	@test -z "$$(gofmt -l $(GO_FILES))" || { echo "gofmt these:"; gofmt -l $(GO_FILES); exit 1; }
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	cd e2e && $(GO) vet ./...
+
+unit: console ## Go tests with the race detector
+	$(GO) test -race ./...
+
+web: console ## console: type check, unit tests, the walk in Chromium
+	cd console/web && npm run --silent check && npm run --silent test
+
+e2e: $(BIN) ## scenario scripts against the real binary
+	cd e2e && WARMFRONT=$(CURDIR)/$(BIN) $(GO) test -count=1 ./...
+
+clients: $(BIN) ## AWS CLI, boto3 and Terraform against the real binary
+	WARMFRONT=$(CURDIR)/$(BIN) e2e/clients/run
+
+fuzz: ## every fuzz target for FUZZTIME
+	@tools/fuzz $(FUZZTIME)
+
+bench: $(BIN) ## our ratios against nginx and Varnish
+	@bench/run
+
+generate: ## write the generated code anew
+	cd tools/wiregen && npm ci --no-audit --no-fund --loglevel=error && node generate.mjs
+
+generated: ## fail when the generated code differs from what is committed
+	@$(MAKE) --no-print-directory generate >/dev/null
+	@git diff --exit-code --stat -- cloudfront/wire || { echo "generated code was not current: commit the result of 'make generate'"; exit 1; }
+
+deps: ## Debian packages that the tests use
+	@tools/deps
+
+clean: ## forget builds
+	rm -rf bin build console/web/dist/assets console/web/dist/index.html

@@ -1,0 +1,133 @@
+package warmfront
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestHouse_EveryPackageSaysWhatItKnows(t *testing.T) {
+	type pkg struct{ documented, code bool }
+	seen := map[string]*pkg{}
+	forEachGoFile(t, func(file, dir string) {
+		if strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.PackageClauseOnly|parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[dir] == nil {
+			seen[dir] = &pkg{}
+		}
+		seen[dir].code = true
+		if f.Doc != nil && len(f.Doc.Text()) > 40 {
+			seen[dir].documented = true
+		}
+	})
+	for dir, p := range seen {
+		if p.code && !p.documented {
+			t.Errorf("package in %s has no package comment that says what it knows", dir)
+		}
+	}
+}
+
+// A test that sleeps is a bug: it is slow when it passes and flaky when it fails.
+func TestHouse_NoSleepingTests(t *testing.T) {
+	forEachGoFile(t, func(file, dir string) {
+		if !strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Inside testing/synctest time is virtual and a sleep is exact.
+		for _, imp := range f.Imports {
+			if imp.Path.Value == `"testing/synctest"` {
+				return
+			}
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "Sleep" {
+				if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" {
+					t.Errorf("%s sleeps", fset.Position(s.Pos()))
+				}
+			}
+			return true
+		})
+	})
+}
+
+var unfinished = regexp.MustCompile(`\b(TODO|FIXME|XXX|HACK)\b`)
+
+func TestHouse_NothingIsLeftForLater(t *testing.T) {
+	walk(t, func(file string) {
+		switch path.Ext(file) {
+		case ".go", ".ts", ".tsx", ".mjs", ".sh", ".md":
+		default:
+			return
+		}
+		if file == "house_test.go" || strings.HasSuffix(file, ".gen.go") {
+			return
+		}
+		for i, line := range strings.Split(read(t, file), "\n") {
+			if unfinished.MatchString(line) {
+				t.Errorf("%s:%d: %s", file, i+1, strings.TrimSpace(line))
+			}
+		}
+	})
+}
+
+// Every direct dependency of every module has its line of reason.
+func TestHouse_DependenciesHaveReasons(t *testing.T) {
+	reasons := read(t, "docs/dependencies.md")
+	walk(t, func(file string) {
+		if path.Base(file) != "go.mod" {
+			return
+		}
+		for _, line := range strings.Split(read(t, file), "\n") {
+			line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "require "))
+			name, rest, ok := strings.Cut(line, " ")
+			if !ok || !strings.Contains(name, ".") || !strings.HasPrefix(rest, "v") || strings.Contains(line, "// indirect") {
+				continue
+			}
+			if !strings.Contains(reasons, "`"+name+"`") {
+				t.Errorf("%s needs %s, which has no line in docs/dependencies.md", file, name)
+			}
+		}
+	})
+}
+
+var mdLink = regexp.MustCompile(`\]\(([^)#\s]+)(#[^)]*)?\)`)
+
+func TestHouse_LinksInDocumentsResolve(t *testing.T) {
+	walk(t, func(file string) {
+		if path.Ext(file) != ".md" {
+			return
+		}
+		for _, m := range mdLink.FindAllStringSubmatch(read(t, file), -1) {
+			if strings.Contains(m[1], "://") || strings.HasPrefix(m[1], "mailto:") {
+				continue
+			}
+			if _, err := os.Stat(path.Join(path.Dir(file), m[1])); err != nil {
+				t.Errorf("%s links to %s: %v", file, m[1], err)
+			}
+		}
+	})
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
