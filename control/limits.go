@@ -1,0 +1,42 @@
+package control
+
+import "time"
+
+// Limits are the quotas and bounds (L9). A zero field has the default, which is CloudFront's where
+// it has one.
+type Limits struct {
+	Distributions           int // 500; TooManyDistributions
+	CachePolicies           int // 20 custom ones; TooManyCachePolicies
+	OriginRequestPolicies   int // 20 custom ones; TooManyOriginRequestPolicies
+	DistributionsPerPolicy  int // 100; TooManyDistributionsAssociatedTo…
+	ItemsPerInvalidation    int // 3,000; BatchTooLarge
+	InvalidationsInProgress int // items in progress per distribution, 30,000; TooManyInvalidationsInProgress
+
+	History      int           // invalidations kept per distribution, 10,000
+	HistoryItems int           // items kept in them, 200,000
+	HistoryAge   time.Duration // 90 days
+}
+
+func (l Limits) withDefaults() Limits {
+	for _, f := range []struct {
+		field *int
+		value int
+	}{
+		{&l.Distributions, 500},
+		{&l.CachePolicies, 20},
+		{&l.OriginRequestPolicies, 20},
+		{&l.DistributionsPerPolicy, 100},
+		{&l.ItemsPerInvalidation, 3000},
+		{&l.InvalidationsInProgress, 30000},
+		{&l.History, 10000},
+		{&l.HistoryItems, 200000},
+	} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+	if l.HistoryAge == 0 {
+		l.HistoryAge = 90 * 24 * time.Hour
+	}
+	return l
+}
