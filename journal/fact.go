@@ -26,6 +26,9 @@ type Fact struct {
 	EdgeJoined *EdgeJoined `json:",omitempty"`
 	EdgeLeft   *EdgeLeft   `json:",omitempty"`
 
+	// What a tracker has declared (P3).
+	Completed *Completed `json:",omitempty"`
+
 	// Nothing, but with a number: what a freshness probe is answered with (P1).
 	Tick *Tick `json:",omitempty"`
 }
@@ -100,6 +103,26 @@ type EdgeJoined struct {
 type EdgeLeft struct {
 	Edge        string
 	Incarnation string
+}
+
+// Completed declares everything up to and including UpTo completed: every member has acknowledged it,
+// or the wait of the slow path is over (P3). It is a fact so that the status of an invalidation, and
+// of a distribution's change, is a function of the log: it never goes back, not by a restart, which
+// makes a tracker wait anew, nor from one control node to the next. Edges ignore it.
+type Completed struct {
+	UpTo  uint64
+	At    time.Time     // the declarer's wall clock; for receipts only
+	Edges []EdgeApplied `json:",omitempty"` // the members then, at most CompletedEdges of them
+}
+
+// CompletedEdges bounds Completed.Edges: beyond it, receipts keep no line per edge.
+const CompletedEdges = 256
+
+// EdgeApplied is one edge's part in a Completed.
+type EdgeApplied struct {
+	Edge     string
+	Location string    `json:",omitempty"`
+	At       time.Time `json:",omitzero"` // on the edge's clock; zero: it was silent until its lease had run out
 }
 
 // Tick carries nothing.
