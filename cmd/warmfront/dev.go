@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/warmfront/warmfront/node"
+)
+
+const devLong = `Starts the whole of Warmfront in one process: the control plane with the CloudFront API and the
+console, the journal, three small edges as three edge locations, and a demonstration web site as origin.
+
+It prints where everything is, how to sign in, and the environment for the AWS CLI, and writes that
+environment to aws.env in the data directory. Ctrl-C stops it; started again, it has its data.
+
+Environment, for scripts and CI (otherwise generated at the first start and kept in the data directory):
+  WARMFRONT_ACCESS_KEY_ID, WARMFRONT_SECRET_ACCESS_KEY   the administrator's access key
+  WARMFRONT_PASSWORD                                     the password of the console's user "admin"`
+
+const devExample = `  warmfront dev
+  warmfront dev --data /var/tmp/warmfront --ready-file /tmp/ready
+  warmfront dev --control 127.0.0.1:0 --edges 127.0.0.1:0,127.0.0.1:0 --demo off --telemetry off
+  warmfront dev --origin my-bucket.s3.amazonaws.com=127.0.0.1:8090 --origin '*.example.com=http://127.0.0.1:3000'`
+
+func devCommand() *cobra.Command {
+	var c node.DevConfig
+	var cacheSize, logLevel, logFormat string
+	cmd := &cobra.Command{
+		Use: "dev", Short: "Everything in one process, for a laptop or a CI job",
+		Long: devLong, Example: devExample, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if c.CacheSize, err = parseSize(cacheSize); err != nil {
+				return usage("--cache-size: %w", err)
+			}
+			if c.Logger, err = logger(logLevel, logFormat); err != nil {
+				return err
+			}
+			c.Version = version
+			c.Out = cmd.OutOrStdout()
+			c.AccessKeyID = os.Getenv("WARMFRONT_ACCESS_KEY_ID")
+			c.SecretAccessKey = os.Getenv("WARMFRONT_SECRET_ACCESS_KEY")
+			c.Password = os.Getenv("WARMFRONT_PASSWORD")
+			return node.Dev(cmd.Context(), c)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.Data, "data", defaultData(), "`directory` for everything that is kept")
+	f.StringVar(&c.ReadyFile, "ready-file", "", "`file` to write, as JSON, when everything serves; removed at the stop")
+	f.StringVar(&c.Control, "control", "127.0.0.1:9000", "`address` of the API and the console")
+	f.StringSliceVar(&c.Edges, "edges", []string{"127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:8083"}, "`addresses` of the edges, one edge location each")
+	f.StringVar(&c.Demo, "demo", "127.0.0.1:8090", "`address` of the demonstration site, or \"off\"")
+	f.StringVar(&c.Telemetry, "telemetry", "127.0.0.1:9100", "`address` of metrics, health and profiles, or \"off\"")
+	f.StringVar(&c.Suffix, "suffix", "localhost", "`domain` under which distributions answer: dXXXX.<suffix>")
+	f.StringArrayVar(&c.Origins, "origin", nil, "send an origin's name elsewhere: `name=address`; \"*.name\" for all below it; may be repeated")
+	f.StringVar(&c.OriginsFile, "origins-file", "", "`file` with such lines, # begins a comment")
+	f.StringVar(&cacheSize, "cache-size", "256MiB", "memory for cached objects, per edge")
+	f.BoolVar(&c.AccessLog, "access-log", false, "log every request")
+	f.StringVar(&logLevel, "log-level", "warn", "`level`: debug, info, warn, error")
+	f.StringVar(&logFormat, "log-format", "text", "`format`: text, json")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w; see warmfront dev --help", err) })
+	return cmd
+}
+
+func defaultData() string {
+	if d, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(d, ".warmfront")
+	}
+	return ".warmfront"
+}
+
+func logger(level, format string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, usage("--log-level %q: use debug, info, warn or error", level)
+	}
+	opts := &slog.HandlerOptions{Level: l}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(os.Stderr, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts)), nil
+	}
+	return nil, usage("--log-format %q: use text or json", format)
+}
+
+// parseSize reads "64MiB", "1GB" or a plain number of bytes.
+func parseSize(s string) (int64, error) {
+	units := []struct {
+		suffix string
+		factor int64
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}, {"", 1}}
+	for _, u := range units {
+		digits, ok := strings.CutSuffix(s, u.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+		if err != nil || n <= 0 || n > (1<<62)/u.factor {
+			break
+		}
+		return n * u.factor, nil
+	}
+	return 0, fmt.Errorf("%q is not a size: write for example 256MiB", s)
+}
