@@ -1,0 +1,180 @@
+package httpcache
+
+import (
+	"strings"
+
+	"github.com/warmfront/warmfront/internal/message"
+)
+
+// absent is the value of a delta-seconds directive that is not there.
+const absent int64 = -1
+
+// maxDelta is what an overflowing delta-seconds stands for (RFC 9111 section 1.2.2).
+const maxDelta int64 = 1 << 31
+
+// Directives are the members of Cache-Control that a shared cache heeds.
+//
+// Of a directive that occurs twice the first counts (RFC 9111 section 4.2.1). A number that is not
+// one (negative, a fraction, empty, garbage) is zero: the same section wants invalid freshness
+// information to mean stale.
+type Directives struct {
+	NoStore, NoCache, Private       bool // unqualified: of the whole answer
+	MustRevalidate, ProxyRevalidate bool
+	// In seconds, -1 when absent.
+	MaxAge, SMaxAge, StaleWhileRevalidate, StaleIfError int64
+	// Omit has the fields named by no-cache="…" and private="…". The answer may be stored without them.
+	Omit []string
+	// Present tells that there was a Cache-Control field at all.
+	Present bool
+}
+
+// ParseCacheControl reads all Cache-Control lines of an answer.
+func ParseCacheControl(f message.Fields) Directives {
+	d := Directives{MaxAge: absent, SMaxAge: absent, StaleWhileRevalidate: absent, StaleIfError: absent}
+	for i := range f {
+		if !strings.EqualFold(f[i].Name, "Cache-Control") {
+			continue
+		}
+		d.Present = true
+		for rest := f[i].Value; rest != ""; {
+			var name, value string
+			name, value, rest = nextDirective(rest)
+			d.add(name, value)
+		}
+	}
+	return d
+}
+
+func (d *Directives) add(name, value string) {
+	switch {
+	case strings.EqualFold(name, "max-age"):
+		first(&d.MaxAge, value)
+	case strings.EqualFold(name, "s-maxage"):
+		first(&d.SMaxAge, value)
+	case strings.EqualFold(name, "stale-while-revalidate"):
+		first(&d.StaleWhileRevalidate, value)
+	case strings.EqualFold(name, "stale-if-error"):
+		first(&d.StaleIfError, value)
+	case strings.EqualFold(name, "no-store"):
+		d.NoStore = true
+	case strings.EqualFold(name, "no-cache"):
+		d.NoCache = !d.omit(value) || d.NoCache
+	case strings.EqualFold(name, "private"):
+		d.Private = !d.omit(value) || d.Private
+	case strings.EqualFold(name, "must-revalidate"):
+		d.MustRevalidate = true
+	case strings.EqualFold(name, "proxy-revalidate"):
+		d.ProxyRevalidate = true
+	}
+}
+
+// omit adds the field names listed in value and tells whether there were any.
+func (d *Directives) omit(value string) bool {
+	n := len(d.Omit)
+	for field := range strings.SplitSeq(value, ",") {
+		if field = trim(field); field != "" {
+			d.Omit = append(d.Omit, field)
+		}
+	}
+	return len(d.Omit) > n
+}
+
+// first sets a delta-seconds unless an earlier directive has.
+func first(to *int64, value string) {
+	if *to == absent {
+		*to = seconds(value)
+	}
+}
+
+// seconds reads delta-seconds; what is not one is zero.
+func seconds(s string) int64 {
+	n, ok := digits(s, maxDelta)
+	if !ok {
+		return 0
+	}
+	return n
+}
+
+// digits reads a non-empty run of decimal digits, saturating at limit.
+func digits(s string, limit int64) (n int64, ok bool) {
+	for i := 0; i < len(s); i++ {
+		c := int64(s[i] - '0')
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		if n > (limit-c)/10 {
+			n = limit // and stays there: limit*10 is beyond it too
+			continue
+		}
+		n = n*10 + c
+	}
+	return n, s != ""
+}
+
+// nextDirective cuts the first member off a list of directives. The value is unquoted.
+func nextDirective(s string) (name, value, rest string) {
+	end := memberEnd(s)
+	member := trim(s[:end])
+	if end < len(s) {
+		end++ // the comma
+	}
+	rest = s[end:]
+	name, value, _ = strings.Cut(member, "=")
+	if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
+		value = unquote(value[1 : len(value)-1])
+	}
+	// "max-age =5" is not a directive of that grammar, but it is one in its author's mind: the name
+	// counts, and the blank makes its number garbage, hence stale.
+	if t := trim(name); t != name {
+		return t, " " + value, rest
+	}
+	return name, value, rest
+}
+
+// memberEnd returns the index of the comma that ends the first list member, or len(s). Commas within
+// a quoted string do not count. A quote that is never closed is an ordinary character: what follows
+// it, perhaps a no-store, must not be swallowed.
+func memberEnd(s string) int {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case ',':
+			return i
+		case '"':
+			if n := quotedEnd(s[i:]); n > 0 {
+				i += n - 1
+			}
+		}
+	}
+	return len(s)
+}
+
+// quotedEnd returns the length of the quoted string at the beginning of s, 0 if it is not closed.
+func quotedEnd(s string) int {
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// unquote resolves quoted pairs.
+func unquote(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b = append(b, s[i])
+	}
+	return string(b)
+}
+
+// trim cuts optional whitespace (RFC 9110 section 5.6.3).
+func trim(s string) string { return strings.Trim(s, " \t") }
