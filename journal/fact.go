@@ -22,7 +22,7 @@ type Fact struct {
 	OriginRequestPolicyPut     *OriginRequestPolicyPut `json:",omitempty"`
 	OriginRequestPolicyDeleted *PolicyDeleted          `json:",omitempty"`
 
-	// Who takes part (facts/journal.md P2, P4).
+	// Who takes part (P2, P4).
 	EdgeJoined *EdgeJoined `json:",omitempty"`
 	EdgeLeft   *EdgeLeft   `json:",omitempty"`
 

@@ -39,10 +39,14 @@ type Entry struct {
 // journal/jetstream.
 type Log interface {
 	// Append stores e in slot e.Seq if the log ends at e.Seq-1. ErrSlotTaken: another entry is
-	// there. Any other error leaves it unknown whether e is stored (W3).
+	// there, or an earlier attempt with this one. ErrTooLarge, ErrFull, ErrClosed: e was not sent.
+	// ErrBroken: the log ends before e.Seq-1. Any other error leaves it unknown whether e is, or
+	// will be, stored (W3).
 	Append(ctx context.Context, e *Entry) error
 
-	// Read returns up to max entries from seq on, in order, without a gap. None: nothing there yet.
+	// Read returns up to max entries from seq on, in order, without a gap; fewer do not mean that
+	// the log ends there. None: nothing there yet. Read sees every entry that this Log confirmed or
+	// delivered before. ErrDamaged: an entry is there and cannot be read.
 	Read(ctx context.Context, from uint64, max int) ([]*Entry, error)
 
 	// Live calls deliver for entries as they are appended, in order, at most once each, possibly
@@ -76,4 +80,8 @@ var (
 	ErrSlotTaken = errors.New("journal: slot taken")
 	ErrBroken    = errors.New("journal: chain broken") // W4, E1: the log was rolled back or replaced
 	ErrClosed    = errors.New("journal: closed")
+	ErrTooLarge  = errors.New("journal: entry too large")  // nothing was sent
+	ErrFull      = errors.New("journal: disk full")        // nothing was sent; frees itself with space
+	ErrDamaged   = errors.New("journal: entry unreadable") // the store returns octets that are no entry
+	ErrDoubt     = errors.New("journal: outcome unknown")  // W3 ran out of time: the entry may or may not be stored
 )

@@ -1,0 +1,133 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// ticks gathers the probes that wait for an append (P1). Whatever is appended next, a Tick or real facts,
+// answers all that had come before it was sent.
+type ticks struct {
+	mu   sync.Mutex
+	open *tickBatch // takes further probes; nil when there is none
+	last time.Time  // when the last Tick was sent
+}
+
+// tickBatch is a group of probes that get one answer.
+type tickBatch struct {
+	done chan struct{} // closed when seq or err is set
+	seq  uint64
+	err  error
+}
+
+// errTickAgain tells the probes of a batch that its append came to nothing: they join another one.
+var errTickAgain = errors.New("journal: tick not appended")
+
+// Tick appends an entry after it was called and returns its sequence: the answer to a probe. Calls within
+// TickWindow share one entry, and any real commit serves as well.
+func (w *Writer) Tick(ctx context.Context) (uint64, error) {
+	for {
+		b, leader, wait := w.ticks.join(w.c.TickWindow)
+		if leader {
+			w.lead(ctx, b, wait)
+		}
+		select {
+		case <-b.done:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+		if !errors.Is(b.err, errTickAgain) {
+			return b.seq, b.err
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// lead appends the Tick for a batch, unless some commit takes the batch along before.
+func (w *Writer) lead(ctx context.Context, b *tickBatch, wait time.Duration) {
+	if wait > 0 {
+		t := time.NewTimer(wait)
+		defer t.Stop()
+		select {
+		case <-b.done:
+			return
+		case <-ctx.Done():
+			w.ticks.drop(b, errTickAgain)
+			return
+		case <-t.C:
+		}
+	}
+	_, err := w.Commit(ctx, func() ([]Fact, error) {
+		if !w.ticks.isOpen(b) {
+			return nil, nil
+		}
+		return []Fact{{Tick: &Tick{}}}, nil
+	})
+	if err == nil {
+		err = errTickAgain
+	}
+	w.ticks.drop(b, tickError(ctx, err)) // if Commit did not come to take it
+}
+
+// tickError is what the probes of a batch are told when its append failed: the reason, unless it was only
+// the one who appended that gave up.
+func tickError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errTickAgain
+	}
+	return err
+}
+
+// join returns the open batch; leader when it was opened by this call, which must then append after wait.
+func (t *ticks) join(window time.Duration) (b *tickBatch, leader bool, wait time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.open != nil {
+		return t.open, false, 0
+	}
+	t.open = &tickBatch{done: make(chan struct{})}
+	return t.open, true, window - time.Since(t.last)
+}
+
+// take closes the open batch for further probes: the append that will answer it is about to be sent.
+func (t *ticks) take() *tickBatch {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := t.open
+	t.open = nil
+	if b != nil {
+		t.last = time.Now()
+	}
+	return b
+}
+
+// drop answers b with err if nothing has taken it.
+func (t *ticks) drop(b *tickBatch, err error) {
+	t.mu.Lock()
+	mine := t.open == b
+	if mine {
+		t.open = nil
+	}
+	t.mu.Unlock()
+	if mine {
+		t.finish(b, 0, err)
+	}
+}
+
+func (t *ticks) isOpen(b *tickBatch) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.open == b
+}
+
+// finish answers the probes of b; nil is no batch.
+func (t *ticks) finish(b *tickBatch, seq uint64, err error) {
+	if b != nil {
+		b.seq, b.err = seq, err
+		close(b.done)
+	}
+}

@@ -1,0 +1,194 @@
+package journal
+
+import (
+	"slices"
+	"sort"
+	"strings"
+	"time"
+)
+
+// TrackerConfig is what a Tracker goes by.
+type TrackerConfig struct {
+	Timing Timing // the same as the edges' leases
+
+	// Lag: an edge that has not acknowledged an entry for this long is lagging. It decides nothing, it is
+	// shown. Default 2 s.
+	Lag time.Duration
+}
+
+// Tracker knows up to where the log is completed (P3): no edge serves any more what an entry forbids.
+//
+//	fast: the log up to s is folded, and every member has acknowledged s
+//	slow: L_T has passed since this tracker saw s, whatever became of the edges
+//
+// Both are stable: a completed entry stays completed, through joins, restarts of edges, and for every other
+// tracker. It keeps nothing that must survive: a new tracker merely waits anew.
+//
+// It is a pure state machine; now is a reading of one Clock. Not safe for concurrent use.
+type Tracker struct {
+	c       TrackerConfig
+	epoch   ID
+	seen    uint64 // tp: folded up to here
+	members map[string]*member
+	marks   []mark // when entries were seen, oldest first; bounded by markEvery
+	slow    uint64 // completed by time
+	fast    uint64 // completed by acknowledgements
+}
+
+type member struct {
+	location    string
+	incarnation string
+	joined      uint64
+	acked       uint64        // at least joined: it serves nothing before it has applied its own Join (P2)
+	heard       time.Duration // last sign of life
+	history     []ackMark     // for receipts, oldest first, at most maxHistory
+}
+
+type ackMark struct {
+	seq uint64
+	at  time.Time
+}
+
+// mark says that all entries up to seq had been seen at at.
+type mark struct {
+	seq   uint64
+	first time.Duration // when the first of this mark was seen
+	at    time.Duration // when the last was
+}
+
+const (
+	// markEvery is how much longer than L_T the slow path may take, for the sake of a bounded table:
+	// entries that come within it are remembered as one.
+	markEvery = 50 * time.Millisecond
+
+	maxHistory = 256
+)
+
+// NewTracker returns a tracker that stands before the genesis.
+func NewTracker(c TrackerConfig) *Tracker {
+	c.Timing = c.Timing.Defaults()
+	if c.Lag == 0 {
+		c.Lag = 2 * time.Second
+	}
+	return &Tracker{c: c, members: map[string]*member{}}
+}
+
+// Applied folds the next entry of the log, in order.
+func (t *Tracker) Applied(e *Entry, now time.Duration) {
+	if e.Seq <= t.seen {
+		return
+	}
+	t.epoch, t.seen = e.Epoch, e.Seq
+	for i := range e.Facts {
+		switch f := &e.Facts[i]; {
+		case f.EdgeJoined != nil:
+			j := f.EdgeJoined
+			t.members[j.Edge] = &member{
+				location: j.Location, incarnation: j.Incarnation,
+				joined: e.Seq, acked: e.Seq, heard: now,
+			}
+		case f.EdgeLeft != nil:
+			if m := t.members[f.EdgeLeft.Edge]; m != nil && m.incarnation == f.EdgeLeft.Incarnation {
+				delete(t.members, f.EdgeLeft.Edge)
+			}
+		}
+	}
+	if n := len(t.marks); n > 0 && now-t.marks[n-1].first < markEvery {
+		t.marks[n-1].seq, t.marks[n-1].at = e.Seq, now
+	} else {
+		t.marks = append(t.marks, mark{e.Seq, now, now})
+	}
+	t.advance(now)
+}
+
+// Acked notes an edge's acknowledgement (E3). Lost, repeated and reordered ones do no harm; those of an
+// earlier incarnation or another life of the log count for nothing.
+func (t *Tracker) Acked(a Ack, now time.Duration) {
+	m := t.members[a.Edge]
+	if m == nil || m.incarnation != a.Incarnation || a.Epoch != t.epoch {
+		return
+	}
+	m.heard = now
+	if a.Seq <= m.acked && !(len(m.history) == 0 && a.Seq == m.acked) {
+		return
+	}
+	m.acked = a.Seq
+	if len(m.history) == maxHistory {
+		m.history = append(m.history[:0], m.history[1:]...)
+	}
+	m.history = append(m.history, ackMark{a.Seq, a.At})
+	t.advance(now)
+}
+
+// Completed reports whether entry seq is completed.
+func (t *Tracker) Completed(seq uint64, now time.Duration) bool { return seq <= t.Watermark(now) }
+
+// Watermark returns the greatest completed entry.
+func (t *Tracker) Watermark(now time.Duration) uint64 {
+	t.advance(now)
+	return max(t.fast, t.slow)
+}
+
+// Due returns when the slow path will complete entry seq if nothing else does before; ok is false when
+// that is over, or the entry has not been seen.
+func (t *Tracker) Due(seq uint64, now time.Duration) (at time.Duration, ok bool) {
+	if seq > t.seen || t.Completed(seq, now) {
+		return 0, false
+	}
+	return t.sawAt(seq) + t.c.Timing.Wait(), true
+}
+
+// Row is one member in a receipt.
+type Row struct {
+	Edge, Location, Incarnation string
+
+	Acked     uint64        // everything up to here is applied there
+	Applied   bool          // Acked covers the entry
+	AppliedAt time.Time     // by the edge's wall clock, at the latest; zero: not, or before what is remembered
+	Lagging   bool          // not applied though the entry was seen more than Lag ago
+	Silent    time.Duration // since its last sign of life
+}
+
+// Rows returns a row per member for entry seq, by name. A member that joined after the entry started with
+// it applied.
+func (t *Tracker) Rows(seq uint64, now time.Duration) []Row {
+	rows := make([]Row, 0, len(t.members))
+	for name, m := range t.members {
+		r := Row{Edge: name, Location: m.location, Incarnation: m.incarnation,
+			Acked: m.acked, Applied: m.acked >= seq, Silent: now - m.heard}
+		if i := sort.Search(len(m.history), func(i int) bool { return m.history[i].seq >= seq }); i < len(m.history) {
+			r.AppliedAt = m.history[i].at
+		}
+		r.Lagging = !r.Applied && seq <= t.seen && now-t.sawAt(seq) > t.c.Lag
+		rows = append(rows, r)
+	}
+	slices.SortFunc(rows, func(a, b Row) int { return strings.Compare(a.Edge, b.Edge) })
+	return rows
+}
+
+// Members returns how many edges are members.
+func (t *Tracker) Members() int { return len(t.members) }
+
+// advance moves both watermarks to what now and the acknowledgements allow. They never go back: a join
+// counts as an acknowledgement of what came before it.
+func (t *Tracker) advance(now time.Duration) {
+	wait := t.c.Timing.Wait()
+	for len(t.marks) > 0 && now-t.marks[0].at >= wait {
+		t.slow = t.marks[0].seq
+		t.marks = t.marks[1:]
+	}
+	least := t.seen
+	for _, m := range t.members {
+		least = min(least, m.acked)
+	}
+	t.fast = max(t.fast, least)
+}
+
+// sawAt returns by when the entry, which has been seen, had been seen.
+func (t *Tracker) sawAt(seq uint64) time.Duration {
+	i := sort.Search(len(t.marks), func(i int) bool { return t.marks[i].seq >= seq })
+	if i == len(t.marks) {
+		return 0
+	}
+	return t.marks[i].at
+}

@@ -1,0 +1,298 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// WriterConfig is what a Writer works with. Log is required.
+type WriterConfig struct {
+	Log Log
+
+	// Now is the wall clock for Entry.Time, which is informational. Default time.Now.
+	Now func() time.Time
+
+	// Apply folds an entry into the state that decide functions read. It is called in order, never
+	// concurrently, for own and foreign entries. It must not call the Writer.
+	Apply func(*Entry)
+
+	// TickWindow: within it, one Tick serves all probes. Default 100 ms.
+	TickWindow time.Duration
+
+	// Every is the time between reads of Run that look for lost pushes. Default 10 s.
+	Every time.Duration
+}
+
+// Writer appends decided facts to the log by rules W1–W4. Any number of writers, on any number of nodes, may
+// write to one log: the compare-and-swap on the slot orders them, and who loses decides again.
+//
+// Its methods may be called concurrently. One commit runs at a time; who only reads the fold is not its
+// concern and waits for nothing but Apply.
+type Writer struct {
+	c WriterConfig
+
+	// turn holds a token while somebody decides, appends or reads. A channel, not a mutex, because whoever
+	// waits for it must be able to give up. It guards cur.
+	turn chan struct{}
+	cur  cursor
+
+	pos    atomic.Pointer[Position]
+	broken atomic.Pointer[error] // W4: set once, never cleared
+
+	ticks ticks
+}
+
+// attempt bounds a single try of an append or a read; what it did is then found out (W3).
+const attempt = 5 * time.Second
+
+// NewWriter returns a writer that knows nothing yet; CatchUp, or the first Commit, reads the log.
+func NewWriter(c WriterConfig) *Writer {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Apply == nil {
+		c.Apply = func(*Entry) {}
+	}
+	if c.TickWindow == 0 {
+		c.TickWindow = 100 * time.Millisecond
+	}
+	if c.Every == 0 {
+		c.Every = 10 * time.Second
+	}
+	w := &Writer{c: c, turn: make(chan struct{}, 1)}
+	w.pos.Store(&Position{})
+	return w
+}
+
+// Position returns what has been applied.
+func (w *Writer) Position() Position { return *w.pos.Load() }
+
+// CatchUp applies everything that the log has.
+func (w *Writer) CatchUp(ctx context.Context) error {
+	if err := w.take(ctx); err != nil {
+		return err
+	}
+	defer w.release()
+	_, err := w.catchUp(ctx)
+	return err
+}
+
+// Run keeps the fold caught up with what other writers append, until ctx ends or the log turns out to be
+// broken (W4).
+func (w *Writer) Run(ctx context.Context) error {
+	wake := make(chan struct{}, 1)
+	stop, err := w.c.Log.Live(func(e *Entry) {
+		if e.Seq > w.Position().Seq {
+			select {
+			case wake <- struct{}{}:
+			default:
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	safety := time.NewTicker(w.c.Every)
+	defer safety.Stop()
+	retry := backoff{least: 20 * time.Millisecond, most: 5 * time.Second}
+	for {
+		pushed, again := wake, (<-chan time.Time)(nil)
+		switch err := w.CatchUp(ctx); {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, ErrBroken) || errors.Is(err, ErrClosed):
+			return err
+		case err != nil:
+			pushed, again = nil, time.After(retry.next())
+		default:
+			retry.reset()
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-pushed:
+		case <-again:
+		case <-safety.C:
+		}
+	}
+}
+
+// Commit appends what decide returns and gives it to Apply before it returns (W1, W2). decide reads the
+// fold, with nobody else deciding; it may run several times and must have no effects. When it returns an
+// error or no facts, nothing is appended and Commit returns nil and that error; it is then certain that
+// decide had seen the whole log.
+//
+// ErrBroken: the log was rolled back or replaced, this writer never writes again (W4). ErrDoubt: ctx ended
+// before it could be found out whether the entry is stored; it may still come to be. Other errors: nothing
+// was appended.
+func (w *Writer) Commit(ctx context.Context, decide func() ([]Fact, error)) (*Entry, error) {
+	if err := w.take(ctx); err != nil {
+		return nil, err
+	}
+	defer w.release()
+	if w.cur.at.Seq == 0 {
+		if _, err := w.catchUp(ctx); err != nil {
+			return nil, err
+		}
+		if w.cur.at.Seq == 0 {
+			return nil, fmt.Errorf("%w: there is no genesis entry", ErrBroken)
+		}
+	}
+	var waiting *tickBatch // probes that this commit will have answered
+	for {
+		facts, err := decide()
+		if err != nil || len(facts) == 0 {
+			// A refusal must not come from a state that another writer has changed meanwhile.
+			grown, behind := w.catchUp(ctx)
+			if behind == nil && grown {
+				continue
+			}
+			w.ticks.finish(waiting, 0, errTickAgain)
+			if behind != nil {
+				return nil, behind
+			}
+			return nil, err
+		}
+		if waiting == nil {
+			waiting = w.ticks.take()
+		}
+		e := &Entry{Epoch: w.cur.at.Epoch, Seq: w.cur.at.Seq + 1, ID: NewID(), Prev: w.cur.at.ID, Time: w.c.Now().Round(0).UTC(), Facts: facts}
+		stored, err := w.append(ctx, e)
+		if err != nil {
+			w.ticks.finish(waiting, 0, tickError(ctx, err))
+			return nil, err
+		}
+		if stored {
+			w.ticks.finish(waiting, e.Seq, nil)
+			return e, nil
+		}
+	}
+}
+
+// append brings e into its slot and reports true, or finds another entry there and reports false (W3). In
+// both cases the fold has moved past the slot.
+func (w *Writer) append(ctx context.Context, e *Entry) (stored bool, err error) {
+	doubt := false // some attempt may still land
+	retry := backoff{least: 5 * time.Millisecond, most: 500 * time.Millisecond}
+	for {
+		err := w.try(ctx, e)
+		switch {
+		case err == nil:
+			w.cur.at = PositionOf(e)
+			w.apply(e)
+			return true, nil
+		case errors.Is(err, ErrTooLarge) || errors.Is(err, ErrFull) || errors.Is(err, ErrClosed):
+			if doubt {
+				err = fmt.Errorf("%w: %w", ErrDoubt, err)
+			}
+			return false, err
+		case !errors.Is(err, ErrSlotTaken) && !errors.Is(err, ErrBroken):
+			doubt = true
+		}
+
+		// The entry can only ever be in slot e.Seq: look there.
+		slot, rerr := w.read(ctx, e.Seq)
+		switch {
+		case slot == e.ID:
+			return true, nil
+		case errors.Is(rerr, ErrBroken):
+			return false, rerr
+		case slot != "":
+			return false, nil
+		}
+		// Empty, or unknown: the same entry once more. It cannot be stored twice.
+		if errors.Is(rerr, ErrClosed) || !pause(ctx, retry.next()) {
+			if doubt {
+				return false, fmt.Errorf("%w: entry %d: %w", ErrDoubt, e.Seq, err)
+			}
+			return false, errors.Join(ctx.Err(), rerr)
+		}
+	}
+}
+
+func (w *Writer) try(ctx context.Context, e *Entry) error {
+	ctx, cancel := context.WithTimeout(ctx, attempt)
+	defer cancel()
+	return w.c.Log.Append(ctx, e)
+}
+
+// catchUp reads and applies to the end of the log and reports whether there was anything new.
+func (w *Writer) catchUp(ctx context.Context) (grown bool, err error) {
+	before := w.cur.at.Seq
+	_, err = w.read(ctx, 0)
+	return w.cur.at.Seq > before, err
+}
+
+// read reads and applies to the end of the log and returns the id that it met in the slot, "" if none.
+func (w *Writer) read(ctx context.Context, slot uint64) (id ID, err error) {
+	for {
+		one, cancel := context.WithTimeout(ctx, attempt)
+		entries, err := w.c.Log.Read(one, w.cur.from(), readBatch)
+		cancel()
+		if errors.Is(err, ErrBroken) {
+			return id, w.stop(err)
+		}
+		if err != nil {
+			return id, err
+		}
+		apply, broken := w.cur.answered(entries)
+		for _, e := range apply {
+			w.apply(e)
+			if e.Seq == slot {
+				id = e.ID
+			}
+		}
+		if broken != "" {
+			return id, w.stop(fmt.Errorf("%w: %s", ErrBroken, broken))
+		}
+		if len(apply) == 0 {
+			return id, nil
+		}
+	}
+}
+
+// stop makes the writer refuse from now on (W4).
+func (w *Writer) stop(err error) error {
+	w.broken.CompareAndSwap(nil, &err)
+	return err
+}
+
+func (w *Writer) apply(e *Entry) {
+	w.c.Apply(e)
+	at := PositionOf(e)
+	w.pos.Store(&at)
+}
+
+func (w *Writer) take(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case w.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := w.broken.Load(); err != nil {
+		w.release()
+		return *err
+	}
+	return nil
+}
+
+func (w *Writer) release() { <-w.turn }
+
+// pause waits d, or less when ctx ends: then it reports false.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
