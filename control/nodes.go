@@ -1,0 +1,78 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// Node is an edge that takes part.
+type Node struct {
+	Edge        string
+	Location    string
+	Incarnation string
+	Joined      time.Time
+	Applied     uint64        // the newest entry that it is known to have applied
+	Behind      uint64        // entries since
+	Silent      time.Duration // since its last sign of life
+}
+
+// Nodes lists the edges that are members, by name.
+func (c *Control) Nodes() []Node {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	c.tracking.mu.Lock()
+	rows := c.tracking.tracker.Rows(c.state.seq, c.cfg.Clock())
+	c.tracking.mu.Unlock()
+
+	nodes := make([]Node, 0, len(rows))
+	for _, r := range rows {
+		n := Node{Edge: r.Edge, Location: r.Location, Incarnation: r.Incarnation, Applied: r.Acked, Silent: r.Silent}
+		if m := c.state.members[r.Edge]; m != nil {
+			n.Joined = m.time
+		}
+		if c.state.seq > r.Acked {
+			n.Behind = c.state.seq - r.Acked
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes
+}
+
+// Join makes an edge a member (P2) and returns the number of the entry; it must apply it before it
+// serves. A new incarnation replaces the old one: after a crash nobody has left, and the name says
+// who it was. Joining again as who one is returns the same number.
+func (c *Control) Join(ctx context.Context, edge journal.EdgeJoined) (uint64, error) {
+	if edge.Edge == "" || edge.Incarnation == "" {
+		return 0, refuse("InvalidArgument", "An edge joins with its name and an incarnation that is new at each start.")
+	}
+	var joined uint64
+	e, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
+		if m := s.members[edge.Edge]; m != nil && m.EdgeJoined == edge {
+			joined = m.seq
+			return nil, nil
+		}
+		return []journal.Fact{{EdgeJoined: &edge}}, nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	if e != nil {
+		joined = e.Seq
+	}
+	return joined, nil
+}
+
+// Leave ends a membership, after the edge's last answer. An operator may call it for an edge that is
+// known to be dead, its machine off or its process gone: P4's external fence. While it may still
+// answer, calling it breaks the promise of Completed. Not a member with this incarnation: nothing to do.
+func (c *Control) Leave(ctx context.Context, edge journal.EdgeLeft) error {
+	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
+		if m := s.members[edge.Edge]; m == nil || m.Incarnation != edge.Incarnation {
+			return nil, nil
+		}
+		return []journal.Fact{{EdgeLeft: &edge}}, nil
+	})
+	return err
+}

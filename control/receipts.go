@@ -1,0 +1,90 @@
+package control
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// Receipt tells edge by edge how an invalidation went.
+type Receipt struct {
+	Invalidation *Invalidation
+	Took         time.Duration // from accepted to Completed; so far, while in progress
+	Edges        []ReceiptRow  // by name; of a completed one, none beyond journal.CompletedEdges
+}
+
+// ReceiptRow is one edge's line of a receipt. Times are the edge's clock's and at the latest: edges
+// acknowledge, and trackers declare, several entries at once when they come fast.
+type ReceiptRow struct {
+	Edge     string
+	Location string
+	Applied  bool
+	At       time.Time     // when it had applied it; zero when it has not, or when it is no longer remembered
+	Took     time.Duration // from accepted to applied; so far, while waiting
+	Lagging  string        // why it has not applied it, when that takes long; else ""
+}
+
+// Receipt returns an invalidation's receipt; NoSuchDistribution, NoSuchInvalidation.
+func (c *Control) Receipt(distributionID, id string) (*Receipt, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	inv, err := c.state.invalidation(distributionID, id)
+	if err != nil {
+		return nil, err
+	}
+	r := &Receipt{Invalidation: inv.view()}
+	accepted := inv.fact.CreateTime
+	if done := inv.completed; done != nil {
+		r.Took = since(accepted, done.At)
+		for _, e := range done.Edges {
+			r.Edges = append(r.Edges, completedRow(e, accepted, done.At))
+		}
+		return r, nil
+	}
+	now := c.now()
+	r.Took = since(accepted, now)
+	for _, row := range c.trackedRows(inv.seq) {
+		row.Took = since(accepted, now)
+		if row.Applied {
+			row.Took = since(accepted, row.At)
+		}
+		r.Edges = append(r.Edges, row)
+	}
+	return r, nil
+}
+
+// completedRow is an edge's line as the fact has it.
+func completedRow(e journal.EdgeApplied, accepted, completed time.Time) ReceiptRow {
+	if e.At.IsZero() {
+		return ReceiptRow{Edge: e.Edge, Location: e.Location, Took: since(accepted, completed),
+			Lagging: "did not acknowledge it; completed when its lease had provably run out, since when it serves no hit from before"}
+	}
+	return ReceiptRow{Edge: e.Edge, Location: e.Location, Applied: true, At: e.At, Took: since(accepted, e.At)}
+}
+
+// trackedRows gives the lines of what is in progress, without Took. Edges that joined later began
+// with it and have no line.
+func (c *Control) trackedRows(seq uint64) (rows []ReceiptRow) {
+	c.tracking.mu.Lock()
+	defer c.tracking.mu.Unlock()
+	now := c.cfg.Clock()
+	due, waiting := c.tracking.tracker.Due(seq, now)
+	for _, r := range c.tracking.tracker.Rows(seq, now) {
+		if r.Applied && r.AppliedAt.IsZero() {
+			continue
+		}
+		row := ReceiptRow{Edge: r.Edge, Location: r.Location, Applied: r.Applied, At: r.AppliedAt}
+		if r.Lagging {
+			row.Lagging = fmt.Sprintf("has applied entries up to %d, this is %d; last heard of %s ago", r.Acked, seq, r.Silent.Round(100*time.Millisecond))
+			if waiting {
+				row.Lagging += fmt.Sprintf("; waited for until its lease has provably run out, in %s", (due - now).Round(time.Second))
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// since is the time from a to b, never less than nothing: the two are different clocks' times.
+func since(a, b time.Time) time.Duration { return max(b.Sub(a), 0) }

@@ -1,0 +1,175 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// retryAfter is the pause after a trouble with the journal that may pass.
+const retryAfter = 250 * time.Millisecond
+
+// Run catches up with the log, follows it, hears acknowledgements, declares what is completed and
+// answers freshness probes, until ctx ends. Any other return means that this node must not go on:
+// the log was rolled back or replaced (W4), or closed.
+func (c *Control) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	// Before catching up: what is acknowledged meanwhile counts.
+	stopAcks, err := c.cfg.Log.Acks(c.acked)
+	if err != nil {
+		return err
+	}
+	defer stopAcks()
+
+	if err := c.catchUp(ctx); err != nil {
+		return err
+	}
+	stopProbes, err := c.cfg.Log.ServeProbes(c.writer.Tick)
+	if err != nil {
+		return err
+	}
+	defer stopProbes()
+	close(c.ready)
+
+	var running sync.WaitGroup
+	running.Go(func() { cancel(c.writer.Run(ctx)) })
+	running.Go(func() { c.declare(ctx) })
+	running.Wait()
+	return context.Cause(ctx)
+}
+
+// catchUp reads the log to its end, however long the journal takes to come up.
+func (c *Control) catchUp(ctx context.Context) error {
+	for {
+		err := c.writer.CatchUp(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.Is(err, journal.ErrBroken), errors.Is(err, journal.ErrClosed), errors.Is(err, journal.ErrDamaged):
+			return err
+		}
+		c.cfg.Logger.Warn("the journal cannot be read yet", "error", err)
+		if !sleep(ctx, retryAfter) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// acked hears an edge's acknowledgement (E3).
+func (c *Control) acked(a journal.Ack) {
+	c.tracking.mu.Lock()
+	c.tracking.tracker.Acked(a, c.cfg.Clock())
+	c.tracking.mu.Unlock()
+
+	c.mu.RLock()
+	waiting := len(c.state.open) > 0 && c.state.members[a.Edge] != nil
+	c.mu.RUnlock()
+	if waiting {
+		c.watchers.publish(Change{Kind: ChangeNode, ID: a.Edge, Seq: a.Seq})
+		c.poke()
+	}
+}
+
+// poke makes declare look again.
+func (c *Control) poke() {
+	select {
+	case c.progress <- struct{}{}:
+	default:
+	}
+}
+
+// declare appends Completed when the tracker has got past something that is open. It looks when an
+// entry or an acknowledgement has come, and when the slow path is due.
+func (c *Control) declare(ctx context.Context) {
+	for {
+		done, due := c.declarable()
+		var alarm <-chan time.Time
+		if done != nil {
+			// What becomes declarable while this is being appended shares the next entry.
+			if err := c.declareCompleted(ctx, done); err != nil {
+				if ctx.Err() != nil {
+					return
+				}
+				c.cfg.Logger.Warn("a completion could not be declared yet", "upTo", done.UpTo, "error", err)
+				if !sleep(ctx, retryAfter) {
+					return
+				}
+			}
+			continue
+		}
+		if due > 0 {
+			alarm = time.After(due)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.progress:
+		case <-alarm:
+		}
+	}
+}
+
+// declarable returns what can be declared, or else how long until the slow path allows something to
+// be; 0 when nothing is open.
+func (c *Control) declarable() (done *journal.Completed, due time.Duration) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if len(c.state.open) == 0 {
+		return nil, 0
+	}
+	c.tracking.mu.Lock()
+	defer c.tracking.mu.Unlock()
+	now := c.cfg.Clock()
+	upTo := c.state.openUpTo(c.tracking.tracker.Watermark(now))
+	if upTo == 0 {
+		at, ok := c.tracking.tracker.Due(c.state.open[0].seq, now)
+		if !ok {
+			return nil, 0 // not given to the tracker yet; apply pokes when it is
+		}
+		return nil, max(at-now, time.Millisecond)
+	}
+	done = &journal.Completed{UpTo: upTo, At: c.now()}
+	if c.tracking.tracker.Members() > journal.CompletedEdges {
+		return done, 0
+	}
+	for _, r := range c.tracking.tracker.Rows(upTo, now) {
+		if r.Applied && r.AppliedAt.IsZero() {
+			continue // it joined later and began with it
+		}
+		row := journal.EdgeApplied{Edge: r.Edge, Location: r.Location}
+		if r.Applied {
+			row.At = r.AppliedAt.UTC().Round(0)
+		}
+		done.Edges = append(done.Edges, row)
+	}
+	return done, 0
+}
+
+func (c *Control) declareCompleted(ctx context.Context, done *journal.Completed) error {
+	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
+		if s.openUpTo(done.UpTo) == 0 {
+			return nil, nil // another node's tracker was faster
+		}
+		return []journal.Fact{{Completed: done}}, nil
+	})
+	return err
+}
+
+// sleep waits d, or less when ctx ends: then it reports false.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
