@@ -1,0 +1,159 @@
+package invalidation
+
+// shelves hold path rules by where their literal text must stand in an object's. It is a value of three
+// persistent tries: a copy of it is a snapshot.
+type shelves struct {
+	head, tail, inner *node
+}
+
+// shelf names one of them.
+type shelf int
+
+const (
+	head shelf = iota
+	tail
+	inner
+)
+
+func (s *shelves) of(sh shelf) (**node, dir) {
+	switch sh {
+	case head:
+		return &s.head, ahead
+	case tail:
+		return &s.tail, back
+	}
+	return &s.inner, ahead
+}
+
+// place is where a rule may be filed.
+type place struct {
+	shelf shelf
+	key   string
+}
+
+// file adds a path rule.
+func (s *shelves) file(r *rule) {
+	text := r.item.text
+	switch kind := r.item.kind; {
+	case r.item.escaped || kind == Wildcard:
+		s.fileAmong(r)
+	case kind == Exact:
+		s.put(place{head, text}, r.seq, func(n *node) bool { return renew(&n.whole, r) })
+	case kind == Prefix:
+		s.put(place{head, text[:len(text)-1]}, r.seq, func(n *node) bool { return renew(&n.open, r) })
+	case kind == Suffix:
+		s.put(place{tail, text[len("/*"):]}, r.seq, func(n *node) bool { return renew(&n.open, r) })
+	}
+}
+
+func (s *shelves) put(p place, seq uint64, change func(*node) bool) {
+	root, d := s.of(p.shelf)
+	*root, _ = (*root).put(d, p.key, seq, change)
+}
+
+// renew puts r where it stands for its item. Of equal items the greatest number is kept: it kills
+// whatever the others would.
+func renew(slot **rule, r *rule) (added bool) {
+	if added = *slot == nil; added || (*slot).seq < r.seq {
+		*slot = r
+	}
+	return added
+}
+
+// fileAmong files a rule under its rarest piece, or where an equal one is already. The pieces are a function of
+// the text alone, so that an equal one can be nowhere else.
+func (s *shelves) fileAmong(r *rule) {
+	var places [2 + innerPieces]place
+	name := r.item.String()
+	best, least := place{}, -1
+	for _, p := range r.item.places(places[:0]) {
+		root, d := s.of(p.shelf)
+		var others *node
+		if at := (*root).get(d, p.key); at != nil {
+			others = at.among
+		}
+		if here := others.get(ahead, name); here != nil && *slotAmong(here, r) != nil {
+			best = p
+			break
+		}
+		if c := p.cost(others.count()); least < 0 || c < least {
+			best, least = p, c
+		}
+	}
+	s.put(best, r.seq, func(n *node) (added bool) {
+		n.among, added = n.among.put(ahead, name, r.seq, func(n *node) bool {
+			return renew(slotAmong(n, r), r)
+		})
+		return added
+	})
+}
+
+// slotAmong parts items of the same name that mean different things, each in its dialect.
+func slotAmong(n *node, r *rule) **rule {
+	if r.item.literal {
+		return &n.open
+	}
+	return &n.whole
+}
+
+// cost guesses how many comparisons a rule at p will cause: it shares its place with others, and each
+// doubling of a piece's length makes it four times less likely to be met. The inner shelf costs double, as
+// it is tried at each byte.
+func (p place) cost(others int) int {
+	length := min(len(p.key), 16)
+	c := (others + 1) << 16 / (length * length)
+	if p.shelf == inner {
+		c *= 2
+	}
+	return c
+}
+
+// innerPieces is how many of an item's inner pieces are considered: the longest ones.
+const innerPieces = 4
+
+// places appends the places where the item may be filed to dst: its literal pieces, parted by wildcards
+// and by escapes that have several spellings. There is always one, because of the leading slash.
+func (it *Item) places(dst []place) []place {
+	start := 0
+	for i := 0; i < len(it.text); {
+		width := 0
+		if it.wild(i) {
+			width = 1
+		} else if _, ok := it.spelled(i); ok {
+			width = 3
+		}
+		if width == 0 {
+			i++
+			continue
+		}
+		if piece := it.text[start:i]; start == 0 {
+			dst = append(dst, place{head, piece})
+		} else if piece != "" {
+			dst = appendLongest(dst, place{inner, piece})
+		}
+		i += width
+		start = i
+	}
+	if last := it.text[start:]; last != "" {
+		dst = append(dst, place{tail, last})
+	}
+	return dst
+}
+
+// appendLongest appends p, an inner piece, to dst, whose first place is the head; beyond innerPieces the shortest
+// has to go.
+func appendLongest(dst []place, p place) []place {
+	if len(dst) <= innerPieces {
+		return append(dst, p)
+	}
+	shortest := 1
+	for i := range dst {
+		if i > 0 && len(dst[i].key) < len(dst[shortest].key) {
+			shortest = i
+		}
+	}
+	if len(dst[shortest].key) < len(p.key) {
+		dst[shortest] = p
+	}
+	return dst
+}
