@@ -24,6 +24,8 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			w := newWorld(env.WorkDir)
+			env.Setenv("LONG", strings.Repeat("x", 9000))
+			env.Setenv("HUGE", strings.Repeat("x", 33000))
 			env.Values["world"] = w
 			env.Defer(w.close)
 			return nil
@@ -91,6 +93,7 @@ func originVerb(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("%v", err)
 		}
 		w.origins[args[0]] = o
+		ts.Setenv(args[0], o.address())
 	}
 	switch {
 	case len(args) == 1:
@@ -193,11 +196,21 @@ func sent(ts *testscript.TestScript, _ bool, args []string) {
 // distribution NAME option=value...
 func distributionVerb(ts *testscript.TestScript, neg bool, args []string) {
 	check(ts, neg, of(ts).create(args[0], options(ts, args[1:])))
+	remember(ts, neg)
 }
 
 // update NAME option=value...
 func update(ts *testscript.TestScript, neg bool, args []string) {
 	check(ts, neg, of(ts).update(args[0], options(ts, args[1:])))
+	remember(ts, neg)
+}
+
+// remember puts the current distribution's id and domain into the story's environment.
+func remember(ts *testscript.TestScript, neg bool) {
+	if d, err := of(ts).distribution(""); err == nil && !neg {
+		ts.Setenv("ID", d.id)
+		ts.Setenv("DOMAIN", d.domain)
+	}
 }
 
 func options(ts *testscript.TestScript, args []string) map[string]string {
