@@ -1,0 +1,43 @@
+package control
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+)
+
+// dump writes everything that a state knows, so that two can be compared and a difference be read.
+func dump(s *state) string {
+	type dist struct {
+		Put, Seq, Items, InProgress, ItemsInProgress, Invalidations, ByID, ByReference any
+	}
+	all := map[string]dist{}
+	for id, d := range s.distributions {
+		var invs []any
+		for _, inv := range d.invalidations {
+			invs = append(invs, []any{inv.fact, inv.seq, inv.completed})
+		}
+		refs := map[string]string{}
+		for ref, inv := range d.byReference {
+			refs[ref] = inv.fact.InvalidationID
+		}
+		all[id] = dist{d.put, d.seq, d.items, d.inProgress, d.itemsInProgress, invs, slices.Sorted(maps.Keys(d.byID)), refs}
+	}
+	members := map[string]any{}
+	for name, m := range s.members {
+		members[name] = []any{m.EdgeJoined, m.seq, m.time}
+	}
+	var open []any
+	for _, o := range s.open {
+		open = append(open, []any{o.seq, o.distribution, o.invalidation})
+	}
+	b, err := json.MarshalIndent(map[string]any{
+		"seq": s.seq, "distributions": all, "domains": s.domains, "references": s.references, "aliases": s.aliases,
+		"cachePolicies": s.cachePolicies, "originRequestPolicies": s.originRequestPolicies,
+		"members": members, "completed": s.completed, "open": open,
+	}, "", " ")
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
