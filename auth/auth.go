@@ -5,10 +5,10 @@
 // needs the secret itself, a hash of it would not do.
 //
 //	keys, err := auth.OpenKeys(filepath.Join(dataDir, "keys.json"), time.Now())
-//	verifier := &sigv4.Verifier{Services: []string{"cloudfront"}, Lookup: keys.Secret}
+//	gate := &auth.Gate{Services: []string{"cloudfront"}, Lookup: keys.Lookup}
 //	…
-//	key, ok := keys.Find(claim.AccessKeyID)
-//	if !key.Role.May("CreateInvalidation") { … }
+//	key, body, err := gate.Admit(w, r)
+//	if err == nil && !key.Role.May("CreateInvalidation") { … }
 //
 // Roles are judged by the name of the operation alone. A role that is not known may do nothing.
 package auth

@@ -151,19 +151,19 @@ func TestKeys_AddAndRemoveSurviveRestart(t *testing.T) {
 	}
 }
 
-func TestKeys_SecretIsSigV4sLookup(t *testing.T) {
+func TestKeys_Lookup(t *testing.T) {
 	key := AccessKey{ID: "AKIDTEST", Secret: "averysecretthing", User: "u", Role: Viewer}
 	k, err := StaticKeys(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err := k.Secret("AKIDTEST", ""); s != key.Secret || err != nil {
-		t.Error(s, err)
+	if got, err := k.Lookup("AKIDTEST", ""); got != key || err != nil {
+		t.Error(got, err)
 	}
-	if _, err := k.Secret("AKIDOTHER", ""); err != sigv4.ErrUnknownKey {
+	if _, err := k.Lookup("AKIDOTHER", ""); err != sigv4.ErrUnknownKey {
 		t.Error(err)
 	}
-	if _, err := k.Secret("AKIDTEST", "token"); err != sigv4.ErrUnknownKey {
+	if _, err := k.Lookup("AKIDTEST", "token"); err != sigv4.ErrUnknownKey {
 		t.Error("a lasting key passed as a session's:", err)
 	}
 	if _, err := StaticKeys(key, key); !errors.Is(err, ErrKeyExists) {
@@ -239,7 +239,7 @@ func TestKeys_ReadersDoNotWait(t *testing.T) {
 			}
 		})
 		wg.Go(func() {
-			if _, err := k.Secret(admin.ID, ""); err != nil {
+			if _, err := k.Lookup(admin.ID, ""); err != nil {
 				t.Error(err)
 			}
 		})

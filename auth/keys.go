@@ -125,14 +125,13 @@ func (k *Keys) List() []AccessKey {
 	})
 }
 
-// Secret is the lookup that sigv4.Verifier wants. These keys last, so a session token beside one is
-// not ours.
-func (k *Keys) Secret(id, sessionToken string) (string, error) {
+// Lookup is what Gate wants. These keys last, so a session token beside one is not ours.
+func (k *Keys) Lookup(id, sessionToken string) (AccessKey, error) {
 	key, ok := k.Find(id)
 	if !ok || sessionToken != "" {
-		return "", sigv4.ErrUnknownKey
+		return AccessKey{}, sigv4.ErrUnknownKey
 	}
-	return key.Secret, nil
+	return key, nil
 }
 
 // Add stores a key. When it returns nil the key is on disk.
