@@ -6,13 +6,15 @@ import (
 )
 
 // Prober renews a Lease with probes (P1): one at once, then one each Timing.Probe; sooner after a failure.
-// All fields but Failed are required; they are not changed after Run began.
+// The functions may be nil, the other fields are required; none is changed after Run began.
 type Prober struct {
 	Log      Log
 	Lease    *Lease
 	Follower *Follower
 	Clock    Clock
 
+	// Answered is called after each probe that was answered, when the lease knows it.
+	Answered func(z uint64, a Answer)
 	// Failed is called after each probe that failed; reconnect means that it was not the first in a row.
 	Failed func(err error, reconnect bool)
 }
@@ -50,11 +52,15 @@ func (p *Prober) probe(ctx context.Context, timeout time.Duration) bool {
 		}
 		return false
 	}
-	switch p.Lease.ProbeAnswered(id, z) {
+	a := p.Lease.ProbeAnswered(id, z)
+	switch a {
 	case Waiting:
 		p.Follower.Behind(z)
 	case RolledBack:
 		p.Follower.Look()
+	}
+	if p.Answered != nil {
+		p.Answered(z, a)
 	}
 	return true
 }

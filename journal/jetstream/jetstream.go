@@ -1,0 +1,202 @@
+// Package jetstream is the journal.Log for real: NATS JetStream, embedded in this process.
+//
+// It uses a narrow part of that engine: one append-only stream, compare-and-swap on the stream's last
+// sequence, a plain message per entry for the live push, stateless direct reads. No key-value store, no
+// durable consumers, no dedup window, no mirrors. What it refuses to rely on:
+//
+//   - the default fsync policy. At the defaults acknowledged entries were lost in power cuts and their
+//     numbers used again. Open refuses to run unless each append is synced before it is confirmed.
+//   - the length of the stream after a restart. A flipped bit makes the engine cut off everything behind
+//     it, silently. The file "head" beside the store remembers the last confirmed entry, and Open
+//     refuses a log that ends before it (ErrLost).
+//   - last_seq as a read of the present: in a cluster it may be old. Only an append is a barrier (P1).
+//
+// A directory belongs to one process at a time (ErrInUse).
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// Config says where the log is. Dir is required.
+type Config struct {
+	Dir string // made if it is not there; belongs to this log alone
+
+	// Listen is a loopback address for tools such as the nats command, e.g. "127.0.0.1:4222". Whoever
+	// reaches it may write to the journal: there is no authentication. Default: no listener at all.
+	Listen string
+
+	// Reserve is how many bytes must stay free on the disk: with less, Append refuses (ErrFull), because
+	// an engine that meets a full disk stops for good. Default 64 MiB.
+	Reserve int64
+
+	// AcceptLoss opens a log that ends before its last confirmed entry, or is not the one that was
+	// confirmed, and takes what is there for the truth. It is the operator's decision, for one start:
+	// what was confirmed and is gone, such as a distribution's last config, stays gone. Nothing wrong is
+	// served: edges see that the chain is another one and drop their caches.
+	AcceptLoss bool
+
+	Logger *slog.Logger
+}
+
+// Log is an open log. Open makes it; all methods may be called concurrently.
+type Log struct {
+	c      Config
+	log    *slog.Logger
+	lock   *os.File
+	head   *head
+	srv    *server.Server
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	epoch  journal.ID
+	closed atomic.Bool
+	close  sync.Once
+}
+
+var _ journal.Log = (*Log)(nil)
+
+// Errors of Open. Each comes with words about what to do.
+var (
+	ErrInUse   = errors.New("journal: directory in use")
+	ErrEngine  = errors.New("journal: engine does not start")
+	ErrUnsafe  = errors.New("journal: appends would not be durable")
+	ErrConfig  = errors.New("journal: not configured as required")
+	ErrLost    = errors.New("journal: confirmed entries are gone")
+	errStopped = errors.New("journal: engine stopped")
+)
+
+// startTimeout bounds the engine's start, which reads the whole store after a crash.
+const startTimeout = 2 * time.Minute
+
+// Open starts the engine on c.Dir and returns the log after having checked it. A new log gets its genesis.
+func Open(ctx context.Context, c Config) (_ *Log, err error) {
+	if c.Dir == "" {
+		return nil, fmt.Errorf("%w: no directory given", ErrConfig)
+	}
+	if c.Reserve == 0 {
+		c.Reserve = 64 << 20
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+
+	l := &Log{c: c, log: c.Logger}
+	defer func() {
+		if err != nil {
+			l.Close()
+		}
+	}()
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	if l.lock, err = lockDir(filepath.Join(c.Dir, "lock")); err != nil {
+		return nil, err
+	}
+	if l.head, err = openHead(filepath.Join(c.Dir, "head")); err != nil {
+		return nil, err
+	}
+	if err := l.start(); err != nil {
+		return nil, err
+	}
+	if err := l.openStream(ctx); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// start starts the engine and connects to it.
+func (l *Log) start() (err error) {
+	if l.srv, err = startServer(l.c); err != nil {
+		return err
+	}
+	return l.connect()
+}
+
+// stop stops both, as far as they were started.
+func (l *Log) stop() {
+	if l.nc != nil {
+		l.nc.Close()
+	}
+	if l.srv != nil {
+		l.srv.Shutdown()
+		l.srv.WaitForShutdown()
+	}
+}
+
+// restart does something to the store while the engine is down.
+func (l *Log) restart(meanwhile func() error) error {
+	l.stop()
+	if err := meanwhile(); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return l.start()
+}
+
+// connect makes the in-process connection that everything goes over.
+func (l *Log) connect() (err error) {
+	l.nc, err = nats.Connect("",
+		nats.InProcessServer(l.srv),
+		nats.Name("warmfront"),
+		nats.ReconnectBufSize(-1), // a buffered append would be sent later, after its outcome was decided (W3)
+		nats.MaxReconnects(-1),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+			if sub != nil {
+				l.log.Warn("journal subscription", "subject", sub.Subject, "err", err)
+			} else {
+				l.log.Warn("journal connection", "err", err)
+			}
+		}),
+	)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrEngine, err)
+	}
+	l.js, err = jetstream.New(l.nc)
+	return err
+}
+
+// Epoch names the log's life.
+func (l *Log) Epoch() journal.ID { return l.epoch }
+
+// Close stops the engine and waits for it. Appends that are under way are in doubt.
+func (l *Log) Close() error {
+	l.closed.Store(true)
+	l.close.Do(func() {
+		l.stop()
+		if l.head != nil {
+			l.head.close()
+		}
+		if l.lock != nil {
+			l.lock.Close() // and with it the lock
+		}
+	})
+	return nil
+}
+
+// wrap gives an error of the engine's its name: after Close everything is ErrClosed.
+func (l *Log) wrap(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case l.closed.Load():
+		return journal.ErrClosed
+	case l.srv != nil && !l.srv.JetStreamEnabled():
+		return fmt.Errorf("%w: %s: %w; look for its reason in the log (a full disk?) and restart", errStopped, what, err)
+	}
+	return fmt.Errorf("journal: %s: %w", what, err)
+}

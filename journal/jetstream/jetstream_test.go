@@ -1,0 +1,61 @@
+package jetstream
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/journaltest"
+)
+
+// open opens dir, as a test that sees the engine's complaints.
+func open(t *testing.T, c Config) *Log {
+	t.Helper()
+	l, err := tryOpen(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func tryOpen(t *testing.T, c Config) (*Log, error) {
+	t.Helper()
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
+	l, err := Open(t.Context(), c)
+	if err == nil {
+		t.Cleanup(func() { l.Close() })
+	}
+	return l, err
+}
+
+func TestLog(t *testing.T) {
+	journaltest.Run(t, func(t *testing.T) journaltest.Subject {
+		dir := t.TempDir()
+		l := open(t, Config{Dir: dir})
+		return journaltest.Subject{
+			Log: l,
+			Reopen: func(t *testing.T, crash bool) journal.Log {
+				if crash {
+					// What a killed process leaves is what its files hold at that moment.
+					image := t.TempDir()
+					copyTree(t, image, dir)
+					dir = image
+				}
+				l.Close()
+				l = open(t, Config{Dir: dir})
+				return l
+			},
+		}
+	})
+}
+
+func copyTree(t *testing.T, to, from string) {
+	t.Helper()
+	if err := os.CopyFS(filepath.Clean(to), os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+}

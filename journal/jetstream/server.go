@@ -1,0 +1,131 @@
+package jetstream
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// maxPayload is what the engine takes as one message: an entry and its headers.
+const maxPayload = 1 << 20
+
+// options are the engine's.
+func options(c Config) (*server.Options, error) {
+	o := &server.Options{
+		ServerName: "warmfront",
+		DontListen: c.Listen == "",
+		NoSigs:     true, // signals are the process's
+
+		JetStream:              true,
+		StoreDir:               c.Dir,
+		SyncAlways:             true,
+		DisableJetStreamBanner: true,
+		// The real limit is Reserve. A quota taken from what is free at the start would shrink the log
+		// by what it holds already.
+		JetStreamMaxStore:  1 << 50,
+		JetStreamMaxMemory: 64 << 20,
+
+		MaxPayload:    maxPayload,
+		WriteDeadline: 5 * time.Second,
+		PingInterval:  5 * time.Second,
+		MaxPingsOut:   2,
+	}
+	if c.Listen != "" {
+		host, port, err := net.SplitHostPort(c.Listen)
+		if err != nil {
+			return nil, fmt.Errorf("%w: listen address %q: %w", ErrConfig, c.Listen, err)
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return nil, fmt.Errorf("%w: listen address %q is not a loopback address; without authentication others must not reach the journal", ErrConfig, c.Listen)
+		}
+		if o.Port, err = strconv.Atoi(port); err != nil {
+			return nil, fmt.Errorf("%w: listen address %q: %w", ErrConfig, c.Listen, err)
+		}
+		if o.Port == 0 {
+			o.Port = server.RANDOM_PORT
+		}
+		o.Host = host
+	}
+	return o, nil
+}
+
+// startServer starts the engine and asserts that it is what the protocol needs.
+func startServer(c Config) (*server.Server, error) {
+	o, err := options(c)
+	if err != nil {
+		return nil, err
+	}
+	srv, err := server.NewServer(o)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEngine, err)
+	}
+	l := &logger{log: c.Logger}
+	srv.SetLoggerV2(l, false, false, false)
+	srv.Start()
+	// With a logger of our own a fatal error does not exit the process: it just leaves a server that is
+	// not up. So everything is asked.
+	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+		return nil, fmt.Errorf("%w on %s: %s", ErrEngine, c.Dir, l.worst())
+	}
+	if err := assertDurable(srv); err != nil {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+		return nil, err
+	}
+	return srv, nil
+}
+
+// assertDurable checks that the running engine, not just our wish, syncs each append.
+func assertDurable(srv *server.Server) error {
+	z, err := srv.Jsz(&server.JSzOptions{Config: true})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrEngine, err)
+	}
+	if !z.Config.SyncAlways {
+		return fmt.Errorf("%w: the engine runs without sync_always", ErrUnsafe)
+	}
+	return nil
+}
+
+// logger adapts the engine's log to slog. Its notices are for its own operators, hence debug.
+type logger struct {
+	log *slog.Logger
+
+	mu   sync.Mutex
+	last string // the last error, for the message when the start fails
+}
+
+func (l *logger) Noticef(f string, v ...any) { l.write(slog.LevelDebug, f, v) }
+func (l *logger) Warnf(f string, v ...any)   { l.write(slog.LevelWarn, f, v) }
+func (l *logger) Errorf(f string, v ...any)  { l.write(slog.LevelError, f, v) }
+func (l *logger) Fatalf(f string, v ...any)  { l.write(slog.LevelError, f, v) } // never exits
+func (l *logger) Debugf(string, ...any)      {}
+func (l *logger) Tracef(string, ...any)      {}
+
+func (l *logger) write(level slog.Level, f string, v []any) {
+	text := strings.TrimSpace(fmt.Sprintf(f, v...))
+	if level == slog.LevelError {
+		l.mu.Lock()
+		l.last = text
+		l.mu.Unlock()
+	}
+	l.log.Log(context.Background(), level, "journal engine", "says", text)
+}
+
+func (l *logger) worst() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last == "" {
+		return "it gave no reason"
+	}
+	return l.last
+}
