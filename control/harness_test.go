@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -178,6 +179,12 @@ func (h *harness) facts(after uint64) string {
 		}
 		lines = append(lines, strings.Join(words, " "))
 	}
+	return strings.Join(lines, "\n")
+}
+
+// withoutCompletions leaves out the entries that declare Completed: when they come is the tracker's affair.
+func withoutCompletions(facts string) string {
+	lines := slices.DeleteFunc(strings.Split(facts, "\n"), func(l string) bool { return strings.HasPrefix(l, "Completed(") })
 	return strings.Join(lines, "\n")
 }
 

@@ -1,0 +1,229 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/memory"
+)
+
+// together runs do on two control nodes that share a log, n times at once.
+func together(t *testing.T, n int, prepare func(h *harness), do func(i int, h *harness)) (one, two *harness) {
+	t.Helper()
+	one = start(t, memory.New(), Limits{})
+	two = start(t, one.log, Limits{})
+	t.Cleanup(one.stop)
+	t.Cleanup(two.stop)
+	prepare(one)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { do(i, []*harness{one, two}[i%2]) })
+	}
+	all.Wait()
+	synctest.Wait()
+	one.checkReplay()
+	two.checkReplay()
+	return one, two
+}
+
+func TestRace_OneReferenceOneInvalidation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 24
+		var d *Distribution
+		var ids [n]string
+		var created [n]bool
+		one, two := together(t, n, func(h *harness) { d = h.create("r1") }, func(i int, h *harness) {
+			inv, made, err := h.CreateInvalidation(t.Context(), someone, d.ID, batch("same", "/a", "/b"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			ids[i], created[i] = inv.ID, made
+		})
+		made := 0
+		for i := range n {
+			if ids[i] != ids[0] {
+				t.Errorf("ids %s and %s for one reference (I6)", ids[0], ids[i])
+			}
+			if created[i] {
+				made++
+			}
+		}
+		if made != 1 || strings.Count(one.facts(0), "Invalidated") != 1 {
+			t.Errorf("%d were told that they created it; the log:\n%s", made, one.facts(0))
+		}
+		if dump(one.state) != dump(two.state) {
+			t.Error("the two nodes differ")
+		}
+	})
+}
+
+func TestRace_OneReferenceOtherPaths(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 12
+		var d *Distribution
+		var errs [n]error
+		together(t, n, func(h *harness) { d = h.create("r1") }, func(i int, h *harness) {
+			_, _, errs[i] = h.CreateInvalidation(t.Context(), someone, d.ID, batch("same", fmt.Sprint("/", i)))
+		})
+		wantOneWinner(t, errs[:], "InvalidationBatchAlreadyExists")
+	})
+}
+
+func TestRace_OneETagOneUpdate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 12
+		var d *Distribution
+		var errs [n]error
+		together(t, n, func(h *harness) { d = h.create("r1") }, func(i int, h *harness) {
+			_, errs[i] = h.UpdateDistribution(t.Context(), someone, d.ID, d.ETag, changed(d.Config, comment(fmt.Sprint(i))))
+		})
+		wantOneWinner(t, errs[:], "PreconditionFailed")
+	})
+}
+
+func TestRace_OneAliasOneOwner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 12
+		var errs [n]error
+		together(t, n, func(*harness) {}, func(i int, h *harness) {
+			_, errs[i] = h.CreateDistribution(t.Context(), someone, config(fmt.Sprint("r", i), aliases("www.example.com")), nil)
+		})
+		wantOneWinner(t, errs[:], "CNAMEAlreadyExists")
+	})
+}
+
+func TestRace_OneNameOnePolicy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 12
+		var errs [n]error
+		together(t, n, func(*harness) {}, func(i int, h *harness) {
+			_, errs[i] = h.CreateCachePolicy(t.Context(), someone, cachePolicyConfig("one", int64(i+1)))
+		})
+		wantOneWinner(t, errs[:], "CachePolicyAlreadyExists")
+	})
+}
+
+func wantOneWinner(t *testing.T, errs []error, losers string) {
+	t.Helper()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+		} else {
+			wantCode(t, err, losers)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d succeeded, want one", won)
+	}
+}
+
+// An append whose answer is lost, or that never arrived, is found out by its slot (W3): the caller
+// sees neither, and there is one invalidation.
+func TestDoubt_IsResolvedBySlot(t *testing.T) {
+	for _, fault := range []memory.AppendFault{memory.LostAck, memory.Lost} {
+		bubble(t, func(t *testing.T, h *harness) {
+			d := h.create("r1")
+			failures := 2
+			h.log.SetFaults(memory.Faults{Append: func(*journal.Entry) memory.AppendFault {
+				if failures > 0 {
+					failures--
+					return fault
+				}
+				return memory.Stored
+			}})
+			inv := h.invalidate(d, "i1", "/a")
+			if again := h.invalidate(d, "i1", "/a"); again.ID != inv.ID {
+				t.Errorf("%s and %s", inv.ID, again.ID)
+			}
+			if n := strings.Count(h.facts(0), "Invalidated"); n != 1 {
+				t.Errorf("%d invalidations, want 1:\n%s", n, h.facts(0))
+			}
+		})
+	}
+}
+
+func TestTrouble_IsNamed(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		d := h.create("r1")
+		h.log.SetFaults(memory.Faults{Append: func(*journal.Entry) memory.AppendFault { return memory.Full }})
+		_, _, err := h.CreateInvalidation(t.Context(), someone, d.ID, batch("i1", "/a"))
+		wantCode(t, err, "ServiceUnavailable")
+
+		h.log.SetFaults(memory.Faults{Append: func(*journal.Entry) memory.AppendFault { return memory.Lost }})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, _, err = h.CreateInvalidation(ctx, someone, d.ID, batch("i1", "/a"))
+		wantCode(t, err, "ServiceUnavailable")
+		if !strings.Contains(err.Error(), "same caller reference") {
+			t.Errorf("%v does not say how to repeat it", err)
+		}
+		h.log.SetFaults(memory.Faults{})
+	})
+}
+
+func TestRolledBackLog_EndsRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, memory.New(), Limits{})
+		h.create("r1")
+		h.log.RollBack(1)
+		if _, err := h.CreateDistribution(t.Context(), someone, config("r2"), nil); code(err) != "ServiceUnavailable" {
+			t.Errorf("%v, want a refusal to write (W4)", err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		h.stop()
+		if h.ran == nil || h.ran == context.Canceled {
+			t.Errorf("Run returned %v, want what broke", h.ran)
+		}
+	})
+}
+
+// slowLog takes its time to store.
+type slowLog struct {
+	*memory.Log
+	wait chan struct{}
+}
+
+func (l *slowLog) Append(ctx context.Context, e *journal.Entry) error {
+	<-l.wait
+	return l.Log.Append(ctx, e)
+}
+
+func TestQueries_DoNotWaitForTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &slowLog{Log: memory.New(), wait: make(chan struct{}, 1)}
+		c, err := New(Config{Log: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		log.wait <- struct{}{}
+		d, err := c.CreateDistribution(t.Context(), someone, config("r1"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error)
+		go func() {
+			_, _, err := c.CreateInvalidation(t.Context(), someone, d.ID, batch("i1", "/a"))
+			done <- err
+		}()
+		synctest.Wait() // it is at the disk now
+		if _, err := c.Distribution(d.ID); err != nil {
+			t.Error(err)
+		}
+		if p, err := c.Invalidations(d.ID, "", 0); err != nil || len(p.Items) != 0 {
+			t.Errorf("%v, %v: what is not durable is not there", p.Items, err)
+		}
+		log.wait <- struct{}{}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
