@@ -126,7 +126,8 @@ func (c *Client) transport(k poolKey) *http.Transport {
 	return t
 }
 
-// connect dials. Its errors are *Error, which Transport passes on as they are.
+// connect dials. The errors of connect and connectTLS are *Error, which Transport
+// passes on as they are.
 func (c *Client) connect(ctx context.Context, k poolKey) (net.Conn, error) {
 	ctx, cancel := limit(ctx, k.connect)
 	defer cancel()
@@ -134,7 +135,7 @@ func (c *Client) connect(ctx context.Context, k poolKey) (net.Conn, error) {
 	if err != nil {
 		return nil, dialError(err)
 	}
-	return &conn{Conn: nc, timeout: k.read}, nil
+	return newConn(nc, k.read), nil
 }
 
 func (c *Client) connectTLS(ctx context.Context, k poolKey, host string) (net.Conn, error) {
@@ -149,7 +150,8 @@ func (c *Client) connectTLS(ctx context.Context, k poolKey, host string) (net.Co
 		nc.Close()
 		return nil, handshakeError(err)
 	}
-	return tc, nil
+	// On top, not only below: octets that TLS has decrypted count as received.
+	return newConn(tc, k.read), nil
 }
 
 func limit(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
@@ -204,19 +206,6 @@ func tlsVersions(names []string) (least, most uint16, err error) {
 		most = tls.VersionTLS13
 	}
 	return least, most, nil
-}
-
-// conn bounds how long an origin may refuse to take octets; Transport has no limit for that.
-type conn struct {
-	net.Conn
-	timeout time.Duration
-}
-
-func (c *conn) Write(p []byte) (int, error) {
-	if c.timeout > 0 {
-		c.SetWriteDeadline(time.Now().Add(c.timeout))
-	}
-	return c.Conn.Write(p)
 }
 
 // hostname cuts the port off host[:port].

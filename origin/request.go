@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ func httpRequest(ctx context.Context, o *distribution.Origin, r *Request, scheme
 	} else {
 		req.Body = io.NopCloser(viewerBody{r.Body})
 	}
-	return req.WithContext(ctx)
+	return req.WithContext(httptrace.WithClientTrace(ctx, settled))
 }
 
 // rawURL makes a URL whose request target is exactly path and query as given. url.URL would decode
