@@ -1,6 +1,7 @@
 package control
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -91,7 +92,7 @@ func (s *state) putDistribution(seq uint64, p *journal.DistributionPut) []Change
 		s.aliases[alias] = p.ID
 	}
 	// A tag that is only a label leaves the edges as they are, and the status with them.
-	if d.put == nil || d.put.ETag != p.ETag || switches(d.put.Tags) != switches(p.Tags) {
+	if d.put == nil || d.put.ETag != p.ETag || !maps.Equal(switches(d.put.Tags), switches(p.Tags)) {
 		d.seq = seq
 		s.open = append(s.open, open{seq: seq, distribution: p.ID})
 	}

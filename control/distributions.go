@@ -65,8 +65,8 @@ func (c *Control) CreateDistribution(ctx context.Context, by journal.Actor, conf
 }
 
 // CopyDistribution makes a distribution with another's configuration. Enabled is true unless req
-// says otherwise. ifMatch is the ETag of the one that is copied. Aliases stay where they are: a
-// name belongs to one distribution.
+// says otherwise. ifMatch is the ETag of the one that is copied. Aliases stay where they are, since a
+// name belongs to one distribution; of the tags those are copied that switch something.
 func (c *Control) CopyDistribution(ctx context.Context, by journal.Actor, primaryID, ifMatch string, req *wire.CopyDistributionRequest) (*Distribution, error) {
 	var put *journal.DistributionPut
 	e, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
@@ -83,7 +83,7 @@ func (c *Control) CopyDistribution(ctx context.Context, by journal.Actor, primar
 		config.Enabled = wire.Ptr(req.Enabled == nil || *req.Enabled)
 		config.Aliases = nil
 		distribution.FillDefaults(config)
-		if put, err = c.decideCreate(s, config, primary.put.Tags, by); err != nil {
+		if put, err = c.decideCreate(s, config, switches(primary.put.Tags), by); err != nil {
 			return nil, err
 		}
 		return []journal.Fact{{DistributionPut: put}}, nil
@@ -220,29 +220,36 @@ type DistributionFilter struct {
 // Distributions lists distributions ordered by id, those after marker, at most max (0 and more than
 // 100 mean 100). With an order that needs no table a page can start after one that is gone.
 func (c *Control) Distributions(f DistributionFilter, marker string, max int) (Page[*Distribution], error) {
+	found, err := c.selected(f, marker)
+	if err != nil {
+		return Page[*Distribution]{}, err
+	}
+	if f.Match != nil {
+		found = slices.DeleteFunc(found, func(d *Distribution) bool { return !f.Match(d) })
+	}
+	return page(found, marker, max, func(d *Distribution) string { return d.ID }), nil
+}
+
+// selected lists what the filter's fields select, after marker.
+func (c *Control) selected(f DistributionFilter, marker string) (found []*Distribution, err error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if f.CachePolicyID != "" {
 		if _, err := cachePolicies.find(c.state, f.CachePolicyID); err != nil {
-			return Page[*Distribution]{}, err
+			return nil, err
 		}
 	}
 	if f.OriginRequestPolicyID != "" {
 		if _, err := originRequestPolicies.find(c.state, f.OriginRequestPolicyID); err != nil {
-			return Page[*Distribution]{}, err
+			return nil, err
 		}
 	}
-	var found []*Distribution
 	for _, id := range slices.Sorted(maps.Keys(c.state.distributions)) {
-		d := c.state.distributions[id]
-		if id <= marker || !f.selects(d) {
-			continue
-		}
-		if v := c.view(d); f.Match == nil || f.Match(v) {
-			found = append(found, v)
+		if d := c.state.distributions[id]; id > marker && f.selects(d) {
+			found = append(found, c.view(d))
 		}
 	}
-	return page(found, marker, max, func(d *Distribution) string { return d.ID }), nil
+	return found, nil
 }
 
 func (f *DistributionFilter) selects(d *distributionState) bool {

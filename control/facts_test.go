@@ -56,13 +56,16 @@ func TestFacts_OfEachCommand(t *testing.T) {
 			}},
 		{name: "copy",
 			do: func(t *testing.T, h *harness) error {
+				if err := h.Tag(t.Context(), someone, d.ARN, map[string]string{"warmfront:wildcards": "aws"}); err != nil {
+					return err
+				}
 				copied, err := h.CopyDistribution(t.Context(), someone, d.ID, d.ETag, &wire.CopyDistributionRequest{CallerReference: wire.Ptr("copy")})
-				if err == nil && (copied.ID == d.ID || wire.Val(copied.Config.Aliases.Quantity) != 0 || !wire.Val(copied.Config.Enabled)) {
+				if err == nil && (copied.ID == d.ID || wire.Val(copied.Config.Aliases.Quantity) != 0 || !wire.Val(copied.Config.Enabled) || len(copied.Tags) != 1) {
 					t.Errorf("%+v", copied)
 				}
 				return err
 			},
-			facts: "DistributionPut"},
+			facts: "DistributionPut\nDistributionPut"},
 		{name: "delete",
 			do: func(t *testing.T, h *harness) error {
 				off := h.update(d, disabled)

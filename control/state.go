@@ -139,14 +139,13 @@ func (s *state) openUpTo(mark uint64) uint64 {
 	return s.open[n-1].seq
 }
 
-// switches returns the tags that change what an edge does, as one comparable text.
-func switches(tags map[string]string) string {
-	var found []string
+// switches returns the tags that change what an edge does.
+func switches(tags map[string]string) map[string]string {
+	found := map[string]string{}
 	for k, v := range tags {
 		if strings.HasPrefix(k, "warmfront:") {
-			found = append(found, k+"="+v)
+			found[k] = v
 		}
 	}
-	slices.Sort(found)
-	return strings.Join(found, "\n")
+	return found
 }
