@@ -57,9 +57,6 @@ type Distribution struct {
 	CacheTagHeader string // name of the response field with cache tags; "" when off
 	AWSWildcards   bool   // tag warmfront:wildcards=aws: a "*" that is not last is literal
 	HTTPVersion    string // "http1.1", "http2", "http3" or "http2and3"; recorded
-	PriceClass     string // recorded: every edge belongs to the operator
-	IPv6           bool   // recorded: an edge listens where it is told to
-	Comment        string
 
 	root string // "/" + DefaultRootObject
 }

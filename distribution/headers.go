@@ -1,0 +1,258 @@
+package distribution
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/warmfront/warmfront/internal/message"
+)
+
+// fate is what becomes of a viewer's header on the way to the origin.
+type fate uint8
+
+const (
+	ordinary  fate = iota // goes when selected; the legacy settings send it unselected too
+	optional              // goes when selected only
+	forbidden             // never goes, and no policy may select it
+	unlisted              // goes with the legacy settings or a policy for all headers; no policy may list it
+	edges                 // the edge makes it itself: ranges, conditions, Via; no policy may list it
+	special               // has rules of its own in forward.go
+)
+
+// fates of the headers that CloudFront's tables name, by lower-case name. All others are ordinary.
+var fates = map[string]fate{
+	"accept":                 optional,
+	"accept-charset":         optional,
+	"accept-language":        optional,
+	"referer":                optional,
+	"x-http-method-override": optional,
+
+	"cache-control": unlisted,
+	"max-forwards":  unlisted,
+	"pragma":        unlisted,
+
+	"connection":          forbidden,
+	"content-length":      forbidden,
+	"expect":              forbidden,
+	"keep-alive":          forbidden,
+	"proxy-authenticate":  forbidden,
+	"proxy-authorization": forbidden,
+	"proxy-connection":    forbidden,
+	"request-range":       forbidden, // an origin that honours it would answer a part under the key of the whole
+	"te":                  forbidden,
+	"trailer":             forbidden,
+	"transfer-encoding":   forbidden,
+	"upgrade":             forbidden,
+	"x-amz-cf-id":         forbidden,
+	"x-forwarded-proto":   forbidden,
+	"x-real-ip":           forbidden,
+
+	"cdn-loop":            edges,
+	"if-match":            edges,
+	"if-modified-since":   edges,
+	"if-none-match":       edges,
+	"if-range":            edges,
+	"if-unmodified-since": edges,
+	"range":               edges,
+	"via":                 edges,
+
+	"accept-encoding": special,
+	"authorization":   special,
+	"cookie":          special,
+	"host":            special,
+	"user-agent":      special,
+	"x-forwarded-for": special,
+}
+
+func fateOf(lower string) fate {
+	if f, ok := fates[lower]; ok {
+		return f
+	}
+	if strings.HasPrefix(lower, "x-edge-") || strings.HasPrefix(lower, "cloudfront-") {
+		return forbidden // CloudFront-* says what the edge knows; a viewer's own claim must not pass
+	}
+	return ordinary
+}
+
+// bodyHeaders describe a request's body: without them it could not be read, so they go with the
+// methods that carry one and are never cached.
+var bodyHeaders = map[string]bool{
+	"content-disposition": true, "content-encoding": true, "content-language": true,
+	"content-location": true, "content-md5": true, "content-type": true,
+}
+
+// made names a header that the edge makes from what it knows of the viewer.
+type made uint8
+
+const (
+	madeNone made = iota
+	madeForwardedProto
+	madeHTTPVersion
+	madeAddress
+	madeIsAndroid
+	madeIsDesktop
+	madeIsIOS
+	madeIsMobile
+	madeIsSmartTV
+	madeIsTablet
+	madeUnknown // a place, an autonomous system, a TLS fingerprint: the edge does not know it and adds nothing
+)
+
+// cloudFrontHeader is a header that a policy can ask for. Its name is lower case.
+type cloudFrontHeader struct {
+	made   made
+	inKey  bool   // may be in a cache policy
+	canon  string // as sent to the origin
+	device bool
+}
+
+var cloudFrontHeaders = func() map[string]cloudFrontHeader {
+	m := map[string]cloudFrontHeader{}
+	add := func(name string, h cloudFrontHeader) {
+		h.canon = "CloudFront-" + name
+		m[strings.ToLower(h.canon)] = h
+	}
+	add("Forwarded-Proto", cloudFrontHeader{made: madeForwardedProto, inKey: true})
+	add("Viewer-Http-Version", cloudFrontHeader{made: madeHTTPVersion, inKey: true})
+	add("Viewer-Address", cloudFrontHeader{made: madeAddress})
+	for name, d := range map[string]made{"Android": madeIsAndroid, "Desktop": madeIsDesktop, "IOS": madeIsIOS,
+		"Mobile": madeIsMobile, "SmartTV": madeIsSmartTV, "Tablet": madeIsTablet} {
+		add("Is-"+name+"-Viewer", cloudFrontHeader{made: d, inKey: true, device: true})
+	}
+	for _, name := range []string{"Viewer-Country", "Viewer-City", "Viewer-Country-Name", "Viewer-Country-Region",
+		"Viewer-Country-Region-Name", "Viewer-Latitude", "Viewer-Longitude", "Viewer-Metro-Code", "Viewer-Postal-Code",
+		"Viewer-Time-Zone", "Viewer-Header-Order", "Viewer-Header-Count", "Error-Uri", "Error-Args"} {
+		add(name, cloudFrontHeader{made: madeUnknown, inKey: true})
+	}
+	for _, name := range []string{"Viewer-ASN", "Viewer-JA3-Fingerprint", "Viewer-JA4-Fingerprint", "Viewer-TLS"} {
+		add(name, cloudFrontHeader{made: madeUnknown})
+	}
+	return m
+}()
+
+// appendMade appends the value of a made header; ok is false when there is nothing to say.
+func appendMade(dst []byte, m made, r *message.Request) (_ []byte, ok bool) {
+	switch m {
+	case madeForwardedProto:
+		return append(dst, r.Scheme...), true
+	case madeHTTPVersion:
+		dst = strconv.AppendInt(dst, int64(r.Major), 10)
+		dst = append(dst, '.')
+		return strconv.AppendInt(dst, int64(r.Minor), 10), true
+	case madeAddress:
+		if !r.Remote.IsValid() {
+			return dst, false
+		}
+		dst = appendAddr(dst, r.Remote.Addr())
+		dst = append(dst, ':')
+		return strconv.AppendUint(dst, uint64(r.Remote.Port()), 10), true
+	case madeIsAndroid, madeIsDesktop, madeIsIOS, madeIsMobile, madeIsSmartTV, madeIsTablet:
+		return strconv.AppendBool(dst, isDevice(m, r.Fields.Get("User-Agent"))), true
+	}
+	return dst, false
+}
+
+func appendAddr(dst []byte, a netip.Addr) []byte { return a.Unmap().WithZone("").AppendTo(dst) }
+
+// isDevice classifies by the few words that browsers of each kind have in common. It is a guess, as
+// CloudFront's is; what is none of the others counts as a desktop.
+func isDevice(m made, ua string) bool {
+	tv := containsAny(ua, "SmartTV", "SMART-TV", "Smart-TV", "GoogleTV", "Apple TV", "AppleTV", "HbbTV", "Web0S", "BRAVIA", "AFTS", "Roku")
+	tablet := !tv && (containsAny(ua, "iPad", "Tablet", "Kindle", "Silk/") ||
+		strings.Contains(ua, "Android") && !strings.Contains(ua, "Mobile"))
+	mobile := !tv && !tablet && containsAny(ua, "Mobile", "iPhone", "iPod", "Windows Phone", "BlackBerry", "Opera Mini")
+	switch m {
+	case madeIsAndroid:
+		return strings.Contains(ua, "Android")
+	case madeIsIOS:
+		return containsAny(ua, "iPhone", "iPad", "iPod")
+	case madeIsSmartTV:
+		return tv
+	case madeIsTablet:
+		return tablet
+	case madeIsMobile:
+		return mobile
+	}
+	return !tv && !tablet && !mobile
+}
+
+func containsAny(s string, words ...string) bool {
+	for _, w := range words {
+		if strings.Contains(s, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// encodings is a normalised Accept-Encoding: what a viewer accepts of what the behavior tells apart.
+type encodings uint8
+
+const (
+	acceptsGzip    encodings = 1 << iota
+	acceptsBrotli            // both together are sent as "br,gzip"
+	acceptsNeither           // it sent the field and named none of them: the origin gets "identity"
+)
+
+// acceptEncoding normalises the viewer's Accept-Encoding. Only the bits of gzip and br belong into
+// the key: a viewer without the field and one that accepts neither get the same bytes.
+func (b *Behavior) acceptEncoding(r *message.Request) encodings {
+	if !b.Gzip && !b.Brotli {
+		return 0
+	}
+	var e encodings
+	sent := false
+	for i := range r.Fields {
+		if !strings.EqualFold(r.Fields[i].Name, "Accept-Encoding") {
+			continue
+		}
+		sent = true
+		for rest, more := r.Fields[i].Value, true; more; {
+			var item string
+			item, rest, more = strings.Cut(rest, ",")
+			e |= b.coding(item)
+		}
+	}
+	if sent && e == 0 {
+		return acceptsNeither
+	}
+	return e
+}
+
+func (b *Behavior) coding(item string) encodings {
+	name, params, _ := strings.Cut(item, ";")
+	name = strings.Trim(name, " \t")
+	switch {
+	case refusedByWeight(params):
+		return 0
+	case b.Gzip && strings.EqualFold(name, "gzip"):
+		return acceptsGzip
+	case b.Brotli && strings.EqualFold(name, "br"):
+		return acceptsBrotli
+	}
+	return 0
+}
+
+// refusedByWeight tells whether the parameters are a weight of zero: "q=0", "q=0.000".
+func refusedByWeight(params string) bool {
+	q := strings.Trim(params, " \t")
+	if len(q) < 3 || q[0] != 'q' && q[0] != 'Q' || q[1] != '=' {
+		return false
+	}
+	return strings.Trim(q[2:], "0.") == ""
+}
+
+func (e encodings) String() string {
+	switch {
+	case e == acceptsGzip|acceptsBrotli:
+		return "br,gzip"
+	case e == acceptsGzip:
+		return "gzip"
+	case e == acceptsBrotli:
+		return "br"
+	case e == acceptsNeither:
+		return "identity"
+	}
+	return ""
+}

@@ -1,0 +1,79 @@
+package distribution
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Switches that CloudFront has no field for are tags, so that every AWS tool can set them.
+const (
+	tagPrefix    = "warmfront:"
+	TagWildcards = "warmfront:wildcards" // how a "*" that is not last is read in an invalidation
+
+	WildcardsAnywhere = "anywhere" // as a wildcard; the default
+	WildcardsAWS      = "aws"      // as a literal asterisk, as CloudFront does
+)
+
+const (
+	maxTags     = 50
+	maxTagKey   = 128
+	maxTagValue = 256
+)
+
+// switches lists what each switch can be set to.
+var switches = map[string][]string{
+	TagWildcards: {WildcardsAnywhere, WildcardsAWS},
+}
+
+// ValidateTags checks all tags of a distribution together, as they are after a change.
+func ValidateTags(tags map[string]string) error {
+	if len(tags) > maxTags {
+		return fail("InvalidTagging", "Tags", "a distribution can have %d tags, this would be %d: remove some", maxTags, len(tags))
+	}
+	keys := make([]string, 0, len(tags))
+	for k := range tags {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys) // the same tags always meet the same complaint
+	for _, k := range keys {
+		if err := validateTag(k, tags[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func validateTag(key, value string) error {
+	switch n := utf8.RuneCountInString(key); {
+	case n < 1 || n > maxTagKey:
+		return fail("InvalidTagging", "Tags", "the key %.140q has %d characters: use 1 to %d", key, n, maxTagKey)
+	case utf8.RuneCountInString(value) > maxTagValue:
+		return fail("InvalidTagging", "Tags", "the value of %q is longer than %d characters: shorten it", key, maxTagValue)
+	case !tagText(key) || !tagText(value):
+		return fail("InvalidTagging", "Tags", "the tag %q=%q has a character other than letters, digits, blanks and _.:/=+-@", key, value)
+	case strings.HasPrefix(strings.ToLower(key), "aws:"):
+		return fail("InvalidTagging", "Tags", "the key %q begins with \"aws:\", which is reserved: choose another", key)
+	}
+	if !strings.HasPrefix(strings.ToLower(key), tagPrefix) {
+		return nil
+	}
+	allowed, ok := switches[key]
+	if !ok {
+		return fail("InvalidTagging", "Tags", "Warmfront has no switch %q: remove the tag, or use %q", key, TagWildcards)
+	}
+	if !slices.Contains(allowed, value) {
+		return fail("InvalidTagging", "Tags", "the switch %q cannot be %q: use one of %s", key, value, strings.Join(allowed, ", "))
+	}
+	return nil
+}
+
+func tagText(s string) bool {
+	if !utf8.ValidString(s) {
+		return false
+	}
+	return strings.IndexFunc(s, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.Zs, r) && !strings.ContainsRune("_.:/=+-@", r)
+	}) < 0
+}
