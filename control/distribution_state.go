@@ -113,9 +113,7 @@ func (s *state) deleteDistribution(id string) []Change {
 
 func (s *state) dropAliases(d *distributionState) {
 	for _, alias := range aliasesOf(d.put.Config) {
-		if s.aliases[alias] == d.put.ID {
-			delete(s.aliases, alias)
-		}
+		delete(s.aliases, alias)
 	}
 }
 

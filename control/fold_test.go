@@ -107,6 +107,30 @@ func TestFold_IgnoresWhatDoesNotFit(t *testing.T) {
 	}
 }
 
+func TestFold_CompletedNeverGoesBack(t *testing.T) {
+	s := newState(Limits{}.withDefaults())
+	for seq, upTo := range []uint64{10, 5} { // two trackers, of which the slower one was late
+		s.apply(&journal.Entry{Seq: uint64(20 + seq), Facts: []journal.Fact{{Completed: &journal.Completed{UpTo: upTo}}}})
+	}
+	if s.completed != 10 {
+		t.Errorf("completed up to %d, want 10", s.completed)
+	}
+}
+
+func TestFold_LateLeaveOfAPredecessor(t *testing.T) {
+	s := newState(Limits{}.withDefaults())
+	for seq, f := range []journal.Fact{
+		{EdgeJoined: &journal.EdgeJoined{Edge: "FRA50-1", Incarnation: "old"}},
+		{EdgeJoined: &journal.EdgeJoined{Edge: "FRA50-1", Incarnation: "new"}},
+		{EdgeLeft: &journal.EdgeLeft{Edge: "FRA50-1", Incarnation: "old"}},
+	} {
+		s.apply(&journal.Entry{Seq: uint64(seq), Facts: []journal.Fact{f}})
+	}
+	if m := s.members["FRA50-1"]; m == nil || m.Incarnation != "new" {
+		t.Errorf("member %+v, want the new incarnation", m)
+	}
+}
+
 // A restart folds a long log; the figure is reported by the benchmark.
 func BenchmarkFold(b *testing.B) {
 	s := newState(Limits{}.withDefaults())

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/journal"
 )
@@ -111,7 +112,7 @@ func (c *Control) checkBatch(b *wire.InvalidationBatch) ([]string, error) {
 // checkItems parses the items in the dialect of the distribution.
 func checkItems(items []string, tags map[string]string) error {
 	dialect := invalidation.Anywhere
-	if tags["warmfront:wildcards"] == "aws" {
+	if tags[distribution.TagWildcards] == distribution.WildcardsAWS {
 		dialect = invalidation.AWS
 	}
 	for i, item := range items {

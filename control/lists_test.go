@@ -153,6 +153,23 @@ func TestWatch_TellsWhatChanged(t *testing.T) {
 	})
 }
 
+func TestWatch_DeployedOnlyOfTheNewestChange(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		edge := h.join("FRA50-1")
+		d := h.create("r1")
+		first := h.log.Last()
+		h.update(d, comment("x"))
+		changes, stop := h.Watch()
+		edge.ack(first)
+		stop()
+		for c := range changes {
+			if c.Kind == ChangeDistribution {
+				t.Errorf("told %+v while a newer change is in progress", c)
+			}
+		}
+	})
+}
+
 func TestWatch_SlowWatcherIsToldSo(t *testing.T) {
 	bubble(t, func(t *testing.T, h *harness) {
 		changes, stop := h.Watch()

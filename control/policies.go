@@ -128,17 +128,13 @@ func (k *policyKind[C]) list(s *state, policyType, marker string, max int) (Page
 	return page(all, marker, max, func(p *Policy[C]) string { return p.ID }), nil
 }
 
-// check refuses a name that another policy of the kind has; id is the policy's own.
+// check checks a config by itself, which includes that no name is a managed one's, and refuses a name
+// that another policy of the kind has; id is the policy's own.
 func (k *policyKind[C]) check(s *state, config *C, id string) error {
 	if err := k.validate(config); err != nil {
 		return err
 	}
 	name := k.name(config)
-	for _, p := range k.managed() {
-		if k.name(p.Config) == name {
-			return refuse(k.code+"AlreadyExists", "The name %q is that of a managed %s. Choose another name.", name, k.noun)
-		}
-	}
 	for _, p := range k.custom(s) {
 		if p.ID != id && k.name(p.Config) == name {
 			return refuse(k.code+"AlreadyExists", "A %s with the name %q already exists: %s. Choose another name, or update that policy.", k.noun, name, p.ID)

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/journal/memory"
 )
@@ -166,6 +167,39 @@ func TestTrouble_IsNamed(t *testing.T) {
 			t.Errorf("%v does not say how to repeat it", err)
 		}
 		h.log.SetFaults(memory.Faults{})
+	})
+}
+
+// A decision has no effects: when its entry cannot be stored, all is as it was.
+func TestTrouble_LeavesTheStateAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		p, err := h.CreateCachePolicy(t.Context(), someone, cachePolicyConfig("mine", 60))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := h.createTagged("r1", map[string]string{"a": "b"}, cachePolicy(p.ID))
+		h.log.SetFaults(memory.Faults{Append: func(*journal.Entry) memory.AppendFault { return memory.Full }})
+		before := dump(h.state)
+		for name, do := range map[string]func() error{
+			"policy": func() error {
+				_, err := h.UpdateCachePolicy(t.Context(), someone, p.ID, p.ETag, cachePolicyConfig("mine", 61))
+				return err
+			},
+			"update": func() error {
+				_, err := h.UpdateDistribution(t.Context(), someone, d.ID, d.ETag, changed(d.Config, comment("x")))
+				return err
+			},
+			"tag": func() error { return h.Tag(t.Context(), someone, d.ARN, map[string]string{"a": "c"}) },
+			"copy": func() error {
+				_, err := h.CopyDistribution(t.Context(), someone, d.ID, d.ETag, &wire.CopyDistributionRequest{CallerReference: wire.Ptr("c")})
+				return err
+			},
+		} {
+			wantCode(t, do(), "ServiceUnavailable")
+			if after := dump(h.state); after != before {
+				t.Errorf("%s changed the state:\n%s\nwas\n%s", name, after, before)
+			}
+		}
 	})
 }
 

@@ -168,7 +168,7 @@ func TestRefused_ManagedPoliciesStay(t *testing.T) {
 		wantCode(t, err, "IllegalUpdate")
 		wantCode(t, h.DeleteCachePolicy(t.Context(), someone, p.ID, p.ETag), "IllegalDelete")
 		_, err = h.CreateCachePolicy(t.Context(), someone, cachePolicyConfig(wire.Val(p.Config.Name), 1))
-		wantCode(t, err, "CachePolicyAlreadyExists")
+		wantCode(t, err, "InvalidArgument")
 		_, err = h.OriginRequestPolicy(allViewer)
 		wantCode(t, err, "<nil>")
 	})
