@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -12,10 +13,13 @@ const MaxEntry = 1<<20 - 4096 // one MiB less room for the engine's headers
 
 // Encode returns the stored form of e: JSON with the names of the Go fields.
 func Encode(e *Entry) ([]byte, error) {
-	b, err := json.Marshal(e)
-	if err != nil {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false) // paths are full of &
+	if err := enc.Encode(e); err != nil {
 		return nil, fmt.Errorf("journal: entry %d: %w", e.Seq, err)
 	}
+	b := bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 	if len(b) > MaxEntry {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxEntry)
 	}

@@ -1,0 +1,141 @@
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/warmfront/warmfront/cloudfront/wire"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// everything is an entry with each fact once and each member of it set.
+func everything() *Entry {
+	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	by := Actor{User: "ann", AccessKey: "AKIAEXAMPLE", Address: "192.0.2.1"}
+	cache := &wire.CachePolicyConfig{Name: wire.Ptr("c")}
+	request := &wire.OriginRequestPolicyConfig{Name: wire.Ptr("r")}
+	return &Entry{
+		Epoch: "0e", Seq: 7, ID: "07", Prev: "06", Time: at,
+		Facts: []Fact{
+			{DistributionPut: &DistributionPut{ID: "E1", DomainName: "d1.cdn.localhost", ETag: "E2", LastModified: at,
+				Config: &wire.DistributionConfig{Comment: wire.Ptr("a <b> & c")}, Tags: map[string]string{"k": "v"},
+				CachePolicies:         map[string]*wire.CachePolicyConfig{"p1": cache},
+				OriginRequestPolicies: map[string]*wire.OriginRequestPolicyConfig{"p2": request}, By: by}},
+			{DistributionDeleted: &DistributionDeleted{ID: "E1", By: by}},
+			{Invalidated: &Invalidated{DistributionID: "E1", InvalidationID: "I1", CallerReference: "ref",
+				Items: []string{"/images/*", "#tag"}, CreateTime: at, By: by}},
+			{CachePolicyPut: &CachePolicyPut{ID: "p1", ETag: "E3", LastModified: at, Config: cache, By: by}},
+			{CachePolicyDeleted: &PolicyDeleted{ID: "p1", By: by}},
+			{OriginRequestPolicyPut: &OriginRequestPolicyPut{ID: "p2", ETag: "E4", LastModified: at, Config: request, By: by}},
+			{OriginRequestPolicyDeleted: &PolicyDeleted{ID: "p2", By: by}},
+			{EdgeJoined: &EdgeJoined{Edge: "FRA50-1", Location: "FRA50", Incarnation: "i1"}},
+			{EdgeLeft: &EdgeLeft{Edge: "FRA50-1", Incarnation: "i1"}},
+			{Completed: &Completed{UpTo: 6, At: at, Edges: []EdgeApplied{{Edge: "FRA50-1", Location: "FRA50", At: at}}}},
+			{Tick: &Tick{}},
+		},
+	}
+}
+
+// The stored form: a name, once written, keeps its meaning for ever. This file may only grow.
+func TestCodec_Golden(t *testing.T) {
+	const name = "testdata/entry.json"
+	e := everything()
+	if n := reflect.TypeFor[Fact]().NumField(); len(e.Facts) != n {
+		t.Errorf("%d of %d kinds of facts are in the golden entry", len(e.Facts), n)
+	}
+	got, err := Encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(name, append(got, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, bytes.TrimSpace(want)) {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	back, err := Decode(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(back, e) {
+		t.Errorf("decoded %+v", back)
+	}
+}
+
+func TestCodec_Damaged(t *testing.T) {
+	for name, b := range map[string]string{
+		"nothing":      ``,
+		"cut off":      `{"Epoch":"e","Seq":1,"ID":"i`,
+		"no number":    `{"Epoch":"e","ID":"i"}`,
+		"no id":        `{"Epoch":"e","Seq":1}`,
+		"no epoch":     `{"Seq":1,"ID":"i"}`,
+		"unknown fact": `{"Epoch":"e","Seq":1,"ID":"i","Facts":[{"Frobnicated":{}}]}`,
+		"empty fact":   `{"Epoch":"e","Seq":1,"ID":"i","Facts":[{}]}`,
+		"two in one":   `{"Epoch":"e","Seq":1,"ID":"i","Facts":[{"Tick":{},"EdgeLeft":{}}]}`,
+		"two entries":  `{"Epoch":"e","Seq":1,"ID":"i"}{}`,
+	} {
+		if e, err := Decode([]byte(b)); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %v, %v", name, e, err)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	b, err := Encode(everything())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := Decode(b)
+		if err != nil {
+			return
+		}
+		again, err := Encode(e)
+		if err != nil {
+			t.Skip(err) // too large, or a time beyond year 9999
+		}
+		if _, err := Decode(again); err != nil {
+			t.Fatalf("%v: %s", err, again)
+		}
+	})
+}
+
+func TestPosition_Judge(t *testing.T) {
+	at := Position{"e", 5, "i5"}
+	for name, c := range map[string]struct {
+		at   Position
+		e    Entry
+		want Verdict
+	}{
+		"next":             {at, Entry{Epoch: "e", Seq: 6, ID: "i6", Prev: "i5"}, Next},
+		"genesis":          {Position{}, Entry{Epoch: "e", Seq: 1, ID: "i1"}, Next},
+		"no genesis":       {Position{}, Entry{Epoch: "e", Seq: 1, ID: "i1", Prev: "i0"}, Broken},
+		"gap at the start": {Position{}, Entry{Epoch: "e", Seq: 2, ID: "i2", Prev: "i1"}, Gap},
+		"number zero":      {Position{}, Entry{Epoch: "e", ID: "i0"}, Broken},
+		"itself":           {at, Entry{Epoch: "e", Seq: 5, ID: "i5", Prev: "i4"}, Old},
+		"another itself":   {at, Entry{Epoch: "e", Seq: 5, ID: "x5", Prev: "i4"}, Broken},
+		"older":            {at, Entry{Epoch: "e", Seq: 2, ID: "i2", Prev: "i1"}, Old},
+		"gap":              {at, Entry{Epoch: "e", Seq: 7, ID: "i7", Prev: "i6"}, Gap},
+		"other chain":      {at, Entry{Epoch: "e", Seq: 6, ID: "i6", Prev: "x5"}, Broken},
+		"other life":       {at, Entry{Epoch: "f", Seq: 6, ID: "i6", Prev: "i5"}, Broken},
+		"other life, gap":  {at, Entry{Epoch: "f", Seq: 9, ID: "i9", Prev: "i8"}, Broken},
+		"no id":            {at, Entry{Epoch: "e", Seq: 6, Prev: "i5"}, Broken},
+	} {
+		if v := c.at.Judge(&c.e); v != c.want {
+			t.Errorf("%s: %v, not %v", name, v, c.want)
+		}
+	}
+}

@@ -1,0 +1,245 @@
+package journal
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// tracking is a tracker with a log to fold.
+type tracking struct {
+	*Tracker
+	t   *testing.T
+	now time.Duration
+	seq uint64
+}
+
+func track(t *testing.T) *tracking { return &tracking{Tracker: NewTracker(TrackerConfig{}), t: t} }
+
+func (k *tracking) entry(facts ...Fact) uint64 {
+	k.seq++
+	k.Applied(&Entry{Epoch: "e", Seq: k.seq, Facts: facts}, k.now)
+	return k.seq
+}
+
+func (k *tracking) join(edge, inc string) uint64 {
+	return k.entry(Fact{EdgeJoined: &EdgeJoined{Edge: edge, Location: "FRA50", Incarnation: inc}})
+}
+
+func (k *tracking) leave(edge, inc string) uint64 {
+	return k.entry(Fact{EdgeLeft: &EdgeLeft{Edge: edge, Incarnation: inc}})
+}
+
+func (k *tracking) ack(edge, inc string, seq uint64) {
+	k.Acked(Ack{Edge: edge, Incarnation: inc, Epoch: "e", Seq: seq, At: time.Unix(int64(seq), 0)}, k.now)
+}
+
+func (k *tracking) want(watermark uint64) {
+	k.t.Helper()
+	if w := k.Watermark(k.now); w != watermark {
+		k.t.Fatalf("completed up to %d, not %d", w, watermark)
+	}
+	if !k.Completed(watermark, k.now) || k.Completed(watermark+1, k.now) {
+		k.t.Fatal("Completed and Watermark differ")
+	}
+}
+
+func TestTracker_FastPath(t *testing.T) {
+	k := track(t)
+	k.entry()
+	k.want(1) // nobody there who could serve anything
+	k.join("a", "1")
+	k.join("b", "1")
+	k.want(3 - 1) // a has acknowledged nothing beyond its own join
+	inv := k.entry()
+	k.ack("a", "1", inv)
+	k.want(3)
+	k.ack("b", "0", inv) // an earlier incarnation
+	k.Acked(Ack{Edge: "b", Incarnation: "1", Epoch: "other", Seq: inv}, k.now)
+	k.ack("c", "1", inv) // no member
+	k.want(3)
+	k.ack("b", "1", inv)
+	k.want(inv)
+	k.ack("b", "1", inv-1) // reordered
+	k.want(inv)
+}
+
+func TestTracker_AckAheadOfTheFold(t *testing.T) {
+	k := track(t)
+	k.join("a", "1")
+	k.ack("a", "1", 5)
+	k.want(1) // tp ≥ s is part of it: a join that is not folded yet may stand before s
+	k.join("b", "1")
+	k.want(2)
+	k.entry()
+	k.want(2)
+}
+
+func TestTracker_JoinDoesNotUndo(t *testing.T) {
+	k := track(t)
+	k.join("a", "1")
+	inv := k.entry()
+	k.ack("a", "1", inv)
+	k.want(inv)
+	j := k.join("b", "1")
+	k.ack("a", "1", j)
+	k.want(j)
+	// A restarted edge serves nothing before it has applied its new join.
+	j = k.join("a", "2")
+	k.ack("b", "1", j)
+	k.want(j)
+	k.ack("a", "1", j+10)
+	k.entry()
+	k.ack("b", "1", j+1)
+	k.want(j)
+}
+
+func TestTracker_Leave(t *testing.T) {
+	k := track(t)
+	k.join("a", "1")
+	k.join("b", "1")
+	inv := k.entry()
+	k.ack("b", "1", inv)
+	k.want(1)
+	k.leave("a", "0") // not this one
+	k.want(1)
+	left := k.leave("a", "1")
+	k.want(inv)
+	k.ack("b", "1", left)
+	k.want(left)
+	if k.Members() != 1 {
+		t.Fatal(k.Members())
+	}
+}
+
+func TestTracker_SlowPath(t *testing.T) {
+	k := track(t)
+	k.join("a", "1")
+	k.now = 10 * s
+	inv := k.entry()
+	k.now = 11 * s
+	later := k.entry()
+	wait := Timing{}.Wait()
+	if at, ok := k.Due(inv, k.now); !ok || at != 10*s+wait {
+		t.Fatal(at, ok)
+	}
+	if _, ok := k.Due(later+1, k.now); ok {
+		t.Fatal("due without having been seen")
+	}
+	k.now = 10*s + wait - 1
+	k.want(1)
+	k.now++
+	k.want(inv)
+	if _, ok := k.Due(inv, k.now); ok {
+		t.Fatal("due though completed")
+	}
+	k.now = 11*s + wait
+	k.want(later)
+	k.join("b", "1")
+	k.want(later)
+}
+
+// Entries that come close together share a mark, and none of them completes too early for it.
+func TestTracker_MarksAreBounded(t *testing.T) {
+	k := track(t)
+	k.join("a", "1")
+	seen := map[uint64]time.Duration{}
+	wait := Timing{}.Wait()
+	for range 20000 {
+		k.now += time.Duration(rand.Int64N(int64(10 * time.Millisecond)))
+		seen[k.entry()] = k.now
+		w := k.Watermark(k.now)
+		if w > 1 && k.now-seen[w] < wait {
+			t.Fatalf("%d completed after %v", w, k.now-seen[w])
+		}
+		if next, ok := seen[w+1]; ok && k.now-next > wait+2*markEvery {
+			t.Fatalf("%d not completed after %v", w+1, k.now-next)
+		}
+	}
+	if n := len(k.marks); n > int(wait/markEvery)+2 {
+		t.Fatalf("%d marks", n)
+	}
+}
+
+func TestTracker_Rows(t *testing.T) {
+	k := track(t)
+	k.join("b", "1")
+	k.join("a", "1")
+	k.now = 1 * s
+	inv := k.entry()
+	k.ack("a", "1", inv)
+	k.now = 2 * s
+	k.ack("a", "1", inv+7)
+	k.now = 4 * s
+	rows := fmt.Sprintf("%+v", k.Rows(inv, k.now))
+	want := fmt.Sprintf("%+v", []Row{
+		{Edge: "a", Location: "FRA50", Incarnation: "1", Acked: inv + 7, Applied: true, AppliedAt: time.Unix(int64(inv), 0), Silent: 2 * s},
+		{Edge: "b", Location: "FRA50", Incarnation: "1", Acked: 1, Lagging: true, Silent: 4 * s},
+	})
+	if rows != want {
+		t.Fatalf("\n%s\n%s", rows, want)
+	}
+	for i := range uint64(2 * maxHistory) {
+		k.ack("a", "1", inv+10+i)
+	}
+	if n := len(k.members["a"].history); n != maxHistory {
+		t.Fatal(n)
+	}
+	if r := k.Rows(inv, k.now)[0]; !r.Applied || r.AppliedAt.Before(time.Unix(int64(inv), 0)) {
+		t.Fatalf("%+v", r) // at the latest
+	}
+}
+
+// TestTracker_Oracle compares with the rule P3 spelled out, over random joins, leaves, acks and time.
+func TestTracker_Oracle(t *testing.T) {
+	wait := Timing{}.Wait()
+	for seed := range uint64(200) {
+		rnd := rand.New(rand.NewPCG(seed, 2))
+		k := track(t)
+		type state struct {
+			inc   string
+			acked uint64
+		}
+		members := map[string]state{}
+		var seen []time.Duration // seen[n]: entry n+1
+		var done uint64
+		for range 300 {
+			k.now += time.Duration(rnd.Int64N(int64(2 * s)))
+			edge, inc := string('a'+rune(rnd.IntN(3))), fmt.Sprint(rnd.IntN(3))
+			switch rnd.IntN(6) {
+			case 0:
+				members[edge] = state{inc, k.join(edge, inc)}
+				seen = append(seen, k.now)
+			case 1:
+				k.leave(edge, inc)
+				seen = append(seen, k.now)
+				if members[edge].inc == inc {
+					delete(members, edge)
+				}
+			case 2:
+				k.entry()
+				seen = append(seen, k.now)
+			default:
+				seq := rnd.Uint64N(k.seq + 1)
+				k.ack(edge, inc, seq)
+				if m, ok := members[edge]; ok && m.inc == inc {
+					members[edge] = state{inc, max(m.acked, seq)}
+				}
+			}
+			least := k.seq
+			for _, m := range members {
+				least = min(least, m.acked)
+			}
+			done = max(done, least)
+			for n := done; n < uint64(len(seen)) && k.now-seen[n] >= wait; n++ {
+				done = n + 1
+			}
+			got := k.Watermark(k.now)
+			// Marks may hold an entry back a little, never let it through early.
+			if got > done || got < done && k.now-seen[got] > wait+markEvery {
+				t.Fatalf("seed %d: completed up to %d, the rule says %d", seed, got, done)
+			}
+		}
+	}
+}

@@ -1,0 +1,409 @@
+package journal_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/memory"
+)
+
+// tick returns the facts that these tests append where it does not matter which.
+func tick() ([]journal.Fact, error) { return []journal.Fact{{Tick: &journal.Tick{}}}, nil }
+
+func ref(name string) func() ([]journal.Fact, error) {
+	return func() ([]journal.Fact, error) {
+		return []journal.Fact{{Invalidated: &journal.Invalidated{CallerReference: name}}}, nil
+	}
+}
+
+// refs counts the references in the log.
+func refs(t *testing.T, l *memory.Log) map[string]int {
+	t.Helper()
+	entries, err := l.Read(context.Background(), 1, 100000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := map[string]int{}
+	var at journal.Position
+	for _, e := range entries {
+		if v := at.Judge(e); v != journal.Next {
+			t.Fatalf("%d after %v: %v", e.Seq, at, v)
+		}
+		at = journal.PositionOf(e)
+		for _, f := range e.Facts {
+			if f.Invalidated != nil {
+				n[f.Invalidated.CallerReference]++
+			}
+		}
+	}
+	return n
+}
+
+// W3: an append whose answer is lost is one entry, whether it was stored or not.
+func TestW3_DoubtIsResolvedByTheSlot(t *testing.T) {
+	for _, fault := range []memory.AppendFault{memory.LostAck, memory.Lost} {
+		synctest.Test(t, func(t *testing.T) {
+			l := memory.New()
+			times := 3
+			l.SetFaults(memory.Faults{Append: func(*journal.Entry) memory.AppendFault {
+				if times--; times >= 0 {
+					return fault
+				}
+				return memory.Stored
+			}})
+			var applied []*journal.Entry
+			w := journal.NewWriter(journal.WriterConfig{Log: l, Apply: func(e *journal.Entry) { applied = append(applied, e) }})
+			e, err := w.Commit(t.Context(), ref("a"))
+			if err != nil || e.Seq != 2 || w.Position() != journal.PositionOf(e) {
+				t.Fatalf("fault %d: %v, %v", fault, e, err)
+			}
+			if n := refs(t, l); n["a"] != 1 || len(applied) != 2 {
+				t.Fatalf("fault %d: %d in the log, %d applied", fault, n["a"], len(applied))
+			}
+		})
+	}
+}
+
+// W3: while an append is in doubt, another writer takes the slot: decided again, not lost and not doubled.
+func TestW3_AnotherTakesTheSlotInDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := memory.New()
+		mine, err := l.Read(t.Context(), 1, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs := &journal.Entry{Epoch: mine[0].Epoch, Seq: 2, ID: journal.NewID(), Prev: mine[0].ID}
+		first := true
+		l.SetFaults(memory.Faults{Append: func(e *journal.Entry) memory.AppendFault {
+			if first {
+				first = false
+				return memory.Lost
+			}
+			return memory.Stored
+		}, Read: func(from uint64) error {
+			if !first && theirs != nil { // the writer comes to look at the slot: just before, it is taken
+				e := theirs
+				theirs = nil
+				go l.Append(context.Background(), e)
+				return errors.New("no answer")
+			}
+			return nil
+		}})
+		w := journal.NewWriter(journal.WriterConfig{Log: l})
+		decided := 0
+		e, err := w.Commit(t.Context(), func() ([]journal.Fact, error) { decided++; return ref("a")() })
+		if err != nil || e.Seq != 3 || decided != 2 {
+			t.Fatalf("%+v, %v, decided %d times", e, err, decided)
+		}
+		if n := refs(t, l); n["a"] != 1 {
+			t.Fatal(n)
+		}
+	})
+}
+
+func TestW3_DoubtThatOutlastsTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := memory.New()
+		w := journal.NewWriter(journal.WriterConfig{Log: l})
+		if err := w.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		l.SetFaults(memory.Faults{
+			Append: func(*journal.Entry) memory.AppendFault { return memory.LostAck },
+			Read:   func(uint64) error { return errors.New("no answer") },
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := w.Commit(ctx, ref("a")); !errors.Is(err, journal.ErrDoubt) {
+			t.Fatal(err)
+		}
+		l.SetFaults(memory.Faults{})
+		// The next commit learns what became of it.
+		e, err := w.Commit(t.Context(), ref("b"))
+		if err != nil || e.Seq != 3 {
+			t.Fatalf("%+v, %v", e, err)
+		}
+		if n := refs(t, l); n["a"] != 1 || n["b"] != 1 {
+			t.Fatal(n)
+		}
+	})
+}
+
+func TestWriter_FullDiskIsNoDoubt(t *testing.T) {
+	l := memory.New()
+	full := true
+	l.SetFaults(memory.Faults{Append: func(*journal.Entry) memory.AppendFault {
+		if full {
+			return memory.Full
+		}
+		return memory.Stored
+	}})
+	w := journal.NewWriter(journal.WriterConfig{Log: l})
+	if _, err := w.Commit(t.Context(), tick); !errors.Is(err, journal.ErrFull) || errors.Is(err, journal.ErrDoubt) {
+		t.Fatal(err)
+	}
+	full = false
+	if e, err := w.Commit(t.Context(), tick); err != nil || e.Seq != 2 {
+		t.Fatal(e, err)
+	}
+}
+
+// W4: the writer of a log that was rolled back or replaced stops for good.
+func TestW4_RolledBack(t *testing.T) {
+	for name, spoil := range map[string]func(l *memory.Log){
+		"shorter":     func(l *memory.Log) { l.RollBack(3) },
+		"no log":      func(l *memory.Log) { l.RollBack(0) },
+		"another one": func(l *memory.Log) { l.Replace() },
+		"grown again": func(l *memory.Log) {
+			l.RollBack(3)
+			other := journal.NewWriter(journal.WriterConfig{Log: l})
+			for range 5 {
+				if _, err := other.Commit(context.Background(), tick); err != nil {
+					panic(err)
+				}
+			}
+		},
+	} {
+		l := memory.New()
+		w := journal.NewWriter(journal.WriterConfig{Log: l})
+		for range 4 {
+			if _, err := w.Commit(t.Context(), tick); err != nil {
+				t.Fatal(err)
+			}
+		}
+		spoil(l)
+		last := l.Last()
+		for range 2 {
+			if _, err := w.Commit(t.Context(), tick); !errors.Is(err, journal.ErrBroken) {
+				t.Errorf("%s: commit: %v", name, err)
+			}
+		}
+		if err := w.CatchUp(t.Context()); !errors.Is(err, journal.ErrBroken) {
+			t.Errorf("%s: catch up: %v", name, err)
+		}
+		if _, err := w.Tick(t.Context()); !errors.Is(err, journal.ErrBroken) {
+			t.Errorf("%s: tick: %v", name, err)
+		}
+		if err := w.Run(t.Context()); !errors.Is(err, journal.ErrBroken) {
+			t.Errorf("%s: run: %v", name, err)
+		}
+		if l.Last() != last {
+			t.Errorf("%s: written to", name)
+		}
+	}
+}
+
+// L8 under everything at once: several writers, lost answers, lost appends, unreadable slots.
+func TestWriters_OneEntryPerReferenceUnderFaults(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			l := memory.New()
+			rnd := rand.New(rand.NewPCG(seed, 3)) // used by the faults only, which the log calls one at a time
+			l.SetFaults(memory.Faults{
+				Append: func(*journal.Entry) memory.AppendFault {
+					return []memory.AppendFault{0, 0, memory.Lost, memory.LostAck}[rnd.IntN(4)]
+				},
+				Read: func(uint64) error {
+					if rnd.IntN(4) == 0 {
+						return errors.New("no answer")
+					}
+					return nil
+				},
+			})
+			var wg sync.WaitGroup
+			for range 3 {
+				var mu sync.Mutex
+				used := map[string]bool{}
+				w := journal.NewWriter(journal.WriterConfig{Log: l, Apply: func(e *journal.Entry) {
+					mu.Lock()
+					defer mu.Unlock()
+					for _, f := range e.Facts {
+						used[f.Invalidated.CallerReference] = true
+					}
+				}})
+				for i := range 10 {
+					wg.Go(func() {
+						name := fmt.Sprint(i)
+						for {
+							_, err := w.Commit(t.Context(), func() ([]journal.Fact, error) {
+								mu.Lock()
+								defer mu.Unlock()
+								if used[name] {
+									return nil, nil
+								}
+								return ref(name)()
+							})
+							if err == nil {
+								return
+							}
+						}
+					})
+				}
+			}
+			wg.Wait()
+			l.SetFaults(memory.Faults{})
+			n := refs(t, l)
+			for name, times := range n {
+				if times != 1 {
+					t.Errorf("seed %d: reference %s is in the log %d times", seed, name, times)
+				}
+			}
+			if len(n) != 10 {
+				t.Errorf("seed %d: %d references", seed, len(n))
+			}
+		})
+	}
+}
+
+// The fold can be read while an append takes its time.
+func TestWriter_ReadersDoNotWaitForTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &slow{Log: memory.New(), took: time.Hour}
+		w := journal.NewWriter(journal.WriterConfig{Log: l})
+		start := time.Now()
+		go w.Commit(t.Context(), tick)
+		synctest.Wait() // in the append
+		if w.Position().Seq != 1 || time.Since(start) != 0 {
+			t.Fatal(w.Position(), time.Since(start))
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if w.Position().Seq != 2 {
+			t.Fatal(w.Position())
+		}
+	})
+}
+
+// slow takes its time to append.
+type slow struct {
+	*memory.Log
+	took time.Duration
+}
+
+func (l *slow) Append(ctx context.Context, e *journal.Entry) error {
+	time.Sleep(l.took)
+	return l.Log.Append(context.WithoutCancel(ctx), e)
+}
+
+func TestTick_Coalesced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := memory.New()
+		w := journal.NewWriter(journal.WriterConfig{Log: l, TickWindow: 100 * time.Millisecond})
+		start := time.Now()
+		if z, err := w.Tick(t.Context()); z != 2 || err != nil || time.Since(start) != 0 {
+			t.Fatalf("first: %d, %v after %v", z, err, time.Since(start))
+		}
+		var wg sync.WaitGroup
+		for i := range 50 {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				if z, err := w.Tick(t.Context()); z != 3 || err != nil {
+					t.Errorf("%d: %d, %v", i, z, err)
+				}
+			})
+		}
+		wg.Wait()
+		if d := time.Since(start); d != 100*time.Millisecond {
+			t.Fatalf("answered after %v", d)
+		}
+		// A real commit in the window serves as well, and saves the tick.
+		wg.Go(func() {
+			if z, err := w.Tick(t.Context()); z != 4 || err != nil {
+				t.Errorf("%d, %v", z, err)
+			}
+		})
+		synctest.Wait()
+		if e, err := w.Commit(t.Context(), ref("a")); err != nil || e.Seq != 4 {
+			t.Fatal(e, err)
+		}
+		wg.Wait()
+		time.Sleep(time.Second)
+		if l.Last() != 4 {
+			t.Fatalf("%d entries", l.Last())
+		}
+	})
+}
+
+// A tick is an entry that was appended after the call, also when the append before it had just begun.
+func TestTick_NotAnsweredByAnAppendThatHadBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &slow{Log: memory.New(), took: time.Second}
+		w := journal.NewWriter(journal.WriterConfig{Log: l})
+		go w.Commit(t.Context(), ref("a"))
+		synctest.Wait()
+		if z, err := w.Tick(t.Context()); z != 3 || err != nil {
+			t.Fatal(z, err)
+		}
+	})
+}
+
+func TestTick_LeaderGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := memory.New()
+		w := journal.NewWriter(journal.WriterConfig{Log: l, TickWindow: time.Minute})
+		if _, err := w.Tick(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := w.Tick(ctx); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		wg.Go(func() {
+			if z, err := w.Tick(t.Context()); z != 3 || err != nil {
+				t.Error(z, err)
+			}
+		})
+		synctest.Wait()
+		cancel()
+		wg.Wait()
+	})
+}
+
+// Run folds what others append, also when no push arrives.
+func TestWriterRun_FollowsOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := memory.New()
+		a := journal.NewWriter(journal.WriterConfig{Log: l})
+		b := journal.NewWriter(journal.WriterConfig{Log: l})
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := a.Run(ctx); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		commit := func() {
+			t.Helper()
+			if _, err := b.Commit(ctx, tick); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		if commit(); a.Position() != b.Position() {
+			t.Fatal(a.Position(), b.Position())
+		}
+		l.SetFaults(memory.Faults{Push: func(*journal.Entry) memory.Push { return memory.Dropped }})
+		if commit(); a.Position() == b.Position() {
+			t.Fatal("followed without a push")
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if a.Position() != b.Position() {
+			t.Fatal(a.Position(), b.Position())
+		}
+		cancel()
+		wg.Wait()
+	})
+}
