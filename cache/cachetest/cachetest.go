@@ -1,0 +1,377 @@
+// Package cachetest knows what every cache.Store must keep, whatever it stores in: run Run from the
+// tests of each implementation, with -race.
+package cachetest
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/internal/message"
+)
+
+// Open makes an empty store for one test.
+type Open func(t *testing.T, capacity, maxObject int64) cache.Store
+
+// Object makes an object whose body is size octets that can be told from those of any other.
+func Object(key string, size int) *cache.Object {
+	o := &cache.Object{Key: key, Status: 200, Fields: message.Fields{{Name: "Content-Type", Value: "text/plain"}}}
+	o.Body = bytes.Repeat([]byte{pattern(key, size)}, size)
+	return o
+}
+
+func pattern(key string, size int) byte {
+	p := byte(size)
+	for i := range len(key) {
+		p = p*31 + key[i]
+	}
+	return p
+}
+
+// intact tells whether o is an object of that key, as Object made it.
+func intact(o *cache.Object, key string) bool {
+	p := pattern(key, len(o.Body))
+	n := len(o.Body)
+	return o.Key == key && (n == 0 || o.Body[0] == p && o.Body[n/2] == p && o.Body[n-1] == p)
+}
+
+// Run holds the stores that open makes against the contract of cache.Store.
+func Run(t *testing.T, open Open) {
+	t.Run("GetFindsWhatWasPut", func(t *testing.T) { testGet(t, open) })
+	t.Run("PutReplaces", func(t *testing.T) { testReplace(t, open) })
+	t.Run("PutRefusesTheTooLarge", func(t *testing.T) { testTooLarge(t, open) })
+	t.Run("RemoveDropsOnlyThatObject", func(t *testing.T) { testRemove(t, open) })
+	t.Run("RangeVisitsAll", func(t *testing.T) { testRange(t, open) })
+	t.Run("ClearDropsAll", func(t *testing.T) { testClear(t, open) })
+	t.Run("BoundHoldsAfterEveryPut", func(t *testing.T) { testBound(t, open) })
+	t.Run("BoundHoldsWhileManyPut", func(t *testing.T) { testBoundConcurrent(t, open) })
+	t.Run("UsedObjectsStay", func(t *testing.T) { testUse(t, open) })
+	t.Run("NothingIsMissedMeanwhile", func(t *testing.T) { testNoFalseMiss(t, open) })
+	t.Run("AllAtOnce", func(t *testing.T) { testConcurrent(t, open) })
+}
+
+func testGet(t *testing.T, open Open) {
+	s := open(t, 1<<20, 1<<19)
+	if s.Get([]byte("a")) != nil || s.Peek([]byte("")) != nil {
+		t.Fatal("an empty store has something")
+	}
+	want := map[string]*cache.Object{}
+	for i := range 200 {
+		o := Object(fmt.Sprintf("key/%d", i), i)
+		want[o.Key] = o
+		mustPut(t, s, o)
+	}
+	mustPut(t, s, Object("", 3)) // a key like any other
+	buf := make([]byte, 0, 64)
+	for key, o := range want {
+		buf = append(buf[:0], key...)
+		got, peeked := s.Get(buf), s.Peek(buf)
+		clear(buf[:cap(buf)]) // the key is the caller's
+		if got != o || peeked != o {
+			t.Fatalf("%q: got %p and %p, want %p", key, got, peeked, o)
+		}
+	}
+	if st := s.Stats(); st.Objects != 201 || st.Bytes < 200*199/2 || st.Capacity != 1<<20 || st.Evictions != 0 {
+		t.Errorf("stats: %+v", st)
+	}
+	if o := s.Get([]byte("key/")); o != nil {
+		t.Errorf("a prefix of a key found %q", o.Key)
+	}
+}
+
+func testReplace(t *testing.T, open Open) {
+	s := open(t, 1<<20, 1<<20)
+	first, second := Object("k", 100), Object("k", 50_000)
+	mustPut(t, s, first)
+	before := s.Stats()
+	mustPut(t, s, second)
+	mustPut(t, s, second) // once more changes nothing
+	if got := s.Get([]byte("k")); got != second {
+		t.Fatalf("got %p, want %p", got, second)
+	}
+	after := s.Stats()
+	if after.Objects != 1 || after.Bytes < before.Bytes+49_000 || after.Bytes > before.Bytes+70_000 {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	mustPut(t, s, first)
+	if s.Stats() != before {
+		t.Errorf("before %+v, and again %+v", before, s.Stats())
+	}
+}
+
+func testTooLarge(t *testing.T, open Open) {
+	s := open(t, 1<<20, 10_000)
+	small := Object("k", 10)
+	mustPut(t, s, small)
+	before := s.Stats()
+	if s.Put(Object("k", 10_001)) || s.Put(Object("other", 1<<21)) {
+		t.Fatal("stored more than the store accepts")
+	}
+	if s.Get([]byte("k")) != small || s.Stats() != before {
+		t.Error("a refusal changed something")
+	}
+}
+
+func testRemove(t *testing.T, open Open) {
+	s := open(t, 1<<20, 1<<20)
+	empty := s.Stats()
+	old, now := Object("k", 10), Object("k", 20)
+	mustPut(t, s, old)
+	mustPut(t, s, now)
+	if s.Remove(old) || s.Remove(Object("k", 20)) || s.Remove(Object("never", 1)) {
+		t.Error("removed what is not stored")
+	}
+	if !s.Remove(now) || s.Remove(now) || s.Get([]byte("k")) != nil {
+		t.Error("removed other than once")
+	}
+	if s.Stats() != empty {
+		t.Errorf("empty again: %+v, before: %+v", s.Stats(), empty)
+	}
+	// What comes and goes without ever being evicted must not use anything up.
+	for i := range 20_000 {
+		o := Object(fmt.Sprint(i%300), 10)
+		mustPut(t, s, o)
+		if !s.Remove(o) {
+			t.Fatalf("round %d: not removed", i)
+		}
+	}
+	if s.Stats() != empty {
+		t.Errorf("empty again: %+v, before: %+v", s.Stats(), empty)
+	}
+}
+
+func testRange(t *testing.T, open Open) {
+	s := open(t, 1<<22, 1<<20)
+	const n = 500
+	for i := range n {
+		mustPut(t, s, Object(fmt.Sprint(i), 10))
+	}
+	seen := map[string]int{}
+	s.Range(func(o *cache.Object) bool {
+		seen[o.Key]++
+		if len(o.Key) == 2 { // visit may remove, the visited and others
+			s.Remove(o)
+		}
+		return true
+	})
+	for key, times := range seen {
+		if times != 1 {
+			t.Errorf("%q visited %d times", key, times)
+		}
+	}
+	if len(seen) != n || s.Stats().Objects != n-90 {
+		t.Errorf("visited %d of %d, left %d", len(seen), n, s.Stats().Objects)
+	}
+	visits := 0
+	s.Range(func(*cache.Object) bool { visits++; return visits < 7 })
+	if visits != 7 {
+		t.Errorf("went on for %d visits after the stop", visits-7)
+	}
+}
+
+func testClear(t *testing.T, open Open) {
+	s := open(t, 1<<20, 1<<20)
+	empty := s.Stats()
+	for range 2 {
+		for i := range 300 {
+			mustPut(t, s, Object(fmt.Sprint(i), i))
+		}
+		s.Clear()
+		if s.Stats() != empty || s.Get([]byte("7")) != nil {
+			t.Errorf("not empty: %+v", s.Stats())
+		}
+		s.Range(func(o *cache.Object) bool { t.Errorf("still visits %q", o.Key); return false })
+	}
+}
+
+// mixedSize is small nearly always, and now and then up to limit.
+func mixedSize(r *rand.Rand, limit int) int {
+	switch r.IntN(20) {
+	case 0:
+		return r.IntN(limit)
+	case 1, 2, 3:
+		return r.IntN(limit / 16)
+	}
+	return r.IntN(2000)
+}
+
+func testBound(t *testing.T, open Open) {
+	for _, capacity := range []int64{64 << 10, 1 << 20, 8 << 20} {
+		s := open(t, capacity, capacity/4)
+		r := rand.New(rand.NewPCG(1, uint64(capacity)))
+		for range 4000 {
+			o := Object(fmt.Sprint(r.IntN(2000)), mixedSize(r, int(capacity/5)))
+			mustPut(t, s, o)
+			if got := s.Stats().Bytes; got > capacity {
+				t.Fatalf("%d bytes of %d", got, capacity)
+			}
+			if s.Peek([]byte(o.Key)) != o {
+				t.Fatal("evicted as it was stored")
+			}
+		}
+		st, objects, octets := s.Stats(), int64(0), int64(0)
+		s.Range(func(o *cache.Object) bool {
+			objects++
+			octets += int64(len(o.Body) + len(o.Key))
+			return true
+		})
+		if objects != st.Objects || octets > st.Bytes || st.Evictions == 0 {
+			t.Errorf("%d objects with %d octets, and stats say %+v", objects, octets, st)
+		}
+		if st.Bytes < capacity/2 {
+			t.Errorf("half of the store lies idle: %+v", st)
+		}
+	}
+}
+
+func testBoundConcurrent(t *testing.T, open Open) {
+	const capacity = 4 << 20
+	s := open(t, capacity, capacity/2)
+	var putters sync.WaitGroup
+	var done atomic.Bool
+	for g := range 4 {
+		putters.Go(func() {
+			r := rand.New(rand.NewPCG(2, uint64(g)))
+			for range 1500 {
+				mustPut(t, s, Object(fmt.Sprint(r.IntN(1000)), mixedSize(r, capacity/3)))
+			}
+		})
+	}
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		for !done.Load() {
+			if b := s.Stats().Bytes; b > capacity || b < 0 {
+				t.Errorf("%d bytes of %d", b, capacity)
+				return
+			}
+		}
+	})
+	putters.Wait()
+	done.Store(true)
+	watcher.Wait()
+}
+
+// What is asked for again and again outlives a long run of objects that nobody asks for.
+func testUse(t *testing.T, open Open) {
+	const capacity = 1 << 20
+	s := open(t, capacity, capacity)
+	for i := range 50 {
+		mustPut(t, s, Object(fmt.Sprintf("used/%d", i), 1000))
+	}
+	missed := 0
+	for i := range 20_000 {
+		if i%10 == 0 {
+			key := fmt.Sprintf("used/%d", i/10%50)
+			if s.Get([]byte(key)) == nil {
+				missed++
+				mustPut(t, s, Object(key, 1000))
+			}
+		}
+		mustPut(t, s, Object(fmt.Sprintf("once/%d", i), 1000))
+	}
+	if missed > 100 {
+		t.Errorf("%d of 2000 uses missed", missed)
+	}
+}
+
+// Objects that are there all the time are found all the time, whatever else comes and goes, and the
+// table grows and shrinks meanwhile.
+func testNoFalseMiss(t *testing.T, open Open) {
+	s := open(t, 64<<20, 1<<20) // never full: nothing is evicted
+	const kept = 200
+	for i := range kept {
+		mustPut(t, s, Object(fmt.Sprintf("kept/%d", i), 10))
+	}
+	var writers, readers sync.WaitGroup
+	var done atomic.Bool
+	for g := range 2 {
+		writers.Go(func() {
+			var mine []*cache.Object
+			for i := range 8000 {
+				o := Object(fmt.Sprintf("%d/%d", g, i%3000), 10)
+				mustPut(t, s, o)
+				mine = append(mine, o)
+				if len(mine) > 500+i%1000 {
+					s.Remove(mine[0])
+					mine = mine[1:]
+				}
+				mustPut(t, s, Object(fmt.Sprintf("kept/%d", i%kept), 10)) // replaced, never gone
+			}
+		})
+	}
+	readers.Go(func() {
+		for i := 0; !done.Load(); i++ {
+			key := fmt.Sprintf("kept/%d", i%kept)
+			if o := s.Get([]byte(key)); o == nil || !intact(o, key) {
+				t.Errorf("%s: got %v", key, o)
+				return
+			}
+		}
+	})
+	readers.Go(func() {
+		for !done.Load() {
+			seen := map[string]bool{}
+			s.Range(func(o *cache.Object) bool { seen[o.Key] = true; return true })
+			for i := range kept {
+				if key := fmt.Sprintf("kept/%d", i); !seen[key] {
+					t.Errorf("%s was not visited", key)
+					return
+				}
+			}
+		}
+	})
+	writers.Wait()
+	done.Store(true)
+	readers.Wait()
+}
+
+// Everything at the same time, for the race detector, and no object under another's key.
+func testConcurrent(t *testing.T, open Open) {
+	const capacity = 512 << 10
+	s := open(t, capacity, capacity/4)
+	var all sync.WaitGroup
+	for g := range 4 {
+		all.Go(func() {
+			r := rand.New(rand.NewPCG(3, uint64(g)))
+			for i := range 6000 {
+				key := fmt.Sprint(r.IntN(700))
+				switch o := s.Get([]byte(key)); {
+				case o != nil && !intact(o, key):
+					t.Errorf("%q: got %q with %d octets", key, o.Key, len(o.Body))
+					return
+				case o == nil:
+					mustPut(t, s, Object(key, mixedSize(r, capacity/8)))
+				case r.IntN(20) == 0:
+					s.Remove(o)
+				}
+				switch {
+				case i%1000 == 0:
+					s.Range(func(o *cache.Object) bool { return intact(o, o.Key) || t.Failed() })
+				case i%2500 == 0:
+					s.Clear()
+				}
+			}
+		})
+	}
+	all.Wait()
+	objects := int64(0)
+	s.Range(func(*cache.Object) bool { objects++; return true })
+	if st := s.Stats(); st.Objects != objects || st.Bytes > capacity {
+		t.Errorf("%d objects are there, and stats say %+v", objects, st)
+	}
+	s.Clear()
+	if st := s.Stats(); st.Objects != 0 || st.Bytes != 0 {
+		t.Errorf("after Clear: %+v", st)
+	}
+}
+
+func mustPut(t *testing.T, s cache.Store, o *cache.Object) {
+	t.Helper()
+	if !s.Put(o) {
+		t.Errorf("%q with %d octets was refused", o.Key, len(o.Body))
+	}
+}
