@@ -1,0 +1,108 @@
+package telemetry
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// EdgeState is what a scrape asks of an edge. The edge is asked then, and not at any other time.
+type EdgeState struct {
+	Ready         bool
+	Objects       int64
+	Bytes         int64
+	Capacity      int64
+	Evictions     uint64
+	Rules         int           // invalidation rules in force
+	Applied       uint64        // sequence of the last journal entry applied
+	Head          uint64        // the journal's last sequence that this edge has heard of
+	LeaseAge      time.Duration // since the start of the last probe that was answered (P1)
+	LeaseFresh    bool          // hits may be served
+	FillsInFlight int
+}
+
+// AddEdge adds an edge to every scrape from now on. state may be called concurrently.
+func (m *Metrics) AddEdge(name, location string, state func() EdgeState) {
+	m.edges.add(edgeSource{name, location, state})
+}
+
+type edgeSource struct {
+	name, location string
+	state          func() EdgeState
+}
+
+// edgeCollector turns edge states into metrics at the scrape.
+type edgeCollector struct {
+	mu      sync.Mutex
+	sources []edgeSource // guarded by mu
+}
+
+func (c *edgeCollector) add(s edgeSource) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sources = append(c.sources, s)
+}
+
+// edgeGauge is one column of EdgeState.
+type edgeGauge struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(EdgeState) float64
+}
+
+var edgeGauges = func() []edgeGauge {
+	g := func(name, help string, kind prometheus.ValueType, value func(EdgeState) float64) edgeGauge {
+		return edgeGauge{prometheus.NewDesc("warmfront_"+name, help, []string{"edge"}, nil), kind, value}
+	}
+	gauge, counter := prometheus.GaugeValue, prometheus.CounterValue
+	return []edgeGauge{
+		g("edge_ready", "1 when the edge has caught up and serves.", gauge, func(s EdgeState) float64 { return truth(s.Ready) }),
+		g("cache_objects", "Objects stored.", gauge, func(s EdgeState) float64 { return float64(s.Objects) }),
+		g("cache_bytes", "Octets that stored objects take.", gauge, func(s EdgeState) float64 { return float64(s.Bytes) }),
+		g("cache_capacity_bytes", "Octets that stored objects may take.", gauge, func(s EdgeState) float64 { return float64(s.Capacity) }),
+		g("cache_evictions_total", "Objects dropped to make room.", counter, func(s EdgeState) float64 { return float64(s.Evictions) }),
+		g("invalidation_rules", "Invalidation rules that objects are checked against.", gauge, func(s EdgeState) float64 { return float64(s.Rules) }),
+		g("journal_applied_sequence", "Sequence of the last journal entry applied.", gauge, func(s EdgeState) float64 { return float64(s.Applied) }),
+		g("journal_lag_entries", "Journal entries heard of but not yet applied.", gauge, func(s EdgeState) float64 { return lag(s) }),
+		g("journal_lease_age_seconds", "Since the probe that last proved this edge up to date.", gauge, func(s EdgeState) float64 { return s.LeaseAge.Seconds() }),
+		g("journal_lease_fresh", "1 while hits may be served.", gauge, func(s EdgeState) float64 { return truth(s.LeaseFresh) }),
+		g("fills_in_flight", "Questions to origins that are not yet answered completely.", gauge, func(s EdgeState) float64 { return float64(s.FillsInFlight) }),
+	}
+}()
+
+var edgeInfo = prometheus.NewDesc("warmfront_edge_info", "Always 1; says where an edge is.", []string{"edge", "location"}, nil)
+
+func (c *edgeCollector) Describe(out chan<- *prometheus.Desc) {
+	out <- edgeInfo
+	for _, g := range edgeGauges {
+		out <- g.desc
+	}
+}
+
+func (c *edgeCollector) Collect(out chan<- prometheus.Metric) {
+	c.mu.Lock()
+	sources := append([]edgeSource(nil), c.sources...)
+	c.mu.Unlock()
+	for _, src := range sources {
+		out <- prometheus.MustNewConstMetric(edgeInfo, prometheus.GaugeValue, 1, src.name, src.location)
+		s := src.state()
+		for _, g := range edgeGauges {
+			out <- prometheus.MustNewConstMetric(g.desc, g.kind, g.value(s), src.name)
+		}
+	}
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func lag(s EdgeState) float64 {
+	if s.Head <= s.Applied {
+		return 0
+	}
+	return float64(s.Head - s.Applied)
+}
