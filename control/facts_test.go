@@ -7,187 +7,195 @@ import (
 	"github.com/warmfront/warmfront/cloudfront/wire"
 )
 
+// story is a harness with the things that a row talks about.
+type story struct {
+	*harness
+	d *Distribution // exists, with the tag Name=one
+	p *CachePolicy  // what the row makes
+}
+
+type commandRow struct {
+	name  string
+	do    func(t *testing.T, h *story) error
+	facts string // entry by entry, without the completions
+	check func(t *testing.T, h *story)
+}
+
 // Each row is a command, the facts that it makes, and what is then to be read.
+var commandRows = []commandRow{
+	{name: "create",
+		do: func(t *testing.T, h *story) (err error) {
+			h.d, err = h.CreateDistribution(t.Context(), someone, config("r2", aliases("www.example.com")), map[string]string{"Name": "two"})
+			return err
+		},
+		facts: "DistributionPut",
+		check: func(t *testing.T, h *story) {
+			if h.d.ID[0] != 'E' || len(h.d.ID) != 14 || h.d.DomainName[0] != 'd' || len(h.d.DomainName) != 14+len(".localhost") || !couldBeETag(h.d.ETag) {
+				t.Errorf("names %s %s %s", h.d.ID, h.d.DomainName, h.d.ETag)
+			}
+			if want := "arn:aws:cloudfront::123456789012:distribution/" + h.d.ID; h.d.ARN != want {
+				t.Errorf("ARN %s, want %s", h.d.ARN, want)
+			}
+			got, err := h.Distribution(h.d.ID)
+			if err != nil || got.ETag != h.d.ETag || got.Status != Deployed || got.Tags["Name"] != "two" {
+				t.Errorf("%+v %v", got, err)
+			}
+		}},
+	{name: "update",
+		do: func(t *testing.T, h *story) error {
+			before := h.d
+			after, err := h.UpdateDistribution(t.Context(), someone, h.d.ID, h.d.ETag, changed(h.d.Config, comment("new")))
+			if err == nil && (after.ETag == before.ETag || after.Status != InProgress || wire.Val(after.Config.Comment) != "new") {
+				t.Errorf("%+v", after)
+			}
+			return err
+		},
+		facts: "DistributionPut"},
+	{name: "update to the same",
+		do: func(t *testing.T, h *story) error {
+			after, err := h.UpdateDistribution(t.Context(), someone, h.d.ID, h.d.ETag, h.d.Config)
+			if err == nil && after.ETag != h.d.ETag {
+				t.Errorf("ETag %s became %s though nothing has changed", h.d.ETag, after.ETag)
+			}
+			return err
+		}},
+	{name: "copy",
+		do: func(t *testing.T, h *story) error {
+			if err := h.Tag(t.Context(), someone, h.d.ARN, map[string]string{"warmfront:wildcards": "aws"}); err != nil {
+				return err
+			}
+			copied, err := h.CopyDistribution(t.Context(), someone, h.d.ID, h.d.ETag, &wire.CopyDistributionRequest{CallerReference: wire.Ptr("copy")})
+			if err == nil && (copied.ID == h.d.ID || wire.Val(copied.Config.Aliases.Quantity) != 0 || !wire.Val(copied.Config.Enabled) || len(copied.Tags) != 1) {
+				t.Errorf("%+v", copied)
+			}
+			return err
+		},
+		facts: "DistributionPut\nDistributionPut"},
+	{name: "delete",
+		do: func(t *testing.T, h *story) error {
+			off := h.update(h.d, disabled)
+			return h.DeleteDistribution(t.Context(), someone, h.d.ID, off.ETag)
+		},
+		facts: "DistributionPut\nDistributionDeleted",
+		check: func(t *testing.T, h *story) {
+			_, err := h.Distribution(h.d.ID)
+			wantCode(t, err, "NoSuchDistribution")
+			// Its names are free again, but for the domain name.
+			again := h.create("r1", aliases("www.example.com"))
+			if again.DomainName == h.d.DomainName || !h.state.domains[h.d.DomainName] {
+				t.Errorf("domain name %s may be used again", h.d.DomainName)
+			}
+		}},
+	{name: "invalidate",
+		do: func(t *testing.T, h *story) error {
+			inv, created, err := h.CreateInvalidation(t.Context(), someone, h.d.ID, batch("i", "/b", "/a", "#News"))
+			if err == nil && (!created || inv.ID[0] != 'I' || len(inv.ID) != 14) {
+				t.Errorf("%+v", inv)
+			}
+			return err
+		},
+		facts: "Invalidated[/b /a #News]"},
+	{name: "invalidate again",
+		do: func(t *testing.T, h *story) error {
+			first := h.invalidate(h.d, "i", "/b", "/a")
+			again, created, err := h.CreateInvalidation(t.Context(), someone, h.d.ID, batch("i", "/a", "/b"))
+			if err == nil && (created || again.ID != first.ID || again.Items[0] != "/b") {
+				t.Errorf("the repetition made %+v", again)
+			}
+			return err
+		},
+		facts: "Invalidated[/b /a]"},
+	{name: "the same paths with another reference",
+		do: func(t *testing.T, h *story) error {
+			h.invalidate(h.d, "i", "/a")
+			h.invalidate(h.d, "j", "/a")
+			return nil
+		},
+		facts: "Invalidated[/a]\nInvalidated[/a]"},
+	{name: "tag and untag",
+		do: func(t *testing.T, h *story) error {
+			if err := h.Tag(t.Context(), someone, h.d.ARN, map[string]string{"a": "1", "b": "2"}); err != nil {
+				return err
+			}
+			if err := h.Tag(t.Context(), someone, h.d.ARN, map[string]string{"a": "1"}); err != nil {
+				return err // nothing to do
+			}
+			return h.Untag(t.Context(), someone, h.d.ARN, []string{"a", "missing"})
+		},
+		facts: "DistributionPut\nDistributionPut",
+		check: func(t *testing.T, h *story) {
+			tags, err := h.Tags(h.d.ARN)
+			if err != nil || len(tags) != 2 || tags["b"] != "2" || tags["Name"] != "one" {
+				t.Errorf("tags %v, %v", tags, err)
+			}
+			if got, _ := h.Distribution(h.d.ID); got.ETag != h.d.ETag {
+				t.Error("a tag is no part of the config: the ETag must stay")
+			}
+		}},
+	{name: "cache policy",
+		do: func(t *testing.T, h *story) (err error) {
+			if h.p, err = h.CreateCachePolicy(t.Context(), someone, cachePolicyConfig("mine", 60)); err != nil {
+				return err
+			}
+			if h.p, err = h.UpdateCachePolicy(t.Context(), someone, h.p.ID, h.p.ETag, cachePolicyConfig("mine", 61)); err != nil {
+				return err
+			}
+			return h.DeleteCachePolicy(t.Context(), someone, h.p.ID, h.p.ETag)
+		},
+		facts: "CachePolicyPut\nCachePolicyPut\nCachePolicyDeleted"},
+	{name: "origin request policy",
+		do: func(t *testing.T, h *story) error {
+			p, err := h.CreateOriginRequestPolicy(t.Context(), someone, originRequestPolicyConfig("mine"))
+			if err != nil {
+				return err
+			}
+			if p, err = h.UpdateOriginRequestPolicy(t.Context(), someone, p.ID, p.ETag, originRequestPolicyConfig("yours")); err != nil {
+				return err
+			}
+			return h.DeleteOriginRequestPolicy(t.Context(), someone, p.ID, p.ETag)
+		},
+		facts: "OriginRequestPolicyPut\nOriginRequestPolicyPut\nOriginRequestPolicyDeleted"},
+	{name: "a policy in use changes",
+		do: func(t *testing.T, h *story) (err error) {
+			if h.p, err = h.CreateCachePolicy(t.Context(), someone, cachePolicyConfig("mine", 60)); err != nil {
+				return err
+			}
+			h.d = h.update(h.d, cachePolicy(h.p.ID))
+			if h.d.Tags["Name"] != "one" {
+				t.Errorf("an update of the config lost the tags: %v", h.d.Tags)
+			}
+			h.p, err = h.UpdateCachePolicy(t.Context(), someone, h.p.ID, h.p.ETag, cachePolicyConfig("mine", 61))
+			return err
+		},
+		facts: "CachePolicyPut\nDistributionPut\nCachePolicyPut DistributionPut",
+		check: func(t *testing.T, h *story) {
+			got, _ := h.Distribution(h.d.ID)
+			if got.ETag == h.d.ETag {
+				t.Error("the ETag must change with a policy that is used")
+			}
+			put := h.state.distributions[h.d.ID].put
+			if c := put.CachePolicies[h.p.ID]; c == nil || wire.Val(c.MaxTTL) != 61 {
+				t.Errorf("the fact carries %+v, want the new policy: edges have no other source", c)
+			}
+			wantCode(t, h.DeleteCachePolicy(t.Context(), someone, h.p.ID, h.p.ETag), "CachePolicyInUse")
+		}},
+	{name: "edges",
+		do: func(t *testing.T, h *story) error {
+			e := h.join("FRA50-1")
+			e.leave()
+			e.leave() // nobody any more
+			return nil
+		},
+		facts: "EdgeJoined\nEdgeLeft"},
+}
+
 func TestFacts_OfEachCommand(t *testing.T) {
-	type row struct {
-		name  string
-		do    func(t *testing.T, h *harness) error
-		facts string // entry by entry, without the completions
-		check func(t *testing.T, h *harness)
-	}
-	var d *Distribution
-	var p *CachePolicy
-	for _, r := range []row{
-		{name: "create",
-			do: func(t *testing.T, h *harness) (err error) {
-				d, err = h.CreateDistribution(t.Context(), someone, config("r2", aliases("www.example.com")), map[string]string{"Name": "two"})
-				return err
-			},
-			facts: "DistributionPut",
-			check: func(t *testing.T, h *harness) {
-				if d.ID[0] != 'E' || len(d.ID) != 14 || d.DomainName[0] != 'd' || len(d.DomainName) != 14+len(".localhost") || !couldBeETag(d.ETag) {
-					t.Errorf("names %s %s %s", d.ID, d.DomainName, d.ETag)
-				}
-				if want := "arn:aws:cloudfront::123456789012:distribution/" + d.ID; d.ARN != want {
-					t.Errorf("ARN %s, want %s", d.ARN, want)
-				}
-				got, err := h.Distribution(d.ID)
-				if err != nil || got.ETag != d.ETag || got.Status != Deployed || got.Tags["Name"] != "two" {
-					t.Errorf("%+v %v", got, err)
-				}
-			}},
-		{name: "update",
-			do: func(t *testing.T, h *harness) error {
-				before := d
-				after, err := h.UpdateDistribution(t.Context(), someone, d.ID, d.ETag, changed(d.Config, comment("new")))
-				if err == nil && (after.ETag == before.ETag || after.Status != InProgress || wire.Val(after.Config.Comment) != "new") {
-					t.Errorf("%+v", after)
-				}
-				return err
-			},
-			facts: "DistributionPut"},
-		{name: "update to the same",
-			do: func(t *testing.T, h *harness) error {
-				after, err := h.UpdateDistribution(t.Context(), someone, d.ID, d.ETag, d.Config)
-				if err == nil && after.ETag != d.ETag {
-					t.Errorf("ETag %s became %s though nothing has changed", d.ETag, after.ETag)
-				}
-				return err
-			}},
-		{name: "copy",
-			do: func(t *testing.T, h *harness) error {
-				if err := h.Tag(t.Context(), someone, d.ARN, map[string]string{"warmfront:wildcards": "aws"}); err != nil {
-					return err
-				}
-				copied, err := h.CopyDistribution(t.Context(), someone, d.ID, d.ETag, &wire.CopyDistributionRequest{CallerReference: wire.Ptr("copy")})
-				if err == nil && (copied.ID == d.ID || wire.Val(copied.Config.Aliases.Quantity) != 0 || !wire.Val(copied.Config.Enabled) || len(copied.Tags) != 1) {
-					t.Errorf("%+v", copied)
-				}
-				return err
-			},
-			facts: "DistributionPut\nDistributionPut"},
-		{name: "delete",
-			do: func(t *testing.T, h *harness) error {
-				off := h.update(d, disabled)
-				return h.DeleteDistribution(t.Context(), someone, d.ID, off.ETag)
-			},
-			facts: "DistributionPut\nDistributionDeleted",
-			check: func(t *testing.T, h *harness) {
-				_, err := h.Distribution(d.ID)
-				wantCode(t, err, "NoSuchDistribution")
-				// Its names are free again, but for the domain name.
-				again := h.create("r1", aliases("www.example.com"))
-				if again.DomainName == d.DomainName || !h.state.domains[d.DomainName] {
-					t.Errorf("domain name %s may be used again", d.DomainName)
-				}
-			}},
-		{name: "invalidate",
-			do: func(t *testing.T, h *harness) error {
-				inv, created, err := h.CreateInvalidation(t.Context(), someone, d.ID, batch("i", "/b", "/a", "#News"))
-				if err == nil && (!created || inv.ID[0] != 'I' || len(inv.ID) != 14) {
-					t.Errorf("%+v", inv)
-				}
-				return err
-			},
-			facts: "Invalidated[/b /a #News]"},
-		{name: "invalidate again",
-			do: func(t *testing.T, h *harness) error {
-				first := h.invalidate(d, "i", "/b", "/a")
-				again, created, err := h.CreateInvalidation(t.Context(), someone, d.ID, batch("i", "/a", "/b"))
-				if err == nil && (created || again.ID != first.ID || again.Items[0] != "/b") {
-					t.Errorf("the repetition made %+v", again)
-				}
-				return err
-			},
-			facts: "Invalidated[/b /a]"},
-		{name: "the same paths with another reference",
-			do: func(t *testing.T, h *harness) error {
-				h.invalidate(d, "i", "/a")
-				h.invalidate(d, "j", "/a")
-				return nil
-			},
-			facts: "Invalidated[/a]\nInvalidated[/a]"},
-		{name: "tag and untag",
-			do: func(t *testing.T, h *harness) error {
-				if err := h.Tag(t.Context(), someone, d.ARN, map[string]string{"a": "1", "b": "2"}); err != nil {
-					return err
-				}
-				if err := h.Tag(t.Context(), someone, d.ARN, map[string]string{"a": "1"}); err != nil {
-					return err // nothing to do
-				}
-				return h.Untag(t.Context(), someone, d.ARN, []string{"a", "missing"})
-			},
-			facts: "DistributionPut\nDistributionPut",
-			check: func(t *testing.T, h *harness) {
-				tags, err := h.Tags(d.ARN)
-				if err != nil || len(tags) != 2 || tags["b"] != "2" || tags["Name"] != "one" {
-					t.Errorf("tags %v, %v", tags, err)
-				}
-				if got, _ := h.Distribution(d.ID); got.ETag != d.ETag {
-					t.Error("a tag is no part of the config: the ETag must stay")
-				}
-			}},
-		{name: "cache policy",
-			do: func(t *testing.T, h *harness) (err error) {
-				if p, err = h.CreateCachePolicy(t.Context(), someone, cachePolicyConfig("mine", 60)); err != nil {
-					return err
-				}
-				if p, err = h.UpdateCachePolicy(t.Context(), someone, p.ID, p.ETag, cachePolicyConfig("mine", 61)); err != nil {
-					return err
-				}
-				return h.DeleteCachePolicy(t.Context(), someone, p.ID, p.ETag)
-			},
-			facts: "CachePolicyPut\nCachePolicyPut\nCachePolicyDeleted"},
-		{name: "origin request policy",
-			do: func(t *testing.T, h *harness) error {
-				p, err := h.CreateOriginRequestPolicy(t.Context(), someone, originRequestPolicyConfig("mine"))
-				if err != nil {
-					return err
-				}
-				if p, err = h.UpdateOriginRequestPolicy(t.Context(), someone, p.ID, p.ETag, originRequestPolicyConfig("yours")); err != nil {
-					return err
-				}
-				return h.DeleteOriginRequestPolicy(t.Context(), someone, p.ID, p.ETag)
-			},
-			facts: "OriginRequestPolicyPut\nOriginRequestPolicyPut\nOriginRequestPolicyDeleted"},
-		{name: "a policy in use changes",
-			do: func(t *testing.T, h *harness) (err error) {
-				if p, err = h.CreateCachePolicy(t.Context(), someone, cachePolicyConfig("mine", 60)); err != nil {
-					return err
-				}
-				d = h.update(d, cachePolicy(p.ID))
-				if d.Tags["Name"] != "one" {
-					t.Errorf("an update of the config lost the tags: %v", d.Tags)
-				}
-				p, err = h.UpdateCachePolicy(t.Context(), someone, p.ID, p.ETag, cachePolicyConfig("mine", 61))
-				return err
-			},
-			facts: "CachePolicyPut\nDistributionPut\nCachePolicyPut DistributionPut",
-			check: func(t *testing.T, h *harness) {
-				got, _ := h.Distribution(d.ID)
-				if got.ETag == d.ETag {
-					t.Error("the ETag must change with a policy that is used")
-				}
-				put := h.state.distributions[d.ID].put
-				if c := put.CachePolicies[p.ID]; c == nil || wire.Val(c.MaxTTL) != 61 {
-					t.Errorf("the fact carries %+v, want the new policy: edges have no other source", c)
-				}
-				wantCode(t, h.DeleteCachePolicy(t.Context(), someone, p.ID, p.ETag), "CachePolicyInUse")
-			}},
-		{name: "edges",
-			do: func(t *testing.T, h *harness) error {
-				e := h.join("FRA50-1")
-				e.leave()
-				e.leave() // nobody any more
-				return nil
-			},
-			facts: "EdgeJoined\nEdgeLeft"},
-	} {
+	for _, r := range commandRows {
 		t.Run(r.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, h *harness) {
-				d = h.createTagged("r1", map[string]string{"Name": "one"})
+				s := &story{harness: h, d: h.createTagged("r1", map[string]string{"Name": "one"})}
 				before := h.log.Last()
-				if err := r.do(t, h); err != nil {
+				if err := r.do(t, s); err != nil {
 					t.Fatal(err)
 				}
 				synctest.Wait()
@@ -195,7 +203,7 @@ func TestFacts_OfEachCommand(t *testing.T) {
 					t.Errorf("facts:\n%s\nwant:\n%s", got, r.facts)
 				}
 				if r.check != nil {
-					r.check(t, h)
+					r.check(t, s)
 				}
 			})
 		})

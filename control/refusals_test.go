@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,125 +9,132 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/journal"
 )
 
+// try is a command that must be refused, on a distribution that exists.
+type try func(ctx context.Context, h *harness, d *Distribution) error
+
+func tryInvalidate(b *wire.InvalidationBatch) try {
+	return func(ctx context.Context, h *harness, d *Distribution) error {
+		_, _, err := h.CreateInvalidation(ctx, someone, d.ID, b)
+		return err
+	}
+}
+
+func tryCreate(c *wire.DistributionConfig) try {
+	return func(ctx context.Context, h *harness, d *Distribution) error {
+		_, err := h.CreateDistribution(ctx, someone, c, nil)
+		return err
+	}
+}
+
+func tryUpdate(etag string, change ...func(*wire.DistributionConfig)) try {
+	return func(ctx context.Context, h *harness, d *Distribution) error {
+		_, err := h.UpdateDistribution(ctx, someone, d.ID, cmp.Or(etag, d.ETag), changed(d.Config, change...))
+		return err
+	}
+}
+
+type refusalRow struct {
+	name, code string
+	say        string // part of the message
+	do         try
+}
+
 // Each row is refused with CloudFront's code, says what to do, and leaves no fact behind.
+var refusalRows = []refusalRow{
+	{"same reference", "DistributionAlreadyExists", "new caller reference", tryCreate(config("r1"))},
+	{"alias in use", "CNAMEAlreadyExists", "www.example.com", tryCreate(config("r2", aliases("WWW.example.com")))},
+	{"no body", "MissingBody", "Send", tryCreate(nil)},
+	{"no If-Match", "InvalidIfMatchVersion", "Send the ETag", tryUpdate("nonsense", comment("x"))},
+	{"outdated If-Match", "PreconditionFailed", "Read it again", tryUpdate("E0123456789ABC", comment("x"))},
+	{"another reference", "IllegalUpdate", `"r1"`, tryUpdate("", func(c *wire.DistributionConfig) { c.CallerReference = wire.Ptr("x") })},
+	{"staging changed", "IllegalUpdate", "Staging", tryUpdate("", func(c *wire.DistributionConfig) { c.Staging = wire.Ptr(true) })},
+	{"delete enabled", "DistributionNotDisabled", "Enabled false", func(ctx context.Context, h *harness, d *Distribution) error {
+		return h.DeleteDistribution(ctx, someone, d.ID, d.ETag)
+	}},
+	{"delete with an outdated ETag", "PreconditionFailed", "", func(ctx context.Context, h *harness, d *Distribution) error {
+		return h.DeleteDistribution(ctx, someone, d.ID, "E0123456789ABC")
+	}},
+	{"delete what is not there", "NoSuchDistribution", "", func(ctx context.Context, h *harness, d *Distribution) error {
+		return h.DeleteDistribution(ctx, someone, "E0", d.ETag)
+	}},
+	{"copy what is not there", "NoSuchDistribution", "", func(ctx context.Context, h *harness, d *Distribution) error {
+		_, err := h.CopyDistribution(ctx, someone, "E0", d.ETag, &wire.CopyDistributionRequest{})
+		return err
+	}},
+
+	{"no batch", "MissingBody", "", tryInvalidate(nil)},
+	{"no reference", "InvalidArgument", "CallerReference", tryInvalidate(batch("", "/a"))},
+	{"long reference", "InvalidArgument", "shorter", tryInvalidate(batch(strings.Repeat("r", maxReference+1), "/a"))},
+	{"no paths", "InvalidArgument", "at least one", tryInvalidate(batch("i"))},
+	{"wrong quantity", "InconsistentQuantities", "(7)", tryInvalidate(&wire.InvalidationBatch{CallerReference: wire.Ptr("i"),
+		Paths: &wire.Paths{Quantity: wire.Ptr[int64](7), Items: []string{"/a"}}})},
+	{"no quantity", "InconsistentQuantities", "", tryInvalidate(&wire.InvalidationBatch{CallerReference: wire.Ptr("i"), Paths: &wire.Paths{Items: []string{"/a"}}})},
+	{"too many paths", "BatchTooLarge", "Split it", tryInvalidate(batch("i", slices.Repeat([]string{"/a"}, 3001)...))},
+	{"paths too long together", "BatchTooLarge", "Split it", tryInvalidate(batch("i", slices.Repeat([]string{"/" + strings.Repeat("a", 3000)}, 400)...))},
+	{"no slash", "InvalidArgument", `Number 2: invalid item "img/*"`, tryInvalidate(batch("i", "/ok", "img/*"))},
+	{"a mangled path", "InvalidArgument", "MSYS_NO_PATHCONV", tryInvalidate(batch("i", "C:/Program Files/Git/x"))},
+	{"other paths", "InvalidationBatchAlreadyExists", "new caller reference", tryInvalidate(batch("i0", "/other"))},
+	{"of nothing", "NoSuchDistribution", "", func(ctx context.Context, h *harness, d *Distribution) error {
+		_, _, err := h.CreateInvalidation(ctx, someone, "E0", batch("i", "/a"))
+		return err
+	}},
+	{"no such invalidation", "NoSuchInvalidation", "", func(ctx context.Context, h *harness, d *Distribution) error {
+		_, err := h.Invalidation(d.ID, "I0")
+		return err
+	}},
+	{"marker that is none", "InvalidArgument", "without a marker", func(ctx context.Context, h *harness, d *Distribution) error {
+		_, err := h.Invalidations(d.ID, "I0", 0)
+		return err
+	}},
+
+	{"name in use", "CachePolicyAlreadyExists", "another name", func(ctx context.Context, h *harness, d *Distribution) error {
+		_, err := h.CreateCachePolicy(ctx, someone, cachePolicyConfig("taken", 60))
+		return err
+	}},
+	{"no such policy", "NoSuchCachePolicy", "", func(ctx context.Context, h *harness, d *Distribution) error {
+		_, err := h.UpdateCachePolicy(ctx, someone, "x", d.ETag, cachePolicyConfig("n", 60))
+		return err
+	}},
+	{"policy with a wrong ETag", "InvalidIfMatchVersion", "", func(ctx context.Context, h *harness, d *Distribution) error {
+		return h.DeleteCachePolicy(ctx, someone, h.policy("taken").ID, "")
+	}},
+	{"unknown policy type", "InvalidArgument", "managed or custom", func(ctx context.Context, h *harness, d *Distribution) error {
+		_, err := h.CachePolicies("wild", "", 0)
+		return err
+	}},
+	{"users of no policy", "NoSuchCachePolicy", "", func(ctx context.Context, h *harness, d *Distribution) error {
+		_, err := h.Distributions(DistributionFilter{CachePolicyID: "x"}, "", 0)
+		return err
+	}},
+	{"users of no origin request policy", "NoSuchOriginRequestPolicy", "", func(ctx context.Context, h *harness, d *Distribution) error {
+		_, err := h.Distributions(DistributionFilter{OriginRequestPolicyID: "x"}, "", 0)
+		return err
+	}},
+
+	{"tag nothing", "NoSuchResource", "", func(ctx context.Context, h *harness, d *Distribution) error {
+		return h.Tag(ctx, someone, h.arn("E0"), map[string]string{"a": "b"})
+	}},
+	{"tag of another account", "NoSuchResource", "", func(ctx context.Context, h *harness, d *Distribution) error {
+		_, err := h.Tags(strings.Replace(d.ARN, "1234", "9999", 1))
+		return err
+	}},
+	{"tag no ARN", "InvalidArgument", "arn:aws:cloudfront::123456789012:distribution/", func(ctx context.Context, h *harness, d *Distribution) error {
+		return h.Untag(ctx, someone, d.ID, []string{"a"})
+	}},
+	{"join as nobody", "InvalidArgument", "", func(ctx context.Context, h *harness, d *Distribution) error {
+		_, err := h.Join(ctx, journal.EdgeJoined{Edge: "FRA50-1"})
+		return err
+	}},
+}
+
 func TestRefused(t *testing.T) {
-	type try func(ctx context.Context, h *harness, d *Distribution) error
-	invalidate := func(b *wire.InvalidationBatch) try {
-		return func(ctx context.Context, h *harness, d *Distribution) error {
-			_, _, err := h.CreateInvalidation(ctx, someone, d.ID, b)
-			return err
-		}
-	}
-	create := func(c *wire.DistributionConfig) try {
-		return func(ctx context.Context, h *harness, d *Distribution) error {
-			_, err := h.CreateDistribution(ctx, someone, c, nil)
-			return err
-		}
-	}
-	update := func(etag string, change ...func(*wire.DistributionConfig)) try {
-		return func(ctx context.Context, h *harness, d *Distribution) error {
-			if etag == "" {
-				etag = d.ETag
-			}
-			_, err := h.UpdateDistribution(ctx, someone, d.ID, etag, changed(d.Config, change...))
-			return err
-		}
-	}
-	for _, r := range []struct {
-		name, code string
-		say        string // part of the message
-		do         try
-	}{
-		{"same reference", "DistributionAlreadyExists", "new caller reference", create(config("r1"))},
-		{"alias in use", "CNAMEAlreadyExists", "www.example.com", create(config("r2", aliases("WWW.example.com")))},
-		{"no body", "MissingBody", "Send", create(nil)},
-		{"no If-Match", "InvalidIfMatchVersion", "Send the ETag", update("nonsense", comment("x"))},
-		{"outdated If-Match", "PreconditionFailed", "Read it again", update("E0123456789ABC", comment("x"))},
-		{"another reference", "IllegalUpdate", `"r1"`, update("", func(c *wire.DistributionConfig) { c.CallerReference = wire.Ptr("x") })},
-		{"staging changed", "IllegalUpdate", "Staging", update("", func(c *wire.DistributionConfig) { c.Staging = wire.Ptr(true) })},
-		{"delete enabled", "DistributionNotDisabled", "Enabled false", func(ctx context.Context, h *harness, d *Distribution) error {
-			return h.DeleteDistribution(ctx, someone, d.ID, d.ETag)
-		}},
-		{"delete with an outdated ETag", "PreconditionFailed", "", func(ctx context.Context, h *harness, d *Distribution) error {
-			return h.DeleteDistribution(ctx, someone, d.ID, "E0123456789ABC")
-		}},
-		{"delete what is not there", "NoSuchDistribution", "", func(ctx context.Context, h *harness, d *Distribution) error {
-			return h.DeleteDistribution(ctx, someone, "E0", d.ETag)
-		}},
-		{"copy what is not there", "NoSuchDistribution", "", func(ctx context.Context, h *harness, d *Distribution) error {
-			_, err := h.CopyDistribution(ctx, someone, "E0", d.ETag, &wire.CopyDistributionRequest{})
-			return err
-		}},
-
-		{"no batch", "MissingBody", "", invalidate(nil)},
-		{"no reference", "InvalidArgument", "CallerReference", invalidate(batch("", "/a"))},
-		{"long reference", "InvalidArgument", "shorter", invalidate(batch(strings.Repeat("r", maxReference+1), "/a"))},
-		{"no paths", "InvalidArgument", "at least one", invalidate(batch("i"))},
-		{"wrong quantity", "InconsistentQuantities", "(7)", invalidate(&wire.InvalidationBatch{CallerReference: wire.Ptr("i"),
-			Paths: &wire.Paths{Quantity: wire.Ptr[int64](7), Items: []string{"/a"}}})},
-		{"no quantity", "InconsistentQuantities", "", invalidate(&wire.InvalidationBatch{CallerReference: wire.Ptr("i"), Paths: &wire.Paths{Items: []string{"/a"}}})},
-		{"too many paths", "BatchTooLarge", "Split it", invalidate(batch("i", slices.Repeat([]string{"/a"}, 3001)...))},
-		{"paths too long together", "BatchTooLarge", "Split it", invalidate(batch("i", slices.Repeat([]string{"/" + strings.Repeat("a", 3000)}, 400)...))},
-		{"no slash", "InvalidArgument", `Number 2: invalid item "img/*"`, invalidate(batch("i", "/ok", "img/*"))},
-		{"a mangled path", "InvalidArgument", "MSYS_NO_PATHCONV", invalidate(batch("i", "C:/Program Files/Git/x"))},
-		{"other paths", "InvalidationBatchAlreadyExists", "new caller reference", invalidate(batch("i0", "/other"))},
-		{"of nothing", "NoSuchDistribution", "", func(ctx context.Context, h *harness, d *Distribution) error {
-			_, _, err := h.CreateInvalidation(ctx, someone, "E0", batch("i", "/a"))
-			return err
-		}},
-		{"no such invalidation", "NoSuchInvalidation", "", func(ctx context.Context, h *harness, d *Distribution) error {
-			_, err := h.Invalidation(d.ID, "I0")
-			return err
-		}},
-		{"marker that is none", "InvalidArgument", "without a marker", func(ctx context.Context, h *harness, d *Distribution) error {
-			_, err := h.Invalidations(d.ID, "I0", 0)
-			return err
-		}},
-
-		{"name in use", "CachePolicyAlreadyExists", "another name", func(ctx context.Context, h *harness, d *Distribution) error {
-			_, err := h.CreateCachePolicy(ctx, someone, cachePolicyConfig("taken", 60))
-			return err
-		}},
-		{"no such policy", "NoSuchCachePolicy", "", func(ctx context.Context, h *harness, d *Distribution) error {
-			_, err := h.UpdateCachePolicy(ctx, someone, "x", d.ETag, cachePolicyConfig("n", 60))
-			return err
-		}},
-		{"policy with a wrong ETag", "InvalidIfMatchVersion", "", func(ctx context.Context, h *harness, d *Distribution) error {
-			return h.DeleteCachePolicy(ctx, someone, h.policy("taken").ID, "")
-		}},
-		{"unknown policy type", "InvalidArgument", "managed or custom", func(ctx context.Context, h *harness, d *Distribution) error {
-			_, err := h.CachePolicies("wild", "", 0)
-			return err
-		}},
-		{"users of no policy", "NoSuchCachePolicy", "", func(ctx context.Context, h *harness, d *Distribution) error {
-			_, err := h.Distributions(DistributionFilter{CachePolicyID: "x"}, "", 0)
-			return err
-		}},
-		{"users of no origin request policy", "NoSuchOriginRequestPolicy", "", func(ctx context.Context, h *harness, d *Distribution) error {
-			_, err := h.Distributions(DistributionFilter{OriginRequestPolicyID: "x"}, "", 0)
-			return err
-		}},
-
-		{"tag nothing", "NoSuchResource", "", func(ctx context.Context, h *harness, d *Distribution) error {
-			return h.Tag(ctx, someone, h.arn("E0"), map[string]string{"a": "b"})
-		}},
-		{"tag of another account", "NoSuchResource", "", func(ctx context.Context, h *harness, d *Distribution) error {
-			_, err := h.Tags(strings.Replace(d.ARN, "1234", "9999", 1))
-			return err
-		}},
-		{"tag no ARN", "InvalidArgument", "arn:aws:cloudfront::123456789012:distribution/", func(ctx context.Context, h *harness, d *Distribution) error {
-			return h.Untag(ctx, someone, d.ID, []string{"a"})
-		}},
-		{"join as nobody", "InvalidArgument", "", func(ctx context.Context, h *harness, d *Distribution) error {
-			_, err := h.Join(ctx, journal.EdgeJoined{Edge: "FRA50-1"})
-			return err
-		}},
-	} {
+	for _, r := range refusalRows {
 		t.Run(r.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, h *harness) {
 				d := h.create("r1", aliases("www.example.com"))
@@ -246,5 +254,21 @@ func TestHistory_IsBounded(t *testing.T) {
 		}
 		edge.ackAll()
 		synctest.Wait()
+	})
+}
+
+func TestHistory_AgesOut(t *testing.T) {
+	bubbleLimits(t, Limits{HistoryAge: time.Hour}, func(t *testing.T, h *harness) {
+		d := h.create("r1")
+		old := h.invalidate(d, "i1", "/a")
+		time.Sleep(59 * time.Minute)
+		h.invalidate(d, "i2", "/a")
+		h.wantStatus(old, Completed)
+		time.Sleep(2 * time.Minute)
+		h.invalidate(d, "i3", "/a")
+		h.wantStatus(old, "NoSuchInvalidation")
+		if p, _ := h.Invalidations(d.ID, "", 0); len(p.Items) != 2 {
+			t.Errorf("%d kept, want 2", len(p.Items))
+		}
 	})
 }
