@@ -1,0 +1,164 @@
+package edge
+
+import (
+	"strconv"
+
+	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/invalidation"
+	"github.com/warmfront/warmfront/journal"
+)
+
+// apply is E2: it makes the next entry true for every later decision. From the follower's goroutine.
+//
+// The order matters. The snapshot first: from here on lookups and stores judge by the new rules.
+// Then the flights: what they bring is already refused, poisoning only lets their waiters go at once.
+// Then the lease, which may become fresh by this entry, and last the acknowledgement's queue.
+func (e *Edge) apply(entry *journal.Entry) {
+	e.publish.Lock()
+	d := e.snap.Load().draft()
+	if d.seq == 0 {
+		d.epoch, d.life = entry.Epoch, string(entry.Epoch)+"/"+strconv.FormatUint(e.generation, 10)
+	}
+	d.seq = entry.Seq
+	for i := range entry.Facts {
+		e.fold(d, entry, &entry.Facts[i])
+	}
+	old, next := e.snap.Load(), d.snap()
+	e.snap.Store(next)
+	e.publish.Unlock()
+
+	if len(d.touched) > 0 {
+		e.flights.poison(next, d.touched)
+		e.sweeper.wake()
+	}
+	e.lease.Applied(entry.Seq)
+	e.member.applied(old, next, e.clock())
+}
+
+// fold applies one fact. What an edge has no use for passes by.
+func (e *Edge) fold(d *draft, entry *journal.Entry, f *journal.Fact) {
+	switch {
+	case f.DistributionPut != nil:
+		e.foldPut(d, entry, f.DistributionPut)
+	case f.DistributionDeleted != nil:
+		d.put(f.DistributionDeleted.ID, nil)
+		d.touch(f.DistributionDeleted.ID)
+		d.routes = true
+	case f.Invalidated != nil:
+		e.foldInvalidated(d, entry, f.Invalidated)
+	case f.EdgeJoined != nil:
+		e.foldJoined(d, f.EdgeJoined)
+	case f.EdgeLeft != nil:
+		if f.EdgeLeft.Edge == e.cfg.Name && f.EdgeLeft.Incarnation == e.member.incarnation() {
+			d.joined = false
+			e.member.lost("it has left")
+		}
+	}
+}
+
+func (e *Edge) foldPut(d *draft, entry *journal.Entry, put *journal.DistributionPut) {
+	next := &site{rev: entry.Seq}
+	if last := d.sites[put.ID]; last != nil {
+		*next = *last
+		next.rev = entry.Seq
+	}
+	compiled, err := distribution.Compile(distribution.Source{
+		ID: put.ID, DomainName: put.DomainName, Config: put.Config, Tags: put.Tags,
+		CachePolicies: put.CachePolicies, OriginRequestPolicies: put.OriginRequestPolicies,
+	})
+	if err != nil {
+		// Control has compiled it before it was accepted, so this edge is older than the control
+		// plane. The configuration that it understands is better than none.
+		e.log.Error("distribution cannot be compiled; its last configuration stays in force",
+			"distribution", put.ID, "seq", entry.Seq, "err", err)
+		if next.Distribution == nil {
+			return
+		}
+	} else {
+		next.Distribution = compiled
+	}
+	d.put(put.ID, next)
+	d.touch(put.ID)
+	d.routes = true
+}
+
+// everything is what an item that cannot be read stands for: to drop too much is a cost, to drop too
+// little is a lie.
+var everything, _ = invalidation.Parse("/*", invalidation.Anywhere)
+
+func (e *Edge) foldInvalidated(d *draft, entry *journal.Entry, inv *journal.Invalidated) {
+	last := d.sites[inv.DistributionID]
+	if last == nil {
+		return // the distribution has been deleted since
+	}
+	dialect := invalidation.Anywhere
+	if last.AWSWildcards {
+		dialect = invalidation.AWS
+	}
+	items := make([]invalidation.Item, 0, len(inv.Items))
+	for _, line := range inv.Items {
+		item, err := invalidation.Parse(line, dialect)
+		if err != nil {
+			e.log.Error("invalidation item cannot be read; everything is dropped instead",
+				"distribution", inv.DistributionID, "invalidation", inv.InvalidationID, "item", line, "err", err)
+			item = everything
+		}
+		items = append(items, item)
+	}
+	next := *last
+	next.index = last.index.Add(entry.Seq, items...)
+	next.newest = next.index.Newest()
+	d.put(inv.DistributionID, &next)
+	d.touch(inv.DistributionID)
+	e.sweeper.accepted(inv.DistributionID, inv.InvalidationID, entry.Seq, e.now())
+}
+
+func (e *Edge) foldJoined(d *draft, j *journal.EdgeJoined) {
+	if j.Edge != e.cfg.Name {
+		return
+	}
+	mine := j.Incarnation == e.member.incarnation()
+	if d.joined && !mine {
+		e.log.Error("another process has joined under this edge's name; serving ends here",
+			"edge", e.cfg.Name, "incarnation", j.Incarnation)
+	}
+	d.joined = mine
+}
+
+// reset is E1's answer to a log that was rolled back or replaced: all that was stored is dead, and
+// nothing is served until this edge has joined the new one.
+func (e *Edge) reset(reason string) {
+	e.publish.Lock()
+	e.generation++
+	// In one critical section with the snapshot: no decision on what comes next may find the lease
+	// of what was before.
+	e.lease.Revoke()
+	e.snap.Store(&Snap{hosts: noHosts, tickets: newTickets()})
+	e.publish.Unlock()
+
+	e.flights.poison(e.snap.Load(), nil)
+	e.store.Clear()
+	e.member.lost(reason)
+}
+
+var noHosts = distribution.NewHosts(nil)
+
+// compacted publishes the current snapshot with its indexes cut: no rule up to below[id] is needed
+// any more (E4). Nothing that a decision could regret changes, so the tickets stay.
+func (e *Edge) compacted(life string, bound uint64) {
+	e.publish.Lock()
+	defer e.publish.Unlock()
+	d := e.snap.Load().draft()
+	if d.life != life {
+		return
+	}
+	for id, s := range d.sites {
+		if s.index.Len() == 0 {
+			continue
+		}
+		next := *s
+		next.index = s.index.Compact(bound)
+		d.put(id, &next)
+	}
+	e.snap.Store(d.snap())
+}

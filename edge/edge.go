@@ -1,0 +1,284 @@
+// Package edge knows the life of a request, and the edge's half of the promise that nothing which
+// was fetched before an invalidation was accepted is served after it is Completed.
+//
+// # The life of a request
+//
+//	Serve       one attempt after the other until one ends in an answer      visit.go
+//	pin         the current snapshot: host → distribution, path → behavior   visit.go, snapshot.go
+//	refuse      what never comes to the cache: protocol, method, body …      refuse.go
+//	lookup      key → object → fresh, stale, dead, fenced?                   lookup.go
+//	fly         one fill per key, others join it                             flight.go, fill.go
+//	decide      may this be sent now? otherwise the next attempt             lookup.go
+//	emit        conditional, range, fields, body                             respond.go, ranges.go
+//
+// # The promise
+//
+// The rules of the journal's protocol are kept here: E1–E3 in apply.go, member.go and tickets.go, E4
+// in sweep.go, S1 in visit.go, S2 and S4 in fill.go and flight.go, S3 and S5 in lookup.go. In short:
+// an answer carries as its stamp the position that its request had pinned before the fetch began
+// (L2); immediately before the head is written it is compared with every rule above its stamp that
+// the edge knows of (L3); and the edge acknowledges a rule only when every head that was decided
+// without it has been written (E3). A store that comes too late therefore stores something dead,
+// which the next lookup and the sweeper see by its stamp.
+//
+// The one thing that must not happen is that a rule is forgotten while something with a smaller stamp
+// is still on its way (L4). Every fill is registered from before its fetch until everybody has
+// decided on it, and the sweeper cuts the index only below the oldest of them; see flights.
+//
+// # Costs
+//
+// A hit takes no lock: a ticket is two additions on one of many counters, the snapshot an atomic
+// load, death one comparison with the number that the object was last checked against. Locks are
+// on the miss path only, one of many by key.
+//
+// # Limits (L9)
+//
+// Fills at once: Config.MaxFills, beyond it 503. Octets that fills hold: Config.FillMemory, beyond it
+// a fill is not kept and streams through a window that its slowest viewer moves. Fills that nobody
+// waits for: Config.MaxBackground, beyond it they are cancelled. Restarts of a request: maxRestarts,
+// beyond it the request holds up acknowledgements until it is answered. Receipts: maxReceipts.
+//
+// It does not decide what may be stored or how long it is fresh (httpcache), what matches
+// (invalidation), or what is in the key (distribution).
+package edge
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/origin"
+)
+
+// Config says what an Edge stands on. Name, Location, Log, Store, Origin, Join and Leave are required.
+type Config struct {
+	Name     string // unique among the edges, e.g. "FRA50-1"
+	Location string // the edge location, e.g. "FRA50-P1": the value of X-Amz-Cf-Pop
+
+	Log    journal.Log
+	Store  cache.Store // this edge's alone
+	Origin Fetcher
+
+	// Join and Leave have the fact appended: only a control node writes to the journal.
+	Join  func(context.Context, journal.EdgeJoined) error
+	Leave func(context.Context, journal.EdgeLeft) error
+
+	Timing  journal.Timing    // must be the control plane's
+	Clock   journal.Clock     // default journal.Uptime
+	Now     func() time.Time  // wall clock: freshness, dates, receipts; default time.Now
+	Logger  *slog.Logger      // default: discard
+	Observe func(x *Exchange) // called once per request, concurrently, and must not block; may be nil
+
+	// Refuse: without a lease on the journal stored objects are not revalidated but refused (L5).
+	Refuse bool
+
+	MaxObject     int64 // octets of the largest body that is kept; default 64 MiB
+	MaxFills      int   // fetches at once; default 4,096
+	FillMemory    int64 // octets that fills may hold; default 256 MiB
+	MaxBackground int   // fills that no viewer waits for; default 64
+	SweepRate     int   // objects per second that the sweeper visits; default 200,000
+}
+
+// Fetcher asks origins: an *origin.Client. Its errors, and those of a response's Body, are *origin.Error.
+type Fetcher interface {
+	Fetch(context.Context, *distribution.Origin, *origin.Request) (*origin.Response, error)
+}
+
+// Edge is one edge. Make it with New. Serve may be called from when Run begins; until the edge is a
+// member it answers 503.
+type Edge struct {
+	cfg   Config
+	log   *slog.Logger
+	store cache.Store
+	now   func() time.Time
+	clock journal.Clock
+	via   string // "1.1 <id>.cloudfront.net (CloudFront)"
+	hop   string // "<id>.cloudfront.net (CloudFront)"
+
+	snap       atomic.Pointer[Snap]
+	publish    sync.Mutex // held to replace snap: by the follower, rarely by the sweeper
+	generation uint64     // of the cache; guarded by publish
+
+	lease    *journal.Lease
+	follower *journal.Follower
+	member   *member
+	flights  *flights
+	sweeper  *sweeper
+
+	stopped chan struct{} // closed when Run ends
+}
+
+// New checks cfg; it does no I/O and starts nothing.
+func New(cfg Config) (*Edge, error) {
+	switch {
+	case cfg.Name == "" || cfg.Location == "":
+		return nil, errors.New("edge: Name and Location are required")
+	case cfg.Log == nil || cfg.Store == nil || cfg.Origin == nil:
+		return nil, errors.New("edge: Log, Store and Origin are required")
+	case cfg.Join == nil || cfg.Leave == nil:
+		return nil, errors.New("edge: Join and Leave are required")
+	}
+	cfg.defaults()
+	id := sha256.Sum256([]byte(cfg.Name))
+	e := &Edge{
+		cfg: cfg, log: cfg.Logger, store: cfg.Store, now: cfg.Now, clock: cfg.Clock,
+		hop:     hex.EncodeToString(id[:16]) + ".cloudfront.net (CloudFront)",
+		lease:   journal.NewLease(cfg.Timing),
+		stopped: make(chan struct{}),
+	}
+	e.via = "1.1 " + e.hop
+	e.snap.Store(&Snap{hosts: noHosts, tickets: newTickets()})
+	e.flights = newFlights(e)
+	e.member = newMember(e)
+	e.sweeper = newSweeper(e)
+	e.follower = journal.NewFollower(journal.FollowerConfig{Log: cfg.Log, Apply: e.apply, Reset: e.reset, Logger: cfg.Logger})
+	return e, nil
+}
+
+func (c *Config) defaults() {
+	if c.Clock == nil {
+		c.Clock = journal.Uptime
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Observe == nil {
+		c.Observe = func(*Exchange) {}
+	}
+	if c.MaxObject == 0 {
+		c.MaxObject = 64 << 20
+	}
+	if c.MaxFills == 0 {
+		c.MaxFills = 4096
+	}
+	if c.FillMemory == 0 {
+		c.FillMemory = 256 << 20
+	}
+	if c.MaxBackground == 0 {
+		c.MaxBackground = 64
+	}
+	if c.SweepRate == 0 {
+		c.SweepRate = 200_000
+	}
+}
+
+// leaveTime bounds the goodbye: a control plane that is down must not hold up a stop.
+const leaveTime = 2 * time.Second
+
+// Run follows the journal, joins, probes, acknowledges and sweeps until ctx ends; then it cancels what
+// is still being fetched, leaves and returns. Stop the server in front of it first.
+//
+// Goroutines, all waited for here: the follower (apply), keep (joins), the prober, settle and
+// acknowledge (E3), the sweeper, and one for each fill.
+func (e *Edge) Run(ctx context.Context) error {
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	prober := journal.Prober{Log: e.cfg.Log, Lease: e.lease, Follower: e.follower, Clock: e.clock, Failed: e.probeFailed}
+	failed := make(chan error, 1)
+	e.flights.start(inner)
+	var g group
+	g.run(func() {
+		if err := e.follower.Run(inner); err != nil && inner.Err() == nil {
+			failed <- err
+			cancel()
+		}
+	})
+	g.run(func() { prober.Run(inner) })
+	g.run(func() { e.member.keep(inner) })
+	g.run(func() { e.member.settle(inner) })
+	g.run(func() { e.member.acknowledge(inner) })
+	g.run(func() { e.sweeper.run(inner) })
+
+	<-inner.Done()
+	close(e.stopped)
+	g.wg.Wait()
+	e.flights.stop()
+	joined := e.snap.Load().joined
+	e.unjoin()
+	if joined {
+		bye, done := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
+		e.member.leave(bye)
+		done()
+	}
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// unjoin makes the edge refuse whatever still comes, and waits until what was decided is out: Leave
+// comes after the last answer (P2).
+func (e *Edge) unjoin() {
+	e.publish.Lock()
+	d := e.snap.Load().draft()
+	d.joined = false
+	old := d.tickets
+	d.tickets = newTickets()
+	e.snap.Store(d.snap())
+	e.publish.Unlock()
+	limit := e.lease.Timing().Decide
+	old.drain(context.Background(), time.Now().Add(limit))
+}
+
+func (e *Edge) probeFailed(err error, reconnect bool) {
+	e.log.Warn("freshness probe failed", "err", err, "again", reconnect)
+}
+
+// Ready returns nil when stored objects may be served, or why not.
+func (e *Edge) Ready() error {
+	switch {
+	case !e.snap.Load().joined:
+		return errors.New("edge is not a member yet")
+	case !e.lease.Synced():
+		return errors.New("edge has not caught up with the journal yet")
+	case !e.lease.Fresh(e.clock()):
+		return errors.New("edge has lost its lease on the journal")
+	}
+	return nil
+}
+
+// Stats is a picture for metrics and the console.
+type Stats struct {
+	Seq           uint64        // applied
+	Acked         uint64        // acknowledged
+	Joined, Fresh bool          // membership; lease
+	SinceFresh    time.Duration // how old the last proof of freshness is; 0 before the first
+	Distributions int
+	Rules         int // live invalidation rules
+	Fills         int // in flight
+	FillBytes     int64
+	Cache         cache.Stats
+}
+
+// Stats returns the picture now.
+func (e *Edge) Stats() Stats {
+	s := e.snap.Load()
+	now := e.clock()
+	st := Stats{
+		Seq: s.seq, Joined: s.joined, Fresh: e.lease.Fresh(now), Distributions: len(s.sites),
+		Fills: int(e.flights.count.Load()), FillBytes: e.flights.bytes.Load(), Cache: e.store.Stats(),
+	}
+	if a := e.member.acked.Load(); a != nil {
+		st.Acked = a.Seq
+	}
+	if at, ok := e.lease.Since(); ok {
+		st.SinceFresh = now - at
+	}
+	for _, x := range s.sites {
+		st.Rules += x.index.Len()
+	}
+	return st
+}

@@ -1,0 +1,356 @@
+package edge
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/httpcache"
+	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/invalidation"
+	"github.com/warmfront/warmfront/origin"
+)
+
+// run is the flight's goroutine: one fetch, its head to all readers, its octets as they come, and
+// then into the store.
+func (f *flight) run() {
+	defer f.cancel()
+	defer f.e.flights.count.Add(-1)
+	err := f.fill()
+	f.end(err)
+}
+
+func (f *flight) fill() error {
+	resp, err := f.fetch(f.old)
+	if err == nil && resp.Status == 304 && f.old != nil {
+		if httpcache.Confirms(f.old.Fields, resp.Fields) {
+			defer resp.Body.Close()
+			f.renew(resp)
+			return nil
+		}
+		// A 304 about something else than what was asked about: ask again, without a condition.
+		resp.Body.Close()
+		resp, err = f.fetch(nil)
+	}
+	if err != nil {
+		return f.failed(err)
+	}
+	defer resp.Body.Close()
+	if resp.Status >= 500 && f.fallBack(resp.Status, resp.FirstByte) {
+		return nil
+	}
+	h := f.judge(resp)
+	f.begin(h)
+	return f.pump(resp, h)
+}
+
+// fetch asks the origin; with old, whether that is still good. old is alive at f.stamp: lookup never
+// hands a dead object on (S1).
+func (f *flight) fetch(old *cache.Object) (*origin.Response, error) {
+	fw := f.behavior.Forward(f.site.Distribution, f.request)
+	fields := f.e.hopped(fw.Fields, f.request, f.id)
+	if old != nil {
+		fields = append(fields, httpcache.Validators(old.Fields)...)
+	}
+	return f.e.cfg.Origin.Fetch(f.ctx, f.behavior.Origin, &origin.Request{
+		Method: f.request.Method, Path: fw.Path, Query: fw.Query, HasQuery: fw.HasQuery,
+		Host: fw.Host, Scheme: f.request.Scheme, Fields: fields,
+	})
+}
+
+// hopped adds what an origin gets from this edge itself.
+func (e *Edge) hopped(fields message.Fields, r *message.Request, id string) message.Fields {
+	hop := "1.1 " + e.hop
+	if r.Major >= 2 {
+		hop = "2.0 " + e.hop
+	}
+	if via := r.Fields.Joined("Via"); via != "" {
+		hop = via + ", " + hop // kept, so that a circle of CDNs is noticed
+	}
+	fields.Set("Via", hop)
+	fields.Set("X-Amz-Cf-Id", id)
+	loop := "CloudFront"
+	if before := r.Fields.Joined("CDN-Loop"); before != "" {
+		loop = before + ", " + loop
+	}
+	fields.Set("CDN-Loop", loop)
+	return fields
+}
+
+// judge makes the head of what the origin answered.
+func (f *flight) judge(resp *origin.Response) *head {
+	d, b := f.site.Distribution, f.behavior
+	now := f.e.now()
+	v := httpcache.Store(f.request, resp.Status, resp.Fields,
+		httpcache.TTL{Min: b.MinTTL, Default: b.DefaultTTL, Max: b.MaxTTL},
+		httpcache.Options{ErrorMinTTL: d.ErrorTTL(resp.Status), S3Origin: b.Origin.S3, CacheOPTIONS: b.Cached.Has("OPTIONS")}, now)
+	h := &head{
+		status: resp.Status, length: resp.ContentLength, noStore: v.Reason, fresh: v.Fresh,
+		latency: resp.FirstByte, outcome: Miss,
+	}
+	h.fields = f.passed(resp.Fields, now)
+	h.shared = h.fields
+	if len(v.Omit) > 0 {
+		h.shared = h.fields.Clone()
+		for _, name := range v.Omit {
+			h.shared.Del(name)
+		}
+	}
+	if resp.Status >= 400 {
+		h.outcome = Failed
+	}
+	small := h.length <= f.e.cfg.MaxObject
+	h.keep = v.OK && small && !f.alone
+	// What must be asked for again by everybody is not shared either: private, no-store, max-age=0.
+	h.forAll = v.OK && small && v.Fresh.IsFresh(now)
+	f.tag(resp.Fields)
+	return h
+}
+
+// passed returns the fields of an origin's answer as viewers get them: end to end, without what the
+// behavior takes away, without what this edge says itself.
+func (f *flight) passed(from message.Fields, now time.Time) message.Fields {
+	return f.e.passed(f.behavior.KeptVary, f.behavior.StripsSetCookie(), from, now)
+}
+
+func (e *Edge) passed(keptVary func(string) string, stripsCookie bool, from message.Fields, now time.Time) message.Fields {
+	out := make(message.Fields, 0, len(from)+1)
+	for _, x := range httpcache.EndToEnd(from) {
+		switch {
+		case ours(x.Name), stripsCookie && strings.EqualFold(x.Name, "Set-Cookie"), strings.EqualFold(x.Name, "Vary"):
+		default:
+			out = append(out, x)
+		}
+	}
+	if vary := from.Joined("Vary"); vary != "" {
+		if vary = keptVary(vary); vary != "" {
+			out.Add("Vary", vary)
+		}
+	}
+	if !out.Has("Date") {
+		out.Add("Date", httpDate(now))
+	}
+	return out
+}
+
+// ours tells the fields that each answer gets from this edge, or from the engine.
+func ours(name string) bool {
+	switch len(name) {
+	case 3:
+		return strings.EqualFold(name, "Age") || strings.EqualFold(name, "Via")
+	case 7:
+		return strings.EqualFold(name, "X-Cache")
+	case 11:
+		return strings.EqualFold(name, "X-Amz-Cf-Id")
+	case 12:
+		return strings.EqualFold(name, "X-Amz-Cf-Pop")
+	case 14:
+		return strings.EqualFold(name, "Content-Length")
+	}
+	return false
+}
+
+// tag gives the subject its tags, before anybody decides by it.
+func (f *flight) tag(fields message.Fields) {
+	if name := f.site.CacheTagHeader; name != "" {
+		s := *f.subject.Load()
+		s.Tags = invalidation.ParseTags(fields.Joined(name))
+		f.subject.Store(&s)
+	}
+}
+
+// begin publishes the head.
+func (f *flight) begin(h *head) {
+	f.mu.Lock()
+	f.head = h
+	f.tape.whole = h.keep
+	if !h.forAll {
+		f.closed = true
+	}
+	drop := len(f.readers) == 0 && !f.worthFinishing()
+	f.notify()
+	f.mu.Unlock()
+	if !h.forAll && !h.keep {
+		f.e.flights.withdraw(f) // others need not find it and be turned away
+	}
+	if drop {
+		f.cancel()
+	}
+}
+
+// pump carries the body.
+func (f *flight) pump(resp *origin.Response, h *head) error {
+	for {
+		p, err := f.room(h)
+		if err != nil {
+			return err
+		}
+		if p == nil { // all that was announced is there: it must end here
+			var more [1]byte
+			if n, err := resp.Body.Read(more[:]); n > 0 || err != io.EOF {
+				return cmp.Or(err, errLong)
+			}
+			return f.complete(h)
+		}
+		n, err := resp.Body.Read(p)
+		f.wrote(n)
+		switch {
+		case err == io.EOF:
+			return f.complete(h)
+		case err != nil:
+			// Never stored, and everybody's answer is cut where they can see it.
+			return err
+		}
+	}
+}
+
+// room returns where to read to, nil when the announced length is reached. A body that turns out too
+// large, or for which there is no memory, is no longer kept: from there on its readers take it
+// through a window.
+func (f *flight) room(h *head) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if h.length >= 0 && f.tape.size >= h.length {
+		return nil, nil
+	}
+	if f.tape.whole && f.tape.size >= f.e.cfg.MaxObject {
+		f.letGo()
+	}
+	if len(f.readers) == 0 && !f.worthFinishing() {
+		return nil, context.Canceled
+	}
+	for !f.tape.whole {
+		least := f.slowest()
+		f.tape.trim(least)
+		if f.tape.size-least < tapeWindow {
+			break
+		}
+		if err := f.await(f.ctx); err != nil {
+			return nil, err
+		}
+	}
+	p, grown := f.tape.room(h.length)
+	f.tape.reserved += grown
+	if f.e.flights.bytes.Add(grown) > f.e.cfg.FillMemory && f.tape.whole {
+		f.letGo()
+	}
+	return p, nil
+}
+
+// letGo ends the collecting of the body. With f.mu.
+func (f *flight) letGo() {
+	f.tape.whole, f.closed = false, true
+}
+
+// slowest returns how far every reader has come. With f.mu.
+func (f *flight) slowest() int64 {
+	least := f.tape.size
+	for _, r := range f.readers {
+		least = min(least, r.off)
+	}
+	return least
+}
+
+// wrote publishes n octets.
+func (f *flight) wrote(n int) {
+	f.mu.Lock()
+	f.tape.wrote(n)
+	if n > 0 {
+		f.notify()
+	}
+	f.mu.Unlock()
+}
+
+// complete ends a body that came whole, and stores it.
+func (f *flight) complete(h *head) error {
+	f.mu.Lock()
+	whole, size := f.tape.whole, f.tape.size
+	f.mu.Unlock()
+	if h.length >= 0 && size != h.length {
+		return errShort
+	}
+	if !whole {
+		return nil
+	}
+	f.mu.Lock()
+	body := f.tape.body()
+	f.mu.Unlock()
+	f.put(f.object(h.status, h.shared, body, h.fresh))
+	return nil
+}
+
+// object makes what this flight stores; its stamp is the flight's.
+func (f *flight) object(status int, fields message.Fields, body []byte, fresh httpcache.Freshness) *cache.Object {
+	return &cache.Object{
+		Key: f.key, Distribution: f.site.ID, Subject: *f.subject.Load(),
+		Stamp: f.stamp, Epoch: f.life, FetchStart: instant(f.began),
+		Status: status, Fields: fields, Body: body, Fresh: fresh,
+	}
+}
+
+// put is S2. What a rule has overtaken is not stored. A rule that is applied between the look and the
+// store does no harm: the object then lies there with its small stamp, dead for every lookup, until
+// the sweeper finds it, and the rule is kept until then because this flight has not landed.
+func (f *flight) put(o *cache.Object) {
+	s := f.e.snap.Load()
+	site := s.sites[o.Distribution]
+	if s.life != o.Epoch || site == nil || site.index.Match(&o.Subject, o.Checked()) != 0 {
+		return
+	}
+	if f.e.flights.claim(f) {
+		f.e.store.Put(o)
+	}
+}
+
+// failed makes the answer for an origin that could not be asked.
+func (f *flight) failed(err error) error {
+	why, status := failureOf(err)
+	if why == ViewerGone {
+		return nil // cancelled: nobody waits
+	}
+	f.e.log.Debug("origin failed", "distribution", f.site.ID, "origin", f.behavior.Origin.ID, "reason", why.String(), "err", err)
+	if f.fallBack(status, 0) {
+		return nil
+	}
+	h := &head{status: status, failure: why, outcome: Failed, reason: why, forAll: true, noStore: httpcache.StatusNotCacheable}
+	// The failure is an object like any other (S4): for the error caching minimum, nobody asks again.
+	if least := f.site.ErrorTTL(status); least > 0 && !f.alone {
+		now := f.e.now()
+		h.noStore = httpcache.Storable
+		h.fresh = httpcache.Freshness{Stored: now, FreshUntil: now.Add(least), MustRevalidate: true}
+		f.put(f.object(status, failureFields(why), nil, h.fresh))
+	}
+	f.begin(h)
+	return nil
+}
+
+// failureOf names what went wrong at the origin, and the status that viewers get for it.
+func failureOf(err error) (Reason, int) {
+	var oe *origin.Error
+	if !errors.As(err, &oe) {
+		return Internal, 502
+	}
+	switch oe.Kind {
+	case origin.DNS:
+		return OriginDNS, 502
+	case origin.Connect:
+		return OriginConnect, 502
+	case origin.ConnectTimeout:
+		return OriginConnectTimeout, 504
+	case origin.TLS:
+		return OriginTLS, 502
+	case origin.ReadTimeout:
+		return OriginReadTimeout, 504
+	case origin.HeaderTooBig:
+		return OriginHeaderTooBig, 502
+	case origin.Closed:
+		return OriginClosed, 502
+	case origin.Canceled:
+		return ViewerGone, 502
+	}
+	return OriginInvalid, 502
+}

@@ -1,0 +1,325 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/httpcache"
+	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/invalidation"
+)
+
+// flight is one fetch from an origin for what may be stored or shared. Its goroutine runs the fetch;
+// viewers are readers of it, also the one that began it, so that no viewer's leaving ends it for the
+// others. What is not guarded by a lock is set before the flight is launched and never changed.
+type flight struct {
+	e     *Edge
+	shard *flightShard
+	key   string
+
+	// What the request that began it had pinned. The stamp is the position of that snapshot (L2, S1),
+	// not of the moment at which the fetch really began.
+	life     string
+	stamp    uint64
+	site     *site
+	behavior *distribution.Behavior
+	request  *message.Request // a copy; GET for HEAD
+	id       string           // X-Amz-Cf-Id of the request that began it
+	began    time.Duration    // t0
+	old      *cache.Object    // stale, alive at stamp: what a 304 renews, or a failure falls back to; or nil
+
+	// subject gains its tags when the head arrives.
+	subject atomic.Pointer[invalidation.Subject]
+
+	seen    *cache.Object // what the lookup had found, alive or not; nil: nothing
+	refresh bool          // begun for no viewer, to renew a stale object
+	held    bool          // the viewer's ticket stays open: the final attempt
+
+	alone   bool // not in byKey: nobody joins, nothing is stored; guarded by shard.mu until launch
+	storing bool // guarded by shard.mu
+
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu        sync.Mutex
+	changed   chan struct{} // closed and forgotten at each change that a reader may wait for; nil: nobody waits
+	head      *head
+	tape      tape
+	ended     bool
+	err       error // why the body is not complete
+	poisoned  bool
+	closed    bool // takes no more readers
+	readers   []*reader
+	undecided int
+	idle      bool        // counted in flights.background
+	timer     *time.Timer // ends an idle flight
+}
+
+// head is what a flight's answer begins with.
+type head struct {
+	status int
+	fields message.Fields // for the viewer that began it
+	shared message.Fields // for everybody else, and as stored
+	length int64          // -1: not known
+	forAll bool           // others than the first viewer may have it too
+	keep   bool           // the body is collected to be stored
+
+	object  *cache.Object // the answer is this object: renewed by a 304, or stale after a failure
+	failure Reason        // the answer is made here: what went wrong; Fresh (0) for none
+	outcome Outcome       // of whoever began it
+	reason  Reason        // if not what the lookup said; Fresh (0) for that
+
+	noStore httpcache.NoStoreReason
+	fresh   httpcache.Freshness
+	latency time.Duration
+}
+
+// reader is one viewer on a flight. It is used by one goroutine.
+type reader struct {
+	f       *flight
+	first   bool // began the flight
+	off     int64
+	lent    int64 // octets given out by next, not yet consumed
+	pending bool  // undecided; guarded by f.mu
+	gone    bool
+}
+
+var (
+	errPoisoned = errors.New("edge: flight overtaken by a rule")
+	errShort    = errors.New("edge: body ends early")
+	errLong     = errors.New("edge: body goes on beyond its length")
+)
+
+// lead makes the first reader. Before launch.
+func (f *flight) lead() *reader {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.add(&reader{f: f, first: true})
+}
+
+// join adds a reader for what want was prepared for, if this flight can serve it (S4): same
+// configuration, not poisoned, and still complete from its first octet. Called with shard.mu.
+func (f *flight) join(want *flight) *reader {
+	if f.life != want.life || f.site.rev != want.site.rev {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.poisoned || f.closed || f.head != nil && !f.head.forAll {
+		return nil
+	}
+	return f.add(&reader{f: f})
+}
+
+func (f *flight) add(r *reader) *reader {
+	r.pending = true
+	f.readers = append(f.readers, r)
+	f.undecided++
+	if f.idle {
+		f.idle = false
+		f.e.flights.background.Add(-1)
+	}
+	return r
+}
+
+// notify wakes everybody who waits for a change. With f.mu.
+func (f *flight) notify() {
+	if f.changed != nil {
+		close(f.changed)
+		f.changed = nil
+	}
+}
+
+// await releases f.mu, waits for a change or ctx, and locks again.
+func (f *flight) await(ctx context.Context) error {
+	if f.changed == nil {
+		f.changed = make(chan struct{})
+	}
+	c := f.changed
+	f.mu.Unlock()
+	defer f.mu.Lock()
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// poison sends everybody away who has not decided. Who has decided goes on reading.
+func (f *flight) poison() {
+	f.mu.Lock()
+	f.poisoned, f.closed = true, true
+	f.notify()
+	f.mu.Unlock()
+	f.e.flights.withdraw(f)
+}
+
+// wait returns the head, errPoisoned, or ctx's error.
+func (r *reader) wait(ctx context.Context) (*head, error) {
+	f := r.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for {
+		switch {
+		case f.poisoned:
+			return nil, errPoisoned
+		case f.head != nil:
+			return f.head, nil
+		}
+		if err := f.await(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// decided says that this reader's head is about to be written.
+func (r *reader) decided() {
+	r.f.mu.Lock()
+	landed := r.settle()
+	r.f.mu.Unlock()
+	if landed {
+		r.f.e.flights.landed(r.f)
+	}
+}
+
+// settle ends the reader's undecidedness and tells whether the flight is over. With f.mu.
+func (r *reader) settle() bool {
+	if !r.pending {
+		return false
+	}
+	r.pending = false
+	r.f.undecided--
+	return r.f.ended && r.f.undecided == 0
+}
+
+// next returns the next octets of the body, waiting for them; nil at its clean end. What it returned
+// before is consumed by the call. ready tells that there is more to be had without waiting.
+func (r *reader) next(ctx context.Context) (p []byte, ready bool, err error) {
+	f := r.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r.off += r.lent
+	r.lent = 0
+	if !f.tape.whole {
+		f.notify() // the fill may be waiting for this reader
+	}
+	for {
+		if p = f.tape.from(r.off); len(p) > 0 {
+			r.lent = int64(len(p))
+			return p, r.off+r.lent < f.tape.size, nil
+		}
+		if f.ended {
+			return nil, false, f.err
+		}
+		if err := f.await(ctx); err != nil {
+			return nil, false, err
+		}
+	}
+}
+
+// leave takes the reader off. The last one decides what becomes of the fill; a second call does
+// nothing.
+func (r *reader) leave() {
+	if r == nil || r.gone {
+		return
+	}
+	r.gone = true
+	f := r.f
+	f.mu.Lock()
+	landed := r.settle()
+	for i, x := range f.readers {
+		if x == r {
+			f.readers = append(f.readers[:i], f.readers[i+1:]...)
+			break
+		}
+	}
+	f.notify() // the slowest reader may have gone
+	cancel := len(f.readers) == 0 && !f.ended && !f.worthFinishing()
+	if cancel {
+		f.closed = true
+	}
+	f.mu.Unlock()
+	if landed {
+		f.e.flights.landed(f)
+	}
+	if cancel {
+		f.e.flights.withdraw(f)
+		f.cancel()
+	}
+}
+
+const (
+	// backgroundLimit is how large a body may be that is fetched to its end though all viewers left.
+	backgroundLimit = 1 << 20
+	// backgroundTime is how long that may take.
+	backgroundTime = 30 * time.Second
+)
+
+// worthFinishing decides whether a fill without a reader goes on. CloudFront lets go of what its
+// viewer does not wait for; to finish what is small costs the origin less than to be asked again. With
+// f.mu.
+func (f *flight) worthFinishing() bool {
+	if f.poisoned || f.alone {
+		return false
+	}
+	if h := f.head; h != nil && (!h.keep || !f.tape.whole || !f.refresh && max(h.length, f.tape.size) > backgroundLimit) {
+		return false
+	}
+	return f.idle || f.enterBackground()
+}
+
+// enterBackground takes one of the places for fills that nobody waits for. With f.mu.
+func (f *flight) enterBackground() bool {
+	if f.e.flights.background.Add(1) > int64(f.e.cfg.MaxBackground) {
+		f.e.flights.background.Add(-1)
+		return false
+	}
+	f.idle = true
+	if f.timer == nil {
+		f.timer = time.AfterFunc(backgroundTime, f.giveUp)
+	}
+	return true
+}
+
+// giveUp ends a fill that nobody has waited for during backgroundTime.
+func (f *flight) giveUp() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.timer = nil
+	if f.idle && !f.ended {
+		f.closed = true
+		f.cancel()
+	}
+}
+
+// end is the last thing that a fill does: err says why the body is not complete.
+func (f *flight) end(err error) {
+	f.mu.Lock()
+	f.ended, f.closed, f.err = true, true, err
+	if f.head == nil && err == nil {
+		f.poisoned = true // never had an answer: whoever came along tries again
+	}
+	if f.idle {
+		f.idle = false
+		f.e.flights.background.Add(-1)
+	}
+	if f.timer != nil {
+		f.timer.Stop()
+	}
+	f.e.flights.bytes.Add(-f.tape.reserved)
+	f.tape.reserved = 0
+	landed := f.undecided == 0
+	f.notify()
+	f.mu.Unlock()
+	if landed {
+		f.e.flights.landed(f)
+	} else {
+		f.e.flights.stored(f)
+	}
+}

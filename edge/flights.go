@@ -1,0 +1,234 @@
+package edge
+
+import (
+	"context"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+)
+
+const flightShards = 64
+
+// flights are all fetches in the air for something that may be stored or shared.
+//
+// Two tables. byKey has at most one flight for each key: the one that others may join and the only
+// one that may store; so a store never meets a younger object under its key. all has every flight,
+// from before its fetch until it has stored and everybody on it has decided: what keeps rules from
+// being forgotten (L4, E4). The floor closes the gap that would be left:
+//
+//	request: pin 5                                              register, fetch with stamp 5, store
+//	sweeper:        rule 6 applied, nothing below 6 in the air  visit all, forget rule 6
+//
+// A request whose pin is below the floor is not registered; it pins again. The sweeper raises the
+// floor and reads the least stamp in one step per shard, before it visits the first object.
+type flights struct {
+	e      *Edge
+	seed   maphash.Seed
+	shards [flightShards]flightShard
+
+	count      atomic.Int64 // flights whose fetch goes on
+	bytes      atomic.Int64 // octets that they hold
+	background atomic.Int64 // flights that nobody waits for
+
+	ctx     context.Context
+	cancel  context.CancelFunc
+	mu      sync.Mutex
+	running bool // guarded by mu
+	group   group
+}
+
+type flightShard struct {
+	mu    sync.Mutex
+	byKey map[string]*flight
+	all   map[*flight]struct{}
+	floor uint64
+}
+
+func newFlights(e *Edge) *flights {
+	t := &flights{e: e, seed: maphash.MakeSeed()}
+	for i := range t.shards {
+		t.shards[i].byKey = map[string]*flight{}
+		t.shards[i].all = map[*flight]struct{}{}
+	}
+	return t
+}
+
+func (t *flights) start(ctx context.Context) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	// Not ctx itself: flights end after everything that follows the journal has ended.
+	t.ctx, t.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	t.running = true
+}
+
+// stop cancels all flights and waits for them.
+func (t *flights) stop() {
+	t.mu.Lock()
+	t.running = false
+	t.mu.Unlock()
+	t.cancel()
+	t.group.wg.Wait()
+}
+
+// launch runs a registered flight, or says that there is no room.
+func (t *flights) launch(f *flight) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.running || t.count.Load() >= int64(t.e.cfg.MaxFills) {
+		return false
+	}
+	t.count.Add(1)
+	f.ctx, f.cancel = context.WithCancel(t.ctx)
+	t.group.run(f.run)
+	return true
+}
+
+func (t *flights) shard(key []byte) *flightShard {
+	return &t.shards[maphash.Bytes(t.seed, key)%flightShards]
+}
+
+// boarding is what came of asking for a flight.
+type boarding uint8
+
+const (
+	boarded boarding = iota // on f, which was there
+	took                    // f is new and its fetch has begun
+	late                    // the pin is below the floor: pin again
+	full                    // no more fills
+)
+
+// board puts a reader on the flight of f's key, or on f itself. f is a fresh one, prepared by the
+// caller. alone: neither join nor be joined. solo: the same, but if it comes first it may store.
+func (t *flights) board(f *flight, alone, solo bool) (*reader, boarding) {
+	sh := f.shard
+	sh.mu.Lock()
+	if t.tooLate(f) {
+		sh.mu.Unlock()
+		return nil, late
+	}
+	there := sh.byKey[f.key]
+	if there != nil && !alone && !solo {
+		if r := there.join(f); r != nil {
+			sh.mu.Unlock()
+			return r, boarded
+		}
+	}
+	f.alone, f.closed = alone || there != nil, solo
+	if !f.alone {
+		sh.byKey[f.key] = f
+	}
+	sh.all[f] = struct{}{}
+	sh.mu.Unlock()
+
+	// Between the lookup that found nothing and this place another flight may have stored and landed.
+	if !f.alone {
+		if o := t.e.store.Peek([]byte(f.key)); o != nil && o != f.seen {
+			t.landed(f)
+			return nil, late
+		}
+	}
+	r := f.lead()
+	if !t.launch(f) {
+		f.end(nil)
+		r.leave()
+		return nil, full
+	}
+	return r, took
+}
+
+// hold registers f without a fetch of its own: rules above its stamp are kept until it has landed.
+func (t *flights) hold(f *flight) bool {
+	f.shard.mu.Lock()
+	defer f.shard.mu.Unlock()
+	if t.tooLate(f) {
+		return false
+	}
+	f.shard.all[f] = struct{}{}
+	return true
+}
+
+// tooLate tells whether rules that f would need may be forgotten already. A flight under an open
+// ticket is decided on the snapshot of that ticket and needs no others. With shard.mu.
+func (t *flights) tooLate(f *flight) bool {
+	return f.stamp < f.shard.floor && !f.held && f.life == t.e.snap.Load().life
+}
+
+// withdraw takes f out of byKey, unless it is storing: nobody may take its place meanwhile, or an
+// older object could be stored over a younger one.
+func (t *flights) withdraw(f *flight) {
+	f.shard.mu.Lock()
+	if f.shard.byKey[f.key] == f && !f.storing {
+		delete(f.shard.byKey, f.key)
+	}
+	f.shard.mu.Unlock()
+}
+
+// claim lets f store: only if it still has its key's place.
+func (t *flights) claim(f *flight) bool {
+	f.shard.mu.Lock()
+	defer f.shard.mu.Unlock()
+	f.storing = f.shard.byKey[f.key] == f
+	return f.storing
+}
+
+// landed takes f out of everything.
+func (t *flights) landed(f *flight) {
+	f.shard.mu.Lock()
+	f.storing = false
+	if f.shard.byKey[f.key] == f {
+		delete(f.shard.byKey, f.key)
+	}
+	delete(f.shard.all, f)
+	f.shard.mu.Unlock()
+}
+
+// stored gives f's place free while its readers still decide or read.
+func (t *flights) stored(f *flight) {
+	f.shard.mu.Lock()
+	f.storing = false
+	if f.shard.byKey[f.key] == f {
+		delete(f.shard.byKey, f.key)
+	}
+	f.shard.mu.Unlock()
+}
+
+// poison wakes whoever waits on what can no longer be decided for: flights of the touched
+// distributions that a rule matches or whose configuration has changed; all when touched is nil. It is
+// a courtesy: Decide refuses them anyway (S3).
+func (t *flights) poison(s *Snap, touched map[string]bool) {
+	var hit []*flight
+	for i := range t.shards {
+		sh := &t.shards[i]
+		sh.mu.Lock()
+		if touched == nil {
+			sh.floor = 0 // the numbers of another log
+		}
+		for f := range sh.all {
+			if touched == nil || touched[f.site.ID] {
+				hit = append(hit, f)
+			}
+		}
+		sh.mu.Unlock()
+	}
+	for _, f := range hit {
+		x := s.sites[f.site.ID]
+		if s.life != f.life || x == nil || x.rev != f.site.rev || x.index.Match(f.subject.Load(), f.stamp) != 0 {
+			f.poison()
+		}
+	}
+}
+
+// raise sets the floor and returns the least stamp in the air, at most floor (E4).
+func (t *flights) raise(floor uint64) (least uint64) {
+	least = floor
+	for i := range t.shards {
+		sh := &t.shards[i]
+		sh.mu.Lock()
+		sh.floor = floor
+		for f := range sh.all {
+			least = min(least, f.stamp)
+		}
+		sh.mu.Unlock()
+	}
+	return least
+}

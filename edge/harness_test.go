@@ -1,0 +1,503 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/warmfront/warmfront/cache/memory"
+	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/httpserver"
+	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/journal"
+	journalmemory "github.com/warmfront/warmfront/journal/memory"
+	"github.com/warmfront/warmfront/origin"
+)
+
+// world is an edge with everything around it, in a bubble of virtual time.
+type world struct {
+	t      *testing.T
+	log    *journalmemory.Log
+	writer *journal.Writer
+	store  *memory.Store
+	origin *testOrigin
+	edge   *Edge
+	config Config
+
+	mu    sync.Mutex
+	seen  []Exchange
+	acked uint64
+	stop  func()
+}
+
+const host = "d1.localhost"
+
+// story runs f with an edge that has the usual distribution and is ready.
+func story(t *testing.T, f func(w *world), options ...func(*world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, options...)
+		w.configure(nil)
+		w.start()
+		defer w.stop()
+		if err := w.edge.Ready(); err != nil {
+			t.Fatalf("not ready: %v", err)
+		}
+		f(w)
+	})
+}
+
+func newWorld(t *testing.T, options ...func(*world)) *world {
+	w := &world{t: t, log: journalmemory.New(), origin: newTestOrigin()}
+	w.writer = journal.NewWriter(journal.WriterConfig{Log: w.log, Apply: func(*journal.Entry) {}})
+	var err error
+	if w.store, err = memory.New(memory.Config{Capacity: 64 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	w.config = Config{
+		Name: "FRA50-1", Location: "FRA50-P1", Log: w.log, Store: w.store, Origin: w.origin,
+		Join: func(ctx context.Context, j journal.EdgeJoined) error {
+			_, err := w.writer.Commit(ctx, func() ([]journal.Fact, error) { return []journal.Fact{{EdgeJoined: &j}}, nil })
+			return err
+		},
+		Leave: func(ctx context.Context, l journal.EdgeLeft) error {
+			_, err := w.writer.Commit(ctx, func() ([]journal.Fact, error) { return []journal.Fact{{EdgeLeft: &l}}, nil })
+			return err
+		},
+		Clock: func() time.Duration { return time.Since(began) },
+		Observe: func(x *Exchange) {
+			w.mu.Lock()
+			w.seen = append(w.seen, *x)
+			w.mu.Unlock()
+		},
+	}
+	for _, o := range options {
+		o(w)
+	}
+	return w
+}
+
+// start runs writer and edge and returns when everything has settled.
+func (w *world) start() {
+	w.t.Helper()
+	var err error
+	if w.edge, err = New(w.config); err != nil {
+		w.t.Fatal(err)
+	}
+	stopProbes, err := w.log.ServeProbes(w.writer.Tick)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	stopAcks, _ := w.log.Acks(func(a journal.Ack) {
+		w.mu.Lock()
+		w.acked = max(w.acked, a.Seq)
+		w.mu.Unlock()
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var g sync.WaitGroup
+	g.Go(func() { w.edge.Run(ctx) })
+	w.stop = func() {
+		cancel()
+		g.Wait()
+		stopProbes()
+		stopAcks()
+	}
+	time.Sleep(200 * time.Millisecond) // virtual: joined, probed, applied
+	synctest.Wait()
+}
+
+// commit appends facts and waits until the edge has applied them, or everything is at rest.
+func (w *world) commit(facts ...journal.Fact) uint64 {
+	w.t.Helper()
+	e, err := w.writer.Commit(context.Background(), func() ([]journal.Fact, error) { return facts, nil })
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	synctest.Wait()
+	return e.Seq
+}
+
+func (w *world) invalidate(items ...string) uint64 {
+	w.t.Helper()
+	return w.commit(journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: "I" + items[0], Items: items}})
+}
+
+// configure puts the usual distribution, changed by f.
+func (w *world) configure(f func(*journal.DistributionPut)) uint64 {
+	w.t.Helper()
+	put := usual()
+	if f != nil {
+		f(put)
+	}
+	distribution.FillDefaults(put.Config)
+	return w.commit(journal.Fact{DistributionPut: put})
+}
+
+// usual is a distribution with one origin and one behavior that caches by query string.
+func usual() *journal.DistributionPut {
+	p := wire.Ptr[string]
+	return &journal.DistributionPut{
+		ID: "D1", DomainName: host,
+		Config: &wire.DistributionConfig{
+			CallerReference: p("x"), Comment: p(""), Enabled: wire.Ptr(true), DefaultRootObject: p("index.html"),
+			Origins: &wire.Origins{Quantity: wire.Ptr[int64](1), Items: []wire.Origin{{
+				Id: p("o"), DomainName: p("origin.test"),
+				CustomOriginConfig: &wire.CustomOriginConfig{
+					HTTPPort: wire.Ptr[int64](80), HTTPSPort: wire.Ptr[int64](443), OriginProtocolPolicy: p("http-only"),
+				},
+			}}},
+			DefaultCacheBehavior: &wire.DefaultCacheBehavior{
+				TargetOriginId: p("o"), ViewerProtocolPolicy: p("allow-all"), CachePolicyId: p("policy"),
+			},
+			CacheTagConfig: &wire.CacheTagConfig{HeaderName: p("Cache-Tag")},
+		},
+		CachePolicies: map[string]*wire.CachePolicyConfig{
+			"policy":   policy(0, 3600, "all", "none"),
+			"cookies":  policy(0, 3600, "all", "all"),
+			"minimum":  policy(60, 3600, "none", "none"),
+			"uncached": policy(0, 0, "none", "none"),
+		},
+	}
+}
+
+func policy(minTTL, defaultTTL int64, query, cookies string) *wire.CachePolicyConfig {
+	p := wire.Ptr[string]
+	maxTTL := max(defaultTTL, 86400)
+	if defaultTTL == 0 {
+		maxTTL = 0
+	}
+	return &wire.CachePolicyConfig{
+		Name: p("policy"), MinTTL: &minTTL, DefaultTTL: &defaultTTL, MaxTTL: &maxTTL,
+		ParametersInCacheKeyAndForwardedToOrigin: &wire.ParametersInCacheKeyAndForwardedToOrigin{
+			EnableAcceptEncodingGzip: wire.Ptr(defaultTTL > 0), EnableAcceptEncodingBrotli: wire.Ptr(false),
+			HeadersConfig:      &wire.CachePolicyHeadersConfig{HeaderBehavior: p("none")},
+			CookiesConfig:      &wire.CachePolicyCookiesConfig{CookieBehavior: &cookies},
+			QueryStringsConfig: &wire.CachePolicyQueryStringsConfig{QueryStringBehavior: &query},
+		},
+	}
+}
+
+// viewer is a ResponseWriter that keeps what it gets. Its zero value takes everything at once.
+type viewer struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the request is over
+
+	holdHead chan struct{} // Flush of the head waits for it; nil: does not
+	holdBody chan struct{} // Writes after the head wait for it
+
+	mu      sync.Mutex
+	status  int
+	fields  message.Fields
+	length  int64
+	body    bytes.Buffer
+	flushed bool
+	aborted bool
+}
+
+func (v *viewer) Begin(status int, f message.Fields, length int64) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.status != 0 {
+		return errors.New("begun twice")
+	}
+	v.status, v.fields, v.length = status, f.Clone(), length
+	return nil
+}
+
+func (v *viewer) Write(p []byte) (int, error) {
+	if v.flushed && v.holdBody != nil {
+		<-v.holdBody
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.body.Write(p)
+}
+
+func (v *viewer) Flush() error {
+	if v.holdHead != nil {
+		<-v.holdHead
+	}
+	v.flushed = true
+	return nil
+}
+
+func (v *viewer) Abort() { v.aborted = true }
+
+// text is what has arrived by now.
+func (v *viewer) text() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.body.String()
+}
+
+func (v *viewer) xcache() string { return v.fields.Get("X-Cache") }
+
+// request parses "[METHOD] /path?query" and lines "Name: value"; a line "body" gives it a body.
+func request(line string, lines ...string) *httpserver.Request {
+	r := &httpserver.Request{Body: strings.NewReader("")}
+	r.Method, r.Scheme, r.Host, r.Major, r.Minor = "GET", "http", host, 1, 1
+	r.Remote = netip.MustParseAddrPort("192.0.2.1:4711")
+	if m, rest, ok := strings.Cut(line, " "); ok {
+		r.Method, line = m, rest
+	}
+	r.Path, r.Query, r.HasQuery = strings.Cut(line, "?")
+	for _, l := range lines {
+		name, value, ok := strings.Cut(l, ": ")
+		switch {
+		case !ok:
+			r.Body, r.ContentLength = strings.NewReader(l), int64(len(l))
+		case name == "Host":
+			r.Host = value
+		case name == "Scheme":
+			r.Scheme = value
+		default:
+			r.Fields.Add(name, value)
+		}
+	}
+	r.Fields.Add("Host", r.Host)
+	return r
+}
+
+// ask begins a request and returns when everything is at rest: it may or may not be over.
+func (w *world) ask(line string, lines ...string) *viewer {
+	v := &viewer{}
+	return w.askAs(v, line, lines...)
+}
+
+func (w *world) askAs(v *viewer, line string, lines ...string) *viewer {
+	v.done = make(chan struct{})
+	v.ctx, v.cancel = context.WithCancel(context.Background())
+	go func() {
+		defer close(v.done)
+		defer v.cancel()
+		w.edge.Serve(v.ctx, v, request(line, lines...))
+	}()
+	synctest.Wait()
+	return v
+}
+
+// get is a request that must be answered without further doing.
+func (w *world) get(line string, lines ...string) *viewer {
+	w.t.Helper()
+	v := w.ask(line, lines...)
+	if !v.over() {
+		w.t.Fatalf("%s: not answered", line)
+	}
+	return v
+}
+
+func (v *viewer) over() bool {
+	select {
+	case <-v.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// expect gets and compares "status X-Cache-word body", e.g. "200 Hit v1".
+func (w *world) expect(want, line string, lines ...string) *viewer {
+	w.t.Helper()
+	v := w.get(line, lines...)
+	v.is(w.t, want)
+	return v
+}
+
+func (v *viewer) is(t *testing.T, want string) {
+	t.Helper()
+	word, _, _ := strings.Cut(v.xcache(), " ")
+	body := v.text()
+	if strings.Contains(body, "Generated by cloudfront") {
+		body = "page"
+	}
+	if got := strings.TrimSpace(fmt.Sprintf("%d %s %s", v.status, word, body)); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// why returns outcome and reason of the last request that ended.
+func (w *world) why() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	x := w.seen[len(w.seen)-1]
+	return x.Outcome.String() + " " + x.Reason.String()
+}
+
+func (w *world) wantWhy(want string) {
+	w.t.Helper()
+	if got := w.why(); got != want {
+		w.t.Errorf("outcome and reason: %q, want %q", got, want)
+	}
+}
+
+func (w *world) ackedUpTo() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.acked
+}
+
+// settle lets virtual time pass.
+func (w *world) settle(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// testOrigin answers by a program: the next reply of a path's list, the last one for ever.
+type testOrigin struct {
+	mu      sync.Mutex
+	replies map[string][]*reply
+	asked   []*origin.Request
+	bodies  []string
+}
+
+// reply is one scripted answer. The gates are waited for, when they are there.
+type reply struct {
+	head   chan struct{} // before anything is answered
+	rest   chan struct{} // after the first half of the body
+	status int
+	fields message.Fields
+	body   string
+	length int64 // announced; 0: the body's; -1: none
+	cut    bool  // the body ends with an error
+	err    error
+	react  func(*origin.Request) *reply // makes the reply
+}
+
+func newTestOrigin() *testOrigin { return &testOrigin{replies: map[string][]*reply{}} }
+
+// ok is a reply with 200 and fields "Name: value".
+func ok(body string, lines ...string) *reply { return status(200, body, lines...) }
+
+func status(code int, body string, lines ...string) *reply {
+	r := &reply{status: code, body: body}
+	for _, l := range lines {
+		name, value, _ := strings.Cut(l, ": ")
+		r.fields.Add(name, value)
+	}
+	return r
+}
+
+// fails is a reply that is an error of a kind.
+func fails(k origin.Kind) *reply {
+	return &reply{err: &origin.Error{Kind: k, Op: "ask", Err: errors.New("scripted")}}
+}
+
+// on programs a path.
+func (o *testOrigin) on(path string, replies ...*reply) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.replies[path] = replies
+}
+
+func (o *testOrigin) times(path string) (n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, r := range o.asked {
+		if r.Path == path {
+			n++
+		}
+	}
+	return n
+}
+
+func (o *testOrigin) last() *origin.Request {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.asked[len(o.asked)-1]
+}
+
+func (o *testOrigin) Fetch(ctx context.Context, _ *distribution.Origin, r *origin.Request) (*origin.Response, error) {
+	o.mu.Lock()
+	o.asked = append(o.asked, r)
+	list := o.replies[r.Path]
+	rep := status(404, "nothing here")
+	if len(list) > 0 {
+		rep = list[0]
+	}
+	if len(list) > 1 {
+		o.replies[r.Path] = list[1:]
+	}
+	o.mu.Unlock()
+	if r.Body != nil {
+		b, _ := io.ReadAll(r.Body)
+		o.mu.Lock()
+		o.bodies = append(o.bodies, string(b))
+		o.mu.Unlock()
+	}
+	canceled := &origin.Error{Kind: origin.Canceled, Op: "ask", Err: context.Canceled}
+	if rep.head != nil {
+		select {
+		case <-rep.head:
+		case <-ctx.Done():
+			return nil, canceled
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, canceled
+	}
+	if rep.react != nil {
+		rep = rep.react(r)
+	}
+	if rep.err != nil {
+		return nil, rep.err
+	}
+	resp := &origin.Response{Status: rep.status, Fields: rep.fields.Clone(), ContentLength: int64(len(rep.body)), FirstByte: time.Millisecond}
+	if rep.length != 0 {
+		resp.ContentLength = rep.length
+	}
+	body := rep.body
+	if r.Method == "HEAD" {
+		body = ""
+	}
+	resp.Body = &scriptedBody{ctx: ctx, rest: body, half: len(body) / 2, gate: rep.rest, cut: rep.cut}
+	return resp, nil
+}
+
+type scriptedBody struct {
+	ctx  context.Context
+	rest string
+	half int
+	gate chan struct{}
+	cut  bool
+	read int
+}
+
+func (b *scriptedBody) Read(p []byte) (int, error) {
+	if b.ctx.Err() != nil {
+		return 0, &origin.Error{Kind: origin.Canceled, Op: "read body", Err: b.ctx.Err()}
+	}
+	limit := len(b.rest)
+	if b.gate != nil {
+		if limit = b.half - b.read; limit <= 0 {
+			select {
+			case <-b.gate:
+				b.gate, limit = nil, len(b.rest)
+			case <-b.ctx.Done():
+				return 0, &origin.Error{Kind: origin.Canceled, Op: "read body", Err: b.ctx.Err()}
+			}
+		}
+	}
+	n := copy(p, b.rest[:min(limit, len(b.rest))])
+	b.rest = b.rest[n:]
+	b.read += n
+	switch {
+	case len(b.rest) > 0 || n > 0 && b.gate != nil:
+		return n, nil
+	case b.cut:
+		return n, &origin.Error{Kind: origin.Closed, Op: "read body", Err: io.ErrUnexpectedEOF}
+	}
+	return n, io.EOF
+}
+
+func (b *scriptedBody) Close() error { return nil }

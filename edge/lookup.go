@@ -1,0 +1,273 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/httpcache"
+	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/invalidation"
+)
+
+// answer is what a response is made of, and what Decide goes by.
+type answer struct {
+	status  int
+	fields  message.Fields
+	length  int64
+	outcome Outcome
+	reason  Reason
+	noStore httpcache.NoStoreReason
+	latency time.Duration
+
+	// The body: complete, or from a flight, or straight from the origin; or made here for a failure.
+	body    []byte
+	reader  *reader
+	stream  *stream
+	failure Reason
+	failed  bool
+	plain   bool // neither conditional nor in parts: it is not what was asked for
+
+	// Evidence: what rules are compared with (L3). life is "" when there is nothing to decide.
+	object  *cache.Object // evidence is in it
+	life    string
+	stamp   uint64
+	began   time.Duration
+	subject *invalidation.Subject
+	fresh   httpcache.Freshness
+}
+
+// state is what lookup thinks of an object.
+type state uint8
+
+const (
+	usable      state = iota // alive and fresh
+	usableStale              // alive, stale, and the origin is to be asked in the background
+	usableHeld               // alive, stale, and the origin has failed a moment ago
+	stale                    // alive, to be revalidated
+	fenced                   // alive for all that is known, but too little is known (L5)
+	dead
+)
+
+// check returns the number of a rule that kills the object, 0 when it is alive (L3). For one that was
+// checked against the newest rule it is one comparison.
+func (x *site) check(o *cache.Object) (rule uint64) {
+	checked := o.Checked()
+	if checked >= x.newest {
+		return 0
+	}
+	if rule = x.index.Match(&o.Subject, checked); rule == 0 {
+		o.SetChecked(x.newest)
+	}
+	return rule
+}
+
+// judge looks at an object on the pinned snapshot.
+func (e *Edge) judge(q *query, o *cache.Object, now time.Time) (st state, rule uint64) {
+	if o.Epoch != q.snap.life {
+		return dead, 0
+	}
+	if rule = q.site.check(o); rule != 0 {
+		return dead, rule
+	}
+	switch {
+	case !e.lease.Allows(e.clock(), began(o)):
+		return fenced, 0
+	case o.Fresh.IsFresh(now):
+		return usable, 0
+	case o.Fresh.Held(now):
+		return usableHeld, 0
+	case o.Fresh.MayServeStale(now, httpcache.WhileRevalidating) == httpcache.StaleAllowed:
+		return usableStale, 0
+	}
+	return stale, 0
+}
+
+// obtain finds an answer in the cache or fetches one. A hit leaves the ticket open; a fetch closes it,
+// unless this is the final attempt.
+func (v *visit) obtain(q *query, slot int) (*answer, step) {
+	o := v.e.store.Get(q.key)
+	if o == nil {
+		return v.fetch(q, nil, Cold, slot)
+	}
+	now := v.e.now()
+	st, rule := v.e.judge(q, o, now)
+	switch st {
+	case usable:
+		return v.hit(slot, o, Fresh), found
+	case usableHeld:
+		return v.hit(slot, o, StaleOnError), found
+	case usableStale:
+		v.refresh(q, o)
+		return v.hit(slot, o, StaleWhileRevalidate), found
+	case dead:
+		v.e.sweeper.free(o, rule)
+		return v.fetch(q, nil, Invalidated, slot)
+	case fenced:
+		if v.e.cfg.Refuse {
+			return v.failure(LeaseLost), found
+		}
+		return v.fetch(q, o, LeaseLost, slot)
+	}
+	return v.fetch(q, o, Expired, slot)
+}
+
+// hit is the answer from an object.
+func (v *visit) hit(slot int, o *cache.Object, why Reason) *answer {
+	o.Hits.Add(1)
+	a := &v.answers[slot]
+	*a = answer{
+		status: o.Status, fields: o.Fields, length: int64(len(o.Body)), body: o.Body,
+		outcome: Hit, reason: why, object: o, life: o.Epoch, fresh: o.Fresh,
+	}
+	if o.Status >= 400 {
+		a.outcome = Failed
+		if f, ok := failureIn(o.Fields); ok {
+			a.failed, a.failure = true, f
+		}
+	}
+	return a
+}
+
+// fetch joins the fill for the query's key, or begins one. old is what is there: stale, and alive on
+// the pinned snapshot; never a dead one (S1).
+func (v *visit) fetch(q *query, old *cache.Object, why Reason, slot int) (*answer, step) {
+	f := v.flight(q)
+	f.seen = old
+	if old != nil && old.Status < 400 {
+		f.old = old
+	}
+	f.held = v.final
+	alone := v.alone || v.final || q.behavior.CachingDisabled
+	if !v.final {
+		v.ticket.close() // a fetch must not hold up acknowledgements
+	}
+	r, b := v.e.flights.board(f, alone, q.behavior.ForwardsCookies)
+	v.readers[slot] = r
+	switch b {
+	case late:
+		return nil, again
+	case full:
+		return v.failure(TooManyFills), found
+	case boarded:
+		// S4. The rule may be known to this request, which came later, and not to the flight.
+		if r.f.stamp < q.snap.seq && q.site.index.Match(r.f.subject.Load(), r.f.stamp) != 0 {
+			r.f.poison()
+			return nil, again
+		}
+	}
+	ctx := v.ctx
+	if v.final {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, v.e.lease.Timing().Decide)
+		defer cancel()
+	}
+	h, err := r.wait(ctx)
+	switch {
+	case errors.Is(err, errPoisoned):
+		return nil, again
+	case err != nil && v.ctx.Err() == nil:
+		return v.failure(Overtaken), found
+	case err != nil:
+		return nil, left
+	}
+	return v.ofFlight(q, r, h, why)
+}
+
+// ofFlight is the answer from a flight's head.
+func (v *visit) ofFlight(q *query, r *reader, h *head, why Reason) (*answer, step) {
+	f := r.f
+	if !r.first && !h.forAll {
+		v.alone = true // what came is for the viewer that asked
+		return nil, again
+	}
+	if r.first && v.alone && !v.final {
+		why = Unshared
+	}
+	a := &answer{
+		status: h.status, fields: h.fields, length: h.length, outcome: h.outcome, reason: why,
+		noStore: h.noStore, latency: h.latency, reader: r, failed: h.failure != 0, failure: h.failure,
+		life: f.life, stamp: f.stamp, began: f.began, subject: f.subject.Load(), fresh: h.fresh,
+	}
+	if h.reason != 0 {
+		a.reason = h.reason
+	}
+	if h.object != nil {
+		a.object, a.body, a.fresh = h.object, h.object.Body, h.object.Fresh
+	}
+	if !r.first {
+		a.fields, a.latency = h.shared, 0
+		if a.outcome != Failed {
+			a.outcome, a.reason = Hit, Collapsed
+		}
+	}
+	if a.reader != nil && h.object == nil && !h.keep && h.status == 200 && v.wantsRange(q) {
+		v.direct = true // cut by the origin, not out of a whole that is thrown away
+	}
+	return a, found
+}
+
+// decide is S3: may the answer be sent, as of the ticket's snapshot? From here to the head's end the
+// ticket stays open.
+func (v *visit) decide(q *query, a *answer) step {
+	v.reopen()
+	if a.life == "" {
+		return found
+	}
+	s := v.ticket.snap
+	x := s.sites[q.site.ID]
+	ok := s.joined && s.life == a.life && x != nil && x.rev == q.site.rev
+	if ok && a.object != nil {
+		ok = x.check(a.object) == 0
+	} else if ok && a.stamp < x.newest {
+		ok = x.index.Match(a.subject, a.stamp) == 0
+	}
+	if !ok {
+		v.because = Overtaken
+		if a.reader != nil {
+			a.reader.f.poison()
+		}
+		return again
+	}
+	if !v.leased(a) {
+		return v.unleased(a)
+	}
+	return found
+}
+
+// leased is S3's clause about time, with a clock read now: a cached reading would be wrong after the
+// process was stopped. Before the first probe only what was fetched since the start counts (S5), and
+// that for no longer than L: then a rule that is not known may have been completed without this edge.
+func (v *visit) leased(a *answer) bool {
+	now, t0 := v.e.clock(), a.began
+	if a.object != nil {
+		t0 = began(a.object)
+	}
+	if v.e.lease.Allows(now, t0) {
+		return true
+	}
+	return a.reader != nil && !v.e.lease.Synced() && now-t0 <= v.e.lease.Timing().Lease
+}
+
+// unleased: the answer took so long, without the journal, that it may not be sent.
+func (v *visit) unleased(a *answer) step {
+	v.because = LeaseLost
+	if a.reader != nil {
+		a.reader.f.poison()
+	}
+	return again
+}
+
+// refresh renews a stale object in the background, if nobody does yet.
+func (v *visit) refresh(q *query, o *cache.Object) {
+	f := v.flight(q)
+	f.refresh, f.seen = true, o
+	if o.Status < 400 {
+		f.old = o
+	}
+	r, b := v.e.flights.board(f, false, false)
+	if b == took || b == boarded {
+		r.leave()
+	}
+}

@@ -1,0 +1,178 @@
+package edge
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// member is this edge's part in the membership (P2, P4) and its acknowledgements (E3).
+type member struct {
+	e    *Edge
+	name atomic.Pointer[string] // of the incarnation; a new one for each join
+
+	rejoin  chan string  // capacity 1: the membership was lost, and why
+	pending chan *closed // snapshots that were replaced while this edge was a member
+	acked   atomic.Pointer[journal.Ack]
+	moved   chan struct{} // capacity 1: acked has changed
+}
+
+// closed is a snapshot that is no longer current: seq is acknowledged when the tickets on it are gone.
+type closed struct {
+	tickets     *tickets // nil when the entry touched nothing
+	epoch       journal.ID
+	seq         uint64 // of the snapshot that replaced it
+	incarnation string
+	deadline    time.Time // D after it was replaced
+}
+
+// maxPending bounds the snapshots whose tickets are waited for (L9). When it is full, Apply waits: at
+// most D for each.
+const maxPending = 256
+
+const (
+	ackEvery = time.Second           // acknowledgements may be lost: repeated
+	ackPause = 20 * time.Millisecond // and not sent more often than this
+)
+
+func newMember(e *Edge) *member {
+	m := &member{e: e, rejoin: make(chan string, 1), pending: make(chan *closed, maxPending), moved: make(chan struct{}, 1)}
+	m.renew()
+	return m
+}
+
+func (m *member) incarnation() string { return *m.name.Load() }
+
+func (m *member) renew() {
+	id := string(journal.NewID())
+	m.name.Store(&id)
+}
+
+// lost says that the membership is over while the edge runs: it joins again.
+func (m *member) lost(why string) {
+	select {
+	case m.rejoin <- why:
+	default:
+	}
+}
+
+// keep joins and joins again until ctx ends. Joining is an append: it may have to wait for the
+// control plane, and meanwhile nothing is served.
+func (m *member) keep(ctx context.Context) {
+	for ctx.Err() == nil {
+		m.join(ctx)
+		select {
+		case why := <-m.rejoin:
+			m.e.log.Warn("membership lost, joining again", "why", why)
+			m.renew()
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (m *member) join(ctx context.Context) {
+	pause := 50 * time.Millisecond
+	for {
+		err := m.e.cfg.Join(ctx, journal.EdgeJoined{
+			Edge: m.e.cfg.Name, Location: m.e.cfg.Location, Incarnation: m.incarnation(),
+		})
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		m.e.log.Warn("cannot join yet", "edge", m.e.cfg.Name, "err", err)
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, 5*time.Second)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// leave ends the membership; the last answer has been given. ctx is a fresh one with a time limit.
+func (m *member) leave(ctx context.Context) {
+	err := m.e.cfg.Leave(ctx, journal.EdgeLeft{Edge: m.e.cfg.Name, Incarnation: m.incarnation()})
+	if err != nil {
+		// Completions take the slow path until the next join under this name (P4).
+		m.e.log.Warn("could not leave cleanly", "edge", m.e.cfg.Name, "err", err)
+	}
+}
+
+// applied queues the acknowledgement of next. From Apply.
+func (m *member) applied(old, next *Snap, now time.Duration) {
+	if !next.joined {
+		return // no decision was ever taken, and an acknowledgement would be nobody's
+	}
+	c := &closed{epoch: next.epoch, seq: next.seq, incarnation: m.incarnation()}
+	if old.tickets != next.tickets {
+		c.tickets = old.tickets
+		c.deadline = time.Now().Add(m.e.lease.Timing().Decide)
+	}
+	select {
+	case m.pending <- c:
+	case <-m.e.stopped:
+	}
+}
+
+// settle waits for the tickets of replaced snapshots, in order, and moves the acknowledgement (E3).
+func (m *member) settle(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case c := <-m.pending:
+			if c.tickets != nil && !c.tickets.drain(ctx, c.deadline) && ctx.Err() == nil {
+				// The engine has cut those connections: its limit for writing a head is at most D.
+				m.e.log.Warn("response heads took longer than the decision may last", "seq", c.seq,
+					"limit", m.e.lease.Timing().Decide)
+			}
+			m.acked.Store(&journal.Ack{
+				Edge: m.e.cfg.Name, Incarnation: c.incarnation, Epoch: c.epoch, Seq: c.seq, At: m.e.now(),
+			})
+			select {
+			case m.moved <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// acknowledge sends what settle has reached, at once when it moves and again each second.
+func (m *member) acknowledge(ctx context.Context) {
+	again := time.NewTicker(ackEvery)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.moved:
+		case <-again.C:
+		}
+		a := m.acked.Load()
+		if a == nil {
+			continue
+		}
+		if err := m.e.cfg.Log.Ack(ctx, *a); err != nil && ctx.Err() == nil {
+			m.e.log.Warn("acknowledgement not sent", "seq", a.Seq, "err", err)
+		}
+		select {
+		case <-time.After(ackPause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// group runs goroutines that somebody waits for.
+type group struct{ wg sync.WaitGroup }
+
+func (g *group) run(f func()) {
+	g.wg.Add(1)
+	go func() {
+		defer g.wg.Done()
+		f()
+	}()
+}

@@ -1,0 +1,122 @@
+package edge
+
+import (
+	"io"
+	"sync"
+
+	"github.com/warmfront/warmfront/invalidation"
+	"github.com/warmfront/warmfront/origin"
+)
+
+// passes tells which requests go past the cache.
+func (v *visit) passes(q *query) (Reason, bool) {
+	switch m := q.req.Method; {
+	case m != "GET" && m != "HEAD" && !(m == "OPTIONS" && q.behavior.Cached.Has("OPTIONS")):
+		return MethodUncached, true
+	case q.behavior.CachingDisabled:
+		return CachingDisabled, true
+	case v.direct:
+		return RangeUncached, true
+	}
+	return 0, false
+}
+
+// stream is a body on its way from an origin to one viewer.
+type stream struct{ body io.ReadCloser }
+
+// pass asks the origin on behalf of this viewer alone. Nothing of it is stored or shared.
+//
+// What the behavior does not cache is no object: rules say nothing about it, and it must not be sent
+// twice, so there is no decision to take anew. A range of what it does cache is one: it is compared
+// with the rules as everything else, and fetched again when one has overtaken it.
+func (v *visit) pass(q *query, why Reason) (*answer, step) {
+	object := why == RangeUncached
+	f := v.flight(q)
+	if object {
+		for _, r := range v.readers {
+			r.leave() // of the whole that it does not want
+		}
+		f.held = v.final
+		if !v.e.flights.hold(f) {
+			return nil, again
+		}
+		v.hold = f
+	}
+	if !v.final {
+		v.ticket.close()
+	}
+	fw := q.behavior.Forward(q.site.Distribution, q.req)
+	fields := v.e.hopped(fw.Fields, q.req, v.x.ID)
+	for _, x := range q.req.Fields {
+		if conditional(x.Name) {
+			fields = append(fields, x)
+		}
+	}
+	ask := &origin.Request{
+		Method: q.req.Method, Path: fw.Path, Query: fw.Query, HasQuery: fw.HasQuery,
+		Host: fw.Host, Scheme: q.req.Scheme, Fields: fields,
+	}
+	if v.r.ContentLength != 0 {
+		ask.Body, ask.ContentLength = v.r.Body, v.r.ContentLength
+	}
+	resp, err := v.e.cfg.Origin.Fetch(v.ctx, q.behavior.Origin, ask)
+	if err != nil {
+		return v.unpassed(err)
+	}
+	v.streams = append(v.streams, stream{resp.Body})
+	a := &answer{
+		status: resp.Status, length: resp.ContentLength, outcome: Miss, reason: why, plain: true,
+		fields:  v.e.passed(q.behavior.KeptVary, q.behavior.StripsSetCookie(), resp.Fields, v.e.now()),
+		latency: resp.FirstByte, stream: &stream{resp.Body},
+	}
+	if a.status >= 400 {
+		a.outcome = Failed
+	}
+	if !object {
+		v.passed = a
+		return a, found
+	}
+	s := *f.subject.Load()
+	if name := q.site.CacheTagHeader; name != "" {
+		s.Tags = invalidation.ParseTags(resp.Fields.Joined(name))
+	}
+	a.life, a.stamp, a.began, a.subject = f.life, f.stamp, f.began, &s
+	return a, v.decide(q, a)
+}
+
+// unpassed is the answer when the origin could not be asked. The request may have had an effect: it
+// is not sent again.
+func (v *visit) unpassed(err error) (*answer, step) {
+	why, _ := failureOf(err)
+	if why == ViewerGone || v.ctx.Err() != nil {
+		return nil, left
+	}
+	a := *v.failure(why)
+	v.passed = &a
+	return v.passed, found
+}
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
+
+// carry copies a stream to the viewer. What comes in small pieces is handed on at once.
+func (v *visit) carry(s *stream) error {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	for {
+		n, err := s.body.Read(*buf)
+		if n > 0 {
+			if werr := v.write((*buf)[:n]); werr != nil {
+				return werr
+			}
+			if n < len(*buf)/2 && err == nil {
+				v.w.Flush()
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

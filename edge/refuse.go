@@ -1,0 +1,81 @@
+package edge
+
+import (
+	"strings"
+
+	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/internal/message"
+)
+
+// maxHops is how many CDN hops of CloudFront's kind a request may have behind it; with more it is
+// most likely going round in a circle.
+const maxHops = 2
+
+// refuse returns the answer to a request that never comes to the cache, or nil.
+func (v *visit) refuse(q *query) *answer {
+	r, b := q.req, q.behavior
+	if r.Scheme != "https" {
+		switch b.ViewerProtocol {
+		case distribution.RedirectToHTTPS:
+			return v.redirect(r)
+		case distribution.HTTPSOnly:
+			return v.failure(HTTPSOnly)
+		}
+	}
+	switch {
+	case !b.Allowed.Has(r.Method):
+		return v.failure(MethodNotAllowed)
+	case (r.Method == "GET" || r.Method == "HEAD") && v.r.ContentLength != 0:
+		return v.failure(UnexpectedBody)
+	case hops(r) > maxHops:
+		return v.failure(TooManyHops)
+	case wantsWebSocket(r):
+		return v.failure(UpgradeRefused)
+	case r.Fields.Has("Expect") && !strings.EqualFold(r.Fields.Get("Expect"), "100-continue"):
+		return v.failure(ExpectationFailed) // the engine knows 100-continue
+	}
+	return nil
+}
+
+func hops(r *message.Request) (n int) {
+	for i := range r.Fields {
+		if len(r.Fields[i].Name) == 3 && strings.EqualFold(r.Fields[i].Name, "Via") {
+			n += strings.Count(r.Fields[i].Value, "(CloudFront)")
+		}
+	}
+	return n
+}
+
+// wantsWebSocket: any other Upgrade may be ignored (RFC 9110 section 7.8).
+func wantsWebSocket(r *message.Request) bool {
+	return strings.Contains(strings.ToLower(r.Fields.Get("Upgrade")), "websocket")
+}
+
+// redirect sends the viewer to the same URL by https. What may have a body keeps its method (307), but
+// HTTP/1.0 knows no 307.
+func (v *visit) redirect(r *message.Request) *answer {
+	status := 301
+	if r.Method != "GET" && r.Method != "HEAD" && (r.Major > 1 || r.Minor > 0) {
+		status = 307
+	}
+	body := redirectBody(status)
+	a := &v.answers[0]
+	*a = answer{
+		status: status, outcome: Redirect, reason: ToHTTPS, plain: true, body: body, length: int64(len(body)),
+		fields: message.Fields{
+			{Name: "Server", Value: "CloudFront"}, {Name: "Date", Value: httpDate(v.e.now())},
+			{Name: "Content-Type", Value: "text/html"},
+			{Name: "Location", Value: "https://" + r.Host + r.URI()},
+		},
+	}
+	return a
+}
+
+func redirectBody(status int) []byte {
+	text := "301 Moved Permanently"
+	if status == 307 {
+		text = "307 Temporary Redirect"
+	}
+	return []byte("<html>\r\n<head><title>" + text + "</title></head>\r\n<body>\r\n<center><h1>" + text +
+		"</h1></center>\r\n<hr><center>CloudFront</center>\r\n</body>\r\n</html>\r\n")
+}

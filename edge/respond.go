@@ -1,0 +1,187 @@
+package edge
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/warmfront/warmfront/httpcache"
+	"github.com/warmfront/warmfront/internal/message"
+)
+
+// newID returns a fresh X-Amz-Cf-Id: 40 octets in 56 characters, which end in "==".
+func newID() string {
+	var raw [40]byte
+	for i := 0; i < len(raw); i += 8 {
+		binary.LittleEndian.PutUint64(raw[i:], rand.Uint64())
+	}
+	return base64.URLEncoding.EncodeToString(raw[:])
+}
+
+func httpDate(t time.Time) string { return t.UTC().Format(http.TimeFormat) }
+
+// own appends the fields that every answer gets from this edge.
+func (e *Edge) own(f message.Fields, o Outcome, id string) message.Fields {
+	return append(f,
+		message.Field{Name: "X-Cache", Value: o.XCache()},
+		message.Field{Name: "Via", Value: e.via},
+		message.Field{Name: "X-Amz-Cf-Pop", Value: e.cfg.Location},
+		message.Field{Name: "X-Amz-Cf-Id", Value: id})
+}
+
+// emit writes the answer. The ticket is open until its head is in the engine's hands.
+func (v *visit) emit(q *query, a *answer) {
+	if a.reader != nil {
+		a.reader.decided()
+	}
+	v.x.Outcome, v.x.Reason, v.x.NoStore, v.x.OriginLatency = a.outcome, a.reason, a.noStore, a.latency
+	switch {
+	case a.failed:
+		v.emitFailure(a)
+		return
+	case !a.plain && a.status >= 200 && a.status < 300:
+		if v.emitCondition(q, a) || v.emitRange(q, a) {
+			return
+		}
+	}
+	v.begin(a, a.status, append(v.fields[:0], a.fields...), a.length)
+	v.emitBody(a, 0, -1)
+}
+
+// begin writes the head.
+func (v *visit) begin(a *answer, status int, f message.Fields, length int64) {
+	f = v.e.own(f, v.x.Outcome, v.x.ID)
+	if a.outcome == Hit || a.object != nil && a.outcome == Failed {
+		f = append(f, message.Field{Name: "Age", Value: strconv.FormatInt(int64(a.fresh.Age(v.e.now())/time.Second), 10)})
+	}
+	v.fields = f
+	v.x.Status, v.x.ContentType = status, f.Get("Content-Type")
+	if err := v.w.Begin(status, f, length); err != nil {
+		v.x.Aborted = true
+	}
+	v.x.FirstByte = v.since()
+}
+
+// sent gives the head to the socket and closes the ticket: only now may a rule be acknowledged that
+// would have forbidden it (E3).
+func (v *visit) sent() {
+	v.w.Flush()
+	v.ticket.close()
+}
+
+// write sends octets of the body.
+func (v *visit) write(p []byte) error {
+	n, err := v.w.Write(p)
+	v.x.Bytes += int64(n)
+	return err
+}
+
+// withHead is how much of a body is written along with the head. More could wait for a slow viewer,
+// and the ticket with it.
+const withHead = 16 << 10
+
+// emitBody sends n octets of the body from off on; n < 0: to the end.
+func (v *visit) emitBody(a *answer, off, n int64) {
+	if v.r.Method == "HEAD" {
+		v.sent()
+		return
+	}
+	var err error
+	switch {
+	case a.object != nil || a.body != nil || a.reader == nil && a.stream == nil:
+		p := a.body[off:]
+		if n >= 0 {
+			p = p[:n]
+		}
+		first := p[:min(len(p), withHead)]
+		if len(first) > 0 {
+			err = v.write(first)
+		}
+		v.sent()
+		if rest := p[len(first):]; len(rest) > 0 && err == nil {
+			err = v.write(rest)
+		}
+	case a.stream != nil:
+		v.sent()
+		err = v.carry(a.stream)
+	default:
+		v.sent()
+		err = v.follow(a.reader, off, n)
+	}
+	if err != nil {
+		v.x.Aborted = true
+		v.w.Abort()
+	}
+}
+
+// follow hands a flight's octets on as they arrive.
+func (v *visit) follow(r *reader, off, n int64) error {
+	r.off = off
+	for n != 0 {
+		p, ready, err := r.next(v.ctx)
+		if err != nil || p == nil {
+			return err
+		}
+		if n > 0 && int64(len(p)) > n {
+			p = p[:n]
+		}
+		if err := v.write(p); err != nil {
+			return err
+		}
+		if n > 0 {
+			n -= int64(len(p))
+		}
+		if !ready && n != 0 {
+			if err := v.w.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// emitFailure writes the page that is made here.
+func (v *visit) emitFailure(a *answer) {
+	status, line := a.status, failures[a.failure].line
+	v.scratch = appendPage(v.scratch[:0], status, line, v.x.ID)
+	v.begin(a, status, pageFields(v.fields[:0], v.e.now()), int64(len(v.scratch)))
+	a.body, a.object = v.scratch, nil
+	v.emitBody(a, 0, -1)
+}
+
+// emitCondition answers 304 or 412 where the viewer's conditions say so. With cookies forwarded
+// CloudFront does not look at them.
+func (v *visit) emitCondition(q *query, a *answer) bool {
+	if q.behavior.ForwardsCookies || !hasCondition(q.req.Fields) {
+		return false
+	}
+	switch httpcache.Conditional(q.req.Fields, a.status, a.fields) {
+	case httpcache.NotModified:
+		if a.outcome == Miss {
+			v.x.Reason = NotModified
+		}
+		v.begin(a, 304, append(v.fields[:0], httpcache.NotModifiedFields(a.fields)...), -1)
+		v.sent()
+		return true
+	case httpcache.PreconditionFailed:
+		v.x.Outcome, v.x.Reason = Failed, PreconditionFailed
+		v.emitFailure(v.failure(PreconditionFailed))
+		return true
+	}
+	return false
+}
+
+func hasCondition(f message.Fields) bool {
+	for i := range f {
+		switch len(f[i].Name) {
+		case 8, 13, 17, 19:
+			if conditional(f[i].Name) {
+				return true
+			}
+		}
+	}
+	return false
+}

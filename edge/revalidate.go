@@ -1,0 +1,78 @@
+package edge
+
+import (
+	"time"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/httpcache"
+	"github.com/warmfront/warmfront/origin"
+)
+
+// renew makes a new object of the old one's body and a 304: with the stamp and the fetch start of the
+// conditional request, for at that moment the origin said that these octets are good (L2).
+func (f *flight) renew(resp *origin.Response) {
+	now := f.e.now()
+	d, b := f.site.Distribution, f.behavior
+	merged := httpcache.Refresh(f.old.Fields, resp.Fields)
+	v := httpcache.Store(f.request, f.old.Status, merged,
+		httpcache.TTL{Min: b.MinTTL, Default: b.DefaultTTL, Max: b.MaxTTL},
+		httpcache.Options{ErrorMinTTL: d.ErrorTTL(f.old.Status), S3Origin: b.Origin.S3, CacheOPTIONS: b.Cached.Has("OPTIONS")}, now)
+	fields := f.passed(merged, now)
+	for _, name := range v.Omit {
+		fields.Del(name)
+	}
+	// The old tags stay, unless the 304 names others.
+	s := f.old.Subject
+	f.subject.Store(&s)
+	if f.site.CacheTagHeader != "" && resp.Fields.Has(f.site.CacheTagHeader) {
+		f.tag(resp.Fields)
+	}
+	o := f.object(f.old.Status, fields, f.old.Body, v.Fresh)
+	o.Hits.Store(f.old.Hits.Load())
+	if v.OK {
+		f.put(o)
+	}
+	f.begin(&head{
+		status: o.Status, fields: fields, shared: fields, length: int64(len(o.Body)), object: o,
+		forAll: v.OK && v.Fresh.IsFresh(now), noStore: v.Reason,
+		outcome: RefreshHit, reason: Revalidated, latency: resp.FirstByte,
+	})
+}
+
+// fallBack answers a failure of the origin with the stale object, if there is one that may be used. The
+// object keeps its stamp: it is no younger than before, and every rule since counts. For a while the
+// origin is left alone.
+func (f *flight) fallBack(status int, latency time.Duration) bool {
+	now := f.e.now()
+	if f.old == nil || f.old.Fresh.MayServeStale(now, httpcache.OnError) != httpcache.StaleAllowed ||
+		!f.e.lease.Allows(f.e.clock(), began(f.old)) {
+		return false
+	}
+	held := held(f.old, now, f.site.ErrorTTL(status))
+	f.put(held)
+	f.begin(&head{
+		status: held.Status, fields: held.Fields, shared: held.Fields, length: int64(len(held.Body)), object: held,
+		forAll: true, outcome: Hit, reason: StaleOnError, latency: latency,
+	})
+	return true
+}
+
+// held is the same object, with the note that its origin has just failed.
+func held(old *cache.Object, now time.Time, pause time.Duration) *cache.Object {
+	o := &cache.Object{
+		Key: old.Key, Distribution: old.Distribution, Subject: old.Subject,
+		Stamp: old.Stamp, Epoch: old.Epoch, FetchStart: old.FetchStart,
+		Status: old.Status, Fields: old.Fields, Block: old.Block, Body: old.Body,
+		Fresh: old.Fresh.Hold(now, pause),
+	}
+	o.Hits.Store(old.Hits.Load())
+	o.SetChecked(old.Checked())
+	return o
+}
+
+// instant keeps a reading of the journal's clock in an object. FetchStart is compared with such
+// readings only, never with a date: the clock counts suspended time, which time.Time does not (C2).
+func instant(t time.Duration) time.Time { return time.Unix(0, int64(t)) }
+
+// began is the reading again.
+func began(o *cache.Object) time.Duration { return time.Duration(o.FetchStart.UnixNano()) }

@@ -1,0 +1,89 @@
+package edge
+
+import (
+	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/invalidation"
+	"github.com/warmfront/warmfront/journal"
+)
+
+// Snap is everything that an edge knows from the journal, as of one position. It is immutable; one
+// atomic pointer holds the current one, and a request pins it (S1).
+type Snap struct {
+	epoch journal.ID
+	seq   uint64 // everything up to here is applied
+
+	// life names the epoch and the cache generation. An object of another life is dead, whatever its
+	// stamp says: its numbers count in a log that is gone (E1).
+	life   string
+	joined bool // this incarnation's EdgeJoined is applied (P2)
+
+	hosts *distribution.Hosts
+	sites map[string]*site // by distribution id
+
+	tickets *tickets
+}
+
+// site is one distribution within a Snap.
+type site struct {
+	*distribution.Distribution
+	rev    uint64 // sequence of the entry that made this configuration
+	index  *invalidation.Index
+	newest uint64 // index.Newest(), read on every hit
+}
+
+// site returns the distribution that answers for a host, or nil.
+func (s *Snap) site(host string) *site {
+	if d := s.hosts.Lookup(host); d != nil {
+		return s.sites[d.ID]
+	}
+	return nil
+}
+
+// draft is the next Snap while its entry is applied: what is not touched is shared with the last one.
+type draft struct {
+	Snap
+	copied  bool            // sites is ours
+	routes  bool            // hosts must be made anew
+	touched map[string]bool // distributions whose objects or answers may be affected
+}
+
+func (s *Snap) draft() *draft { return &draft{Snap: *s} }
+
+func (d *draft) put(id string, x *site) {
+	if !d.copied {
+		sites := make(map[string]*site, len(d.sites)+1)
+		for k, v := range d.sites {
+			sites[k] = v
+		}
+		d.sites, d.copied = sites, true
+	}
+	if x == nil {
+		delete(d.sites, id)
+	} else {
+		d.sites[id] = x
+	}
+}
+
+// touch notes that decisions about this distribution may come out differently from here on.
+func (d *draft) touch(id string) {
+	if d.touched == nil {
+		d.touched = map[string]bool{}
+	}
+	d.touched[id] = true
+}
+
+// snap finishes the draft.
+func (d *draft) snap() *Snap {
+	if d.routes {
+		all := make([]*distribution.Distribution, 0, len(d.sites))
+		for _, s := range d.sites {
+			all = append(all, s.Distribution)
+		}
+		d.hosts = distribution.NewHosts(all)
+	}
+	if len(d.touched) > 0 {
+		d.tickets = newTickets()
+	}
+	s := d.Snap
+	return &s
+}

@@ -1,0 +1,198 @@
+package edge
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/warmfront/warmfront/cache"
+)
+
+// Receipt says what one accepted invalidation did on this edge.
+type Receipt struct {
+	Distribution  string
+	Invalidations []string  // ids; entries of the journal may carry several
+	Seq           uint64    // their number
+	Applied       time.Time // on this edge
+	Swept         time.Time // when every object had been looked at; zero: not yet
+	// Objects and Bytes that were freed because of it. An object that several rules match is counted
+	// once, for the newest of them that was known when it was found.
+	Objects, Bytes int64
+}
+
+// maxReceipts bounds the receipts kept, the oldest go (L9).
+const maxReceipts = 1024
+
+// sweeper looks at objects that nobody asks for, so that rules can be forgotten (L4, E4): it frees the
+// dead and marks the others as checked. Each sweep goes through the whole store at a bounded rate.
+type sweeper struct {
+	e   *Edge
+	due chan struct{} // capacity 1
+
+	mu       sync.Mutex
+	receipts []*Receipt // in order of Seq; guarded by mu
+}
+
+const (
+	sweepBatch = 1024
+	sweepRetry = time.Second // first pause before a sweep for rules that a flight still needs
+	sweepMost  = 30 * time.Second
+)
+
+func newSweeper(e *Edge) *sweeper { return &sweeper{e: e, due: make(chan struct{}, 1)} }
+
+func (s *sweeper) wake() {
+	select {
+	case s.due <- struct{}{}:
+	default:
+	}
+}
+
+func (s *sweeper) run(ctx context.Context) {
+	retry := sweepRetry
+	var again <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.due:
+			retry = sweepRetry
+		case <-again:
+			retry = min(2*retry, sweepMost)
+		}
+		again = nil
+		if !s.sweep(ctx) {
+			again = time.After(retry)
+		}
+	}
+}
+
+// sweep goes through the store once and then cuts the indexes. It reports whether no rule is left that
+// it had applied.
+//
+// What makes it safe to forget the rules up to the bound: what was stored before the walk is visited;
+// what is stored during or after it comes from a flight that was registered when the floor was raised,
+// and then its stamp is at least the bound, or that was registered later, and then its stamp is at
+// least the floor (flights). Decisions under way have the index of their own snapshot.
+func (s *sweeper) sweep(ctx context.Context) (clean bool) {
+	snap := s.e.snap.Load()
+	bound := s.e.flights.raise(snap.seq)
+	pause := time.Second * sweepBatch / time.Duration(s.e.cfg.SweepRate)
+	visited := 0
+	s.e.store.Range(func(o *cache.Object) bool {
+		s.visit(snap, o)
+		if visited++; visited%sweepBatch == 0 {
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+		}
+		return ctx.Err() == nil
+	})
+	if ctx.Err() != nil {
+		return true
+	}
+	s.e.compacted(snap.life, bound)
+	s.swept(snap.seq)
+	return bound == snap.seq
+}
+
+func (s *sweeper) visit(snap *Snap, o *cache.Object) {
+	site := snap.sites[o.Distribution]
+	switch {
+	case o.Epoch != snap.life:
+		// Of a life before, or, if the journal was replaced during this walk, of the next one.
+		if o.Epoch != s.e.snap.Load().life {
+			s.free(o, 0)
+		}
+	case site == nil:
+		// Its distribution is gone; ids are not used again. If it was made during this walk, its
+		// objects are young and the snapshot old.
+		if o.Stamp <= snap.seq {
+			s.free(o, 0)
+		}
+	default:
+		if rule := site.check(o); rule != 0 {
+			s.free(o, rule)
+		}
+	}
+}
+
+// free drops a dead object and counts it for the rule that killed it, 0 for none. Whoever finds it
+// first counts it.
+func (s *sweeper) free(o *cache.Object, rule uint64) {
+	if !s.e.store.Remove(o) || rule == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i, ok := s.find(o.Distribution, rule); ok {
+		s.receipts[i].Objects++
+		s.receipts[i].Bytes += int64(len(o.Body))
+	}
+}
+
+// find looks a receipt up. With s.mu.
+func (s *sweeper) find(distribution string, seq uint64) (int, bool) {
+	i, _ := slices.BinarySearchFunc(s.receipts, seq, func(r *Receipt, seq uint64) int {
+		switch {
+		case r.Seq < seq:
+			return -1
+		case r.Seq > seq:
+			return 1
+		}
+		return 0
+	})
+	for ; i < len(s.receipts) && s.receipts[i].Seq == seq; i++ {
+		if s.receipts[i].Distribution == distribution {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// accepted opens a receipt.
+func (s *sweeper) accepted(distribution, invalidation string, seq uint64, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i, ok := s.find(distribution, seq); ok {
+		s.receipts[i].Invalidations = append(s.receipts[i].Invalidations, invalidation)
+		return
+	}
+	if n := len(s.receipts); n > 0 && s.receipts[n-1].Seq > seq {
+		s.receipts = nil // the numbers of another log
+	}
+	if len(s.receipts) >= maxReceipts {
+		s.receipts = append(s.receipts[:0], s.receipts[1:]...)
+	}
+	s.receipts = append(s.receipts, &Receipt{
+		Distribution: distribution, Invalidations: []string{invalidation}, Seq: seq, Applied: at,
+	})
+}
+
+func (s *sweeper) swept(seq uint64) {
+	now := s.e.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.receipts {
+		if r.Seq <= seq && r.Swept.IsZero() {
+			r.Swept = now
+		}
+	}
+}
+
+// Receipt returns what an invalidation did here; false when it is not known, or not any more.
+func (e *Edge) Receipt(distribution, invalidation string) (Receipt, bool) {
+	s := e.sweeper
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range slices.Backward(s.receipts) {
+		if r.Distribution == distribution && slices.Contains(r.Invalidations, invalidation) {
+			c := *r
+			c.Invalidations = slices.Clone(r.Invalidations)
+			return c, true
+		}
+	}
+	return Receipt{}, false
+}

@@ -1,0 +1,93 @@
+package edge
+
+const (
+	tapeChunk  = 64 << 10
+	tapeWindow = 1 << 20 // how far a fill that is not kept runs ahead of its slowest reader
+	tapeFirst  = 16 << 10
+)
+
+// tape is the body of a flight as far as it is in memory. While it is whole, all of it is in one
+// growing chunk, which becomes the object's body; when it is too long for that, it goes on in chunks
+// that are let go of when every reader has passed them. Octets that were written never change, so
+// readers may use what from returned without a lock.
+type tape struct {
+	whole    bool
+	chunks   [][]byte
+	base     int64 // offset of the first chunk
+	size     int64 // octets so far, from the beginning of the body
+	reserved int64 // octets counted in flights.bytes
+}
+
+// from returns octets at off, as many as lie together; nil when there are none yet.
+func (t *tape) from(off int64) []byte {
+	at := t.base
+	for _, c := range t.chunks {
+		if off < at+int64(len(c)) {
+			if off < at {
+				panic("BUG: reader behind the tape")
+			}
+			return c[off-at:]
+		}
+		at += int64(len(c))
+	}
+	return nil
+}
+
+// room returns where the next octets are to be read into. expected is the length of the body, -1 when
+// it is not known; grown is what was allocated.
+func (t *tape) room(expected int64) (p []byte, grown int64) {
+	if len(t.chunks) == 0 {
+		first := int64(tapeFirst)
+		if expected >= 0 {
+			first = min(expected, tapeChunk*4)
+		}
+		t.chunks = append(t.chunks, make([]byte, 0, max(first, 1)))
+		grown = first
+	}
+	last := &t.chunks[len(t.chunks)-1]
+	if len(*last) < cap(*last) {
+		return (*last)[len(*last):cap(*last)], grown
+	}
+	if !t.whole {
+		c := make([]byte, 0, tapeChunk)
+		t.chunks = append(t.chunks, c)
+		return c[:cap(c)], grown + tapeChunk
+	}
+	more := int64(2 * cap(*last))
+	if expected >= 0 {
+		more = min(more, max(expected, int64(cap(*last))+1))
+	}
+	c := make([]byte, len(*last), more)
+	copy(c, *last)
+	grown += more - int64(cap(*last))
+	*last = c
+	return c[len(c):cap(c)], grown
+}
+
+// wrote says that n octets were read into what room returned.
+func (t *tape) wrote(n int) {
+	last := &t.chunks[len(t.chunks)-1]
+	*last = (*last)[:len(*last)+n]
+	t.size += int64(n)
+}
+
+// trim lets go of the chunks before off, but for the last one.
+func (t *tape) trim(off int64) {
+	for len(t.chunks) > 1 && t.base+int64(len(t.chunks[0])) <= off {
+		t.base += int64(len(t.chunks[0]))
+		t.chunks[0] = nil
+		t.chunks = t.chunks[1:]
+	}
+}
+
+// body returns the whole body without slack worth mentioning.
+func (t *tape) body() []byte {
+	if len(t.chunks) == 0 {
+		return nil
+	}
+	b := t.chunks[0]
+	if cap(b)-len(b) > len(b)/8+64 {
+		b = append(make([]byte, 0, len(b)), b...)
+	}
+	return b[:len(b):len(b)]
+}

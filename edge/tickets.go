@@ -1,0 +1,101 @@
+package edge
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+// stripes is into how many counters open tickets are spread: enough that two cores seldom meet.
+const stripes = 32
+
+// tickets counts the decisions that were taken on a snapshot and whose response heads are not
+// written yet (S3). Snapshots that differ in nothing that a decision could regret (a Tick, a
+// compacted index) share one.
+//
+// It is what makes Decide and Apply atomic to each other without a lock on the hit path. A decision
+// counts itself in and looks again whether its snapshot is still the current one; Apply publishes
+// the next snapshot first and then waits for the count of the old one. Either the decision comes
+// before, and the wait sees it:
+//
+//	decide: load A   count A   load: still A   ── write head ──   uncount A
+//	apply:                                  publish B   retire A … waits …   ack
+//
+// or it comes after, finds that it was late, and goes round again:
+//
+//	decide: load A                          count A   load: B   uncount A   load B …
+//	apply:           publish B   retire A   ack
+//
+// Without the second look the last line would let a head that was decided on A leave the edge after
+// the acknowledgement of B.
+type tickets struct {
+	retired atomic.Bool
+	drained chan struct{} // capacity 1: some stripe has become empty since retired
+	stripe  [stripes]struct {
+		open atomic.Int64
+		_    [56]byte // a cache line for each
+	}
+}
+
+func newTickets() *tickets { return &tickets{drained: make(chan struct{}, 1)} }
+
+// ticket is one open decision. The zero ticket is closed.
+type ticket struct {
+	snap   *Snap
+	stripe uint32
+}
+
+// open pins the current snapshot: until close, no entry after it is acknowledged, for at most D.
+func (e *Edge) open() ticket {
+	i := rand.Uint32() % stripes
+	for {
+		s := e.snap.Load()
+		s.tickets.stripe[i].open.Add(1)
+		if e.snap.Load() == s {
+			return ticket{s, i}
+		}
+		s.tickets.leave(i)
+	}
+}
+
+// close ends the ticket; a second call does nothing.
+func (t *ticket) close() {
+	if t.snap != nil {
+		t.snap.tickets.leave(t.stripe)
+		t.snap = nil
+	}
+}
+
+func (t *tickets) leave(i uint32) {
+	if t.stripe[i].open.Add(-1) == 0 && t.retired.Load() {
+		select {
+		case t.drained <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// drain waits until every ticket that was open when it began has been closed, or until the deadline.
+// The snapshots that carry t must not be current any more. One goroutine calls it, once.
+func (t *tickets) drain(ctx context.Context, deadline time.Time) bool {
+	t.retired.Store(true)
+	var late <-chan time.Time
+	for i := range t.stripe {
+		for t.stripe[i].open.Load() != 0 {
+			if late == nil {
+				timer := time.NewTimer(time.Until(deadline))
+				defer timer.Stop()
+				late = timer.C
+			}
+			select {
+			case <-t.drained:
+			case <-late:
+				return false
+			case <-ctx.Done():
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,234 @@
+package edge
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/httpserver"
+	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/invalidation"
+)
+
+// maxRestarts is how often a request begins anew because a rule, a configuration or the lease has
+// overtaken its answer. The attempt after that holds its ticket from the pin to the head: the edge
+// acknowledges nothing meanwhile, so what it answers was decided before. That may last D; then it is
+// 503.
+const maxRestarts = 4
+
+// visit is the life of one request. It belongs to one goroutine and is used again for another request.
+type visit struct {
+	e   *Edge
+	ctx context.Context
+	w   httpserver.ResponseWriter
+	r   *httpserver.Request
+	x   Exchange
+
+	// What outlives an attempt.
+	alone   bool    // its answer is for this viewer only: neither join a flight nor be joined
+	direct  bool    // the range that it asks for cannot be cut from a kept object
+	final   bool    // the last attempt
+	passed  *answer // of a request that must not be sent twice
+	because Reason  // why the last attempt came to nothing
+
+	// Of one attempt.
+	ticket  ticket
+	main    query
+	page    query
+	pageReq message.Request
+	readers [2]*reader
+	hold    *flight   // registered, not flying: see pass
+	streams []stream  // open bodies of origins
+	answers [2]answer // to the two queries, where no fetch makes its own
+	fields  message.Fields
+	scratch []byte
+}
+
+// query is what an attempt looks for: the request itself, or the page that explains its error.
+type query struct {
+	snap     *Snap // pinned (S1)
+	site     *site
+	behavior *distribution.Behavior
+	req      *message.Request
+	path     string // with the default root object in place of "/"
+	key      []byte
+}
+
+var visits = sync.Pool{New: func() any {
+	return &visit{fields: make(message.Fields, 0, 32), main: query{key: make([]byte, 0, 512)}}
+}}
+
+// Serve implements httpserver.Handler.
+func (e *Edge) Serve(ctx context.Context, w httpserver.ResponseWriter, r *httpserver.Request) {
+	v := visits.Get().(*visit)
+	v.e, v.ctx, v.w, v.r, v.because = e, ctx, w, r, Overtaken
+	v.x = Exchange{Start: e.now(), Edge: e.cfg.Name, Pop: e.cfg.Location, ID: newID(), Request: &r.Request}
+	v.live()
+	v.x.Duration = e.now().Sub(v.x.Start)
+	e.cfg.Observe(&v.x)
+	clear(v.fields[:cap(v.fields)]) // or the pool keeps what they point to alive
+	*v = visit{fields: v.fields[:0], scratch: v.scratch[:0], main: query{key: v.main.key[:0]}, page: query{key: v.page.key[:0]}}
+	visits.Put(v)
+}
+
+// live makes attempts until one ends in an answer.
+func (v *visit) live() {
+	defer func() {
+		v.passed = nil
+		v.release()
+	}()
+	for !v.attempt() {
+		v.release()
+		v.x.Restarts++
+		v.final = v.x.Restarts >= maxRestarts
+	}
+}
+
+// release gives back what an attempt held.
+func (v *visit) release() {
+	v.ticket.close()
+	for i, r := range v.readers {
+		r.leave()
+		v.readers[i] = nil
+	}
+	if v.hold != nil {
+		v.e.flights.landed(v.hold)
+		v.hold = nil
+	}
+	if v.passed == nil {
+		for _, s := range v.streams {
+			s.body.Close()
+		}
+		v.streams = v.streams[:0]
+	}
+}
+
+// attempt is one pass from the pin to the answer. It reports whether there was one.
+func (v *visit) attempt() (done bool) {
+	v.ticket = v.e.open()
+	a, st := v.answerFor()
+	if st == found && a.status >= 400 {
+		a, st = v.explain(a)
+	}
+	switch st {
+	case again:
+		if v.final {
+			v.reopen()
+			v.emit(&v.main, v.failure(v.because))
+			return true
+		}
+		return false
+	case left:
+		v.x.Outcome, v.x.Reason = Failed, ViewerGone
+		return true
+	}
+	v.emit(&v.main, a)
+	return true
+}
+
+// step is what came of a part of an attempt.
+type step uint8
+
+const (
+	found step = iota // an answer, decided on the open ticket
+	again             // overtaken: pin anew
+	left              // the viewer has gone
+)
+
+// answerFor finds the answer to the request itself, and decides on it.
+func (v *visit) answerFor() (*answer, step) {
+	q := &v.main
+	if a := v.pin(q); a != nil {
+		return a, found
+	}
+	if v.passed != nil {
+		return v.passed, found
+	}
+	if why, ok := v.passes(q); ok {
+		return v.pass(q, why)
+	}
+	q.key = q.behavior.AppendKey(q.key[:0], q.site.Distribution, q.req)
+	a, st := v.obtain(q, 0)
+	if st == found && v.direct {
+		return v.pass(q, RangeUncached)
+	}
+	if st != found {
+		return nil, st
+	}
+	return a, v.decide(q, a)
+}
+
+// pin fixes configuration and position of the attempt (S1), and returns what the edge answers by itself.
+func (v *visit) pin(q *query) *answer {
+	s := v.ticket.snap
+	if !s.joined {
+		return v.failure(NotMember)
+	}
+	r := &v.r.Request
+	q.snap, q.req = s, r
+	q.site = s.site(r.Host)
+	if q.site == nil {
+		return v.failure(UnknownHost)
+	}
+	v.x.Distribution = q.site.ID
+	if !q.site.Enabled {
+		return v.failure(Disabled)
+	}
+	if !strings.HasPrefix(r.Path, "/") {
+		return v.failure(BadTarget)
+	}
+	q.path = q.site.RootedPath(r.Path)
+	q.behavior = q.site.Behavior(q.path)
+	v.x.Behavior = q.behavior.PathPattern
+	return v.refuse(q)
+}
+
+// reopen makes sure that there is an open ticket: on the current snapshot, if a fetch has closed it.
+func (v *visit) reopen() {
+	if v.ticket.snap == nil {
+		v.ticket = v.e.open()
+	}
+}
+
+// subject is what invalidations match. Its strings live longer than the request.
+func (q *query) subject() *invalidation.Subject {
+	s := &invalidation.Subject{Path: strings.Clone(q.path)}
+	if root := q.site.DefaultRootObject; root != "" && len(q.path) == len(root)+1 && q.path[1:] == root {
+		s.Alias = "/" // both spellings name the object, whichever was asked for
+	}
+	s.Query, s.QueryIgnored = q.behavior.KeyedQuery(q.req)
+	s.Query = strings.Clone(s.Query)
+	return s
+}
+
+// flight prepares a flight for the query; nothing has begun yet.
+func (v *visit) flight(q *query) *flight {
+	f := &flight{
+		e: v.e, key: string(q.key), life: q.snap.life, stamp: q.snap.seq,
+		site: q.site, behavior: q.behavior, request: cloned(q.req), id: v.x.ID, began: v.e.clock(),
+	}
+	if f.request.Method == "HEAD" {
+		f.request.Method = "GET" // they share an object
+	}
+	f.shard = v.e.flights.shard(q.key)
+	f.subject.Store(q.subject())
+	return f
+}
+
+// cloned copies a request head that is about to outlive its handler.
+func cloned(r *message.Request) *message.Request {
+	c := *r
+	for _, s := range []*string{&c.Method, &c.Path, &c.Query, &c.Host, &c.Port, &c.Scheme} {
+		*s = strings.Clone(*s)
+	}
+	c.Fields = make(message.Fields, len(r.Fields), len(r.Fields)+4)
+	for i, f := range r.Fields {
+		c.Fields[i] = message.Field{Name: strings.Clone(f.Name), Value: strings.Clone(f.Value)}
+	}
+	return &c
+}
+
+// since is the time from the beginning of the request.
+func (v *visit) since() time.Duration { return v.e.now().Sub(v.x.Start) }
