@@ -128,6 +128,12 @@ func TestMarshal_RefusesWhatXMLCannotSay(t *testing.T) {
 	}
 }
 
+func TestEscapeText(t *testing.T) {
+	if got := EscapeText("a<b>&\"c'\r\n\t\x00\xffü"); got != "a&lt;b&gt;&amp;\"c'&#xD;\n\t\uFFFD\uFFFDü" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestUnmarshal_TakesWhatClientsSend(t *testing.T) {
 	want := InvalidationBatch{CallerReference: Ptr("r 1"), Paths: &Paths{Quantity: Ptr(int64(2)), Items: []string{"/index.html", "#brand:a&b"}}}
 	for name, doc := range map[string]string{

@@ -3,11 +3,11 @@ package wire
 import (
 	"bytes"
 	"encoding"
-	"encoding/xml"
 	"fmt"
 	"math"
 	"reflect"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -104,7 +104,22 @@ func (w *writer) text(s string) error {
 			return fmt.Errorf(": byte %d of %.60q cannot stand in XML", i, s)
 		}
 	}
-	return xml.EscapeText(w, []byte(s))
+	w.WriteString(EscapeText(s))
+	return nil
+}
+
+// escapes are those that text between elements needs; a reader would turn a bare CR into LF.
+var escapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", "&#xD;")
+
+// EscapeText writes s as the text of an element. What cannot stand in XML becomes U+FFFD.
+func EscapeText(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !inXML(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
+	return escapes.Replace(s)
 }
 
 // isReplacement tells a real U+FFFD from the one that ranging over invalid UTF-8 gives.
