@@ -204,7 +204,7 @@ func (t *flights) poison(s *Snap, touched map[string]bool) {
 			sh.floor = 0 // the numbers of another log
 		}
 		for f := range sh.all {
-			if touched == nil || touched[f.site.ID] {
+			if !f.held && (touched == nil || touched[f.site.ID]) {
 				hit = append(hit, f)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/cache/memory"
 	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/distribution"
@@ -37,7 +38,12 @@ type world struct {
 	seen  []Exchange
 	acked uint64
 	stop  func()
+
+	before func() // called between New and Run
 }
+
+// unswept keeps the sweeper from getting there first: objects stay until they are asked for.
+func unswept(w *world) { w.before = func() { w.edge.sweeper.due = nil } }
 
 const host = "d1.localhost"
 
@@ -93,6 +99,9 @@ func (w *world) start() {
 	var err error
 	if w.edge, err = New(w.config); err != nil {
 		w.t.Fatal(err)
+	}
+	if w.before != nil {
+		w.before()
 	}
 	stopProbes, err := w.log.ServeProbes(w.writer.Tick)
 	if err != nil {
@@ -295,6 +304,30 @@ func (w *world) get(line string, lines ...string) *viewer {
 		w.t.Fatalf("%s: not answered", line)
 	}
 	return v
+}
+
+// key is the cache key of a path.
+func (w *world) key(path string) string {
+	x := w.edge.snap.Load().sites["D1"]
+	return string(x.Behavior(path).AppendKey(nil, x.Distribution, &request(path).Request))
+}
+
+// object is what is stored for a path, or nil.
+func (w *world) object(path string) *cache.Object { return w.store.Peek([]byte(w.key(path))) }
+
+// flightFor is a flight as a request for path would prepare it now: pinned, but not registered.
+func (w *world) flightFor(path string) *flight {
+	s := w.edge.snap.Load()
+	q := &query{snap: s, site: s.sites["D1"], path: path, req: &request(path).Request}
+	q.behavior = q.site.Behavior(path)
+	q.key = q.behavior.AppendKey(nil, q.site.Distribution, q.req)
+	return (&visit{e: w.edge}).flight(q)
+}
+
+// gated lets r answer only when the gate is closed.
+func gated(r *reply) (*reply, chan struct{}) {
+	r.head = make(chan struct{})
+	return r, r.head
 }
 
 func (v *viewer) over() bool {
