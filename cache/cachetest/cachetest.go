@@ -217,6 +217,9 @@ func testBound(t *testing.T, open Open) {
 		s.Range(func(o *cache.Object) bool {
 			objects++
 			octets += int64(len(o.Body) + len(o.Key))
+			if s.Peek([]byte(o.Key)) != o {
+				t.Errorf("%q is visited and not found", o.Key)
+			}
 			return true
 		})
 		if objects != st.Objects || octets > st.Bytes || st.Evictions == 0 {

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"testing"
 
@@ -132,6 +133,88 @@ func TestTable_StaysSmall(t *testing.T) {
 	t.Logf("%d slots, %d objects, %d in use, queues %d and %d", slots, objects, sh.used, sh.small.n, sh.main.n)
 	if got := int(sh.small.n + sh.main.n); got > sh.used || sh.small.bytes+sh.main.bytes != sh.bytes.Load() {
 		t.Errorf("%d slots queued, %d used; %d and %d bytes queued of %d", got, sh.used, sh.small.bytes, sh.main.bytes, sh.bytes.Load())
+	}
+}
+
+// After any sequence of changes each shard's books agree with its table.
+func TestShard_BooksAgree(t *testing.T) {
+	s := open(t, Config{Capacity: 3 << 20})
+	r := rand.New(rand.NewPCG(4, 1))
+	for i := range 30_000 {
+		o := cachetest.Object(fmt.Sprint(r.IntN(3000)), r.IntN(4000))
+		s.Put(o)
+		switch r.IntN(4) {
+		case 0:
+			s.Remove(o)
+		case 1:
+			s.Get([]byte(fmt.Sprint(r.IntN(3000))))
+		}
+		if i%500 == 0 {
+			for j := range s.shards {
+				checkBooks(t, &s.shards[j])
+			}
+		}
+		if t.Failed() {
+			t.Fatalf("after %d changes", i)
+		}
+	}
+}
+
+func checkBooks(t *testing.T, sh *shard) {
+	t.Helper()
+	tab := sh.tab.Load()
+	used, objects, queued := 0, int64(0), map[uint64]bool{}
+	for i := range tab.slots {
+		meta, o := tab.slots[i].meta.Load(), tab.slots[i].obj.Load()
+		if meta != empty {
+			used++
+		}
+		if (meta > dead) != (o != nil) {
+			t.Errorf("slot %d: meta %x with object %v", i, meta, o)
+		}
+		if o == nil {
+			continue
+		}
+		objects++
+		if tab.cost[i] != cost(o) {
+			t.Errorf("slot %d costs %d, not %d", i, cost(o), tab.cost[i])
+		}
+		if have, _, _ := tab.find(meta, o.Key); have != o {
+			t.Errorf("slot %d: its object is not found", i)
+		}
+	}
+	for _, q := range []*ring{&sh.small, &sh.main} {
+		bytes := int64(0)
+		for i := range q.n {
+			at := uint64(q.buf[(q.head+i)&uint32(len(q.buf)-1)])
+			if queued[at] {
+				t.Errorf("slot %d is queued twice", at)
+			}
+			if meta := tab.slots[at].meta.Load(); meta < dead {
+				t.Errorf("slot %d is queued and free", at)
+			}
+			queued[at] = true
+			bytes += tab.cost[at]
+		}
+		if bytes != q.bytes {
+			t.Errorf("queue says %d bytes, it has %d", q.bytes, bytes)
+		}
+	}
+	if used != sh.used || objects != sh.objects.Load() || sh.small.bytes+sh.main.bytes != sh.bytes.Load() || int64(len(queued)) < objects {
+		t.Errorf("%d slots used (%d), %d objects (%d), %d queued, bytes %d+%d (%d)", used, sh.used, objects,
+			sh.objects.Load(), len(queued), sh.small.bytes, sh.main.bytes, sh.bytes.Load())
+	}
+}
+
+// Until something has to go there is no reason to hold everything in the small queue, whose end would
+// then throw out nearly all of it at once.
+func TestShard_FillsMainBeforeFirstEviction(t *testing.T) {
+	s := open(t, Config{Capacity: 1 << 20})
+	for i := range 300 {
+		s.Put(cachetest.Object(fmt.Sprint(i), 1000))
+	}
+	if sh := &s.shards[0]; sh.small.bytes > s.capacity/smallPart || sh.main.n < 200 {
+		t.Errorf("small has %d bytes, main %d objects", sh.small.bytes, sh.main.n)
 	}
 }
 
