@@ -20,11 +20,11 @@ until it expires or is invalidated: that is the point of trying it.`,
   warmfront demo change --demo 127.0.0.1:8090`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v, err := demosite.Change(cmd.Context(), address)
+			state, err := demosite.Change(cmd.Context(), address)
 			if err != nil {
 				return fmt.Errorf("%w; is warmfront dev running, and its demonstration site at %s (--demo)?", err, address)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "the demonstration site is at version %d now\n", v)
+			fmt.Fprintf(cmd.OutOrStdout(), "the demonstration site is at edition %d now: %s\n", state.Edition, state.Name)
 			return nil
 		},
 	}

@@ -43,9 +43,7 @@ func devCommand() *cobra.Command {
 			}
 			c.Version = version
 			c.Out = cmd.OutOrStdout()
-			c.AccessKeyID = os.Getenv("WARMFRONT_ACCESS_KEY_ID")
-			c.SecretAccessKey = os.Getenv("WARMFRONT_SECRET_ACCESS_KEY")
-			c.Password = os.Getenv("WARMFRONT_PASSWORD")
+			c.Getenv = os.Getenv
 			return node.Dev(cmd.Context(), c)
 		},
 	}
@@ -60,6 +58,7 @@ func devCommand() *cobra.Command {
 	f.StringArrayVar(&c.Origins, "origin", nil, "send an origin's name elsewhere: `name=address`; \"*.name\" for all below it; may be repeated")
 	f.StringVar(&c.OriginsFile, "origins-file", "", "`file` with such lines, # begins a comment")
 	f.StringVar(&cacheSize, "cache-size", "256MiB", "memory for cached objects, per edge")
+	f.BoolVar(&c.AcceptJournalLoss, "accept-journal-loss", false, "start although the journal has lost facts that it had confirmed; they stay lost")
 	f.BoolVar(&c.AccessLog, "access-log", false, "log every request")
 	f.StringVar(&logLevel, "log-level", "warn", "`level`: debug, info, warn, error")
 	f.StringVar(&logFormat, "log-format", "text", "`format`: text, json")

@@ -1,0 +1,106 @@
+package node
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+)
+
+// Ready is what --ready-file holds: everything that a script needs to use this Warmfront.
+type Ready struct {
+	PID              int
+	Version          string
+	Console          string
+	API              string
+	Edges            []ReadyEdge
+	Demo             string `json:",omitempty"`
+	DemoDistribution string `json:",omitempty"` // its id
+	DemoDomain       string `json:",omitempty"`
+	Telemetry        string `json:",omitempty"`
+	User             string
+	AccessKeyID      string
+	SecretAccessKey  string
+	AWSEnv           string // path of aws.env
+	Data             string
+}
+
+// ReadyEdge is one edge of Ready.
+type ReadyEdge struct {
+	Name string
+	URL  string
+}
+
+// awsEnv is the environment that turns any AWS client to this Warmfront.
+func (r *Ready) awsEnv() string {
+	return strings.Join([]string{
+		"export AWS_ACCESS_KEY_ID=" + r.AccessKeyID,
+		"export AWS_SECRET_ACCESS_KEY=" + r.SecretAccessKey,
+		"export AWS_DEFAULT_REGION=us-east-1",
+		"export AWS_ENDPOINT_URL_CLOUDFRONT=" + r.API,
+	}, "\n") + "\n"
+}
+
+// announce prints where everything is. password is shown as it is given; it may be a hint.
+func (r *Ready) announce(out io.Writer, password string) {
+	fmt.Fprintf(out, "\nWarmfront %s is serving. Ctrl-C stops it; its data stays in %s.\n\n", r.Version, r.Data)
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(t, "  Console\t%s\n", r.Console)
+	fmt.Fprintf(t, "  Sign in\tuser %s, password %s\n", r.User, password)
+	fmt.Fprintf(t, "  API endpoint\t%s\n", r.API)
+	for _, e := range r.Edges {
+		fmt.Fprintf(t, "  Edge %s\t%s\n", e.Name, e.URL)
+	}
+	if r.Demo != "" {
+		fmt.Fprintf(t, "  Demonstration site (origin)\t%s\n", r.Demo)
+		_, port, _ := strings.Cut(strings.TrimPrefix(r.Edges[0].URL, "http://"), ":")
+		fmt.Fprintf(t, "  The same through an edge\thttp://%s:%s/   (distribution %s)\n", r.DemoDomain, port, r.DemoDistribution)
+	}
+	if r.Telemetry != "" {
+		fmt.Fprintf(t, "  Telemetry\t%s/metrics\n", r.Telemetry)
+	}
+	t.Flush()
+	fmt.Fprintf(out, "\nFor the AWS CLI and SDKs (also in %s):\n\n", r.AWSEnv)
+	for _, line := range strings.Split(strings.TrimSpace(r.awsEnv()), "\n") {
+		fmt.Fprintf(out, "  %s\n", line)
+	}
+	fmt.Fprintf(out, "\nAn AWS CLI before 1.29 or 2.13 needs --endpoint-url %s instead of the last line.\n\n", r.API)
+}
+
+// writeReady writes aws.env, and the ready file when one is asked for. A reader never sees half of it.
+func (r *Ready) write(readyFile string) error {
+	if err := writeFile(r.AWSEnv, []byte(r.awsEnv())); err != nil {
+		return err
+	}
+	if readyFile == "" {
+		return nil
+	}
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeFile(readyFile, append(b, '\n')); err != nil {
+		return fmt.Errorf("--ready-file: %w", err)
+	}
+	return nil
+}
+
+// writeFile replaces a file as a whole, readable by its owner only: both files hold a secret.
+func writeFile(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(b)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,296 @@
+// Package node knows how the roles of one process are wired together, in which order they start and
+// stop, and what a person or a script is told about it. It alone may import every floor; it decides
+// nothing else.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/warmfront/warmfront/auth"
+	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/jetstream"
+	"github.com/warmfront/warmfront/origin"
+	"github.com/warmfront/warmfront/telemetry"
+)
+
+// DevConfig is what `warmfront dev` can be told. Addresses are host:port, port 0 takes a free one.
+type DevConfig struct {
+	Data      string // directory of everything that is kept
+	ReadyFile string // "" writes none
+
+	Control   string
+	Edges     []string // one edge location each
+	Demo      string   // or "off"
+	Telemetry string   // or "off"
+
+	Suffix      string   // distributions answer at dXXXX.<suffix>
+	Origins     []string // "name=address" each
+	OriginsFile string
+	CacheSize   int64 // bytes per edge
+	AccessLog   bool
+
+	Getenv func(string) string // may give the access key and the password
+
+	// AcceptJournalLoss starts on a journal that has lost what it had confirmed; see jetstream.Config.
+	AcceptJournalLoss bool
+
+	Version string
+	Logger  *slog.Logger
+	Out     io.Writer // what people are told
+}
+
+// Dev runs the whole of Warmfront in this process until ctx ends, then stops it cleanly. An error
+// is for the user: it says what to do.
+func Dev(ctx context.Context, c DevConfig) error {
+	resolve, err := origins(c)
+	if err != nil {
+		return err
+	}
+	unlock, err := lockData(c.Data)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	ls, err := openListeners(c)
+	if err != nil {
+		return err
+	}
+	defer ls.close()
+	keys, key, err := openKeys(c)
+	if err != nil {
+		return err
+	}
+	log, err := jetstream.Open(ctx, jetstream.Config{
+		Dir: filepath.Join(c.Data, "journal"), AcceptLoss: c.AcceptJournalLoss, Logger: c.Logger.With("role", "journal"),
+	})
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	d := &dev{DevConfig: c, ls: ls, keys: keys, key: key, log: log, resolve: resolve}
+	return errors.Join(d.run(ctx), log.Close())
+}
+
+// dev is one run of Dev.
+type dev struct {
+	DevConfig
+	ls      *listeners
+	keys    *auth.Keys
+	key     auth.AccessKey // the administrator's that is announced
+	log     journal.Log
+	resolve map[string]string
+
+	control *control.Control
+	metrics *telemetry.Metrics
+	places  []*place
+	ready   Ready
+}
+
+// openKeys takes the access key from the environment, or from the data directory, where one is
+// generated at the first start. first is the one to announce.
+func openKeys(c DevConfig) (keys *auth.Keys, first auth.AccessKey, err error) {
+	key, given, err := auth.FromEnv(c.Getenv, time.Now())
+	if err != nil {
+		return nil, first, err
+	}
+	if given {
+		keys, err = auth.StaticKeys(key)
+		return keys, key, err
+	}
+	if keys, err = auth.OpenKeys(filepath.Join(c.Data, "keys.json"), time.Now()); err != nil {
+		return nil, first, err
+	}
+	for _, k := range keys.List() {
+		if k.Role == auth.Administrator {
+			return keys, k, nil
+		}
+	}
+	return nil, first, errors.New("keys.json holds no administrator's key: add one, or move the file away to have one made")
+}
+
+// run starts the roles bottom up and stops them top down: viewers first, the journal last. Each
+// phase has its own context, ended in the order of the defers.
+func (d *dev) run(ctx context.Context) (err error) {
+	d.metrics = telemetry.New()
+	if d.control, err = control.New(control.Config{Log: d.log, Suffix: d.Suffix, Logger: d.Logger.With("role", "control")}); err != nil {
+		return err
+	}
+	base := newPhase(context.WithoutCancel(ctx))
+	defer func() { err = errors.Join(err, base.stop()) }()
+	base.run(d.control.Run)
+	if err := base.wait(ctx, d.control.Ready()); err != nil {
+		return err
+	}
+	if err := d.buryDeadEdges(ctx); err != nil {
+		return err
+	}
+	if err := d.startDemo(ctx, base); err != nil {
+		return err
+	}
+	edges := newPhase(context.WithoutCancel(ctx))
+	defer func() { err = errors.Join(err, edges.stop()) }()
+	if err := d.startEdges(ctx, edges); err != nil {
+		return err
+	}
+	doors := newPhase(context.WithoutCancel(ctx))
+	defer func() { err = errors.Join(err, doors.stop()) }()
+	if err := d.startDoors(doors); err != nil {
+		return err
+	}
+	if err := d.announce(); err != nil {
+		return err
+	}
+	defer d.retract()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(d.Out, "Stopping.")
+		return nil
+	case <-base.failed():
+	case <-edges.failed():
+	case <-doors.failed():
+	}
+	return nil // the phases' stop gives the reason
+}
+
+func (d *dev) announce() error {
+	password, err := d.passwordHint()
+	if err != nil {
+		return err
+	}
+	d.ready.PID, d.ready.Version, d.ready.Data = os.Getpid(), d.Version, d.Data
+	d.ready.API, d.ready.Console = url(d.ls.control), url(d.ls.control)+"/"
+	d.ready.User, d.ready.AccessKeyID, d.ready.SecretAccessKey = "admin", d.key.ID, d.key.Secret
+	d.ready.AWSEnv = filepath.Join(d.Data, "aws.env")
+	if err := d.ready.write(d.ReadyFile); err != nil {
+		return err
+	}
+	d.ready.announce(d.Out, password)
+	return nil
+}
+
+// retract takes back what says that we serve.
+func (d *dev) retract() {
+	if d.ReadyFile != "" {
+		os.Remove(d.ReadyFile)
+	}
+}
+
+// origins reads the map of origin names from flags and file.
+func origins(c DevConfig) (map[string]string, error) {
+	lines := c.Origins
+	m, err := origin.ParseResolve(lines)
+	if err != nil {
+		return nil, fmt.Errorf("--origin: %w", err)
+	}
+	if c.OriginsFile == "" {
+		return m, nil
+	}
+	f, err := os.Open(c.OriginsFile)
+	if err != nil {
+		return nil, fmt.Errorf("--origins-file: %w", err)
+	}
+	defer f.Close()
+	more, err := origin.ReadResolve(f, c.OriginsFile)
+	if err != nil {
+		return nil, fmt.Errorf("--origins-file: %w", err)
+	}
+	for name, to := range more {
+		if _, flag := m[name]; !flag { // what the command line says wins
+			m[name] = to
+		}
+	}
+	return m, nil
+}
+
+// phase is a group of goroutines that start and stop together.
+type phase struct {
+	g      *errgroup.Group
+	ctx    context.Context // of what runs in it; ends at the first failure
+	cancel context.CancelFunc
+}
+
+func newPhase(ctx context.Context) *phase {
+	ctx, cancel := context.WithCancel(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	return &phase{g, ctx, cancel}
+}
+
+func (p *phase) run(f func(context.Context) error) { p.g.Go(func() error { return f(p.ctx) }) }
+
+func (p *phase) failed() <-chan struct{} { return p.ctx.Done() }
+
+// stop ends the phase, waits for all of it and returns the first failure.
+func (p *phase) stop() error {
+	p.cancel()
+	if err := p.g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// wait waits for ready, or for what prevents it.
+func (p *phase) wait(ctx context.Context, ready <-chan struct{}) error {
+	select {
+	case <-ready:
+		return nil
+	case <-p.ctx.Done():
+		return p.stop()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// until waits until ready says nil, asking again as often as a person would not notice.
+func (p *phase) until(ctx context.Context, ready func() error) error {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(30 * time.Second)
+	for {
+		err := ready()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			return fmt.Errorf("not ready within 30 s: %w", err)
+		case <-p.ctx.Done():
+			return errors.Join(err, p.stop())
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// serveHTTP runs an HTTP server on a listener until ctx ends, then lets its answers in flight finish.
+func serveHTTP(s *http.Server, l net.Listener) func(context.Context) error {
+	return func(ctx context.Context) error {
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(l) }()
+		select {
+		case err := <-done:
+			return err
+		case <-ctx.Done():
+		}
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := s.Shutdown(drain); err != nil {
+			s.Close()
+		}
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	}
+}

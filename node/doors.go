@@ -1,0 +1,118 @@
+package node
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/warmfront/warmfront/cloudfront"
+	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/edge"
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/telemetry"
+)
+
+// buryDeadEdges ends the membership of edges that this process does not start any more. They were
+// this data directory's alone, and its lock says that no other process runs them: they are provably
+// dead (P4), and nothing should wait for them.
+func (d *dev) buryDeadEdges(ctx context.Context) error {
+	var ours []string
+	for i := range d.ls.edges {
+		ours = append(ours, location(i))
+	}
+	for _, n := range d.control.Nodes() {
+		if slices.Contains(ours, n.Edge) {
+			continue
+		}
+		if err := d.control.Leave(ctx, journal.EdgeLeft{Edge: n.Edge, Incarnation: n.Incarnation}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startDoors opens the API, the console and the telemetry listener.
+func (d *dev) startDoors(p *phase) error {
+	api, err := cloudfront.New(cloudfront.Config{Control: d.control, Lookup: d.keys.Lookup, Logger: d.Logger.With("role", "api")})
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           api,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(d.Logger.Handler(), slog.LevelDebug),
+	}
+	p.run(serveHTTP(server, d.ls.control))
+	p.run(d.countInvalidations)
+	if d.ls.telemetry == nil {
+		return nil
+	}
+	ready := map[string]func() error{}
+	for _, pl := range d.places {
+		ready["edge "+pl.name] = pl.edge.Ready
+		d.metrics.AddEdge(pl.name, pl.name, pl.state)
+	}
+	d.ready.Telemetry = url(d.ls.telemetry)
+	p.run((&telemetry.Server{Listener: d.ls.telemetry, Metrics: d.metrics, Ready: ready, Logger: d.Logger.With("role", "telemetry")}).Run)
+	return nil
+}
+
+// observe is told of every request of every edge.
+func (d *dev) observe(x *edge.Exchange) {
+	r := telemetry.Request{
+		Time: x.Start.Add(x.Duration), Edge: x.Edge, Location: x.Pop, Distribution: x.Distribution,
+		Remote: x.Request.Remote, Method: x.Request.Method, Scheme: x.Request.Scheme, Host: x.Request.Host,
+		Status: x.Status, Result: x.Outcome.String(), Reason: x.Reason.String(), BytesOut: x.Bytes,
+		FirstByte: x.FirstByte, Duration: x.Duration, ID: x.ID,
+	}
+	d.metrics.ObserveRequest(&r)
+	if x.OriginLatency > 0 {
+		d.metrics.ObserveFetch(telemetry.Fetch{Edge: x.Edge, Distribution: x.Distribution, Status: x.Status, FirstByte: x.OriginLatency})
+	}
+	if d.AccessLog {
+		r.URI, r.Protocol = x.Request.URI(), protocol(x.Request.Major, x.Request.Minor)
+		r.UserAgent, r.Referer = x.Request.Fields.Get("User-Agent"), x.Request.Fields.Get("Referer")
+		telemetry.LogAccess(d.Logger, &r)
+	}
+}
+
+func protocol(major, minor int) string {
+	return "HTTP/" + string(rune('0'+major)) + "." + string(rune('0'+minor))
+}
+
+// state is what a scrape asks of an edge.
+func (pl *place) state() telemetry.EdgeState {
+	s, c := pl.edge.Stats(), pl.store.Stats()
+	return telemetry.EdgeState{
+		Ready: pl.edge.Ready() == nil, Objects: c.Objects, Bytes: c.Bytes, Capacity: c.Capacity, Evictions: c.Evictions,
+		Rules: s.Rules, Applied: s.Seq, Head: s.Seq, LeaseAge: s.SinceFresh, LeaseFresh: s.Fresh, FillsInFlight: s.Fills,
+	}
+}
+
+// countInvalidations turns the control plane's changes into metrics.
+func (d *dev) countInvalidations(ctx context.Context) error {
+	changes, stop := d.control.Watch()
+	defer stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case c, ok := <-changes:
+			if !ok {
+				return nil
+			}
+			if c.Kind != control.ChangeInvalidation || c.Status != control.Completed {
+				continue
+			}
+			if inv, err := d.control.Invalidation(c.DistributionID, c.ID); err == nil {
+				d.metrics.InvalidationCompleted(inv.DistributionID, inv.CompletedTime.Sub(inv.CreateTime))
+			}
+		}
+	}
+}
+
+// passwordHint is what is printed about the console's password.
+func (d *dev) passwordHint() (string, error) { return "", nil }

@@ -1,0 +1,99 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"github.com/warmfront/warmfront/cache/memory"
+	"github.com/warmfront/warmfront/edge"
+	"github.com/warmfront/warmfront/httpserver"
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/origin"
+)
+
+// locations are the edge locations of dev, in order: airport code, number, place, as in X-Amz-Cf-Pop.
+var locations = []string{"FRA50-P1", "IAD89-P2", "NRT57-P3", "GRU3-P1", "SYD62-P1", "BOM78-P2", "LHR50-P4", "SFO53-P1"}
+
+// location names the i-th edge location; after the list they are numbered.
+func location(i int) string {
+	if i < len(locations) {
+		return locations[i]
+	}
+	return fmt.Sprintf("LAX%d-P1", 50+i)
+}
+
+// place is one edge location of this process: an edge with its own memory, origin connections and port.
+type place struct {
+	name   string
+	edge   *edge.Edge
+	store  *memory.Store
+	origin *origin.Client
+	server *httpserver.Server
+	l      net.Listener
+}
+
+// startEdges makes one place per listener and waits until each may serve (L5).
+func (d *dev) startEdges(ctx context.Context, p *phase) error {
+	for i, l := range d.ls.edges {
+		pl, err := d.newPlace(location(i), l)
+		if err != nil {
+			return err
+		}
+		d.places = append(d.places, pl)
+		d.ready.Edges = append(d.ready.Edges, ReadyEdge{Name: pl.name, URL: url(l)})
+		p.run(pl.run)
+	}
+	for _, pl := range d.places {
+		if err := p.until(ctx, pl.edge.Ready); err != nil {
+			return fmt.Errorf("edge %s: %w", pl.name, err)
+		}
+	}
+	return nil
+}
+
+func (d *dev) newPlace(name string, l net.Listener) (*place, error) {
+	log := d.Logger.With("edge", name)
+	store, err := memory.New(memory.Config{Capacity: d.CacheSize})
+	if err != nil {
+		return nil, fmt.Errorf("--cache-size: %w", err)
+	}
+	fetch, err := origin.New(origin.Config{Resolve: d.resolve})
+	if err != nil {
+		return nil, err
+	}
+	e, err := edge.New(edge.Config{
+		Name: name, Location: name, Log: d.log, Store: store, Origin: fetch, Logger: log, Observe: d.observe,
+		Join: func(ctx context.Context, j journal.EdgeJoined) error {
+			_, err := d.control.Join(ctx, j)
+			return err
+		},
+		Leave: d.control.Leave,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &place{
+		name: name, edge: e, store: store, origin: fetch, l: l,
+		server: &httpserver.Server{Listener: l, Handler: e, Refuse: e.Refuse, Logger: log},
+	}, nil
+}
+
+// run serves until ctx ends. The sockets drain first: an edge leaves the journal only after its last
+// answer (P2).
+func (pl *place) run(ctx context.Context) error {
+	defer pl.origin.Close()
+	member := newPhase(context.WithoutCancel(ctx))
+	member.run(pl.edge.Run)
+	served := newPhase(ctx)
+	served.run(pl.server.Run)
+	select {
+	case <-served.failed(): // ctx ended, or the server could not go on
+	case <-member.failed(): // without the journal nothing may be served
+	}
+	if err := served.stop(); err != nil {
+		member.stop()
+		return err
+	}
+	return member.stop()
+}

@@ -1,0 +1,115 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// off is the address that switches a listener off.
+const off = "off"
+
+// listen opens one listener. What can go wrong here is the user's to mend, so the error names the
+// flag and what to do.
+func listen(flag, address string) (net.Listener, error) {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return nil, fmt.Errorf("--%s %q is not an address: write host:port, for example 127.0.0.1:9000 (port 0 takes a free one)", flag, address)
+	}
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is in use: stop what listens there, or choose another address with --%s", address, flag)
+	}
+	if errors.Is(err, syscall.EACCES) {
+		return nil, fmt.Errorf("%s may not be opened by this user: choose a port from 1024 on with --%s", address, flag)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--%s %s: %w", flag, address, err)
+	}
+	return l, nil
+}
+
+// listeners are all sockets of one process, opened before anything starts: either everything can be
+// had or nothing was begun.
+type listeners struct {
+	control, demo, telemetry net.Listener // demo and telemetry may be nil: off
+	edges                    []net.Listener
+}
+
+func openListeners(c DevConfig) (ls *listeners, err error) {
+	ls = &listeners{}
+	defer func() {
+		if err != nil {
+			ls.close()
+		}
+	}()
+	if ls.control, err = listen("control", c.Control); err != nil {
+		return nil, err
+	}
+	for _, a := range c.Edges {
+		l, err := listen("edges", a)
+		if err != nil {
+			return nil, err
+		}
+		ls.edges = append(ls.edges, l)
+	}
+	if c.Demo != off {
+		if ls.demo, err = listen("demo", c.Demo); err != nil {
+			return nil, err
+		}
+	}
+	if c.Telemetry != off {
+		if ls.telemetry, err = listen("telemetry", c.Telemetry); err != nil {
+			return nil, err
+		}
+	}
+	return ls, nil
+}
+
+// close is for the way out; a listener that a server has closed already does not mind.
+func (ls *listeners) close() {
+	for _, l := range append([]net.Listener{ls.control, ls.demo, ls.telemetry}, ls.edges...) {
+		if l != nil {
+			l.Close()
+		}
+	}
+}
+
+// url gives the address of a listener as a URL that works on this machine.
+func url(l net.Listener) string {
+	host, port, _ := net.SplitHostPort(l.Addr().String())
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// lockData makes sure that one process uses a data directory at a time.
+func lockData(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("--data: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--data: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		pid, _ := os.ReadFile(f.Name())
+		f.Close()
+		return nil, fmt.Errorf("%s is in use by process %s: stop that one, or choose another directory with --data", dir, strings.TrimSpace(string(pid)))
+	}
+	f.Truncate(0)
+	fmt.Fprintf(f, "%d\n", os.Getpid())
+	return func() { f.Close() }, nil
+}
+
+// marked tells whether name was marked in dir by an earlier run.
+func marked(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, name))
+	return err == nil
+}
+
+func mark(dir, name string) error { return os.WriteFile(filepath.Join(dir, name), nil, 0o600) }
