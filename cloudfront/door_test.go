@@ -127,6 +127,9 @@ func (d *door) do(role, method, target, body string) *httptest.ResponseRecorder 
 	return d.answer(r)
 }
 
+// spelled returns the field with exactly this spelling, which is CloudFront's and not Go's.
+func spelled(h http.Header, name string) []string { return h[name] }
+
 // errorDocument is what SDKs read: a wrapper, in the namespace.
 type errorDocument struct {
 	XMLName   xml.Name `xml:"http://cloudfront.amazonaws.com/doc/2020-05-31/ ErrorResponse"`
@@ -152,7 +155,7 @@ func wantError(t *testing.T, what string, w *httptest.ResponseRecorder, status i
 	if w.Code != status || doc.Code != code || doc.Type != kind || doc.Message == "" {
 		t.Errorf("%s: got %d %+v, want %d %s", what, w.Code, doc, status, code)
 	}
-	if id := w.Header()["x-amzn-RequestId"]; len(id) != 1 || id[0] != doc.RequestID || len(doc.RequestID) != 36 {
+	if id := spelled(w.Header(), "x-amzn-RequestId"); len(id) != 1 || id[0] != doc.RequestID || len(doc.RequestID) != 36 {
 		t.Errorf("%s: request id %v and %q", what, id, doc.RequestID)
 	}
 	if h.Get("Content-Type") != "text/xml" || h.Get("Content-Length") != fmt.Sprint(w.Body.Len()) {
@@ -370,7 +373,7 @@ func TestCall_IsLoggedOnce(t *testing.T) {
 func TestAnswer_OneWrite(t *testing.T) {
 	w := &countingWriter{header: http.Header{}}
 	(&answer{status: 200, etag: "E1", location: "http://h/x", body: bytes.Repeat([]byte("x"), 100_000)}).write(w, "id")
-	if w.writes != 1 || w.header.Get("Content-Length") != "100000" || w.header["ETag"][0] != "E1" || w.header["x-amzn-RequestId"][0] != "id" {
+	if w.writes != 1 || w.header.Get("Content-Length") != "100000" || spelled(w.header, "ETag")[0] != "E1" || spelled(w.header, "x-amzn-RequestId")[0] != "id" {
 		t.Errorf("%d writes, %v", w.writes, w.header)
 	}
 	w = &countingWriter{header: http.Header{}}

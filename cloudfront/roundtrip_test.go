@@ -36,7 +36,7 @@ func must(t *testing.T, d *door, method, target, body, root string, v any) (etag
 	if err := wire.Unmarshal(w.Body.Bytes(), root, v); err != nil {
 		t.Fatalf("%s %s: our own answer cannot be read: %v\n%s", method, target, err, w.Body)
 	}
-	if etag := w.Header()["ETag"]; len(etag) == 1 {
+	if etag := spelled(w.Header(), "ETag"); len(etag) == 1 {
 		return etag[0]
 	}
 	return ""
