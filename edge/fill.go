@@ -171,6 +171,9 @@ func (f *flight) begin(h *head) {
 	if !h.forAll {
 		f.closed = true
 	}
+	if h.failure == 0 {
+		f.e.flights.shy.note(f.hash, f.e.clock(), !h.forAll)
+	}
 	drop := len(f.readers) == 0 && !f.worthFinishing()
 	f.notify()
 	f.mu.Unlock()

@@ -21,6 +21,7 @@ type flight struct {
 	e     *Edge
 	shard *flightShard
 	key   string
+	hash  uint64 // of key
 
 	// What the request that began it had pinned. The stamp is the position of that snapshot (L2, S1),
 	// not of the moment at which the fetch really began.

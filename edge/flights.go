@@ -29,6 +29,7 @@ type flights struct {
 	count      atomic.Int64 // flights whose fetch goes on
 	bytes      atomic.Int64 // octets that they hold
 	background atomic.Int64 // flights that nobody waits for
+	shy        shy
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -83,9 +84,9 @@ func (t *flights) launch(f *flight) bool {
 	return true
 }
 
-func (t *flights) shard(key []byte) *flightShard {
-	return &t.shards[maphash.Bytes(t.seed, key)%flightShards]
-}
+func (t *flights) hash(key []byte) uint64 { return maphash.Bytes(t.seed, key) }
+
+func (t *flights) shard(hash uint64) *flightShard { return &t.shards[hash%flightShards] }
 
 // boarding is what came of asking for a flight.
 type boarding uint8

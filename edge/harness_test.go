@@ -103,7 +103,7 @@ func (w *world) start() {
 	if w.before != nil {
 		w.before()
 	}
-	stopProbes, err := w.log.ServeProbes(w.writer.Tick)
+	stopProbes, err := w.log.ServeProbes(func(ctx context.Context) (uint64, error) { return w.writer.Tick(ctx) })
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -36,6 +36,7 @@ type answer struct {
 	began   time.Duration
 	subject *invalidation.Subject
 	fresh   httpcache.Freshness
+	on      *Snap // it has been decided on this one
 }
 
 // state is what lookup thinks of an object.
@@ -91,8 +92,7 @@ func (v *visit) obtain(q *query, slot int) (*answer, step) {
 	if o == nil {
 		return v.fetch(q, nil, Cold, slot)
 	}
-	now := v.e.now()
-	st, rule := v.e.judge(q, o, now)
+	st, rule := v.e.judge(q, o, v.now)
 	switch st {
 	case usable:
 		return v.hit(slot, o, Fresh), found
@@ -119,7 +119,7 @@ func (v *visit) hit(slot int, o *cache.Object, why Reason) *answer {
 	a := &v.answers[slot]
 	*a = answer{
 		status: o.Status, fields: o.Fields, length: int64(len(o.Body)), body: o.Body,
-		outcome: Hit, reason: why, object: o, life: o.Epoch, fresh: o.Fresh,
+		outcome: Hit, reason: why, object: o, life: o.Epoch, fresh: o.Fresh, on: v.ticket.snap,
 	}
 	if o.Status >= 400 {
 		a.outcome = Failed
@@ -140,10 +140,17 @@ func (v *visit) fetch(q *query, old *cache.Object, why Reason, slot int) (*answe
 	}
 	f.held = v.final
 	alone := v.alone || v.final || q.behavior.CachingDisabled
+	solo := q.behavior.ForwardsCookies
+	if v.e.flights.shy.has(f.hash, f.began) {
+		if solo = true; v.wantsRange(q) && !v.final {
+			v.direct = true
+			return nil, found
+		}
+	}
 	if !v.final {
 		v.ticket.close() // a fetch must not hold up acknowledgements
 	}
-	r, b := v.e.flights.board(f, alone, q.behavior.ForwardsCookies)
+	r, b := v.e.flights.board(f, alone, solo)
 	v.readers[slot] = r
 	switch b {
 	case late:
@@ -168,7 +175,7 @@ func (v *visit) fetch(q *query, old *cache.Object, why Reason, slot int) (*answe
 	case errors.Is(err, errPoisoned):
 		return nil, again
 	case err != nil && v.ctx.Err() == nil:
-		return v.failure(Overtaken), found
+		return v.failure(v.because), found
 	case err != nil:
 		return nil, left
 	}
@@ -202,7 +209,7 @@ func (v *visit) ofFlight(q *query, r *reader, h *head, why Reason) (*answer, ste
 			a.outcome, a.reason = Hit, Collapsed
 		}
 	}
-	if a.reader != nil && h.object == nil && !h.keep && h.status == 200 && v.wantsRange(q) {
+	if h.object == nil && !h.keep && h.status == 200 && v.wantsRange(q) {
 		v.direct = true // cut by the origin, not out of a whole that is thrown away
 	}
 	return a, found
@@ -216,6 +223,9 @@ func (v *visit) decide(q *query, a *answer) step {
 		return found
 	}
 	s := v.ticket.snap
+	if a.on == s {
+		return found // a hit, and its ticket has been open since the lookup
+	}
 	x := s.sites[q.site.ID]
 	ok := s.joined && s.life == a.life && x != nil && x.rev == q.site.rev
 	if ok && a.object != nil {

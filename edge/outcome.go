@@ -71,7 +71,6 @@ const (
 	ExpectationFailed    // … Expect asks for what nobody knows
 	RangeNotSatisfiable  // … the range lies beyond the end
 	PreconditionFailed   // … If-Match or If-Unmodified-Since does not hold
-	NotModified          // … the viewer has it already
 	NotMember            // … this edge has not joined, or not yet again (P2)
 	Overtaken            // … rules came faster than the origin answered
 	TooManyFills         // … the edge is fetching as much as it may
@@ -96,7 +95,7 @@ var reasonNames = [reasons]string{
 	ToHTTPS: "to-https", UnknownHost: "unknown-host", Disabled: "disabled", BadTarget: "bad-target",
 	MethodNotAllowed: "method-not-allowed", HTTPSOnly: "https-only", UnexpectedBody: "unexpected-body",
 	TooManyHops: "too-many-hops", UpgradeRefused: "upgrade-refused", ExpectationFailed: "expectation-failed",
-	RangeNotSatisfiable: "range-not-satisfiable", PreconditionFailed: "precondition-failed", NotModified: "not-modified",
+	RangeNotSatisfiable: "range-not-satisfiable", PreconditionFailed: "precondition-failed",
 	NotMember: "not-member", Overtaken: "overtaken", TooManyFills: "too-many-fills",
 	OriginDNS: "origin-dns", OriginConnect: "origin-connect", OriginConnectTimeout: "origin-connect-timeout",
 	OriginTLS: "origin-tls", OriginReadTimeout: "origin-read-timeout", OriginInvalid: "origin-invalid",

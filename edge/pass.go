@@ -15,7 +15,7 @@ func (v *visit) passes(q *query) (Reason, bool) {
 		return MethodUncached, true
 	case q.behavior.CachingDisabled:
 		return CachingDisabled, true
-	case v.direct:
+	case v.direct && !v.final:
 		return RangeUncached, true
 	}
 	return 0, false
@@ -28,7 +28,8 @@ type stream struct{ body io.ReadCloser }
 //
 // What the behavior does not cache is no object: rules say nothing about it, and it must not be sent
 // twice, so there is no decision to take anew. A range of what it does cache is one: it is compared
-// with the rules as everything else, and fetched again when one has overtaken it.
+// with the rules as everything else, and fetched again when one has overtaken it; the final attempt
+// takes the whole instead, whose head it can wait for with a limit.
 func (v *visit) pass(q *query, why Reason) (*answer, step) {
 	object := why == RangeUncached
 	f := v.flight(q)
@@ -36,15 +37,12 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 		for _, r := range v.readers {
 			r.leave() // of the whole that it does not want
 		}
-		f.held = v.final
 		if !v.e.flights.hold(f) {
 			return nil, again
 		}
 		v.hold = f
 	}
-	if !v.final {
-		v.ticket.close()
-	}
+	v.ticket.close()
 	fw := q.behavior.Forward(q.site.Distribution, q.req)
 	fields := v.e.hopped(fw.Fields, q.req, v.x.ID)
 	for _, x := range q.req.Fields {

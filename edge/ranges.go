@@ -49,7 +49,7 @@ func (v *visit) unsatisfiable(size int64) {
 	v.x.Outcome, v.x.Reason = Failed, RangeNotSatisfiable
 	a := v.failure(RangeNotSatisfiable)
 	v.scratch = appendPage(v.scratch[:0], 416, failures[RangeNotSatisfiable].line, v.x.ID)
-	f := append(pageFields(v.fields[:0], v.e.now()), message.Field{Name: "Content-Range", Value: httpcache.UnsatisfiedRange(size)})
+	f := append(pageFields(v.fields[:0], v.now), message.Field{Name: "Content-Range", Value: httpcache.UnsatisfiedRange(size)})
 	v.begin(a, 416, f, int64(len(v.scratch)))
 	a.body = v.scratch
 	v.emitBody(a, 0, -1)

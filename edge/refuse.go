@@ -63,7 +63,7 @@ func (v *visit) redirect(r *message.Request) *answer {
 	*a = answer{
 		status: status, outcome: Redirect, reason: ToHTTPS, plain: true, body: body, length: int64(len(body)),
 		fields: message.Fields{
-			{Name: "Server", Value: "CloudFront"}, {Name: "Date", Value: httpDate(v.e.now())},
+			{Name: "Server", Value: "CloudFront"}, {Name: "Date", Value: httpDate(v.now)},
 			{Name: "Content-Type", Value: "text/html"},
 			{Name: "Location", Value: "https://" + r.Host + r.URI()},
 		},

@@ -55,7 +55,7 @@ func (v *visit) emit(q *query, a *answer) {
 func (v *visit) begin(a *answer, status int, f message.Fields, length int64) {
 	f = v.e.own(f, v.x.Outcome, v.x.ID)
 	if a.outcome == Hit || a.object != nil && a.outcome == Failed {
-		f = append(f, message.Field{Name: "Age", Value: strconv.FormatInt(int64(a.fresh.Age(v.e.now())/time.Second), 10)})
+		f = append(f, message.Field{Name: "Age", Value: strconv.FormatInt(int64(a.fresh.Age(v.now)/time.Second), 10)})
 	}
 	v.fields = f
 	v.x.Status, v.x.ContentType = status, f.Get("Content-Type")
@@ -147,7 +147,7 @@ func (v *visit) follow(r *reader, off, n int64) error {
 func (v *visit) emitFailure(a *answer) {
 	status, line := a.status, failures[a.failure].line
 	v.scratch = appendPage(v.scratch[:0], status, line, v.x.ID)
-	v.begin(a, status, pageFields(v.fields[:0], v.e.now()), int64(len(v.scratch)))
+	v.begin(a, status, pageFields(v.fields[:0], v.now), int64(len(v.scratch)))
 	a.body, a.object = v.scratch, nil
 	v.emitBody(a, 0, -1)
 }
@@ -160,9 +160,6 @@ func (v *visit) emitCondition(q *query, a *answer) bool {
 	}
 	switch httpcache.Conditional(q.req.Fields, a.status, a.fields) {
 	case httpcache.NotModified:
-		if a.outcome == Miss {
-			v.x.Reason = NotModified
-		}
 		v.begin(a, 304, append(v.fields[:0], httpcache.NotModifiedFields(a.fields)...), -1)
 		v.sent()
 		return true

@@ -34,6 +34,7 @@ type visit struct {
 	because Reason  // why the last attempt came to nothing
 
 	// Of one attempt.
+	now     time.Time
 	ticket  ticket
 	main    query
 	page    query
@@ -107,7 +108,7 @@ func (v *visit) release() {
 
 // attempt is one pass from the pin to the answer. It reports whether there was one.
 func (v *visit) attempt() (done bool) {
-	v.ticket = v.e.open()
+	v.ticket, v.now = v.e.open(), v.e.now()
 	a, st := v.answerFor()
 	if st == found && a.status >= 400 {
 		a, st = v.explain(a)
@@ -151,7 +152,7 @@ func (v *visit) answerFor() (*answer, step) {
 	}
 	q.key = q.behavior.AppendKey(q.key[:0], q.site.Distribution, q.req)
 	a, st := v.obtain(q, 0)
-	if st == found && v.direct {
+	if st == found && v.direct && !v.final {
 		return v.pass(q, RangeUncached)
 	}
 	if st != found {
@@ -212,7 +213,8 @@ func (v *visit) flight(q *query) *flight {
 	if f.request.Method == "HEAD" {
 		f.request.Method = "GET" // they share an object
 	}
-	f.shard = v.e.flights.shard(q.key)
+	f.hash = v.e.flights.hash(q.key)
+	f.shard = v.e.flights.shard(f.hash)
 	f.subject.Store(q.subject())
 	return f
 }
