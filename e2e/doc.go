@@ -8,7 +8,7 @@
 //	get e1 /img/a.png -> 200 hit v1
 //	origin o1 GET /img/a.png -> 200 'Cache-Control: max-age=3600' v2
 //	invalidate d /img/*
-//	wait completed
+//	completed
 //	get e1 /img/a.png -> 200 miss v2
 //
 // The verbs are described in README.md of this folder; verbs_test.go implements them.

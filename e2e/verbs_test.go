@@ -31,10 +31,10 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "stop": stopVerb, "kill": kill, "restart": restart,
+			"start": start, "shutdown": shutdown, "crash": crash, "restart": restart, "because": because,
 			"origin": originVerb, "hold": hold, "release": release, "seen": seen, "sent": sent,
 			"distribution": distributionVerb, "update": update,
-			"invalidate": invalidate, "wait": wait,
+			"invalidate": invalidate, "completed": completed,
 			"get": get, "background": background, "answer": answerVerb,
 			"api": apiVerb, "logged": logged, "metric": metric,
 		},
@@ -52,8 +52,15 @@ func check(ts *testscript.TestScript, neg bool, err error) {
 		ts.Fatalf("%v", err)
 	}
 	if neg {
-		fmt.Fprintln(ts.Stderr(), err)
+		of(ts).refusal = err.Error()
 		ts.Logf("refused: %v", err)
+	}
+}
+
+// because TEXT: the last refusal says TEXT.
+func because(ts *testscript.TestScript, neg bool, args []string) {
+	if r := of(ts).refusal; strings.Contains(r, args[0]) == neg {
+		ts.Fatalf("the refusal was: %s", r)
 	}
 }
 
@@ -69,8 +76,8 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	check(ts, neg, of(ts).start(append(all, args...)))
 }
 
-func stopVerb(ts *testscript.TestScript, neg bool, _ []string) { check(ts, neg, of(ts).proc.stop()) }
-func kill(ts *testscript.TestScript, _ bool, _ []string)       { of(ts).proc.kill() }
+func shutdown(ts *testscript.TestScript, neg bool, _ []string) { check(ts, neg, of(ts).proc.stop()) }
+func crash(ts *testscript.TestScript, _ bool, _ []string)      { of(ts).proc.kill() }
 
 // restart starts again on the same data, with the same flags.
 func restart(ts *testscript.TestScript, neg bool, _ []string) {
@@ -234,18 +241,15 @@ func invalidate(ts *testscript.TestScript, neg bool, args []string) {
 	check(ts, neg, of(ts).invalidate(name, args))
 }
 
-// wait completed [DURATION]
-func wait(ts *testscript.TestScript, neg bool, args []string) {
+// completed [DURATION]: the newest invalidation is Completed within DURATION.
+func completed(ts *testscript.TestScript, neg bool, args []string) {
 	within := 5 * time.Second
-	if len(args) == 2 {
-		d, err := time.ParseDuration(args[1])
+	if len(args) == 1 {
+		d, err := time.ParseDuration(args[0])
 		if err != nil {
 			ts.Fatalf("%v", err)
 		}
 		within = d
-	}
-	if len(args) == 0 || args[0] != "completed" {
-		ts.Fatalf("usage: wait completed [duration]")
 	}
 	check(ts, neg, of(ts).completed(within))
 }

@@ -23,6 +23,7 @@ type world struct {
 	distributions map[string]*distribution
 	current       string // the distribution that verbs mean when they name none
 	invalidation  string // the newest
+	refusal       string // of the last verb that had to be refused
 	background    map[string]chan *response
 	web           *http.Client
 }

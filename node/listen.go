@@ -39,34 +39,37 @@ type listeners struct {
 	edges                    []net.Listener
 }
 
-func openListeners(c DevConfig) (ls *listeners, err error) {
-	ls = &listeners{}
-	defer func() {
-		if err != nil {
-			ls.close()
-		}
-	}()
-	if ls.control, err = listen("control", c.Control); err != nil {
+func openListeners(c DevConfig) (*listeners, error) {
+	ls := &listeners{}
+	if err := ls.open(c); err != nil {
+		ls.close()
 		return nil, err
+	}
+	return ls, nil
+}
+
+func (ls *listeners) open(c DevConfig) (err error) {
+	if ls.control, err = listen("control", c.Control); err != nil {
+		return err
 	}
 	for _, a := range c.Edges {
 		l, err := listen("edges", a)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		ls.edges = append(ls.edges, l)
 	}
 	if c.Demo != off {
 		if ls.demo, err = listen("demo", c.Demo); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if c.Telemetry != off {
 		if ls.telemetry, err = listen("telemetry", c.Telemetry); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return ls, nil
+	return nil
 }
 
 // close is for the way out; a listener that a server has closed already does not mind.
