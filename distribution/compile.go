@@ -56,6 +56,10 @@ func compileOrigin(w *wire.Origin) *Origin {
 		KeepaliveTimeout:          defaultKeepaliveTimeout * time.Second,
 		IPAddressType:             "ipv4",
 	}
+	o.host = o.DomainName
+	if strings.Contains(o.host, ":") {
+		o.host = "[" + o.host + "]"
+	}
 	if w.CustomHeaders != nil {
 		for _, h := range w.CustomHeaders.Items {
 			o.CustomHeaders.Add(wire.Val(h.HeaderName), wire.Val(h.HeaderValue))

@@ -35,7 +35,7 @@ type Forwarded struct {
 
 // Forward returns what the origin gets for r.
 func (b *Behavior) Forward(d *Distribution, r *message.Request) Forwarded {
-	f := Forwarded{Path: b.Origin.Path + d.RootedPath(r.Path), Host: b.Origin.DomainName}
+	f := Forwarded{Path: b.Origin.Path + d.RootedPath(r.Path), Host: b.Origin.host}
 	if r.Path == "*" { // OPTIONS *: of the origin as a whole
 		f.Path = "*"
 	}

@@ -2,7 +2,6 @@ package distribution
 
 import (
 	"encoding/binary"
-	"strings"
 
 	"github.com/warmfront/warmfront/internal/message"
 )
@@ -103,7 +102,7 @@ func (h *keyHeader) append(dst []byte, r *message.Request) []byte {
 	}
 	sent := false
 	for i := range r.Fields {
-		if !strings.EqualFold(r.Fields[i].Name, h.name) {
+		if !named(r.Fields[i].Name, h.name) {
 			continue
 		}
 		if !sent {
@@ -127,7 +126,7 @@ func appendHost(dst []byte, r *message.Request) []byte {
 // the viewer's own address.
 func appendForwardedFor(dst []byte, r *message.Request) []byte {
 	for i := range r.Fields {
-		if strings.EqualFold(r.Fields[i].Name, "X-Forwarded-For") && r.Fields[i].Value != "" {
+		if named(r.Fields[i].Name, "X-Forwarded-For") && r.Fields[i].Value != "" {
 			dst = append(append(dst, r.Fields[i].Value...), ',')
 		}
 	}

@@ -18,7 +18,7 @@ const (
 // Origin is one origin of a distribution, compiled. It is immutable; behaviors share it.
 type Origin struct {
 	ID         string
-	DomainName string // lower case; also the Host that the origin gets unless the viewer's is forwarded
+	DomainName string // lower case; the Host that the origin gets, too, unless the viewer's is forwarded
 	Path       string // put before every path: "" or "/x", no trailing slash
 	HTTPPort   int
 	HTTPSPort  int
@@ -34,6 +34,8 @@ type Origin struct {
 	ReadTimeout               time.Duration // to the first octet and between octets, 1–120 s
 	KeepaliveTimeout          time.Duration // of an idle connection, 1–120 s
 	ResponseCompletionTimeout time.Duration // of a whole response; 0: no limit
+
+	host string // DomainName as a Host field has it: an IPv6 address in brackets
 }
 
 // Scheme returns "http" or "https": what to use for a request that reached the edge by viewerScheme.

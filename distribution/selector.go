@@ -112,7 +112,7 @@ func (s *selector) appendCookies(dst []cookie, r *message.Request) []cookie {
 		return dst
 	}
 	for i := range r.Fields {
-		if !strings.EqualFold(r.Fields[i].Name, "Cookie") {
+		if !named(r.Fields[i].Name, "Cookie") {
 			continue
 		}
 		for rest, more := r.Fields[i].Value, true; more; {

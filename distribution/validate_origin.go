@@ -33,7 +33,6 @@ func (v *checker) origin(o *wire.Origin, path string) {
 	v.refuse(*o.OriginAccessControlId != "", "InvalidOriginAccessControl", path+".OriginAccessControlId",
 		"origins are reached unsigned; leave it empty and let the origin admit the edge by a custom header")
 	v.refuse(wire.Val(o.OriginShield.Enabled), "InvalidArgument", path+".OriginShield.Enabled", "set it to false")
-	v.must((o.S3OriginConfig != nil) != (o.CustomOriginConfig != nil), "InvalidOrigin", path, "give exactly one of S3OriginConfig and CustomOriginConfig")
 	read := int64(0)
 	if s := o.S3OriginConfig; s != nil {
 		v.refuse(*s.OriginAccessIdentity != "", "InvalidOriginAccessIdentity", path+".S3OriginConfig.OriginAccessIdentity",
@@ -45,12 +44,14 @@ func (v *checker) origin(o *wire.Origin, path string) {
 		v.customOrigin(x, path+".CustomOriginConfig")
 		read = *x.OriginReadTimeout
 	}
+	v.must((o.S3OriginConfig != nil) != (o.CustomOriginConfig != nil), "InvalidOrigin", path, "give exactly one of S3OriginConfig and CustomOriginConfig")
 	t := o.ResponseCompletionTimeout
 	v.must(t == nil || *t >= read, "InvalidArgument", path+".ResponseCompletionTimeout",
 		"%d is less than OriginReadTimeout, %d: raise it or leave it out", wire.Val(t), read)
 }
 
 func (v *checker) customOrigin(x *wire.CustomOriginConfig, path string) {
+	v.refuse(x.OriginMtlsConfig != nil, "InvalidArgument", path+".OriginMtlsConfig", "remove it")
 	v.oneOf(x.OriginProtocolPolicy, wire.OriginProtocolPolicyValues, path+".OriginProtocolPolicy")
 	v.port(*x.HTTPPort, path+".HTTPPort")
 	v.port(*x.HTTPSPort, path+".HTTPSPort")
@@ -63,7 +64,6 @@ func (v *checker) customOrigin(x *wire.CustomOriginConfig, path string) {
 	v.refuse(slices.Equal(x.OriginSslProtocols.Items, []string{"SSLv3"}), "InvalidArgument", path+".OriginSslProtocols",
 		"SSLv3 alone would reach no origin; add TLSv1.2")
 	v.oneOf(x.IpAddressType, wire.IpAddressTypeValues, path+".IpAddressType")
-	v.refuse(x.OriginMtlsConfig != nil, "InvalidArgument", path+".OriginMtlsConfig", "remove it")
 }
 
 func (v *checker) port(p int64, field string) {
