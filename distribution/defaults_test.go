@@ -60,6 +60,29 @@ func TestFillDefaults_ElementsSentEmpty(t *testing.T) {
 	}
 }
 
+// What Get returns is accepted by Update unchanged and compares equal, through the API's XML and
+// through the journal's JSON.
+func TestFillDefaults_ReadBackSentAgainIsTheSame(t *testing.T) {
+	for name, c := range map[string]*wire.DistributionConfig{"minimal": minimal(), "rich": rich()} {
+		FillDefaults(c)
+		b, err := xml.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := &wire.DistributionConfig{}
+		if err := xml.Unmarshal(b, again); err != nil {
+			t.Fatal(err)
+		}
+		FillDefaults(again)
+		if err := Validate(again, Known{}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !reflect.DeepEqual(again, c) || !reflect.DeepEqual(clone(t, c), c) {
+			t.Errorf("%s: the read-back sent again is another: %s", name, b)
+		}
+	}
+}
+
 func TestFillDefaults_LegacyTTLs(t *testing.T) {
 	for _, c := range []struct{ min, def, max, wantMin, wantDef, wantMax int64 }{
 		{-1, -1, -1, 0, 86400, 31536000},
@@ -166,7 +189,7 @@ func TestProperties_OfRandomConfigs(t *testing.T) {
 	leaves(reflect.TypeOf(wire.DistributionConfig{}), "", func(p string) { paths = append(paths, p) })
 	r := rand.New(rand.NewPCG(5, 6))
 	valid := 0
-	for range 5000 {
+	for range 2000 {
 		c := filled(randomised(t, r, paths))
 		once := clone(t, c)
 		if !reflect.DeepEqual(once, c) {
@@ -192,7 +215,7 @@ func TestProperties_OfRandomConfigs(t *testing.T) {
 			t.Fatalf("valid, but does not compile: %v", err)
 		}
 	}
-	if valid < 500 || valid > 4500 {
-		t.Errorf("%d of 5000 are valid: the sample says little", valid)
+	if valid < 200 || valid > 1800 {
+		t.Errorf("%d of 2000 are valid: the sample says little", valid)
 	}
 }

@@ -130,7 +130,7 @@ func TestKey_IsInjectiveOnRandomRequests(t *testing.T) {
 		return s.String()
 	}
 	seen, back := map[string]string{}, map[string]string{}
-	for range 200_000 {
+	for range 50_000 {
 		q := request(pick("GET", "HEAD", "OPTIONS") + " /" + some() + pick("", "?"+some()))
 		for range r.IntN(4) {
 			q.Fields.Add(pick("X-A", "X-B", "Cookie", "Accept-Encoding", "Other"), pick(some(), "gzip", "br, gzip", some()+"="+some()+"; "+some()+"="+some()))
@@ -144,7 +144,7 @@ func TestKey_IsInjectiveOnRandomRequests(t *testing.T) {
 		}
 		seen[k], back[truth] = truth, k
 	}
-	if len(seen) < 10_000 {
+	if len(seen) < 5_000 {
 		t.Errorf("only %d different keys: the sample says little", len(seen))
 	}
 }

@@ -1,6 +1,7 @@
 package distribution
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,153 +16,165 @@ func TestValidate_Accepts(t *testing.T) {
 	}
 }
 
-func TestValidate_Refuses(t *testing.T) {
-	many := func(n int) []string {
-		l := make([]string, n)
-		for i := range l {
-			l[i] = "n" + strings.Repeat("x", i)
+// refusal is a change of rich() that makes it wrong, and the complaint about it.
+type refusal struct {
+	code, field string // the field is the end of the path
+	change      func(c *wire.DistributionConfig)
+}
+
+var refusedOnTop = []refusal{
+	{"InvalidArgument", "DistributionConfig.Enabled", func(c *wire.DistributionConfig) { c.Enabled = nil }},
+	{"InvalidArgument", "DistributionConfig.Origins", func(c *wire.DistributionConfig) { c.Origins = nil }},
+	{"InvalidArgument", "Origins.Items", func(c *wire.DistributionConfig) { c.Origins.Items, c.Origins.Quantity = nil, ptr(int64(0)) }},
+	{"InvalidArgument", "Origins.Items[1].Id", func(c *wire.DistributionConfig) { c.Origins.Items[1].Id = nil }},
+	{"InconsistentQuantities", "Aliases.Quantity", func(c *wire.DistributionConfig) { c.Aliases.Quantity = ptr(int64(3)) }},
+	{"InconsistentQuantities", "Aliases.Quantity", func(c *wire.DistributionConfig) { c.Aliases.Items = nil }},
+	{"InvalidArgument", "Aliases.Quantity", func(c *wire.DistributionConfig) { c.Aliases.Quantity = nil }},
+	{"InconsistentQuantities", "CachedMethods.Quantity", func(c *wire.DistributionConfig) {
+		c.DefaultCacheBehavior.AllowedMethods = &wire.AllowedMethods{Quantity: ptr(int64(2)), Items: []string{"GET", "HEAD"},
+			CachedMethods: &wire.CachedMethods{Quantity: ptr(int64(1)), Items: []string{"GET", "HEAD"}}}
+	}},
+	{"InvalidArgument", "CallerReference", func(c *wire.DistributionConfig) { c.CallerReference = ptr("") }},
+	{"NoSuchOrigin", "DefaultCacheBehavior.TargetOriginId", func(c *wire.DistributionConfig) { c.DefaultCacheBehavior.TargetOriginId = ptr("nope") }},
+	{"NoSuchOrigin", "CacheBehaviors.Items[1].TargetOriginId", func(c *wire.DistributionConfig) { c.CacheBehaviors.Items[1].TargetOriginId = ptr("nope") }},
+	{"InvalidArgument", "Origins", func(c *wire.DistributionConfig) {
+		c.Origins.Items[1].Id = ptr("web")
+		c.CacheBehaviors.Items = nil
+		c.CacheBehaviors.Quantity = ptr(int64(0))
+	}},
+	{"InvalidArgument", "Comment", func(c *wire.DistributionConfig) { c.Comment = ptr(strings.Repeat("é", 129)) }},
+	{"InvalidArgument", "PriceClass", func(c *wire.DistributionConfig) { c.PriceClass = ptr("PriceClass_7") }},
+	{"InvalidArgument", "HttpVersion", func(c *wire.DistributionConfig) { c.HttpVersion = ptr("http9") }},
+	{"InvalidDefaultRootObject", "DefaultRootObject", func(c *wire.DistributionConfig) { c.DefaultRootObject = ptr("/index.html") }},
+	{"InvalidDefaultRootObject", "DefaultRootObject", func(c *wire.DistributionConfig) { c.DefaultRootObject = ptr("a b") }},
+	{"InvalidDefaultRootObject", "DefaultRootObject", func(c *wire.DistributionConfig) { c.DefaultRootObject = ptr(strings.Repeat("a", 256)) }},
+	{"InvalidArgument", "CacheTagConfig.HeaderName", func(c *wire.DistributionConfig) { c.CacheTagConfig.HeaderName = ptr("") }},
+	{"InvalidArgument", "CacheTagConfig.HeaderName", func(c *wire.DistributionConfig) { c.CacheTagConfig.HeaderName = nil }},
+	{"InvalidArgument", "Aliases.Items[1]", func(c *wire.DistributionConfig) { c.Aliases.Items[1] = "*.*.example.com" }},
+	{"InvalidArgument", "Aliases.Items[0]", func(c *wire.DistributionConfig) { c.Aliases.Items[0] = "https://x.example.com" }},
+	{"InvalidArgument", "Aliases.Items[0]", func(c *wire.DistributionConfig) { c.Aliases.Items[0] = "x.example.com:80" }},
+	{"InvalidArgument", "Aliases", func(c *wire.DistributionConfig) { c.Aliases.Items[1] = "WWW.example.com" }},
+	{"InvalidErrorCode", "CustomErrorResponses.Items[0].ErrorCode", func(c *wire.DistributionConfig) { c.CustomErrorResponses.Items[0].ErrorCode = ptr(int64(418)) }},
+	{"InvalidArgument", "CustomErrorResponses", func(c *wire.DistributionConfig) { c.CustomErrorResponses.Items[0].ErrorCode = ptr(int64(500)) }},
+	{"InvalidResponseCode", "CustomErrorResponses.Items[0].ResponseCode", func(c *wire.DistributionConfig) { c.CustomErrorResponses.Items[0].ResponseCode = ptr("201") }},
+	{"InvalidResponseCode", "CustomErrorResponses.Items[0].ResponseCode", func(c *wire.DistributionConfig) { c.CustomErrorResponses.Items[0].ResponseCode = nil }},
+	{"InvalidArgument", "CustomErrorResponses.Items[0].ResponsePagePath", func(c *wire.DistributionConfig) { c.CustomErrorResponses.Items[0].ResponsePagePath = nil }},
+	{"InvalidArgument", "CustomErrorResponses.Items[0].ResponsePagePath", func(c *wire.DistributionConfig) { c.CustomErrorResponses.Items[0].ResponsePagePath = ptr("404.html") }},
+	{"InvalidArgument", "CustomErrorResponses.Items[0].ErrorCachingMinTTL", func(c *wire.DistributionConfig) { c.CustomErrorResponses.Items[0].ErrorCachingMinTTL = ptr(int64(-1)) }},
+}
+
+var refusedOrigins = []refusal{
+	{"InvalidOrigin", "Origins.Items[0].DomainName", func(c *wire.DistributionConfig) { c.Origins.Items[0].DomainName = ptr("http://example.com") }},
+	{"InvalidOrigin", "Origins.Items[0].DomainName", func(c *wire.DistributionConfig) { c.Origins.Items[0].DomainName = ptr("example.com:8080") }},
+	{"InvalidOrigin", "Origins.Items[0].DomainName", func(c *wire.DistributionConfig) { c.Origins.Items[0].DomainName = ptr("a..b") }},
+	{"InvalidRelativePath", "Origins.Items[0].OriginPath", func(c *wire.DistributionConfig) { c.Origins.Items[0].OriginPath = ptr("v1") }},
+	{"InvalidRelativePath", "Origins.Items[0].OriginPath", func(c *wire.DistributionConfig) { c.Origins.Items[0].OriginPath = ptr("/v1/") }},
+	{"InvalidArgument", "ConnectionAttempts", func(c *wire.DistributionConfig) { c.Origins.Items[0].ConnectionAttempts = ptr(int64(4)) }},
+	{"InvalidArgument", "ConnectionTimeout", func(c *wire.DistributionConfig) { c.Origins.Items[0].ConnectionTimeout = ptr(int64(0)) }},
+	{"InvalidArgument", "ResponseCompletionTimeout", func(c *wire.DistributionConfig) { c.Origins.Items[0].ResponseCompletionTimeout = ptr(int64(29)) }},
+	{"InvalidOrigin", "Origins.Items[0]", func(c *wire.DistributionConfig) { c.Origins.Items[0].CustomOriginConfig = nil }},
+	{"InvalidOrigin", "Origins.Items[0]", func(c *wire.DistributionConfig) { c.Origins.Items[0].S3OriginConfig = &wire.S3OriginConfig{} }},
+	{"InvalidArgument", "HTTPPort", func(c *wire.DistributionConfig) { c.Origins.Items[0].CustomOriginConfig.HTTPPort = ptr(int64(81)) }},
+	{"InvalidArgument", "OriginProtocolPolicy", func(c *wire.DistributionConfig) {
+		c.Origins.Items[0].CustomOriginConfig.OriginProtocolPolicy = ptr("ftp")
+	}},
+	{"InvalidOriginReadTimeout", "OriginReadTimeout", func(c *wire.DistributionConfig) {
+		c.Origins.Items[0].CustomOriginConfig.OriginReadTimeout = ptr(int64(121))
+	}},
+	{"InvalidOriginKeepaliveTimeout", "OriginKeepaliveTimeout", func(c *wire.DistributionConfig) {
+		c.Origins.Items[0].CustomOriginConfig.OriginKeepaliveTimeout = ptr(int64(0))
+	}},
+	{"InvalidArgument", "OriginSslProtocols.Items[0]", func(c *wire.DistributionConfig) {
+		c.Origins.Items[0].CustomOriginConfig.OriginSslProtocols = &wire.OriginSslProtocols{Quantity: ptr(int64(1)), Items: []string{"TLSv9"}}
+	}},
+	{"InvalidArgument", "OriginSslProtocols", func(c *wire.DistributionConfig) {
+		c.Origins.Items[0].CustomOriginConfig.OriginSslProtocols = &wire.OriginSslProtocols{Quantity: ptr(int64(1)), Items: []string{"SSLv3"}}
+	}},
+	{"InvalidArgument", "CustomHeaders.Items[0].HeaderName", func(c *wire.DistributionConfig) { c.Origins.Items[1].CustomHeaders.Items[0].HeaderName = ptr("Host") }},
+	{"InvalidArgument", "CustomHeaders.Items[0].HeaderName", func(c *wire.DistributionConfig) {
+		c.Origins.Items[1].CustomHeaders.Items[0].HeaderName = ptr("x-amz-y")
+	}},
+	{"InvalidArgument", "CustomHeaders.Items[0].HeaderName", func(c *wire.DistributionConfig) { c.Origins.Items[1].CustomHeaders.Items[0].HeaderName = ptr("a b") }},
+	{"InvalidArgument", "CustomHeaders.Items[0].HeaderValue", func(c *wire.DistributionConfig) {
+		c.Origins.Items[1].CustomHeaders.Items[0].HeaderValue = ptr("a\r\nB: c")
+	}},
+	{"TooManyOriginCustomHeaders", "CustomHeaders", func(c *wire.DistributionConfig) {
+		h := c.Origins.Items[1].CustomHeaders
+		h.Items = nil
+		for _, n := range many(31) {
+			h.Items = append(h.Items, wire.OriginCustomHeader{HeaderName: ptr(n), HeaderValue: ptr("v")})
 		}
-		return l
-	}
-	legacy := func(f func(v *wire.ForwardedValues)) func(c *wire.DistributionConfig) {
-		return func(c *wire.DistributionConfig) { f(c.CacheBehaviors.Items[0].ForwardedValues) }
-	}
-	for _, x := range []struct {
-		code, field string // the field is the end of the path
-		change      func(c *wire.DistributionConfig)
-	}{
-		{"InvalidArgument", "DistributionConfig.Enabled", func(c *wire.DistributionConfig) { c.Enabled = nil }},
-		{"InvalidArgument", "DistributionConfig.Origins", func(c *wire.DistributionConfig) { c.Origins = nil }},
-		{"InvalidArgument", "Origins.Items", func(c *wire.DistributionConfig) { c.Origins.Items, c.Origins.Quantity = nil, ptr(int64(0)) }},
-		{"InvalidArgument", "Origins.Items[1].Id", func(c *wire.DistributionConfig) { c.Origins.Items[1].Id = nil }},
-		{"InconsistentQuantities", "Aliases.Quantity", func(c *wire.DistributionConfig) { c.Aliases.Quantity = ptr(int64(3)) }},
-		{"InconsistentQuantities", "Aliases.Quantity", func(c *wire.DistributionConfig) { c.Aliases.Items = nil }},
-		{"InvalidArgument", "Aliases.Quantity", func(c *wire.DistributionConfig) { c.Aliases.Quantity = nil }},
-		{"InconsistentQuantities", "CachedMethods.Quantity", func(c *wire.DistributionConfig) {
-			c.DefaultCacheBehavior.AllowedMethods = &wire.AllowedMethods{Quantity: ptr(int64(2)), Items: []string{"GET", "HEAD"},
-				CachedMethods: &wire.CachedMethods{Quantity: ptr(int64(1)), Items: []string{"GET", "HEAD"}}}
-		}},
-		{"InvalidArgument", "CallerReference", func(c *wire.DistributionConfig) { c.CallerReference = ptr("") }},
-		{"NoSuchOrigin", "DefaultCacheBehavior.TargetOriginId", func(c *wire.DistributionConfig) { c.DefaultCacheBehavior.TargetOriginId = ptr("nope") }},
-		{"NoSuchOrigin", "CacheBehaviors.Items[1].TargetOriginId", func(c *wire.DistributionConfig) { c.CacheBehaviors.Items[1].TargetOriginId = ptr("nope") }},
-		{"InvalidArgument", "Origins", func(c *wire.DistributionConfig) {
-			c.Origins.Items[1].Id = ptr("web")
-			c.CacheBehaviors.Items = nil
-			c.CacheBehaviors.Quantity = ptr(int64(0))
-		}},
-		{"InvalidArgument", "Comment", func(c *wire.DistributionConfig) { c.Comment = ptr(strings.Repeat("é", 129)) }},
-		{"InvalidArgument", "PriceClass", func(c *wire.DistributionConfig) { c.PriceClass = ptr("PriceClass_7") }},
-		{"InvalidArgument", "HttpVersion", func(c *wire.DistributionConfig) { c.HttpVersion = ptr("http9") }},
-		{"InvalidDefaultRootObject", "DefaultRootObject", func(c *wire.DistributionConfig) { c.DefaultRootObject = ptr("/index.html") }},
-		{"InvalidDefaultRootObject", "DefaultRootObject", func(c *wire.DistributionConfig) { c.DefaultRootObject = ptr("a b") }},
-		{"InvalidDefaultRootObject", "DefaultRootObject", func(c *wire.DistributionConfig) { c.DefaultRootObject = ptr(strings.Repeat("a", 256)) }},
-		{"InvalidArgument", "CacheTagConfig.HeaderName", func(c *wire.DistributionConfig) { c.CacheTagConfig.HeaderName = ptr("") }},
-		{"InvalidArgument", "CacheTagConfig.HeaderName", func(c *wire.DistributionConfig) { c.CacheTagConfig.HeaderName = nil }},
-		{"InvalidArgument", "Aliases.Items[1]", func(c *wire.DistributionConfig) { c.Aliases.Items[1] = "*.*.example.com" }},
-		{"InvalidArgument", "Aliases.Items[0]", func(c *wire.DistributionConfig) { c.Aliases.Items[0] = "https://x.example.com" }},
-		{"InvalidArgument", "Aliases.Items[0]", func(c *wire.DistributionConfig) { c.Aliases.Items[0] = "x.example.com:80" }},
-		{"InvalidArgument", "Aliases", func(c *wire.DistributionConfig) { c.Aliases.Items[1] = "WWW.example.com" }},
-		{"InvalidErrorCode", "CustomErrorResponses.Items[0].ErrorCode", func(c *wire.DistributionConfig) { c.CustomErrorResponses.Items[0].ErrorCode = ptr(int64(418)) }},
-		{"InvalidArgument", "CustomErrorResponses", func(c *wire.DistributionConfig) { c.CustomErrorResponses.Items[0].ErrorCode = ptr(int64(500)) }},
-		{"InvalidResponseCode", "CustomErrorResponses.Items[0].ResponseCode", func(c *wire.DistributionConfig) { c.CustomErrorResponses.Items[0].ResponseCode = ptr("201") }},
-		{"InvalidResponseCode", "CustomErrorResponses.Items[0].ResponseCode", func(c *wire.DistributionConfig) { c.CustomErrorResponses.Items[0].ResponseCode = nil }},
-		{"InvalidArgument", "CustomErrorResponses.Items[0].ResponsePagePath", func(c *wire.DistributionConfig) { c.CustomErrorResponses.Items[0].ResponsePagePath = nil }},
-		{"InvalidArgument", "CustomErrorResponses.Items[0].ResponsePagePath", func(c *wire.DistributionConfig) { c.CustomErrorResponses.Items[0].ResponsePagePath = ptr("404.html") }},
-		{"InvalidArgument", "CustomErrorResponses.Items[0].ErrorCachingMinTTL", func(c *wire.DistributionConfig) { c.CustomErrorResponses.Items[0].ErrorCachingMinTTL = ptr(int64(-1)) }},
+		h.Quantity = ptr(int64(31))
+	}},
+}
 
-		{"InvalidOrigin", "Origins.Items[0].DomainName", func(c *wire.DistributionConfig) { c.Origins.Items[0].DomainName = ptr("http://example.com") }},
-		{"InvalidOrigin", "Origins.Items[0].DomainName", func(c *wire.DistributionConfig) { c.Origins.Items[0].DomainName = ptr("example.com:8080") }},
-		{"InvalidOrigin", "Origins.Items[0].DomainName", func(c *wire.DistributionConfig) { c.Origins.Items[0].DomainName = ptr("a..b") }},
-		{"InvalidRelativePath", "Origins.Items[0].OriginPath", func(c *wire.DistributionConfig) { c.Origins.Items[0].OriginPath = ptr("v1") }},
-		{"InvalidRelativePath", "Origins.Items[0].OriginPath", func(c *wire.DistributionConfig) { c.Origins.Items[0].OriginPath = ptr("/v1/") }},
-		{"InvalidArgument", "ConnectionAttempts", func(c *wire.DistributionConfig) { c.Origins.Items[0].ConnectionAttempts = ptr(int64(4)) }},
-		{"InvalidArgument", "ConnectionTimeout", func(c *wire.DistributionConfig) { c.Origins.Items[0].ConnectionTimeout = ptr(int64(0)) }},
-		{"InvalidArgument", "ResponseCompletionTimeout", func(c *wire.DistributionConfig) { c.Origins.Items[0].ResponseCompletionTimeout = ptr(int64(29)) }},
-		{"InvalidOrigin", "Origins.Items[0]", func(c *wire.DistributionConfig) { c.Origins.Items[0].CustomOriginConfig = nil }},
-		{"InvalidOrigin", "Origins.Items[0]", func(c *wire.DistributionConfig) { c.Origins.Items[0].S3OriginConfig = &wire.S3OriginConfig{} }},
-		{"InvalidArgument", "HTTPPort", func(c *wire.DistributionConfig) { c.Origins.Items[0].CustomOriginConfig.HTTPPort = ptr(int64(81)) }},
-		{"InvalidArgument", "OriginProtocolPolicy", func(c *wire.DistributionConfig) {
-			c.Origins.Items[0].CustomOriginConfig.OriginProtocolPolicy = ptr("ftp")
-		}},
-		{"InvalidOriginReadTimeout", "OriginReadTimeout", func(c *wire.DistributionConfig) {
-			c.Origins.Items[0].CustomOriginConfig.OriginReadTimeout = ptr(int64(121))
-		}},
-		{"InvalidOriginKeepaliveTimeout", "OriginKeepaliveTimeout", func(c *wire.DistributionConfig) {
-			c.Origins.Items[0].CustomOriginConfig.OriginKeepaliveTimeout = ptr(int64(0))
-		}},
-		{"InvalidArgument", "OriginSslProtocols.Items[0]", func(c *wire.DistributionConfig) {
-			c.Origins.Items[0].CustomOriginConfig.OriginSslProtocols = &wire.OriginSslProtocols{Quantity: ptr(int64(1)), Items: []string{"TLSv9"}}
-		}},
-		{"InvalidArgument", "OriginSslProtocols", func(c *wire.DistributionConfig) {
-			c.Origins.Items[0].CustomOriginConfig.OriginSslProtocols = &wire.OriginSslProtocols{Quantity: ptr(int64(1)), Items: []string{"SSLv3"}}
-		}},
-		{"InvalidArgument", "CustomHeaders.Items[0].HeaderName", func(c *wire.DistributionConfig) { c.Origins.Items[1].CustomHeaders.Items[0].HeaderName = ptr("Host") }},
-		{"InvalidArgument", "CustomHeaders.Items[0].HeaderName", func(c *wire.DistributionConfig) {
-			c.Origins.Items[1].CustomHeaders.Items[0].HeaderName = ptr("x-amz-y")
-		}},
-		{"InvalidArgument", "CustomHeaders.Items[0].HeaderName", func(c *wire.DistributionConfig) { c.Origins.Items[1].CustomHeaders.Items[0].HeaderName = ptr("a b") }},
-		{"InvalidArgument", "CustomHeaders.Items[0].HeaderValue", func(c *wire.DistributionConfig) {
-			c.Origins.Items[1].CustomHeaders.Items[0].HeaderValue = ptr("a\r\nB: c")
-		}},
-		{"TooManyOriginCustomHeaders", "CustomHeaders", func(c *wire.DistributionConfig) {
-			h := c.Origins.Items[1].CustomHeaders
-			h.Items = nil
-			for _, n := range many(31) {
-				h.Items = append(h.Items, wire.OriginCustomHeader{HeaderName: ptr(n), HeaderValue: ptr("v")})
-			}
-			h.Quantity = ptr(int64(31))
-		}},
+var refusedBehaviors = []refusal{
+	{"InvalidArgument", "CacheBehaviors.Items[0].PathPattern", func(c *wire.DistributionConfig) { c.CacheBehaviors.Items[0].PathPattern = ptr("/a b") }},
+	{"InvalidArgument", "CacheBehaviors.Items[0].PathPattern", func(c *wire.DistributionConfig) { c.CacheBehaviors.Items[0].PathPattern = ptr("") }},
+	{"InvalidArgument", "CacheBehaviors.Items[0].PathPattern", func(c *wire.DistributionConfig) {
+		c.CacheBehaviors.Items[0].PathPattern = ptr(strings.Repeat("a", 256))
+	}},
+	{"InvalidArgument", "CacheBehaviors", func(c *wire.DistributionConfig) { c.CacheBehaviors.Items[0].PathPattern = ptr("/*.css") }},
+	{"InvalidArgument", "ViewerProtocolPolicy", func(c *wire.DistributionConfig) { c.DefaultCacheBehavior.ViewerProtocolPolicy = ptr("never") }},
+	{"InvalidArgument", "AllowedMethods", methods([]string{"GET"}, nil)},
+	{"InvalidArgument", "AllowedMethods", methods([]string{"GET", "HEAD", "POST"}, nil)},
+	{"InvalidArgument", "AllowedMethods", methods([]string{"GET", "GET"}, nil)},
+	{"InvalidArgument", "AllowedMethods.Items[2]", methods([]string{"GET", "HEAD", "TRACE"}, nil)},
+	{"InvalidArgument", "AllowedMethods.CachedMethods", methods([]string{"GET", "HEAD"}, []string{"GET", "HEAD", "OPTIONS"})},
+	{"InvalidArgument", "AllowedMethods.CachedMethods", methods([]string{"GET", "HEAD"}, []string{"GET"})},
+	{"NoSuchCachePolicy", "DefaultCacheBehavior.CachePolicyId", func(c *wire.DistributionConfig) { c.DefaultCacheBehavior.CachePolicyId = ptr("nope") }},
+	{"NoSuchOriginRequestPolicy", "DefaultCacheBehavior.OriginRequestPolicyId", func(c *wire.DistributionConfig) { c.DefaultCacheBehavior.OriginRequestPolicyId = ptr("nope") }},
+	{"InvalidArgument", "CacheBehaviors.Items[0].OriginRequestPolicyId", func(c *wire.DistributionConfig) { c.CacheBehaviors.Items[0].OriginRequestPolicyId = ptr(allViewer) }},
+	{"InvalidArgument", "CacheBehaviors.Items[0].ForwardedValues", func(c *wire.DistributionConfig) { c.CacheBehaviors.Items[0].CachePolicyId = ptr(optimized) }},
+	{"InvalidArgument", "DefaultCacheBehavior.MaxTTL", func(c *wire.DistributionConfig) { c.DefaultCacheBehavior.MaxTTL = ptr(int64(5)) }},
+	{"InvalidArgument", "DefaultCacheBehavior", func(c *wire.DistributionConfig) { c.DefaultCacheBehavior.CachePolicyId = nil }},
+	{"InvalidTTLOrder", "CacheBehaviors.Items[0].MinTTL", func(c *wire.DistributionConfig) {
+		c.CacheBehaviors.Items[0].MinTTL, c.CacheBehaviors.Items[0].DefaultTTL = ptr(int64(2)), ptr(int64(1))
+	}},
+	{"InvalidTTLOrder", "CacheBehaviors.Items[0].DefaultTTL", func(c *wire.DistributionConfig) { c.CacheBehaviors.Items[0].MaxTTL = ptr(int64(60)) }},
+	{"InvalidForwardCookies", "Cookies.Forward", legacy(func(v *wire.ForwardedValues) { v.Cookies.Forward = ptr("some") })},
+	{"InvalidForwardCookies", "Cookies.WhitelistedNames", legacy(func(v *wire.ForwardedValues) { v.Cookies.WhitelistedNames = nil })},
+	{"TooManyCookieNamesInWhiteList", "Cookies.WhitelistedNames", legacy(func(v *wire.ForwardedValues) {
+		v.Cookies.WhitelistedNames = &wire.CookieNames{Quantity: ptr(int64(11)), Items: many(11)}
+	})},
+	{"TooManyHeadersInForwardedValues", "Headers", legacy(func(v *wire.ForwardedValues) { v.Headers = names1(many(11)...) })},
+	{"InvalidArgument", "Headers", legacy(func(v *wire.ForwardedValues) { v.Headers = names1("*", "Accept") })},
+	{"InvalidArgument", "Headers.Items[0]", legacy(func(v *wire.ForwardedValues) { v.Headers = names1("Cookie") })},
+	{"InvalidArgument", "Headers.Items[0]", legacy(func(v *wire.ForwardedValues) { v.Headers = names1("If-None-Match") })},
+	{"InvalidArgument", "CacheBehaviors.Items[0].MinTTL", func(c *wire.DistributionConfig) {
+		c.CacheBehaviors.Items[0].ForwardedValues.Headers, c.CacheBehaviors.Items[0].MinTTL = names1("*"), ptr(int64(1))
+	}},
+	{"InvalidHeadersForS3Origin", "Headers", func(c *wire.DistributionConfig) {
+		c.CacheBehaviors.Items[0].TargetOriginId, c.CacheBehaviors.Items[0].ForwardedValues.Headers = ptr("bucket"), names1("host")
+	}},
+	{"InvalidQueryStringParameters", "QueryStringCacheKeys", legacy(func(v *wire.ForwardedValues) { v.QueryString = ptr(false) })},
+	{"InvalidQueryStringParameters", "QueryStringCacheKeys.Items[0]", legacy(func(v *wire.ForwardedValues) { v.QueryStringCacheKeys.Items[0] = "a=b" })},
+	{"TooManyQueryStringParameters", "QueryStringCacheKeys", legacy(func(v *wire.ForwardedValues) {
+		v.QueryStringCacheKeys = &wire.QueryStringCacheKeys{Quantity: ptr(int64(11)), Items: many(11)}
+	})},
+	{"InvalidViewerCertificate", "ViewerCertificate.ACMCertificateArn", func(c *wire.DistributionConfig) {
+		c.ViewerCertificate = &wire.ViewerCertificate{ACMCertificateArn: ptr("arn:aws:acm:us-east-1:1:certificate/x"), SSLSupportMethod: ptr("sni-only")}
+	}},
+	{"InvalidGeoRestrictionParameter", "GeoRestriction.Items", func(c *wire.DistributionConfig) {
+		c.Restrictions = &wire.Restrictions{GeoRestriction: &wire.GeoRestriction{RestrictionType: ptr("none"), Quantity: ptr(int64(1)), Items: []string{"DE"}}}
+	}},
+}
 
-		{"InvalidArgument", "CacheBehaviors.Items[0].PathPattern", func(c *wire.DistributionConfig) { c.CacheBehaviors.Items[0].PathPattern = ptr("/a b") }},
-		{"InvalidArgument", "CacheBehaviors.Items[0].PathPattern", func(c *wire.DistributionConfig) { c.CacheBehaviors.Items[0].PathPattern = ptr("") }},
-		{"InvalidArgument", "CacheBehaviors.Items[0].PathPattern", func(c *wire.DistributionConfig) {
-			c.CacheBehaviors.Items[0].PathPattern = ptr(strings.Repeat("a", 256))
-		}},
-		{"InvalidArgument", "CacheBehaviors", func(c *wire.DistributionConfig) { c.CacheBehaviors.Items[0].PathPattern = ptr("/*.css") }},
-		{"InvalidArgument", "ViewerProtocolPolicy", func(c *wire.DistributionConfig) { c.DefaultCacheBehavior.ViewerProtocolPolicy = ptr("never") }},
-		{"InvalidArgument", "AllowedMethods", methods([]string{"GET"}, nil)},
-		{"InvalidArgument", "AllowedMethods", methods([]string{"GET", "HEAD", "POST"}, nil)},
-		{"InvalidArgument", "AllowedMethods", methods([]string{"GET", "GET"}, nil)},
-		{"InvalidArgument", "AllowedMethods.Items[2]", methods([]string{"GET", "HEAD", "TRACE"}, nil)},
-		{"InvalidArgument", "AllowedMethods.CachedMethods", methods([]string{"GET", "HEAD"}, []string{"GET", "HEAD", "OPTIONS"})},
-		{"InvalidArgument", "AllowedMethods.CachedMethods", methods([]string{"GET", "HEAD"}, []string{"GET"})},
-		{"NoSuchCachePolicy", "DefaultCacheBehavior.CachePolicyId", func(c *wire.DistributionConfig) { c.DefaultCacheBehavior.CachePolicyId = ptr("nope") }},
-		{"NoSuchOriginRequestPolicy", "DefaultCacheBehavior.OriginRequestPolicyId", func(c *wire.DistributionConfig) { c.DefaultCacheBehavior.OriginRequestPolicyId = ptr("nope") }},
-		{"InvalidArgument", "CacheBehaviors.Items[0].OriginRequestPolicyId", func(c *wire.DistributionConfig) { c.CacheBehaviors.Items[0].OriginRequestPolicyId = ptr(allViewer) }},
-		{"InvalidArgument", "CacheBehaviors.Items[0].ForwardedValues", func(c *wire.DistributionConfig) { c.CacheBehaviors.Items[0].CachePolicyId = ptr(optimized) }},
-		{"InvalidArgument", "DefaultCacheBehavior.MaxTTL", func(c *wire.DistributionConfig) { c.DefaultCacheBehavior.MaxTTL = ptr(int64(5)) }},
-		{"InvalidArgument", "DefaultCacheBehavior", func(c *wire.DistributionConfig) { c.DefaultCacheBehavior.CachePolicyId = nil }},
-		{"InvalidTTLOrder", "CacheBehaviors.Items[0].MinTTL", func(c *wire.DistributionConfig) {
-			c.CacheBehaviors.Items[0].MinTTL, c.CacheBehaviors.Items[0].DefaultTTL = ptr(int64(2)), ptr(int64(1))
-		}},
-		{"InvalidTTLOrder", "CacheBehaviors.Items[0].DefaultTTL", func(c *wire.DistributionConfig) { c.CacheBehaviors.Items[0].MaxTTL = ptr(int64(60)) }},
-		{"InvalidForwardCookies", "Cookies.Forward", legacy(func(v *wire.ForwardedValues) { v.Cookies.Forward = ptr("some") })},
-		{"InvalidForwardCookies", "Cookies.WhitelistedNames", legacy(func(v *wire.ForwardedValues) { v.Cookies.WhitelistedNames = nil })},
-		{"TooManyCookieNamesInWhiteList", "Cookies.WhitelistedNames", legacy(func(v *wire.ForwardedValues) {
-			v.Cookies.WhitelistedNames = &wire.CookieNames{Quantity: ptr(int64(11)), Items: many(11)}
-		})},
-		{"TooManyHeadersInForwardedValues", "Headers", legacy(func(v *wire.ForwardedValues) { v.Headers = names1(many(11)...) })},
-		{"InvalidArgument", "Headers", legacy(func(v *wire.ForwardedValues) { v.Headers = names1("*", "Accept") })},
-		{"InvalidArgument", "Headers.Items[0]", legacy(func(v *wire.ForwardedValues) { v.Headers = names1("Cookie") })},
-		{"InvalidArgument", "Headers.Items[0]", legacy(func(v *wire.ForwardedValues) { v.Headers = names1("If-None-Match") })},
-		{"InvalidArgument", "CacheBehaviors.Items[0].MinTTL", func(c *wire.DistributionConfig) {
-			c.CacheBehaviors.Items[0].ForwardedValues.Headers, c.CacheBehaviors.Items[0].MinTTL = names1("*"), ptr(int64(1))
-		}},
-		{"InvalidHeadersForS3Origin", "Headers", func(c *wire.DistributionConfig) {
-			c.CacheBehaviors.Items[0].TargetOriginId, c.CacheBehaviors.Items[0].ForwardedValues.Headers = ptr("bucket"), names1("host")
-		}},
-		{"InvalidQueryStringParameters", "QueryStringCacheKeys", legacy(func(v *wire.ForwardedValues) { v.QueryString = ptr(false) })},
-		{"InvalidQueryStringParameters", "QueryStringCacheKeys.Items[0]", legacy(func(v *wire.ForwardedValues) { v.QueryStringCacheKeys.Items[0] = "a=b" })},
-		{"TooManyQueryStringParameters", "QueryStringCacheKeys", legacy(func(v *wire.ForwardedValues) {
-			v.QueryStringCacheKeys = &wire.QueryStringCacheKeys{Quantity: ptr(int64(11)), Items: many(11)}
-		})},
-		{"InvalidViewerCertificate", "ViewerCertificate.ACMCertificateArn", func(c *wire.DistributionConfig) {
-			c.ViewerCertificate = &wire.ViewerCertificate{ACMCertificateArn: ptr("arn:aws:acm:us-east-1:1:certificate/x"), SSLSupportMethod: ptr("sni-only")}
-		}},
-		{"InvalidGeoRestrictionParameter", "GeoRestriction.Items", func(c *wire.DistributionConfig) {
-			c.Restrictions = &wire.Restrictions{GeoRestriction: &wire.GeoRestriction{RestrictionType: ptr("none"), Quantity: ptr(int64(1)), Items: []string{"DE"}}}
-		}},
-	} {
+// many returns n different names.
+func many(n int) []string {
+	l := make([]string, n)
+	for i := range l {
+		l[i] = "n" + strings.Repeat("x", i)
+	}
+	return l
+}
+
+func legacy(f func(v *wire.ForwardedValues)) func(c *wire.DistributionConfig) {
+	return func(c *wire.DistributionConfig) { f(c.CacheBehaviors.Items[0].ForwardedValues) }
+}
+
+func TestValidate_Refuses(t *testing.T) {
+	for _, x := range slices.Concat(refusedOnTop, refusedOrigins, refusedBehaviors) {
 		c := rich()
 		x.change(c)
 		err := Validate(filled(c), Known{})
