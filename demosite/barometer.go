@@ -15,29 +15,40 @@ func barometerPNG(s *sky, n int) ([]byte, error) {
 	const size = 320
 	face, ink, needle := rgb(s.Card), rgb(s.Ink), rgb(s.Accent)
 	img := image.NewNRGBA(image.Rect(0, 0, size, size))
-	angle := 2 * math.Pi * (float64(n%24)/24*.75 - .375)
+	angle := 2 * math.Pi * (float64(n%31)/30*.75 - .375)
 	nx, ny := math.Sin(angle), -math.Cos(angle)
 	for y := range size {
 		for x := range size {
 			dx, dy := float64(x)-size/2+.5, float64(y)-size/2+.5
 			r := math.Hypot(dx, dy)
-			c := mix(color.NRGBA{face.R, face.G, face.B, 0}, face, soft(150-r))
-			c = mix(c, ink, .85*soft(3-math.Abs(r-146)))
-			c = mix(c, ink, .6*tick(dx, dy, r))
-			c = mix(c, needle, soft(3.4-fromNeedle(dx, dy, nx, ny)))
-			c = mix(c, ink, soft(11-r))
-			c = mix(c, face, soft(4-r))
+			var c color.NRGBA
+			switch { // by rings: most points have nothing but the face
+			case r > 151:
+				continue
+			case r > 135:
+				c = mix(color.NRGBA{face.R, face.G, face.B, 0}, face, soft(150-r))
+				c = mix(c, ink, .85*soft(3-math.Abs(r-146)))
+			case r > 14:
+				c = mix(face, ink, .6*tick(dx, dy, r))
+				c = mix(c, needle, soft(3.4-fromNeedle(dx, dy, nx, ny)))
+			default:
+				c = mix(face, needle, soft(3.4-fromNeedle(dx, dy, nx, ny)))
+				c = mix(mix(c, ink, soft(11-r)), face, soft(4-r))
+			}
 			img.SetNRGBA(x, y, c)
 		}
 	}
 	var out bytes.Buffer
-	err := png.Encode(&out, img)
+	err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&out, img)
 	return out.Bytes(), err
 }
 
 // tick is how much of a mark of the scale is at a point: 31 marks over three quarters of the circle,
 // every fifth one long.
 func tick(dx, dy, r float64) float64 {
+	if r < 100 {
+		return 0
+	}
 	a := math.Atan2(dx, -dy) / (2 * math.Pi) // 0 is up, ±.5 is down
 	if math.Abs(a) > .382 {
 		return 0

@@ -182,7 +182,9 @@ func TestFetch_SurplusIsNotTheNextAnswer(t *testing.T) {
 }
 
 func TestFetch_RequestGoesOutAsItIs(t *testing.T) {
-	o, asked := liar(t, func(nc net.Conn, _ int, _ string) { io.WriteString(nc, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n") })
+	o, asked := liar(t, func(nc net.Conn, _ int, _ string) {
+		io.WriteString(nc, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+	})
 	c := client(t, Config{})
 	host := o.DomainName
 	for _, x := range []struct {
@@ -235,7 +237,9 @@ func TestFetch_HeadKeepsTheLength(t *testing.T) {
 func TestFetch_NoProxyFromTheEnvironment(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	t.Setenv("http_proxy", "http://127.0.0.1:1")
-	o, _ := liar(t, func(nc net.Conn, _ int, _ string) { io.WriteString(nc, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n") })
+	o, _ := liar(t, func(nc net.Conn, _ int, _ string) {
+		io.WriteString(nc, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+	})
 	o.DomainName = "origin.example"
 	c := client(t, Config{Resolve: map[string]string{"origin.example": net.JoinHostPort("127.0.0.1", strconv.Itoa(o.HTTPPort))}})
 	if _, _, err := fetchAll(t, c, o, get("/")); err != nil {

@@ -97,7 +97,7 @@ function showOrigin(origin, all) {
   if (stale.length) {
     const paths = stale.length >= PARTS.length - 1 ? "'/*'" : stale.map((seen) => `'${seen.path}'`).join(" ");
     text("command-why", `The origin has moved on; ${stale.length === 1 ? "one part" : `${stale.length} parts`} here may stay old for a day. Or now:`);
-    text("command-text", `aws cloudfront create-invalidation --distribution-id ${origin.distribution || "ID"} --paths ${paths}`);
+    text("command-text", `aws cloudfront create-invalidation \\\n  --distribution-id ${origin.distribution || "ID"} \\\n  --paths ${paths}`);
     $("console").hidden = !origin.console;
     if (origin.console) { $("console").href = origin.console; $("console").textContent = "or in the console"; }
   }

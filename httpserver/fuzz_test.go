@@ -1,0 +1,36 @@
+package httpserver
+
+import (
+	"strings"
+	"testing"
+)
+
+func FuzzSplitHost(f *testing.F) {
+	for _, s := range []string{"", "a", "A.b:80", "[::1]:80", "[::1", "a:b", "a:", ":80", "[v1.x]", "a b", "a@b", "a\x00"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		host, port, ok := splitHost(s)
+		if !ok {
+			return
+		}
+		if strings.ToLower(host) != host || strings.ContainsAny(host, "/@?# \t\r\n\x00") || strings.Trim(port, "0123456789") != "" || len(port) > 5 {
+			t.Errorf("%q -> %q %q", s, host, port)
+		}
+		if back := strings.TrimSuffix(host+":"+port, ":"); !strings.EqualFold(back, strings.TrimSuffix(s, ":")) {
+			t.Errorf("%q -> %q %q loses something", s, host, port)
+		}
+	})
+}
+
+func FuzzSplitTarget(f *testing.F) {
+	for _, s := range []string{"/", "*", "/a?b", "http://h", "http://h?q", "HTTPS://h/a", "//a", "h:443", "/a#b", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := splitTarget(s)
+		if ok && (got != "*" && !strings.HasPrefix(got, "/") || !strings.HasSuffix(s, strings.TrimPrefix(got, "/"))) {
+			t.Errorf("%q -> %q", s, got)
+		}
+	})
+}
