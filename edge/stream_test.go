@@ -1,0 +1,251 @@
+package edge
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestStream_CutIsVisibleAndNotKept(t *testing.T) {
+	story(t, func(w *world) {
+		cut := ok("0123456789")
+		cut.cut = true
+		w.origin.on("/a", cut, ok("whole"))
+		v := w.get("/a")
+		if !v.aborted || v.length != 10 {
+			t.Errorf("aborted %v, length %d", v.aborted, v.length)
+		}
+		w.expect("200 Miss whole", "/a")
+	})
+}
+
+func TestStream_LengthThatIsALie(t *testing.T) {
+	story(t, func(w *world) {
+		for name, length := range map[string]int64{"/short": 20, "/long": 5} {
+			lie := ok("0123456789")
+			lie.length = length
+			w.origin.on(name, lie)
+			if v := w.get(name); !v.aborted {
+				t.Errorf("%s: not cut", name)
+			}
+			if w.object(name) != nil {
+				t.Errorf("%s: kept", name)
+			}
+		}
+	})
+}
+
+func TestStream_PassedThroughCutIsVisible(t *testing.T) {
+	story(t, func(w *world) {
+		w.configure(behave(allMethods))
+		cut := ok("0123456789")
+		cut.cut = true
+		w.origin.on("/a", cut)
+		if v := w.get("POST /a"); !v.aborted || v.text() != "0123456789" {
+			t.Errorf("aborted %v, %q", v.aborted, v.text())
+		}
+	})
+}
+
+func TestStream_UnknownLengthIsKept(t *testing.T) {
+	story(t, func(w *world) {
+		r := ok(strings.Repeat("x", 100_000))
+		r.length = -1
+		w.origin.on("/a", r)
+		if v := w.get("/a"); v.length != -1 || len(v.text()) != 100_000 || v.aborted {
+			t.Errorf("length %d, %d octets, aborted %v", v.length, len(v.text()), v.aborted)
+		}
+		if v := w.get("/a"); v.length != 100_000 || !strings.HasPrefix(v.xcache(), "Hit") {
+			t.Errorf("length %d, %s", v.length, v.xcache())
+		}
+	})
+}
+
+func TestStream_EmptyBody(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", ok(""))
+		w.expect("200 Miss", "/a")
+		w.expect("200 Hit", "/a")
+		w.expect("200 Hit", "/a", "Range: bytes=-5")
+	})
+}
+
+// A body that is too large flows through a window: neither memory nor a store is filled, and the
+// slowest of its viewers sets the pace.
+func TestStream_TooLargeFlowsThroughAWindow(t *testing.T) {
+	large := strings.Repeat("0123456789abcdef", 1<<18) // 4 MiB
+	story(t, func(w *world) {
+		r := ok(large)
+		r.length = -1 // nobody knows in the beginning
+		r.head = make(chan struct{})
+		w.origin.on("/a", r)
+		quick := w.ask("/a")
+		slow := w.askAs(&viewer{holdBody: make(chan struct{})}, "/a")
+		close(r.head)
+		synctest.Wait()
+		if slow.over() || quick.over() {
+			t.Fatal("over, although one does not read")
+		}
+		held := w.edge.Stats().FillBytes
+		if limit := int64(1<<20 + tapeWindow + 4*tapeChunk); held > limit {
+			t.Errorf("%d octets held, want at most %d", held, limit)
+		}
+		if n := len(quick.text()); n < 1<<20 || n > 1<<20+tapeWindow+2*tapeChunk {
+			t.Errorf("the quick one has %d octets", n)
+		}
+		if late := w.ask("/a"); !late.over() || late.body.Len() != len(large) || w.origin.times("/a") != 2 {
+			t.Error("a late comer, for whom the beginning is gone, should fetch for itself")
+		}
+		close(slow.holdBody)
+		synctest.Wait()
+		for _, v := range []*viewer{quick, slow} {
+			if !bytes.Equal(v.body.Bytes(), []byte(large)) || v.aborted {
+				t.Errorf("%d octets, aborted %v", v.body.Len(), v.aborted)
+			}
+		}
+		synctest.Wait()
+		if n := w.edge.Stats().FillBytes; n != 0 {
+			t.Errorf("%d octets still counted", n)
+		}
+		if w.object("/a") != nil {
+			t.Error("kept")
+		}
+	}, func(w *world) { w.config.MaxObject = 1 << 20 })
+}
+
+func TestStream_SlowestGoesAway(t *testing.T) {
+	large := strings.Repeat("x", 4<<20)
+	story(t, func(w *world) {
+		r := ok(large)
+		r.length = -1
+		r.head = make(chan struct{})
+		w.origin.on("/a", r)
+		quick := w.ask("/a")
+		slow := w.askAs(&viewer{holdBody: make(chan struct{})}, "/a")
+		close(r.head)
+		synctest.Wait()
+		slow.cancel()
+		close(slow.holdBody)
+		synctest.Wait()
+		if !quick.over() || quick.aborted || quick.body.Len() != len(large) {
+			t.Errorf("over %v, aborted %v, %d octets", quick.over(), quick.aborted, quick.body.Len())
+		}
+	}, func(w *world) { w.config.MaxObject = 1 << 20 })
+}
+
+func TestL9_FillMemoryIsBounded(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", ok(strings.Repeat("x", 300_000)))
+		if v := w.get("/a"); len(v.text()) != 300_000 {
+			t.Errorf("%d octets", len(v.text()))
+		}
+		if w.object("/a") != nil {
+			t.Error("kept beyond the bound")
+		}
+		if n := w.edge.Stats().FillBytes; n != 0 {
+			t.Errorf("%d octets still counted", n)
+		}
+	}, func(w *world) { w.config.FillMemory = 100_000 })
+}
+
+func TestAbort_OneViewerDoesNotEndTheFillOfOthers(t *testing.T) {
+	story(t, func(w *world) {
+		half := ok("0123456789")
+		half.rest = make(chan struct{})
+		w.origin.on("/a", half)
+		first, second := w.ask("/a"), w.ask("/a")
+		first.cancel()
+		synctest.Wait()
+		if !first.over() || !first.aborted {
+			t.Error("the first should be cut")
+		}
+		close(half.rest)
+		synctest.Wait()
+		if !second.over() || second.text() != "0123456789" || second.aborted {
+			t.Errorf("second: %q", second.text())
+		}
+		w.expect("200 Hit 0123456789", "/a")
+	})
+}
+
+func TestAbort_LargeFillEndsWithItsLastViewer(t *testing.T) {
+	story(t, func(w *world) {
+		large := ok(strings.Repeat("x", 2<<20))
+		large.rest = make(chan struct{})
+		w.origin.on("/a", large)
+		v := w.ask("/a")
+		v.cancel()
+		synctest.Wait()
+		if n := w.edge.Stats().Fills; n != 0 {
+			t.Errorf("%d fills go on", n)
+		}
+		if w.object("/a") != nil {
+			t.Error("kept")
+		}
+	})
+}
+
+func TestAbort_BackgroundFillsAreBoundedInNumberAndTime(t *testing.T) {
+	story(t, func(w *world) {
+		for _, p := range []string{"/a", "/b", "/c"} {
+			r, _ := gated(ok("x"))
+			w.origin.on(p, r)
+			w.ask(p).cancel()
+			synctest.Wait()
+		}
+		if n := w.edge.Stats().Fills; n != 2 {
+			t.Errorf("%d fills go on, want 2", n)
+		}
+		w.settle(backgroundTime + time.Second)
+		if n := w.edge.Stats().Fills; n != 0 {
+			t.Errorf("%d fills go on after their time", n)
+		}
+		// A viewer that comes while nobody waits takes the fill over.
+		r, gate := gated(ok("y"))
+		w.origin.on("/d", r)
+		w.ask("/d").cancel()
+		synctest.Wait()
+		v := w.ask("/d")
+		w.settle(backgroundTime + time.Second)
+		close(gate)
+		synctest.Wait()
+		v.is(t, "200 Hit y")
+	}, func(w *world) { w.config.MaxBackground = 2 })
+}
+
+func TestAbort_EverythingIsGivenBack(t *testing.T) {
+	story(t, func(w *world) {
+		for i := range 20 {
+			r := ok(strings.Repeat("x", 100_000))
+			r.head, r.rest = make(chan struct{}), make(chan struct{})
+			w.origin.on("/a", r)
+			one, two := w.ask("/a"), w.ask("/a")
+			if i%2 == 0 {
+				one.cancel()
+			}
+			close(r.head)
+			synctest.Wait()
+			if i%3 == 0 {
+				two.cancel()
+			}
+			w.invalidate("/a")
+			close(r.rest)
+			synctest.Wait()
+		}
+		w.settle(2 * time.Minute)
+		f := w.edge.flights
+		if f.count.Load() != 0 || f.bytes.Load() != 0 || f.background.Load() != 0 {
+			t.Errorf("count %d, bytes %d, background %d: want 0", f.count.Load(), f.bytes.Load(), f.background.Load())
+		}
+		for i := range f.shards {
+			if n := len(f.shards[i].all) + len(f.shards[i].byKey); n != 0 {
+				t.Errorf("%d flights are still registered", n)
+			}
+		}
+		if n := w.edge.Stats().Rules; n != 0 {
+			t.Errorf("%d rules are kept for nothing", n)
+		}
+	})
+}
