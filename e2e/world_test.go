@@ -37,7 +37,7 @@ func newWorld(dir string) *world {
 	return &world{
 		dir: dir, origins: map[string]*origin{}, distributions: map[string]*distribution{}, background: map[string]chan *response{},
 		web: &http.Client{
-			Transport:     &http.Transport{DisableCompression: true, Proxy: nil},
+			Transport:     &http.Transport{DisableCompression: true, Proxy: nil, MaxIdleConnsPerHost: 64},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Timeout:       60 * time.Second,
 		},

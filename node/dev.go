@@ -49,6 +49,8 @@ type DevConfig struct {
 	Version string
 	Logger  *slog.Logger
 	Out     io.Writer // what people are told
+
+	serving func(*dev) // for tests in this package: called once everything serves
 }
 
 // Dev runs the whole of Warmfront in this process until ctx ends, then stops it cleanly. An error
@@ -152,6 +154,9 @@ func (d *dev) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer d.retract()
+	if d.serving != nil {
+		go d.serving(d)
+	}
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(d.Out, "Stopping.")
