@@ -2,6 +2,8 @@ package edge
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -427,14 +429,13 @@ func TestE3_StreamsDoNotHoldAcknowledgements(t *testing.T) {
 
 func TestL9_RulesFasterThanTheOrigin(t *testing.T) {
 	story(t, func(w *world) {
-		var rules int
-		var last uint64
+		var rules, last atomic.Uint64
 		slow := &reply{react: func(*origin.Request) *reply {
 			e, _ := w.writer.Commit(context.Background(), func() ([]journal.Fact, error) {
 				return []journal.Fact{{Invalidated: &journal.Invalidated{DistributionID: "D1", Items: []string{"/*"}}}}, nil
 			})
-			rules++
-			last = e.Seq
+			rules.Add(1)
+			last.Store(e.Seq)
 			time.Sleep(100 * time.Millisecond)
 			return ok("fresh")
 		}}
@@ -442,12 +443,12 @@ func TestL9_RulesFasterThanTheOrigin(t *testing.T) {
 		v := w.ask("/a")
 		w.settle(2 * time.Second)
 		v.is(t, "200 Miss fresh")
-		if rules != maxRestarts+1 {
-			t.Errorf("asked %d times, want %d", rules, maxRestarts+1)
+		if n := rules.Load(); n != maxRestarts+1 {
+			t.Errorf("asked %d times, want %d", n, maxRestarts+1)
 		}
 		// The last answer was decided before the last rule, and that rule waited for it.
-		if at := w.ackedUpTo(); at < last {
-			t.Errorf("acknowledged %d, want %d", at, last)
+		if at := w.ackedUpTo(); at < last.Load() {
+			t.Errorf("acknowledged %d, want %d", at, last.Load())
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -472,4 +473,84 @@ func TestL9_RulesFasterThanASlowOrigin(t *testing.T) {
 		v.is(t, "503 CapacityExceeded page")
 		w.wantWhy("CapacityExceeded overtaken")
 	})
+}
+
+func TestS3_DecideLooksAtEverything(t *testing.T) {
+	// Poison wakes the waiters of a flight before Decide can see what has changed; here Decide is alone.
+	for name, change := range map[string]func(w *world){
+		"a rule":          func(w *world) { w.invalidate("/a") },
+		"a configuration": func(w *world) { w.configure(nil) },
+		"a distribution that is gone": func(w *world) {
+			w.commit(journal.Fact{DistributionDeleted: &journal.DistributionDeleted{ID: "D1"}})
+		},
+		"a membership that is lost": func(w *world) {
+			w.commit(journal.Fact{EdgeJoined: &journal.EdgeJoined{Edge: "FRA50-1", Incarnation: "other"}})
+		},
+		"a journal that is another": func(w *world) { w.edge.reset("test") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, func(w *world) {
+				f := w.flightFor("/a")
+				w.edge.flights.hold(f) // or the sweeper would forget the rule
+				defer w.edge.flights.landed(f)
+				v := &visit{e: w.edge, w: &viewer{}, r: request("/a")}
+				q := &query{snap: w.edge.snap.Load(), site: f.site}
+				o := &cache.Object{Distribution: "D1", Subject: *f.subject.Load(), Stamp: f.stamp, Epoch: f.life, FetchStart: instant(f.began)}
+				fetched := &answer{life: f.life, stamp: f.stamp, began: f.began, subject: f.subject.Load()}
+				stored := &answer{life: f.life, object: o}
+				for _, a := range []*answer{fetched, stored} {
+					if v.decide(q, a) != found {
+						t.Fatal("refused before anything has changed")
+					}
+				}
+				v.ticket.close()
+				change(w)
+				for _, a := range []*answer{fetched, stored} {
+					if v.decide(q, a) != again {
+						t.Errorf("%s did not matter", name)
+					}
+				}
+				v.ticket.close()
+			})
+		})
+	}
+}
+
+// The second look in open is for an interleaving of a few nanoseconds; here it has many chances.
+func TestE3_NoTicketOnWhatIsAcknowledged(t *testing.T) {
+	e := still(t)
+	var acked atomic.Uint64
+	var g sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		g.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				k := e.open()
+				if a := acked.Load(); a > k.snap.seq {
+					t.Errorf("a ticket on %d while %d is acknowledged", k.snap.seq, a)
+					k.close()
+					return
+				}
+				k.close()
+			}
+		})
+	}
+	for range 20_000 {
+		d := e.snap.Load().draft()
+		d.seq++
+		d.touch("D1")
+		old, next := e.snap.Load(), d.snap()
+		e.snap.Store(next)
+		if !old.tickets.drain(context.Background(), time.Now().Add(time.Minute)) {
+			t.Error("not drained")
+		}
+		acked.Store(next.seq)
+	}
+	close(stop)
+	g.Wait()
 }

@@ -39,7 +39,8 @@ type world struct {
 	acked uint64
 	stop  func()
 
-	before func() // called between New and Run
+	before func()       // called between New and Run
+	onAck  func(uint64) // called with what is acknowledged, with mu
 }
 
 // unswept keeps the sweeper from getting there first: objects stay until they are asked for.
@@ -110,6 +111,9 @@ func (w *world) start() {
 	stopAcks, _ := w.log.Acks(func(a journal.Ack) {
 		w.mu.Lock()
 		w.acked = max(w.acked, a.Seq)
+		if w.onAck != nil {
+			w.onAck(w.acked)
+		}
 		w.mu.Unlock()
 	})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -278,3 +278,16 @@ func TestE3_TicksAreAcknowledgedWithoutWaiting(t *testing.T) {
 		close(slow.holdHead)
 	})
 }
+
+func TestP4_SelfFence(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", ok("v1"))
+		w.expect("200 Miss v1", "/a")
+		w.cutOff()
+		w.settle(70 * time.Second)
+		w.expect("503 CapacityExceeded page", "/a") // not even what is fetched now
+		w.reconnect()
+		w.settle(time.Minute)
+		w.expect("200 Hit v1", "/a")
+	}, func(w *world) { w.config.Timing = journal.Timing{SelfFence: time.Minute} })
+}

@@ -1,0 +1,241 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/journal"
+	journalmemory "github.com/warmfront/warmfront/journal/memory"
+	"github.com/warmfront/warmfront/origin"
+)
+
+// history is the promise as an experiment: viewers, an origin whose content changes, invalidations,
+// changes of configuration and times without the journal, at random; and one question about each
+// answer. Nothing that was read at the origin before an invalidation was accepted may begin to be sent
+// after it was Completed, be that by the edge's acknowledgement or by the wait of the slow path (P3).
+type history struct {
+	*world
+	rnd *rand.Rand // guarded by rmu
+	rmu sync.Mutex
+
+	pending   []pending           // guarded by mu
+	version   [paths]atomic.Int64 // the origin's
+	completed [paths]atomic.Int64 // what an answer must at least have
+	answers   atomic.Int64
+	hits      atomic.Int64
+	violated  atomic.Int64
+}
+
+const paths = 6
+
+func (h *history) n(n int) int {
+	h.rmu.Lock()
+	defer h.rmu.Unlock()
+	return h.rnd.IntN(n)
+}
+
+// pause is mostly nothing, sometimes long.
+func (h *history) pause() time.Duration {
+	switch h.n(10) {
+	case 0:
+		return time.Duration(h.n(3000)) * time.Millisecond
+	case 1, 2, 3:
+		return time.Duration(h.n(100)) * time.Millisecond
+	}
+	return time.Duration(h.n(500)) * time.Microsecond
+}
+
+// answer is the origin's.
+func (h *history) answer(i int, r *origin.Request) *reply {
+	time.Sleep(h.pause())
+	v := strconv.FormatInt(h.version[i].Load(), 10) // the moment at which the origin reads
+	tag := "Cache-Tag: t" + strconv.Itoa(i)
+	time.Sleep(h.pause())
+	switch h.n(12) {
+	case 0:
+		return status(500, "down", "X-Version: "+v, tag)
+	case 1:
+		return fails(origin.Connect)
+	case 2:
+		return ok(v, "Cache-Control: private", "X-Version: "+v, tag)
+	}
+	etag := `"` + v + `"`
+	cc := []string{"max-age=1", "max-age=60", "no-cache", "max-age=1, stale-while-revalidate=20", "max-age=1, stale-if-error=60"}[h.n(5)]
+	if r.Fields.Get("If-None-Match") == etag {
+		return status(304, "", "Cache-Control: "+cc, "ETag: "+etag, "X-Version: "+v)
+	}
+	rep := ok(strings.Repeat(v+" ", 1+h.n(50)), "Cache-Control: "+cc, "ETag: "+etag, "X-Version: "+v, tag)
+	if h.n(3) == 0 {
+		rep.rest = make(chan struct{})
+		pause := h.pause()
+		go func() { time.Sleep(pause); close(rep.rest) }()
+	}
+	return rep
+}
+
+// judging is a viewer that asks the question when the head is written.
+type judging struct {
+	viewer
+	h *history
+	i int
+}
+
+func (j *judging) Begin(status int, f message.Fields, length int64) error {
+	if j.h.n(20) == 0 {
+		time.Sleep(time.Duration(j.h.n(900)) * time.Millisecond) // a slow socket, within D
+	}
+	if v, err := strconv.ParseInt(f.Get("X-Version"), 10, 64); err == nil {
+		if least := j.h.completed[j.i].Load(); v < least {
+			j.h.violated.Add(1)
+			j.h.t.Errorf("at %v: /p%d sent %d (%s), completed is %d", j.h.edge.clock(), j.i, v, f.Get("X-Cache"), least)
+		}
+		j.h.answers.Add(1)
+		if strings.HasPrefix(f.Get("X-Cache"), "Hit") {
+			j.h.hits.Add(1)
+		}
+	}
+	return j.viewer.Begin(status, f, length)
+}
+
+func (h *history) view(until time.Time) {
+	for time.Now().Before(until) {
+		i := h.n(paths)
+		lines := [][]string{nil, nil, {"Range: bytes=0-0"}, {`If-None-Match: "1"`}}[h.n(4)]
+		j := &judging{h: h, i: i}
+		ctx, cancel := context.WithCancel(context.Background())
+		if h.n(8) == 0 {
+			ctx, cancel = context.WithTimeout(context.Background(), h.pause()+time.Microsecond)
+		}
+		h.edge.Serve(ctx, j, request("/p"+strconv.Itoa(i), lines...))
+		cancel()
+		time.Sleep(h.pause())
+	}
+}
+
+// change gives the origin new content, invalidates the old, and waits for Completed.
+func (h *history) change(until time.Time) {
+	for time.Now().Before(until) {
+		i := h.n(paths)
+		v := h.version[i].Add(1)
+		item := []string{"/p%d", "/p%d*", "#t%d", "/*%d"}[h.n(4)]
+		e, err := h.writer.Commit(context.Background(), func() ([]journal.Fact, error) {
+			return []journal.Fact{{Invalidated: &journal.Invalidated{DistributionID: "D1", Items: []string{fmt.Sprintf(item, i)}}}}, nil
+		})
+		if err != nil {
+			h.t.Error(err)
+			return
+		}
+		h.pend(e.Seq, i, v)
+		time.Sleep(time.Duration(h.n(1500)) * time.Millisecond)
+	}
+}
+
+// pend has a change completed by whichever comes first: the acknowledgement, or the wait.
+func (h *history) pend(seq uint64, i int, v int64) {
+	complete := func() {
+		for c := h.completed[i].Load(); c < v && !h.completed[i].CompareAndSwap(c, v); c = h.completed[i].Load() {
+		}
+	}
+	time.AfterFunc(journal.Timing{}.Wait(), complete)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.acked >= seq {
+		complete()
+		return
+	}
+	h.pending = append(h.pending, pending{seq, complete})
+}
+
+type pending struct {
+	seq      uint64
+	complete func()
+}
+
+// heard is called for each acknowledgement, with mu.
+func (h *history) heard(seq uint64) {
+	rest := h.pending[:0]
+	for _, p := range h.pending {
+		if p.seq <= seq {
+			p.complete()
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	h.pending = rest
+}
+
+// trouble cuts the edge off, and changes the configuration.
+func (h *history) trouble(until time.Time) {
+	for time.Now().Before(until) {
+		time.Sleep(time.Duration(h.n(20000)) * time.Millisecond)
+		switch h.n(3) {
+		case 0:
+			put := usual()
+			put.Config.Comment = wire.Ptr(strconv.Itoa(h.n(1000)))
+			h.writer.Commit(context.Background(), func() ([]journal.Fact, error) { return []journal.Fact{{DistributionPut: put}}, nil })
+		case 1:
+			h.cutOff()
+			time.Sleep(time.Duration(h.n(90)) * time.Second)
+			h.reconnect()
+		case 2:
+			h.log.SetFaults(journalmemory.Faults{
+				Push:  func(*journal.Entry) journalmemory.Push { return journalmemory.Push(h.n(2)) },
+				Probe: func() error { return [2]error{nil, errors.New("lost")}[h.n(2)] },
+				Ack:   func(journal.Ack) bool { return h.n(2) == 0 },
+			})
+		}
+	}
+}
+
+func run(t *testing.T, seed uint64) (h *history) {
+	synctest.Test(t, func(t *testing.T) {
+		h = &history{world: newWorld(t), rnd: rand.New(rand.NewPCG(seed, 1))}
+		h.onAck = h.heard
+		h.configure(nil)
+		h.start()
+		for i := range paths {
+			h.origin.on("/p"+strconv.Itoa(i), &reply{react: func(r *origin.Request) *reply { return h.answer(i, r) }})
+		}
+		until := time.Now().Add(5 * time.Minute)
+		var g sync.WaitGroup
+		for range 6 {
+			g.Go(func() { h.view(until) })
+		}
+		g.Go(func() { h.change(until) })
+		g.Go(func() { h.trouble(until) })
+		g.Wait()
+		h.reconnect()
+		h.settle(2 * time.Minute)
+		if st := h.edge.Stats(); st.Fills != 0 || st.FillBytes != 0 || st.Rules != 0 {
+			t.Errorf("at rest: %d fills, %d octets in fills, %d rules", st.Fills, st.FillBytes, st.Rules)
+		}
+		h.stop()
+	})
+	return h
+}
+
+var seeds = flag.Int("seeds", 20, "histories that TestPromise_AtRandom makes")
+
+func TestPromise_AtRandom(t *testing.T) {
+	for seed := range *seeds {
+		t.Run(strconv.Itoa(seed), func(t *testing.T) {
+			h := run(t, uint64(seed))
+			t.Logf("%d answers, %d of them hits", h.answers.Load(), h.hits.Load())
+			if h.answers.Load() < 1000 || h.hits.Load() < 100 {
+				t.Error("the experiment shows nothing")
+			}
+		})
+	}
+}
