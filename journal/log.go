@@ -39,14 +39,15 @@ type Entry struct {
 // journal/jetstream.
 type Log interface {
 	// Append stores e in slot e.Seq if the log ends at e.Seq-1. ErrSlotTaken: another entry is
-	// there, or an earlier attempt with this one. ErrTooLarge, ErrFull, ErrClosed: e was not sent.
-	// ErrBroken: the log ends before e.Seq-1. Any other error leaves it unknown whether e is, or
-	// will be, stored (W3).
+	// there, or an earlier attempt with this one. ErrTooLarge, ErrFull, ErrStopped, ErrClosed: e was
+	// not sent. ErrBroken: the log ends before e.Seq-1. Any other error leaves it unknown whether e
+	// is, or will be, stored (W3).
 	Append(ctx context.Context, e *Entry) error
 
-	// Read returns up to max entries from seq on, in order, without a gap; fewer do not mean that
-	// the log ends there. None: nothing there yet. Read sees every entry that this Log confirmed or
-	// delivered before. ErrDamaged: an entry is there and cannot be read.
+	// Read returns up to max entries from seq on, in order, without a gap. It may return fewer, but if
+	// two are there at least two (max permitting): who asks from the last entry that it knows, and gets
+	// that alone, has seen the end. None: nothing there yet. Read sees every entry that this Log
+	// confirmed or delivered before. ErrDamaged: an entry is there and cannot be read.
 	Read(ctx context.Context, from uint64, max int) ([]*Entry, error)
 
 	// Live calls deliver for entries as they are appended, in order, at most once each, possibly
@@ -82,6 +83,7 @@ var (
 	ErrClosed    = errors.New("journal: closed")
 	ErrTooLarge  = errors.New("journal: entry too large")  // nothing was sent
 	ErrFull      = errors.New("journal: disk full")        // nothing was sent; frees itself with space
+	ErrStopped   = errors.New("journal: engine stopped")   // nothing was sent; needs a restart
 	ErrDamaged   = errors.New("journal: entry unreadable") // the store returns octets that are no entry
 	ErrDoubt     = errors.New("journal: outcome unknown")  // W3 ran out of time: the entry may or may not be stored
 )

@@ -185,7 +185,7 @@ func (w *Writer) append(ctx context.Context, e *Entry) (stored bool, err error) 
 			w.cur.at = PositionOf(e)
 			w.apply(e)
 			return true, nil
-		case errors.Is(err, ErrTooLarge) || errors.Is(err, ErrFull) || errors.Is(err, ErrClosed):
+		case notSent(err):
 			if doubt {
 				err = fmt.Errorf("%w: %w", ErrDoubt, err)
 			}
@@ -212,6 +212,11 @@ func (w *Writer) append(ctx context.Context, e *Entry) (stored bool, err error) 
 			return false, errors.Join(ctx.Err(), rerr)
 		}
 	}
+}
+
+// notSent reports whether err says that the entry did not leave this process.
+func notSent(err error) bool {
+	return errors.Is(err, ErrTooLarge) || errors.Is(err, ErrFull) || errors.Is(err, ErrStopped) || errors.Is(err, ErrClosed)
 }
 
 func (w *Writer) try(ctx context.Context, e *Entry) error {

@@ -33,6 +33,9 @@ func (l *Log) Append(ctx context.Context, e *journal.Entry) error {
 	if l.closed.Load() {
 		return journal.ErrClosed
 	}
+	if err := l.stopped.Load(); err != nil {
+		return *err
+	}
 	if err := l.room(); err != nil {
 		return err
 	}
@@ -46,6 +49,7 @@ func (l *Log) Append(ctx context.Context, e *journal.Entry) error {
 	m.Data = b
 	r, err := l.nc.RequestMsgWithContext(ctx, m)
 	if err != nil {
+		l.ailing() // for the next append; this one is in doubt
 		return l.wrap("append", err)
 	}
 	var ack pubAck

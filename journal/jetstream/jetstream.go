@@ -23,7 +23,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -42,12 +41,12 @@ type Config struct {
 
 	// Reserve is how many bytes must stay free on the disk: with less, Append refuses (ErrFull), because
 	// an engine that meets a full disk stops for good. Default 64 MiB.
-	Reserve int64
+	Reserve int64 // negative: 0
 
-	// AcceptLoss opens a log that ends before its last confirmed entry, or is not the one that was
-	// confirmed, and takes what is there for the truth. It is the operator's decision, for one start:
-	// what was confirmed and is gone, such as a distribution's last config, stays gone. Nothing wrong is
-	// served: edges see that the chain is another one and drop their caches.
+	// AcceptLoss opens a log that is damaged, ends before its last confirmed entry, or is not the one that
+	// was confirmed, and takes its unbroken beginning for the truth. It is the operator's decision, for
+	// one start: what was confirmed and is gone, such as a distribution's last config, stays gone.
+	// Nothing wrong is served: edges see that the chain is another one and drop their caches.
 	AcceptLoss bool
 
 	Logger *slog.Logger
@@ -64,23 +63,21 @@ type Log struct {
 	js     jetstream.JetStream
 	epoch  journal.ID
 	closed atomic.Bool
-	close  sync.Once
+
+	stopped atomic.Pointer[error] // set once the engine does not write any more
+	close   sync.Once
 }
 
 var _ journal.Log = (*Log)(nil)
 
 // Errors of Open. Each comes with words about what to do.
 var (
-	ErrInUse   = errors.New("journal: directory in use")
-	ErrEngine  = errors.New("journal: engine does not start")
-	ErrUnsafe  = errors.New("journal: appends would not be durable")
-	ErrConfig  = errors.New("journal: not configured as required")
-	ErrLost    = errors.New("journal: confirmed entries are gone")
-	errStopped = errors.New("journal: engine stopped")
+	ErrInUse  = errors.New("journal: directory in use")
+	ErrEngine = errors.New("journal: engine does not start")
+	ErrUnsafe = errors.New("journal: appends would not be durable")
+	ErrConfig = errors.New("journal: not configured as required")
+	ErrLost   = errors.New("journal: confirmed entries are gone")
 )
-
-// startTimeout bounds the engine's start, which reads the whole store after a crash.
-const startTimeout = 2 * time.Minute
 
 // Open starts the engine on c.Dir and returns the log after having checked it. A new log gets its genesis.
 func Open(ctx context.Context, c Config) (_ *Log, err error) {
@@ -93,9 +90,6 @@ func Open(ctx context.Context, c Config) (_ *Log, err error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-
 	l := &Log{c: c, log: c.Logger}
 	defer func() {
 		if err != nil {
@@ -188,6 +182,33 @@ func (l *Log) Close() error {
 	return nil
 }
 
+// Health returns nil while the log can be read and written, as far as the engine knows: ErrClosed,
+// ErrFull (which passes with space), or ErrStopped.
+func (l *Log) Health() error {
+	if l.closed.Load() {
+		return journal.ErrClosed
+	}
+	if err := l.ailing(); err != nil {
+		return err
+	}
+	return l.room()
+}
+
+// ailing asks the engine whether it has stopped to write, which it does for good after a failed write, and
+// does not say in its answers.
+func (l *Log) ailing() error {
+	if err := l.stopped.Load(); err != nil {
+		return *err
+	}
+	h := l.srv.Healthz(&server.HealthzOptions{})
+	if h.Error == "" {
+		return nil
+	}
+	err := fmt.Errorf("%w: %s. Make room if the disk is full, and restart; what was confirmed is safe", journal.ErrStopped, h.Error)
+	l.stopped.Store(&err)
+	return err
+}
+
 // wrap gives an error of the engine's its name: after Close everything is ErrClosed.
 func (l *Log) wrap(what string, err error) error {
 	switch {
@@ -195,8 +216,6 @@ func (l *Log) wrap(what string, err error) error {
 		return nil
 	case l.closed.Load():
 		return journal.ErrClosed
-	case l.srv != nil && !l.srv.JetStreamEnabled():
-		return fmt.Errorf("%w: %s: %w; look for its reason in the log (a full disk?) and restart", errStopped, what, err)
 	}
 	return fmt.Errorf("journal: %s: %w", what, err)
 }

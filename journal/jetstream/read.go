@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,8 +25,17 @@ type batchRequest struct {
 	MaxBytes int    `json:"max_bytes"`
 }
 
-// Read implements journal.Log. It may return fewer than max.
+// Read implements journal.Log.
 func (l *Log) Read(ctx context.Context, from uint64, max int) ([]*journal.Entry, error) {
+	entries, err := l.read(ctx, from, max)
+	if err != nil {
+		return nil, err
+	}
+	return entries, nil
+}
+
+// read is Read, but with an error it also returns the entries before it.
+func (l *Log) read(ctx context.Context, from uint64, max int) ([]*journal.Entry, error) {
 	if l.closed.Load() {
 		return nil, journal.ErrClosed
 	}
@@ -40,60 +50,81 @@ func (l *Log) Read(ctx context.Context, from uint64, max int) ([]*journal.Entry,
 		ctx, cancel = context.WithTimeout(ctx, readTimeout)
 		defer cancel()
 	}
+	entries, left, err := l.batch(ctx, from, min(max, maxBatch))
+	if err == nil && left && len(entries) < min(max, 2) {
+		// The engine ends a batch, without a word, before an entry that it cannot read.
+		err = l.nothingAt(ctx, from+uint64(len(entries)))
+	}
+	return entries, err
+}
+
+// batch asks for n entries and receives them, up to the mark that ends them. left is the engine's opinion
+// whether there are more.
+func (l *Log) batch(ctx context.Context, from uint64, n int) (entries []*journal.Entry, left bool, err error) {
 	inbox := l.nc.NewInbox()
 	sub, err := l.nc.SubscribeSync(inbox)
 	if err != nil {
-		return nil, l.wrap("read", err)
+		return nil, false, l.wrap("read", err)
 	}
 	defer sub.Unsubscribe()
-	ask, err := json.Marshal(batchRequest{from, min(max, maxBatch), batchBytes})
+	ask, err := json.Marshal(batchRequest{from, n, batchBytes})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := l.nc.PublishRequest(directGet, inbox, ask); err != nil {
-		return nil, l.wrap("read", err)
+		return nil, false, l.wrap("read", err)
 	}
-	return l.batch(ctx, sub, from)
-}
-
-// batch receives the answers up to the mark that ends them.
-func (l *Log) batch(ctx context.Context, sub *nats.Subscription, from uint64) ([]*journal.Entry, error) {
-	var entries []*journal.Entry
 	for next := from; ; next++ {
 		m, err := sub.NextMsgWithContext(ctx)
 		if err != nil {
-			return nil, l.wrap("read", err)
+			return entries, false, l.wrap("read", err)
 		}
 		switch status := m.Header.Get("Status"); status {
 		case "":
 		case "204": // end of batch
-			return entries, nil
-		case "404":
-			return nil, l.nothingAt(ctx, from)
+			return entries, m.Header.Get("Nats-Num-Pending") != "0", nil
+		case "404": // nothing there, or unreadable
+			return nil, true, nil
 		default:
-			return nil, l.wrap("read", fmt.Errorf("status %s %s", status, m.Header.Get("Description")))
+			return entries, false, l.wrap("read", fmt.Errorf("status %s %s", status, m.Header.Get("Description")))
 		}
-		e, err := journal.Decode(m.Data)
+		e, err := l.decode(m, next)
 		if err != nil {
-			return nil, fmt.Errorf("entry %d: %w", next, err)
-		}
-		// The engine steps over what it cannot read.
-		if stored := m.Header.Get("Nats-Sequence"); e.Seq != next || stored != fmt.Sprint(next) {
-			return nil, fmt.Errorf("%w: entry %d is missing, the store has %d as %s there", journal.ErrDamaged, next, e.Seq, stored)
+			return entries, true, err
 		}
 		entries = append(entries, e)
 	}
 }
 
-// nothingAt tells the end of the log, where there is nothing yet, from an entry that cannot be read: the
-// engine answers both alike.
+// decode reads entry seq from a message. The engine steps over what it cannot read.
+func (l *Log) decode(m *nats.Msg, seq uint64) (*journal.Entry, error) {
+	if stored := m.Header.Get("Nats-Sequence"); stored != strconv.FormatUint(seq, 10) {
+		return nil, l.damaged("entry %d is missing, the next is %s", seq, stored)
+	}
+	e, err := journal.Decode(m.Data)
+	if err != nil {
+		return nil, l.damaged("entry %d: %v", seq, err)
+	}
+	if e.Seq != seq {
+		return nil, l.damaged("entry %d is in the slot of entry %d", e.Seq, seq)
+	}
+	return e, nil
+}
+
+// nothingAt tells the end of the log from an entry that cannot be read: the engine answers both alike.
 func (l *Log) nothingAt(ctx context.Context, seq uint64) error {
 	s, err := l.js.Stream(ctx, streamName)
 	if err != nil {
 		return l.wrap("read", err)
 	}
-	if last := s.CachedInfo().State.LastSeq; seq <= last {
-		return fmt.Errorf("%w: entry %d of %d", journal.ErrDamaged, seq, last)
+	last := s.CachedInfo().State.LastSeq
+	if seq > last {
+		return nil
 	}
-	return nil
+	// It may have been appended in between: asked again, it must be there.
+	entries, _, err := l.batch(ctx, seq, 1)
+	if err == nil && len(entries) == 0 {
+		err = l.damaged("entry %d of %d cannot be read", seq, last)
+	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -56,6 +57,9 @@ func options(c Config) (*server.Options, error) {
 	return o, nil
 }
 
+// startTimeout bounds the engine's start; reading a large store after a crash takes seconds.
+const startTimeout = 2 * time.Minute
+
 // startServer starts the engine and asserts that it is what the protocol needs.
 func startServer(c Config) (*server.Server, error) {
 	o, err := options(c)
@@ -71,7 +75,7 @@ func startServer(c Config) (*server.Server, error) {
 	srv.Start()
 	// With a logger of our own a fatal error does not exit the process: it just leaves a server that is
 	// not up. So everything is asked.
-	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
+	if !ready(srv, l) || !srv.JetStreamEnabled() {
 		srv.Shutdown()
 		srv.WaitForShutdown()
 		return nil, fmt.Errorf("%w on %s: %s", ErrEngine, c.Dir, l.worst())
@@ -82,6 +86,20 @@ func startServer(c Config) (*server.Server, error) {
 		return nil, err
 	}
 	return srv, nil
+}
+
+// ready waits until the engine takes connections, or has said that it never will. It has read its store by
+// then.
+func ready(srv *server.Server, l *logger) bool {
+	for end := time.Now().Add(startTimeout); time.Now().Before(end); {
+		if srv.ReadyForConnections(100 * time.Millisecond) {
+			return true
+		}
+		if l.fatal.Load() {
+			return false
+		}
+	}
+	return false
 }
 
 // assertDurable checks that the running engine, not just our wish, syncs each append.
@@ -98,7 +116,8 @@ func assertDurable(srv *server.Server) error {
 
 // logger adapts the engine's log to slog. Its notices are for its own operators, hence debug.
 type logger struct {
-	log *slog.Logger
+	log   *slog.Logger
+	fatal atomic.Bool // the engine would have ended the process
 
 	mu   sync.Mutex
 	last string // the last error, for the message when the start fails
@@ -107,9 +126,14 @@ type logger struct {
 func (l *logger) Noticef(f string, v ...any) { l.write(slog.LevelDebug, f, v) }
 func (l *logger) Warnf(f string, v ...any)   { l.write(slog.LevelWarn, f, v) }
 func (l *logger) Errorf(f string, v ...any)  { l.write(slog.LevelError, f, v) }
-func (l *logger) Fatalf(f string, v ...any)  { l.write(slog.LevelError, f, v) } // never exits
 func (l *logger) Debugf(string, ...any)      {}
 func (l *logger) Tracef(string, ...any)      {}
+
+// Fatalf does not exit: that is for main to decide.
+func (l *logger) Fatalf(f string, v ...any) {
+	l.write(slog.LevelError, f, v)
+	l.fatal.Store(true)
+}
 
 func (l *logger) write(level slog.Level, f string, v []any) {
 	text := strings.TrimSpace(fmt.Sprintf(f, v...))

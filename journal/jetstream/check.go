@@ -1,0 +1,219 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// openStream finds or makes the stream, and checks it.
+func (l *Log) openStream(ctx context.Context) error {
+	s, err := l.js.Stream(ctx, streamName)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if err := l.mayCreate(); err != nil {
+			return err
+		}
+		s, err = l.js.CreateStream(ctx, streamConfig())
+	}
+	if err != nil {
+		return fmt.Errorf("%w: stream: %w", ErrEngine, err)
+	}
+	info := s.CachedInfo()
+	if diff := differences(streamConfig(), info.Config); diff != "" {
+		return fmt.Errorf("%w: the stream differs from what this version needs: %s. Was it changed by hand, or made by another version?", ErrConfig, diff)
+	}
+	if info.State.LastSeq == 0 {
+		if err := l.mayBegin(); err != nil {
+			return err
+		}
+		return l.begin(ctx)
+	}
+	err = l.verify(ctx, info.State)
+	if l.c.AcceptLoss {
+		return l.accept(ctx, err)
+	}
+	return err
+}
+
+// mayBegin refuses to begin a new log where there was one.
+func (l *Log) mayBegin() error {
+	if last := l.head.last(); last.Seq > 0 && !l.c.AcceptLoss {
+		return l.lost("the store is empty, entry %d was confirmed", last.Seq)
+	}
+	return nil
+}
+
+// mayCreate refuses to make a stream where there was one. The engine leaves out a stream whose files it
+// cannot read as if it had never been, and would make the new one on top of them.
+func (l *Log) mayCreate() error {
+	if err := l.mayBegin(); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(l.store(), "$G", "streams", streamName, "meta.inf")); err != nil {
+		return nil
+	}
+	if !l.c.AcceptLoss {
+		return l.lost("the engine cannot read the store (see its warnings in the log)")
+	}
+	return l.setAside()
+}
+
+func (l *Log) store() string { return filepath.Join(l.c.Dir, "jetstream") }
+
+// setAside moves the store out of the way, for whoever can still save something from it, and starts the
+// engine on an empty one.
+func (l *Log) setAside() error {
+	aside := fmt.Sprintf("%s.unreadable-%d", l.store(), time.Now().UnixNano())
+	l.log.Error("journal store set aside, as told", "to", aside)
+	return l.restart(func() error { return os.Rename(l.store(), aside) })
+}
+
+// begin writes the genesis.
+func (l *Log) begin(ctx context.Context) error {
+	e := journal.Genesis(time.Now())
+	if err := l.head.forget(); err != nil {
+		return err
+	}
+	if err := l.Append(ctx, e); err != nil {
+		return fmt.Errorf("genesis: %w", err)
+	}
+	l.epoch = e.Epoch
+	l.log.Info("journal begun", "dir", l.c.Dir, "epoch", e.Epoch)
+	return nil
+}
+
+// verify checks that the log has no hole, that its ends are of one life, and that it still has what was
+// confirmed. The chain in between is checked by whoever reads it.
+func (l *Log) verify(ctx context.Context, s jetstream.StreamState) error {
+	if s.FirstSeq != 1 || s.NumDeleted != 0 || s.Msgs != s.LastSeq {
+		return l.damaged("%d of the entries %d to %d are there", s.Msgs, s.FirstSeq, s.LastSeq)
+	}
+	first, err := l.one(ctx, 1)
+	if err != nil {
+		return err
+	}
+	if (journal.Position{}).Judge(first) != journal.Next {
+		return l.damaged("entry 1 is not a genesis")
+	}
+	l.epoch = first.Epoch
+	last := first
+	if s.LastSeq > 1 {
+		before, err := l.one(ctx, s.LastSeq-1)
+		if err != nil {
+			return err
+		}
+		if last, err = l.one(ctx, s.LastSeq); err != nil {
+			return err
+		}
+		if before.Epoch != l.epoch || journal.PositionOf(before).Judge(last) != journal.Next {
+			return l.damaged("entry %d does not continue the chain", s.LastSeq)
+		}
+	}
+	if err := l.witness(ctx, s.LastSeq); err != nil {
+		return err
+	}
+	l.log.Info("journal opened", "dir", l.c.Dir, "last", s.LastSeq, "epoch", l.epoch)
+	return l.head.note(journal.PositionOf(last))
+}
+
+// witness compares the log to the last confirmed entry.
+func (l *Log) witness(ctx context.Context, last uint64) error {
+	w := l.head.last()
+	switch {
+	case w.Seq == 0:
+		return nil
+	case w.Epoch != l.epoch:
+		return l.lost("this is the log of epoch %.8s, entry %d of epoch %.8s was confirmed", l.epoch, w.Seq, w.Epoch)
+	case w.Seq > last:
+		return l.lost("the log ends with entry %d, entry %d was confirmed", last, w.Seq)
+	}
+	e, err := l.one(ctx, w.Seq)
+	if err != nil {
+		return err
+	}
+	if e.ID != w.ID {
+		return l.lost("entry %d is %.8s, %.8s was confirmed", w.Seq, e.ID, w.ID)
+	}
+	return nil
+}
+
+// accept goes on with the unbroken beginning of a log that is not as it was confirmed. What the engine
+// cannot read through is set aside, and its beginning written anew.
+func (l *Log) accept(ctx context.Context, reason error) error {
+	chain, whole := l.beginning(ctx)
+	if reason == nil && whole {
+		return nil // nothing was lost
+	}
+	l.log.Error("journal opened in spite of loss, as told", "reason", reason, "kept", len(chain))
+	if err := l.head.forget(); err != nil {
+		return err
+	}
+	if whole {
+		last := chain[len(chain)-1]
+		l.epoch = last.Epoch
+		return l.head.note(journal.PositionOf(last))
+	}
+	if err := l.setAside(); err != nil {
+		return err
+	}
+	if _, err := l.js.CreateStream(ctx, streamConfig()); err != nil {
+		return fmt.Errorf("%w: stream: %w", ErrEngine, err)
+	}
+	if len(chain) == 0 {
+		return l.begin(ctx)
+	}
+	for _, e := range chain {
+		if err := l.Append(ctx, e); err != nil {
+			return fmt.Errorf("entry %d written anew: %w", e.Seq, err)
+		}
+	}
+	l.epoch = chain[0].Epoch
+	return nil
+}
+
+// beginning reads the log as far as its chain is unbroken; whole when that is all of it.
+func (l *Log) beginning(ctx context.Context) (chain []*journal.Entry, whole bool) {
+	var at journal.Position
+	for {
+		entries, err := l.read(ctx, at.Seq+1, maxBatch)
+		for _, e := range entries {
+			if at.Judge(e) != journal.Next {
+				return chain, false
+			}
+			at = journal.PositionOf(e)
+			chain = append(chain, e)
+		}
+		if err != nil || len(entries) == 0 {
+			return chain, err == nil && at.Seq > 0
+		}
+	}
+}
+
+const advice = "Restore its directory from a backup, or open it with AcceptLoss to go on with what is left"
+
+func (l *Log) lost(format string, args ...any) error {
+	return fmt.Errorf("%w: %s. The store in %s was damaged, rolled back or replaced. %s", ErrLost, fmt.Sprintf(format, args...), l.c.Dir, advice)
+}
+
+func (l *Log) damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %s. The store in %s is damaged. %s", journal.ErrDamaged, fmt.Sprintf(format, args...), l.c.Dir, advice)
+}
+
+// one reads a single entry that must be there.
+func (l *Log) one(ctx context.Context, seq uint64) (*journal.Entry, error) {
+	entries, err := l.Read(ctx, seq, 1)
+	if err == nil && len(entries) != 1 {
+		err = l.damaged("entry %d cannot be read", seq)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return entries[0], nil
+}
