@@ -31,6 +31,7 @@ const stripes = 32
 // the acknowledgement of B.
 type tickets struct {
 	retired atomic.Bool
+	expired atomic.Bool   // D is over: what is not written by now must not be
 	drained chan struct{} // capacity 1: some stripe has become empty since retired
 	stripe  [stripes]struct {
 		open atomic.Int64
@@ -67,6 +68,11 @@ func (t *ticket) close() {
 	}
 }
 
+// dead tells that the ticket has been open for longer than D after its snapshot was replaced. The
+// process may have been stopped between decision and head; what was decided then is void. A head that
+// is already being written is cut by the engine, whose time limit for it is at most D.
+func (t *ticket) dead() bool { return t.snap != nil && t.snap.tickets.expired.Load() }
+
 func (t *tickets) leave(i uint32) {
 	if t.stripe[i].open.Add(-1) == 0 && t.retired.Load() {
 		select {
@@ -91,6 +97,7 @@ func (t *tickets) drain(ctx context.Context, deadline time.Time) bool {
 			select {
 			case <-t.drained:
 			case <-late:
+				t.expired.Store(true)
 				return false
 			case <-ctx.Done():
 				return false

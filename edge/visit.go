@@ -113,9 +113,13 @@ func (v *visit) attempt() (done bool) {
 	if st == found && a.status >= 400 {
 		a, st = v.explain(a)
 	}
+	if st == found && v.ticket.dead() {
+		st = again
+	}
 	switch st {
 	case again:
 		if v.final {
+			v.ticket.close()
 			v.reopen()
 			v.emit(&v.main, v.failure(v.because))
 			return true

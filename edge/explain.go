@@ -1,0 +1,104 @@
+package edge
+
+import (
+	"time"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/invalidation"
+)
+
+// Question is a request that is explained instead of answered.
+type Question struct {
+	Distribution string           // its id; "": whose host Request.Host is
+	Request      *message.Request // Method is taken to be GET
+}
+
+// Explanation says what this edge makes of a request.
+type Explanation struct {
+	Distribution *distribution.Distribution
+	Behavior     *distribution.Behavior
+	Precedence   int                  // of the behavior, 0 is asked first
+	Key          string               // the cache key, for people
+	Subject      invalidation.Subject // what invalidations see; tags only when it is stored
+	Stored       *Stored              // nil: it is not
+}
+
+// Stored is what is kept under the key.
+type Stored struct {
+	Status     int
+	At         time.Time // when it was stored, or renewed by a 304
+	Stamp      uint64
+	Dead       bool // a rule matches it: it will not be served, and is freed soon
+	Fresh      bool // and alive: a request now would be a hit, with a lease
+	FreshUntil time.Time
+	Age        time.Duration
+	Bytes      int64
+	Hits       uint64
+}
+
+// encodings are tried where the question says nothing of Accept-Encoding: what a browser had stored is
+// under another key than what was fetched without, and who asks about a path means either.
+var encodings = []string{"", "gzip, br", "gzip", "br"}
+
+// Explain tells what is stored for a request and how it is found. It counts as no use. Its only error is
+// ErrNoDistribution.
+func (e *Edge) Explain(q Question) (*Explanation, error) {
+	snap := e.snap.Load()
+	x := snap.sites[q.Distribution]
+	if q.Distribution == "" {
+		x = snap.site(q.Request.Host)
+	}
+	if x == nil {
+		return nil, ErrNoDistribution
+	}
+	var first *Explanation
+	for _, encoding := range encodings {
+		r := cloned(q.Request)
+		r.Method = "GET"
+		if encoding != "" {
+			r.Fields.Add("Accept-Encoding", encoding)
+		}
+		found := e.explainOne(snap, x, r)
+		if first == nil {
+			first = found
+		}
+		if found.Stored != nil {
+			return found, nil
+		}
+		if q.Request.Fields.Has("Accept-Encoding") {
+			break
+		}
+	}
+	return first, nil
+}
+
+func (e *Edge) explainOne(snap *Snap, x *site, r *message.Request) *Explanation {
+	path := x.RootedPath(r.Path)
+	lookup := query{snap: snap, site: x, behavior: x.Behavior(path), req: r, path: path}
+	key := lookup.behavior.AppendKey(nil, x.Distribution, r)
+	out := &Explanation{
+		Distribution: x.Distribution, Behavior: lookup.behavior, Key: distribution.KeyText(key), Subject: *lookup.subject(),
+	}
+	for i, b := range x.Behaviors {
+		if b == lookup.behavior {
+			out.Precedence = i
+		}
+	}
+	if o := e.store.Peek(key); o != nil && o.Epoch == snap.life {
+		out.Subject = o.Subject
+		out.Stored = e.stored(x, o)
+	}
+	return out
+}
+
+func (e *Edge) stored(x *site, o *cache.Object) *Stored {
+	now := e.now()
+	s := &Stored{
+		Status: o.Status, At: o.Fresh.Stored, Stamp: o.Stamp, Dead: x.check(o) != 0,
+		FreshUntil: o.Fresh.FreshUntil, Age: o.Fresh.Age(now), Bytes: int64(len(o.Body)), Hits: o.Hits.Load(),
+	}
+	s.Fresh = !s.Dead && o.Fresh.IsFresh(now)
+	return s
+}

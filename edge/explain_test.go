@@ -1,0 +1,110 @@
+package edge
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+func (w *world) explain(line string, lines ...string) *Explanation {
+	w.t.Helper()
+	x, err := w.edge.Explain(Question{Request: &request(line, lines...).Request})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return x
+}
+
+func TestExplain(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/index.html", ok("12345", "Cache-Tag: news, Front", "Cache-Control: max-age=60"))
+		if x := w.explain("/"); x.Stored != nil || x.Distribution.ID != "D1" || x.Behavior.PathPattern != "*" || x.Precedence != 0 ||
+			x.Key != "GET /index.html" || x.Subject.Path != "/index.html" || x.Subject.Alias != "/" {
+			t.Errorf("%+v", x)
+		}
+		w.get("/")
+		w.get("/index.html")
+		w.settle(10 * time.Second)
+		x := w.explain("HEAD /index.html")
+		if s := x.Stored; s == nil || s.Status != 200 || s.Bytes != 5 || s.Hits != 1 || !s.Fresh || s.Dead || s.Age < 10*time.Second ||
+			s.FreshUntil.Sub(s.At) != time.Minute || s.Stamp == 0 || !slices.Equal(x.Subject.Tags, []string{"news", "front"}) {
+			t.Errorf("%+v %+v", x, s)
+		}
+		w.settle(time.Minute)
+		if s := w.explain("/").Stored; s == nil || s.Fresh || s.Dead {
+			t.Errorf("a minute later: %+v", s)
+		}
+		if hits := w.object("/index.html").Hits.Load(); hits != 1 {
+			t.Errorf("explaining counts as a hit: %d", hits)
+		}
+	})
+}
+
+func TestExplain_WhatABrowserHadStored(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", ok("v1"))
+		w.get("/a", "Accept-Encoding: gzip, deflate, br")
+		if x := w.explain("/a"); x.Stored == nil || x.Key != "GET /a, Accept-Encoding: gzip" {
+			t.Errorf("%+v", x)
+		}
+		if x := w.explain("/a", "Accept-Encoding: identity"); x.Stored != nil {
+			t.Error("what was asked for exactly is not there")
+		}
+	})
+}
+
+func TestExplain_TheDeadAreSaidToBe(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", ok("v1"))
+		w.get("/a")
+		w.invalidate("/a")
+		if s := w.explain("/a").Stored; s == nil || !s.Dead || s.Fresh {
+			t.Errorf("%+v", s)
+		}
+	}, unswept)
+}
+
+func TestExplain_UnknownDistribution(t *testing.T) {
+	story(t, func(w *world) {
+		for _, q := range []Question{
+			{Request: &request("/a", "Host: elsewhere.example").Request},
+			{Distribution: "D2", Request: &request("/a").Request},
+		} {
+			if _, err := w.edge.Explain(q); !errors.Is(err, ErrNoDistribution) {
+				t.Error(err)
+			}
+		}
+		x, err := w.edge.Explain(Question{Distribution: "D1", Request: &request("/a", "Host: elsewhere.example").Request})
+		if err != nil || x.Distribution.ID != "D1" {
+			t.Error(err)
+		}
+		w.commit(journal.Fact{DistributionDeleted: &journal.DistributionDeleted{ID: "D1"}})
+		if _, err := w.edge.Popular(t.Context(), "D1", 1); !errors.Is(err, ErrNoDistribution) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestPopular(t *testing.T) {
+	story(t, func(w *world) {
+		for path, times := range map[string]int{"/a": 5, "/b": 9, "/c": 1, "/d": 2} {
+			w.origin.on(path, ok("123"))
+			for range times {
+				w.get(path)
+			}
+		}
+		w.get("/a", "Accept-Encoding: gzip") // another variant of the same path
+		w.get("/a", "Accept-Encoding: gzip")
+		p, err := w.edge.Popular(t.Context(), "D1", 2)
+		want := []PopularObject{{"/b", 9, 8, 27}, {"/a", 7, 5, 21}}
+		if err != nil || !slices.Equal(p.Objects, want) || p.Since.IsZero() {
+			t.Errorf("%+v %v", p, err)
+		}
+		if p, err := w.edge.Popular(t.Context(), "D1", 100); err != nil || len(p.Objects) != 4 {
+			t.Errorf("%+v %v", p, err)
+		}
+	})
+}

@@ -1,0 +1,106 @@
+package edge
+
+import (
+	"context"
+	"slices"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/invalidation"
+)
+
+// Tally counts stored objects. Requests is how often they have been asked for since they were stored,
+// once at least: what share of a distribution's requests they have, roughly.
+type Tally struct {
+	Objects, Bytes int64
+	Requests       uint64
+}
+
+func (t *Tally) add(o *cache.Object) {
+	t.Objects++
+	t.Bytes += int64(len(o.Body))
+	t.Requests += o.Hits.Load() + 1
+}
+
+// Preview is what an invalidation would drop on this edge.
+type Preview struct {
+	Items []Previewed // as they were asked
+	Total Tally       // what several items match counts once
+	All   Tally       // everything that is stored of the distribution
+}
+
+// Previewed is what one item would drop.
+type Previewed struct {
+	Tally
+	Sample []string // some of the paths, with queries that are in their keys
+}
+
+const maxSample = 10
+
+// Preview looks at what is stored and changes nothing. It fails with ErrNoDistribution and ctx's error.
+func (e *Edge) Preview(ctx context.Context, distribution string, items []invalidation.Item) (*Preview, error) {
+	p := &Preview{Items: make([]Previewed, len(items))}
+	s := newSieve(items, 0)
+	err := e.living(ctx, distribution, func(o *cache.Object) {
+		p.All.add(o)
+		hit := false
+		s.each(&o.Subject, func(i int) {
+			hit = true
+			p.Items[i].add(o)
+			p.Items[i].show(o)
+		})
+		if hit {
+			p.Total.add(o)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Previewed) show(o *cache.Object) {
+	if len(p.Sample) == maxSample {
+		return
+	}
+	if u := uri(o); !slices.Contains(p.Sample, u) {
+		p.Sample = append(p.Sample, u)
+	}
+}
+
+// sieve finds all items that match an object, where an Index tells only that some do: it has an index of
+// all, one of each half, and so on, and asks below only where there is something. An object that nothing
+// matches costs one question, another some for each item that matches it, not one for each item there is.
+type sieve struct {
+	first  int // number of items[0]
+	items  []invalidation.Item
+	index  *invalidation.Index
+	halves [2]*sieve // nil when the items are few: then each is asked
+}
+
+const fewItems = 16
+
+func newSieve(items []invalidation.Item, first int) *sieve {
+	s := &sieve{first: first, items: items}
+	s.index = s.index.Add(1, items...)
+	if len(items) > fewItems {
+		m := len(items) / 2
+		s.halves = [2]*sieve{newSieve(items[:m], first), newSieve(items[m:], first+m)}
+	}
+	return s
+}
+
+func (s *sieve) each(subject *invalidation.Subject, found func(i int)) {
+	if s.index.Match(subject, 0) == 0 {
+		return
+	}
+	if s.halves[0] != nil {
+		s.halves[0].each(subject, found)
+		s.halves[1].each(subject, found)
+		return
+	}
+	for i := range s.items {
+		if s.items[i].Matches(subject) {
+			found(s.first + i)
+		}
+	}
+}

@@ -1,0 +1,47 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"runtime"
+
+	"github.com/warmfront/warmfront/cache"
+)
+
+// ErrNoDistribution: this edge knows no distribution with that id, or none for that host.
+var ErrNoDistribution = errors.New("edge: no such distribution")
+
+const scanBatch = 1024 // objects between two looks at the context
+
+// living calls visit for every stored object of a distribution that no rule has killed, fresh or not.
+// It counts as no use. A scan goes through the whole store, so it lets others run now and then: who asks
+// is a person, who waits beside it is a viewer.
+func (e *Edge) living(ctx context.Context, distribution string, visit func(*cache.Object)) error {
+	snap := e.snap.Load()
+	x := snap.sites[distribution]
+	if x == nil {
+		return ErrNoDistribution
+	}
+	n := 0
+	e.store.Range(func(o *cache.Object) bool {
+		if n++; n%scanBatch == 0 {
+			if ctx.Err() != nil {
+				return false
+			}
+			runtime.Gosched()
+		}
+		if o.Distribution == distribution && o.Epoch == snap.life && x.check(o) == 0 {
+			visit(o)
+		}
+		return true
+	})
+	return ctx.Err()
+}
+
+// uri is how an object is called: its path and the part of the query that is in its key.
+func uri(o *cache.Object) string {
+	if o.Subject.QueryIgnored || o.Subject.Query == "" {
+		return o.Subject.Path
+	}
+	return o.Subject.Path + "?" + o.Subject.Query
+}
