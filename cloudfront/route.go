@@ -30,6 +30,12 @@ func newRouter(ops []wire.Operation) router {
 // version is the first segment of every path.
 var version = regexp.MustCompile(`^20(1[4-9]|[2-9]\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$`)
 
+// Versioned tells whether a path belongs to this API: whether its first segment is a version.
+func Versioned(path string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return version.MatchString(first)
+}
+
 // find returns the operation and the values of its labels. Where several fit, the one with the fixed
 // query that the request has goes before the one without, and a literal segment before a label.
 func (rt router) find(r *http.Request) (*wire.Operation, map[string]string, error) {

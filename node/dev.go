@@ -70,7 +70,7 @@ func Dev(ctx context.Context, c DevConfig) error {
 		return err
 	}
 	defer ls.close()
-	keys, key, err := openKeys(c)
+	who, err := openCredentials(c)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func Dev(ctx context.Context, c DevConfig) error {
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	d := &dev{DevConfig: c, ls: ls, keys: keys, key: key, log: log, resolve: resolve}
+	d := &dev{DevConfig: c, ls: ls, who: who, log: log, resolve: resolve}
 	return errors.Join(d.run(ctx), log.Close())
 }
 
@@ -88,8 +88,7 @@ func Dev(ctx context.Context, c DevConfig) error {
 type dev struct {
 	DevConfig
 	ls      *listeners
-	keys    *auth.Keys
-	key     auth.AccessKey // the administrator's that is announced
+	who     *credentials
 	log     journal.Log
 	resolve map[string]string
 
@@ -97,28 +96,6 @@ type dev struct {
 	metrics *telemetry.Metrics
 	places  []*place
 	ready   Ready
-}
-
-// openKeys takes the access key from the environment, or from the data directory, where one is
-// generated at the first start. first is the one to announce.
-func openKeys(c DevConfig) (keys *auth.Keys, first auth.AccessKey, err error) {
-	key, given, err := auth.FromEnv(c.Getenv, time.Now())
-	if err != nil {
-		return nil, first, err
-	}
-	if given {
-		keys, err = auth.StaticKeys(key)
-		return keys, key, err
-	}
-	if keys, err = auth.OpenKeys(filepath.Join(c.Data, "keys.json"), time.Now()); err != nil {
-		return nil, first, err
-	}
-	for _, k := range keys.List() {
-		if k.Role == auth.Administrator {
-			return keys, k, nil
-		}
-	}
-	return nil, first, errors.New("keys.json holds no administrator's key: add one, or move the file away to have one made")
 }
 
 // run starts the roles bottom up and stops them top down: viewers first, the journal last. Each
@@ -169,18 +146,14 @@ func (d *dev) run(ctx context.Context) (err error) {
 }
 
 func (d *dev) announce() error {
-	password, err := d.passwordHint()
-	if err != nil {
-		return err
-	}
 	d.ready.PID, d.ready.Version, d.ready.Data = os.Getpid(), d.Version, d.Data
 	d.ready.API, d.ready.Console = url(d.ls.control), url(d.ls.control)+"/"
-	d.ready.User, d.ready.AccessKeyID, d.ready.SecretAccessKey = "admin", d.key.ID, d.key.Secret
+	d.ready.User, d.ready.AccessKeyID, d.ready.SecretAccessKey = auth.FirstUser, d.who.key.ID, d.who.key.Secret
 	d.ready.AWSEnv = filepath.Join(d.Data, "aws.env")
 	if err := d.ready.write(d.ReadyFile); err != nil {
 		return err
 	}
-	d.ready.announce(d.Out, password)
+	d.ready.announce(d.Out, d.who.password)
 	return nil
 }
 

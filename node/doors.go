@@ -7,7 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/cloudfront"
+	"github.com/warmfront/warmfront/console"
 	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/journal"
@@ -35,13 +37,14 @@ func (d *dev) buryDeadEdges(ctx context.Context) error {
 
 // startDoors opens the API, the console and the telemetry listener.
 func (d *dev) startDoors(p *phase) error {
-	api, err := cloudfront.New(cloudfront.Config{Control: d.control, Lookup: d.keys.Lookup, Logger: d.Logger.With("role", "api")})
+	handler, err := d.controlHandler(p)
 	if err != nil {
 		return err
 	}
 	server := &http.Server{
-		Handler:           api,
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       60 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(d.Logger.Handler(), slog.LevelDebug),
 	}
@@ -58,6 +61,28 @@ func (d *dev) startDoors(p *phase) error {
 	d.ready.Telemetry = url(d.ls.telemetry)
 	p.run((&telemetry.Server{Listener: d.ls.telemetry, Metrics: d.metrics, Ready: ready, Logger: d.Logger.With("role", "telemetry")}).Run)
 	return nil
+}
+
+// controlHandler puts the doors of the control listener side by side: the CloudFront API under its
+// version, Warmfront's own API, and the console everywhere else.
+func (d *dev) controlHandler(p *phase) (http.Handler, error) {
+	lookup := auth.Chain(d.who.keys.Lookup, d.who.sessions.Lookup)
+	api, err := cloudfront.New(cloudfront.Config{Control: d.control, Lookup: lookup, Logger: d.Logger.With("role", "api")})
+	if err != nil {
+		return nil, err
+	}
+	pages, err := console.New(console.Config{Sessions: d.who.sessions, Logger: d.Logger.With("role", "console")})
+	if err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case cloudfront.Versioned(r.URL.Path):
+			api.ServeHTTP(w, r)
+		default:
+			pages.ServeHTTP(w, r)
+		}
+	}), nil
 }
 
 // observe is told of every request of every edge.
@@ -113,6 +138,3 @@ func (d *dev) countInvalidations(ctx context.Context) error {
 		}
 	}
 }
-
-// passwordHint is what is printed about the console's password.
-func (d *dev) passwordHint() (string, error) { return "", nil }
