@@ -82,7 +82,7 @@ func TestExplain_UnknownDistribution(t *testing.T) {
 			t.Error(err)
 		}
 		w.commit(journal.Fact{DistributionDeleted: &journal.DistributionDeleted{ID: "D1"}})
-		if _, err := w.edge.Popular(t.Context(), "D1", 1); !errors.Is(err, ErrNoDistribution) {
+		if _, err := w.edge.Popular(w.t.Context(), "D1", 1); !errors.Is(err, ErrNoDistribution) {
 			t.Error(err)
 		}
 	})
@@ -98,12 +98,12 @@ func TestPopular(t *testing.T) {
 		}
 		w.get("/a", "Accept-Encoding: gzip") // another variant of the same path
 		w.get("/a", "Accept-Encoding: gzip")
-		p, err := w.edge.Popular(t.Context(), "D1", 2)
+		p, err := w.edge.Popular(w.t.Context(), "D1", 2)
 		want := []PopularObject{{"/b", 9, 8, 27}, {"/a", 7, 5, 21}}
 		if err != nil || !slices.Equal(p.Objects, want) || p.Since.IsZero() {
 			t.Errorf("%+v %v", p, err)
 		}
-		if p, err := w.edge.Popular(t.Context(), "D1", 100); err != nil || len(p.Objects) != 4 {
+		if p, err := w.edge.Popular(w.t.Context(), "D1", 100); err != nil || len(p.Objects) != 4 {
 			t.Errorf("%+v %v", p, err)
 		}
 	})

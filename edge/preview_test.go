@@ -37,7 +37,7 @@ func TestPreview(t *testing.T) {
 		w.invalidate("/gone")
 		origins := len(w.origin.asked)
 
-		p, err := w.edge.Preview(t.Context(), "D1", items(t, "/img/*", "/img/b", "#NEWS", "/none", "/gone", "/img/*"))
+		p, err := w.edge.Preview(w.t.Context(), "D1", items(t, "/img/*", "/img/b", "#NEWS", "/none", "/gone", "/img/*"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +61,7 @@ func TestPreview(t *testing.T) {
 			t.Error("the origin was asked")
 		}
 		w.expect("200 Hit 12345", "/img/a") // no effect
-		if _, err := w.edge.Preview(t.Context(), "D2", nil); !errors.Is(err, ErrNoDistribution) {
+		if _, err := w.edge.Preview(w.t.Context(), "D2", nil); !errors.Is(err, ErrNoDistribution) {
 			t.Error(err)
 		}
 	})
@@ -74,12 +74,12 @@ func TestPreview_GivenUp(t *testing.T) {
 			w.origin.on(path, ok("x"))
 			w.get(path)
 		}
-		gone, leave := context.WithCancel(t.Context())
+		gone, leave := context.WithCancel(w.t.Context())
 		leave()
 		if _, err := w.edge.Preview(gone, "D1", items(t, "/*")); !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-		p, err := w.edge.Preview(t.Context(), "D1", items(t, "/*"))
+		p, err := w.edge.Preview(w.t.Context(), "D1", items(t, "/*"))
 		if err != nil || p.Total.Objects != 2*scanBatch || len(p.Items[0].Sample) != maxSample {
 			t.Errorf("%+v %v", p, err)
 		}
@@ -98,7 +98,7 @@ func TestSieve_FindsWhatEachItemSays(t *testing.T) {
 		all := items(t, lines...)
 		s := newSieve(all, 0)
 		for range 50 {
-			subject := &invalidation.Subject{Path: "/" + items(t, "/" + word())[0].String()}
+			subject := &invalidation.Subject{Path: "/" + items(t, "/"+word())[0].String()}
 			var got, want []int
 			s.each(subject, func(i int) { got = append(got, i) })
 			for i := range all {
