@@ -38,6 +38,8 @@ var floors = map[string]int{
 
 	"cloudfront": 3,
 	"console":    3,
+	"ownapi":     3,
+	"guarantee":  3,
 	"telemetry":  3,
 
 	"node": 4,
