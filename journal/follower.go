@@ -122,7 +122,6 @@ func (f *Follower) wait(ctx context.Context, again, safety <-chan time.Time) boo
 	wake := f.wake
 	if again != nil {
 		wake = nil // a flood of pushes must not turn the back-off into a busy loop
-		safety = nil
 	}
 	select {
 	case <-ctx.Done():

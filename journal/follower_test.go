@@ -183,14 +183,16 @@ func TestE1_LostLastPush(t *testing.T) {
 	})
 }
 
+// What does not fit into the mailbox is read, also when nothing is pushed after it.
 func TestE1_MailboxOverflow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := memory.New()
 		release := make(chan struct{})
 		var n int
-		f := journal.NewFollower(journal.FollowerConfig{Log: l, Apply: func(*journal.Entry) {
-			<-release
-			n++
+		f := journal.NewFollower(journal.FollowerConfig{Log: l, Every: time.Hour, Apply: func(e *journal.Entry) {
+			if n++; e.Seq == 2 {
+				<-release
+			}
 		}})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
@@ -341,7 +343,7 @@ func TestProber_KeepsTheLease(t *testing.T) {
 		start := time.Now()
 		clock := func() time.Duration { return time.Since(start) }
 		lease := journal.NewLease(journal.Timing{})
-		f := journal.NewFollower(journal.FollowerConfig{Log: l,
+		f := journal.NewFollower(journal.FollowerConfig{Log: l, Every: 1000 * time.Hour, // the answers must do
 			Apply: func(e *journal.Entry) { lease.Applied(e.Seq) },
 			Reset: func(string) { lease.Revoke() }})
 		reconnects := 0
@@ -368,6 +370,12 @@ func TestProber_KeepsTheLease(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			fresh(true, "kept")
 		}
+		lost := func(*journal.Entry) memory.Push { return memory.Dropped }
+		l.SetFaults(memory.Faults{Push: lost})
+		for range 10 {
+			time.Sleep(10 * time.Second)
+			fresh(true, "kept without pushes")
+		}
 		l.SetFaults(memory.Faults{Probe: func() error { return errors.New("no answer") }})
 		time.Sleep(24 * time.Second)
 		fresh(true, "lease time")
@@ -376,7 +384,7 @@ func TestProber_KeepsTheLease(t *testing.T) {
 		if reconnects == 0 || !lease.Synced() {
 			t.Fatal(reconnects, lease.Synced())
 		}
-		l.SetFaults(memory.Faults{})
+		l.SetFaults(memory.Faults{Push: lost})
 		time.Sleep(5 * time.Second)
 		fresh(true, "after the outage")
 

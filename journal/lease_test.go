@@ -80,6 +80,17 @@ func TestLease_RevokeForgetsProbesOnTheirWay(t *testing.T) {
 	}
 }
 
+func TestLease_AnswersOutOfOrder(t *testing.T) {
+	l := NewLease(Timing{})
+	early, late := l.ProbeSent(0), l.ProbeSent(20*s)
+	l.ProbeAnswered(late, 2)
+	l.Applied(2)
+	l.ProbeAnswered(early, 1)
+	if at, _ := l.Since(); at != 20*s {
+		t.Fatal(at)
+	}
+}
+
 func TestLease_StrayAnswers(t *testing.T) {
 	l := NewLease(Timing{})
 	id := l.ProbeSent(0)

@@ -200,6 +200,20 @@ func TestW4_RolledBack(t *testing.T) {
 	}
 }
 
+// A log that is whole again may hold what others wrote meanwhile; who saw it broken does not write.
+func TestW4_ForGood(t *testing.T) {
+	l := memory.New()
+	w := journal.NewWriter(journal.WriterConfig{Log: l})
+	l.SetFaults(memory.Faults{Read: func(uint64) error { return journal.ErrBroken }})
+	if err := w.CatchUp(t.Context()); !errors.Is(err, journal.ErrBroken) {
+		t.Fatal(err)
+	}
+	l.SetFaults(memory.Faults{})
+	if _, err := w.Commit(t.Context(), tick); !errors.Is(err, journal.ErrBroken) {
+		t.Fatal(err)
+	}
+}
+
 // L8 under everything at once: several writers, lost answers, lost appends, unreadable slots.
 func TestWriters_OneEntryPerReferenceUnderFaults(t *testing.T) {
 	for seed := range uint64(20) {
@@ -344,30 +358,64 @@ func TestTick_NotAnsweredByAnAppendThatHadBegun(t *testing.T) {
 	})
 }
 
-func TestTick_LeaderGivesUp(t *testing.T) {
+// The leader of a batch waits for its turn while a commit takes the batch along: one entry serves both.
+func TestTick_TakenAlong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := memory.New()
-		w := journal.NewWriter(journal.WriterConfig{Log: l, TickWindow: time.Minute})
-		if _, err := w.Tick(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
+		w := journal.NewWriter(journal.WriterConfig{Log: l})
 		var wg sync.WaitGroup
-		wg.Go(func() {
-			if _, err := w.Tick(ctx); !errors.Is(err, context.Canceled) {
-				t.Error(err)
-			}
+		e, err := w.Commit(t.Context(), func() ([]journal.Fact, error) {
+			wg.Go(func() {
+				if z, err := w.Tick(t.Context()); z != 2 || err != nil {
+					t.Error(z, err)
+				}
+			})
+			synctest.Wait()
+			return ref("a")()
 		})
-		synctest.Wait()
-		wg.Go(func() {
-			if z, err := w.Tick(t.Context()); z != 3 || err != nil {
-				t.Error(z, err)
-			}
-		})
-		synctest.Wait()
-		cancel()
 		wg.Wait()
+		if err != nil || e.Seq != 2 || l.Last() != 2 {
+			t.Fatal(e, err, l.Last())
+		}
 	})
+}
+
+// The others of a batch do not suffer when its leader gives up, neither before its time nor while it waits
+// for its turn.
+func TestTick_LeaderGivesUp(t *testing.T) {
+	for _, busy := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			l := &slow{Log: memory.New()}
+			w := journal.NewWriter(journal.WriterConfig{Log: l, TickWindow: time.Minute})
+			if _, err := w.Tick(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			want := uint64(3)
+			var wg sync.WaitGroup
+			if busy {
+				time.Sleep(time.Hour) // the window is over
+				l.took = time.Second
+				want = 4
+				wg.Go(func() { w.Commit(t.Context(), ref("a")) })
+				synctest.Wait()
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			wg.Go(func() {
+				if _, err := w.Tick(ctx); !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+			wg.Go(func() {
+				if z, err := w.Tick(t.Context()); z != want || err != nil {
+					t.Error(z, err)
+				}
+			})
+			synctest.Wait()
+			cancel()
+			wg.Wait()
+		})
+	}
 }
 
 // Run folds what others append, also when no push arrives.
