@@ -22,9 +22,10 @@
 // # Limits (L9)
 //
 // History is kept for Limits.HistoryAge and at most Limits.History invalidations per distribution;
-// what is in progress is never dropped. A watcher that does not keep up loses its buffered changes
-// and is told so. Every other table is bounded by a quota with CloudFront's error, but for the domain
-// names ever given out: they are kept, since none may be used again.
+// what is in progress is never dropped. The audit trail is its newest Limits.Audit entries. A watcher
+// that does not keep up loses its buffered changes and is told so. Every other table is bounded by a
+// quota with CloudFront's error, but for the domain names ever given out: they are kept, since none may
+// be used again.
 package control
 
 import (

@@ -31,10 +31,14 @@ func dump(s *state) string {
 	for _, o := range s.open {
 		open = append(open, []any{o.seq, o.distribution, o.invalidation})
 	}
+	var audit []any
+	for _, a := range s.audit.kept() {
+		audit = append(audit, a.view())
+	}
 	b, err := json.MarshalIndent(map[string]any{
 		"seq": s.seq, "distributions": all, "domains": s.domains, "references": s.references, "aliases": s.aliases,
 		"cachePolicies": s.cachePolicies, "originRequestPolicies": s.originRequestPolicies,
-		"members": members, "completed": s.completed, "open": open,
+		"members": members, "completed": s.completed, "open": open, "audit": audit,
 	}, "", " ")
 	if err != nil {
 		panic(err)

@@ -15,6 +15,7 @@ type Limits struct {
 	History      int           // invalidations kept per distribution, 10,000
 	HistoryItems int           // items kept in them, 200,000
 	HistoryAge   time.Duration // 90 days
+	Audit        int           // entries of the audit trail kept, 10,000
 }
 
 func (l Limits) withDefaults() Limits {
@@ -30,6 +31,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.InvalidationsInProgress, 30000},
 		{&l.History, 10000},
 		{&l.HistoryItems, 200000},
+		{&l.Audit, 10000},
 	} {
 		if *f.field == 0 {
 			*f.field = f.value

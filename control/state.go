@@ -29,6 +29,8 @@ type state struct {
 	members   map[string]*member // by name of the edge
 	completed uint64             // greatest Completed.UpTo
 	open      []open             // what waits for Completed, in order
+
+	audit audit
 }
 
 // open is one change that is in progress.
@@ -55,6 +57,7 @@ func newState(limits Limits) *state {
 		cachePolicies:         map[string]*CachePolicy{},
 		originRequestPolicies: map[string]*OriginRequestPolicy{},
 		members:               map[string]*member{},
+		audit:                 audit{limit: limits.Audit},
 	}
 }
 
@@ -62,6 +65,7 @@ func newState(limits Limits) *state {
 func (s *state) apply(e *journal.Entry) (changes []Change) {
 	s.seq = e.Seq
 	for i := range e.Facts {
+		s.note(e, i)
 		changes = append(changes, s.applyFact(e, &e.Facts[i])...)
 	}
 	for i := range changes {
