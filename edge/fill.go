@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -20,8 +21,26 @@ import (
 func (f *flight) run() {
 	defer f.cancel()
 	defer f.e.flights.count.Add(-1)
-	err := f.fill()
-	f.end(err)
+	var err error
+	defer func() {
+		if p := recover(); p != nil {
+			err = f.broken(p)
+		}
+		f.end(err)
+	}()
+	err = f.fill()
+}
+
+// broken contains a mistake of ours to the requests that it concerns.
+func (f *flight) broken(p any) error {
+	f.e.log.Error("BUG: fill panicked", "panic", p, "distribution", f.site.ID, "path", f.request.Path, "stack", string(debug.Stack()))
+	f.mu.Lock()
+	begun := f.head != nil
+	f.mu.Unlock()
+	if !begun {
+		f.begin(&head{status: failures[Internal].status, failure: Internal, outcome: Failed, reason: Internal})
+	}
+	return errBroken
 }
 
 func (f *flight) fill() error {
@@ -40,6 +59,9 @@ func (f *flight) fill() error {
 		return f.failed(err)
 	}
 	defer resp.Body.Close()
+	if resp.Status == 304 { // to a question without a condition
+		return f.failed(&origin.Error{Kind: origin.Invalid, Op: "ask", Err: errUnasked})
+	}
 	if resp.Status >= 500 && f.fallBack(resp.Status, resp.FirstByte) {
 		return nil
 	}
@@ -175,10 +197,14 @@ func (f *flight) begin(h *head) {
 		f.e.flights.shy.note(f.hash, f.e.clock(), !h.forAll)
 	}
 	drop := len(f.readers) == 0 && !f.worthFinishing()
+	landed := f.done()
 	f.notify()
 	f.mu.Unlock()
 	if !h.forAll && !h.keep {
 		f.e.flights.withdraw(f) // others need not find it and be turned away
+	}
+	if landed {
+		f.e.flights.landed(f)
 	}
 	if drop {
 		f.cancel()
@@ -215,6 +241,7 @@ func (f *flight) pump(resp *origin.Response, h *head) error {
 // large, or for which there is no memory, is no longer kept: from there on its readers take it
 // through a window.
 func (f *flight) room(h *head) ([]byte, error) {
+	defer f.landIfDone()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if h.length >= 0 && f.tape.size >= h.length {
@@ -244,7 +271,7 @@ func (f *flight) room(h *head) ([]byte, error) {
 	return p, nil
 }
 
-// letGo ends the collecting of the body. With f.mu.
+// letGo ends the collecting of the body: from here on the flight cannot store. With f.mu.
 func (f *flight) letGo() {
 	f.tape.whole, f.closed = false, true
 }
@@ -271,17 +298,19 @@ func (f *flight) wrote(n int) {
 // complete ends a body that came whole, and stores it.
 func (f *flight) complete(h *head) error {
 	f.mu.Lock()
-	whole, size := f.tape.whole, f.tape.size
+	size := f.tape.size
+	var body []byte
+	if f.tape.whole && (h.length < 0 || size == h.length) {
+		body, f.sealed = f.tape.body(), true
+	}
+	sealed := f.sealed
 	f.mu.Unlock()
 	if h.length >= 0 && size != h.length {
 		return errShort
 	}
-	if !whole {
+	if !sealed {
 		return nil
 	}
-	f.mu.Lock()
-	body := f.tape.body()
-	f.mu.Unlock()
 	f.put(f.object(h.status, h.shared, body, h.fresh))
 	return nil
 }

@@ -55,6 +55,7 @@ type flight struct {
 	err       error // why the body is not complete
 	poisoned  bool
 	closed    bool // takes no more readers
+	sealed    bool // complete, and on its way into the store: the right to store cannot be lost any more
 	readers   []*reader
 	undecided int
 	idle      bool        // counted in flights.background
@@ -84,7 +85,7 @@ type head struct {
 type reader struct {
 	f       *flight
 	first   bool // began the flight
-	off     int64
+	off     int64 // guarded by f.mu
 	lent    int64 // octets given out by next, not yet consumed
 	pending bool  // undecided; guarded by f.mu
 	gone    bool
@@ -94,6 +95,8 @@ var (
 	errPoisoned = errors.New("edge: flight overtaken by a rule")
 	errShort    = errors.New("edge: body ends early")
 	errLong     = errors.New("edge: body goes on beyond its length")
+	errUnasked  = errors.New("edge: 304 to a question without a condition")
+	errBroken   = errors.New("edge: fill panicked")
 )
 
 // lead makes the first reader. Before launch.
@@ -196,7 +199,30 @@ func (r *reader) settle() bool {
 	}
 	r.pending = false
 	r.f.undecided--
-	return r.f.ended && r.f.undecided == 0
+	return r.f.done()
+}
+
+// done tells that no rule needs to be kept for this flight any more: it cannot store, and nobody has
+// to decide on it. Its body may still be coming. With f.mu.
+func (f *flight) done() bool {
+	passing := f.head != nil && f.closed && !f.tape.whole && f.head.object == nil
+	return f.undecided == 0 && (f.ended || passing)
+}
+
+func (f *flight) landIfDone() {
+	f.mu.Lock()
+	done := f.done()
+	f.mu.Unlock()
+	if done {
+		f.e.flights.landed(f)
+	}
+}
+
+// seek lets next begin at off.
+func (r *reader) seek(off int64) {
+	r.f.mu.Lock()
+	r.off = off
+	r.f.mu.Unlock()
 }
 
 // next returns the next octets of the body, waiting for them; nil at its clean end. What it returned
@@ -288,6 +314,16 @@ func (f *flight) enterBackground() bool {
 	return true
 }
 
+// giveUpStoring lets the body of a slow fill go to its readers only.
+func (f *flight) giveUpStoring() {
+	f.mu.Lock()
+	if f.head != nil && !f.ended && !f.sealed {
+		f.letGo()
+	}
+	f.mu.Unlock()
+	f.landIfDone()
+}
+
 // giveUp ends a fill that nobody has waited for during backgroundTime.
 func (f *flight) giveUp() {
 	f.mu.Lock()
@@ -315,7 +351,7 @@ func (f *flight) end(err error) {
 	}
 	f.e.flights.bytes.Add(-f.tape.reserved)
 	f.tape.reserved = 0
-	landed := f.undecided == 0
+	landed := f.done()
 	f.notify()
 	f.mu.Unlock()
 	if landed {

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 const flightShards = 64
@@ -219,17 +220,29 @@ func (t *flights) poison(s *Snap, touched map[string]bool) {
 	}
 }
 
+// holdRules is how long a fill that comes slowly may keep rules from being forgotten. After that it
+// is not stored: an origin that drips for an hour must not make the index grow for an hour (L9).
+const holdRules = 5 * time.Minute
+
 // raise sets the floor and returns the least stamp in the air, at most floor (E4).
 func (t *flights) raise(floor uint64) (least uint64) {
 	least = floor
+	var slow []*flight
+	now := t.e.clock()
 	for i := range t.shards {
 		sh := &t.shards[i]
 		sh.mu.Lock()
 		sh.floor = floor
 		for f := range sh.all {
 			least = min(least, f.stamp)
+			if now-f.began > holdRules {
+				slow = append(slow, f)
+			}
 		}
 		sh.mu.Unlock()
+	}
+	for _, f := range slow {
+		f.giveUpStoring() // for the next sweep
 	}
 	return least
 }

@@ -113,7 +113,7 @@ var elsewhere = map[Reason]string{
 	Overtaken:    "TestL9_RulesFasterThanASlowOrigin",
 	TooManyFills: "TestL9_TooManyFills",
 	ViewerGone:   "TestAbort_ViewerThatLeavesBeforeTheAnswer",
-	Internal:     "no fetcher but the origin client exists, and it names all its errors",
+	Internal:     "TestFill_PanicIsContained",
 }
 
 func TestOutcome_EachReasonHasItsStory(t *testing.T) {

@@ -119,7 +119,7 @@ func (v *visit) emitBody(a *answer, off, n int64) {
 
 // follow hands a flight's octets on as they arrive.
 func (v *visit) follow(r *reader, off, n int64) error {
-	r.off = off
+	r.seek(off)
 	for n != 0 {
 		p, ready, err := r.next(v.ctx)
 		if err != nil || p == nil {

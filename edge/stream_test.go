@@ -6,6 +6,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/origin"
 )
 
 func TestStream_CutIsVisibleAndNotKept(t *testing.T) {
@@ -247,5 +250,59 @@ func TestAbort_EverythingIsGivenBack(t *testing.T) {
 		if n := w.edge.Stats().Rules; n != 0 {
 			t.Errorf("%d rules are kept for nothing", n)
 		}
+	})
+}
+
+func TestFill_PanicIsContained(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", &reply{react: func(*origin.Request) *reply { panic("BUG: for this test") }}, ok("v1"))
+		w.expect("500 Error page", "/a")
+		w.wantWhy("Error internal")
+		w.expect("200 Miss v1", "/a")
+	})
+}
+
+func TestFill_UnaskedNotModified(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", status(304, ""))
+		w.expect("502 Error page", "/a")
+		w.wantWhy("Error origin-invalid")
+	})
+}
+
+func TestL9_DrippingOriginDoesNotKeepRulesForEver(t *testing.T) {
+	story(t, func(w *world) {
+		drip := ok("0123456789")
+		drip.rest = make(chan struct{})
+		w.origin.on("/a", drip)
+		v := w.ask("/a")
+		w.invalidate("/other")
+		w.settle(4 * time.Minute)
+		if n := w.edge.Stats().Rules; n != 1 {
+			t.Fatalf("%d rules, want 1", n)
+		}
+		w.settle(3 * time.Minute)
+		if n := w.edge.Stats().Rules; n != 0 {
+			t.Errorf("%d rules are kept for a fill that drips", n)
+		}
+		close(drip.rest)
+		synctest.Wait()
+		v.is(t, "200 Miss 0123456789") // its viewer gets it all the same
+		if w.object("/a") != nil {
+			t.Error("stored, although rules that it needs are forgotten")
+		}
+	})
+}
+
+func TestCache_OptionsHaveTheirOwnObject(t *testing.T) {
+	story(t, func(w *world) {
+		w.configure(behave(func(b *wire.DefaultCacheBehavior) {
+			allMethods(b)
+			b.AllowedMethods.CachedMethods = &wire.CachedMethods{Quantity: wire.Ptr[int64](3), Items: []string{"GET", "HEAD", "OPTIONS"}}
+		}))
+		w.origin.on("/a", ok("options"), ok("get"))
+		w.expect("200 Miss options", "OPTIONS /a")
+		w.expect("200 Hit options", "OPTIONS /a")
+		w.expect("200 Miss get", "/a")
 	})
 }
