@@ -34,8 +34,8 @@ type closed struct {
 const maxPending = 256
 
 const (
-	ackEvery = time.Second           // acknowledgements may be lost: repeated
-	ackPause = 20 * time.Millisecond // and not sent more often than this
+	ackEvery = time.Second          // acknowledgements may be lost: repeated
+	ackPause = 5 * time.Millisecond // and not sent more often than this
 )
 
 func newMember(e *Edge) *member {
@@ -132,6 +132,9 @@ func (m *member) settle(ctx context.Context) {
 			m.acked.Store(&journal.Ack{
 				Edge: m.e.cfg.Name, Incarnation: c.incarnation, Epoch: c.epoch, Seq: c.seq, At: m.e.now(),
 			})
+			if c.tickets == nil {
+				continue // nobody waits for a Tick or a Completed: the next one will say it too
+			}
 			select {
 			case m.moved <- struct{}{}:
 			default:
