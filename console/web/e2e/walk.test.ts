@@ -1,0 +1,117 @@
+// The walk of an operator, step by step, with a picture of each: in the fake world, and with WARMFRONT
+// set to the binary's path in the real one.
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Seat } from "./browser";
+import { type World, fakeWorld, realWorld } from "./worlds";
+
+const binary = process.env["WARMFRONT"];
+const worlds: [string, () => Promise<World>][] = [["fake", fakeWorld]];
+if (binary) worlds.push(["real", () => realWorld(binary)]);
+
+describe.each(worlds)("the walk in the %s world", (name, start) => {
+  let world: World;
+  let seat: Seat;
+
+  beforeAll(async () => {
+    world = await start();
+    seat = await Seat.take(world, name);
+  });
+  afterAll(async () => {
+    await seat?.leave();
+    await world?.stop();
+  });
+
+  test("sign in", async () => {
+    const { page } = seat;
+    await seat.open(`/distributions/${world.distribution}`);
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await seat.shot("01-sign-in");
+    expect(await seat.barriers()).toEqual([]);
+    await seat.signIn();
+    await page.getByRole("heading", { name: world.distribution }).waitFor(); // the way back
+  });
+
+  test("distributions", async () => {
+    const { page } = seat;
+    await page.getByRole("link", { name: "Distributions" }).first().click();
+    await page.getByRole("heading", { name: /^Distributions/ }).waitFor();
+    await page.getByRole("link", { name: world.distribution }).waitFor();
+    await seat.shot("02-distributions");
+    expect(await seat.barriers()).toEqual([]);
+    await page.getByRole("link", { name: world.distribution }).click();
+  });
+
+  test("the distribution's tabs", async () => {
+    const { page } = seat;
+    await page.getByText(world.domain).first().waitFor();
+    await seat.shot("03-general");
+    for (const tab of ["Origins", "Behaviors", "Error pages", "Tags"]) {
+      await page.getByRole("tab", { name: tab }).click();
+      await page.getByRole("heading", { name: tab }).waitFor();
+      await seat.shot(`04-${tab.toLowerCase().replace(" ", "-")}`);
+      expect(await seat.barriers()).toEqual([]);
+    }
+  });
+
+  test("look at a URL before", async () => {
+    const { page } = seat;
+    await page.getByRole("tab", { name: "Verify" }).click();
+    await page.getByLabel("Path", { exact: true }).fill("/images/hero.svg");
+    for (let i = 0; i < 2; i++) await page.getByRole("button", { name: "Request through every edge" }).click();
+    await page.getByText("Hit from cloudfront").first().waitFor();
+    await seat.shot("05-before");
+  });
+
+  test("type what to invalidate, see what it would drop", async () => {
+    const { page } = seat;
+    await page.getByRole("tab", { name: "Invalidations" }).click();
+    await seat.shot("06-invalidations");
+    await page.getByRole("button", { name: "Create invalidation" }).first().click();
+    const paths = page.getByLabel("Add object paths");
+    await paths.fill("images/*\n/*.css\n/a b.html\n#edition:1");
+    await page.getByText("1 line cannot be used as typed").waitFor();
+    await page.getByText("a leading / is added to 1 line").waitFor();
+    await page.getByText("Cached objects").waitFor();
+    await seat.shot("07-typing");
+    expect(await seat.barriers()).toEqual([]);
+    await page.getByRole("button", { name: "Fix 1 line" }).click();
+    expect(await paths.inputValue()).toContain("/a%20b.html");
+    await paths.fill("/images/*\n/*.css");
+    await page.getByText("/images/hero.svg").first().waitFor();
+    await seat.shot("08-preview");
+    await paths.press("Control+Enter");
+  });
+
+  test("In progress turns to Completed without reloading", async () => {
+    const { page } = seat;
+    await page.getByText("Successfully created invalidation").waitFor();
+    await page.getByRole("heading", { name: "Receipt" }).waitFor();
+    await seat.shot("09-in-progress");
+    await page.getByText("Completed", { exact: true }).first().waitFor();
+    await page.getByText("Applied by 3 of 3 edge locations").first().waitFor();
+    await seat.shot("10-completed", true);
+    expect(await seat.barriers()).toEqual([]);
+  });
+
+  test("prove it", async () => {
+    const { page } = seat;
+    await page.getByLabel("Path", { exact: true }).fill("/images/hero.svg");
+    await page.getByRole("button", { name: "Request through every edge" }).click();
+    await page.getByText("Miss from cloudfront").first().waitFor();
+    await page.getByRole("button", { name: "Explain this URL" }).click();
+    await page.getByText("of this one").first().waitFor();
+    await seat.shot("11-verified", true);
+    expect(await seat.barriers()).toEqual([]);
+  });
+
+  test("copy to new", async () => {
+    const { page } = seat;
+    await page.getByRole("button", { name: "Copy to new" }).click();
+    expect(await page.getByLabel("Add object paths").inputValue()).toBe("/images/*\n/*.css");
+  });
+
+  test("nothing was refused or fetched from elsewhere", () => {
+    expect(seat.complaints).toEqual([]);
+  });
+});

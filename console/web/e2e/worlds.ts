@@ -1,0 +1,94 @@
+// The two worlds that the browser tests run in: the fake, in this process, and the real binary.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import react from "@vitejs/plugin-react";
+import { preview } from "vite";
+import { fakeServer } from "../fake/plugin";
+import { Fake } from "../fake/server";
+
+export interface World {
+  url: string;
+  user: string;
+  password: string;
+  distribution: string; // of the demonstration site
+  domain: string;
+  stop: () => Promise<void>;
+}
+
+export interface FakeWorld extends World {
+  fake: Fake;
+}
+
+const root = path.join(import.meta.dirname, "..");
+
+// fakeWorld serves the build with the fake behind it.
+export async function fakeWorld(distributions = 0): Promise<FakeWorld> {
+  const fake = new Fake(distributions);
+  const server = await preview({
+    root,
+    configFile: false,
+    logLevel: "error",
+    plugins: [react(), fakeServer(fake)],
+    preview: { port: 0, host: "127.0.0.1", strictPort: false },
+  });
+  const demo = [...fake.world.distributions.values()][0]!;
+  return {
+    fake,
+    url: server.resolvedUrls!.local[0]!.replace(/\/$/, ""),
+    user: "admin",
+    password: "correct horse",
+    distribution: demo.id,
+    domain: demo.domain,
+    stop: () => server.close(),
+  };
+}
+
+interface Ready {
+  Console: string;
+  DemoDistribution: string;
+  DemoDomain: string;
+  User: string;
+  Edges: { Name: string; URL: string }[];
+}
+
+// realWorld starts the binary with data of its own, and stops it with the signal that a person sends.
+export async function realWorld(binary: string): Promise<World & { edges: Ready["Edges"] }> {
+  const data = await mkdtemp(path.join(tmpdir(), "warmfront-console-"));
+  const readyFile = path.join(data, "ready.json");
+  const any = "127.0.0.1:0";
+  const password = "the walk of the console";
+  const args = ["dev", "--data", path.join(data, "data"), "--ready-file", readyFile, "--control", any];
+  const child = spawn(binary, [...args, "--edges", [any, any, any].join(","), "--demo", any, "--telemetry", "off"], {
+    env: { ...process.env, WARMFRONT_PASSWORD: password },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await ended;
+    await rm(data, { recursive: true, force: true });
+  };
+  for (let waited = 0; ; waited += 100) {
+    const text = await readFile(readyFile, "utf8").catch(() => "");
+    if (text) {
+      const ready = JSON.parse(text) as Ready;
+      return {
+        url: ready.Console.replace(/\/$/, ""),
+        user: ready.User,
+        password,
+        distribution: ready.DemoDistribution,
+        domain: ready.DemoDomain,
+        edges: ready.Edges,
+        stop,
+      };
+    }
+    if (child.exitCode !== null || waited > 30_000) {
+      await stop();
+      throw new Error(`${binary} did not become ready`);
+    }
+    await new Promise((r) => setTimeout(r, 100));
+  }
+}

@@ -1,0 +1,194 @@
+// Warmfront's own API on the fake's world.
+
+import { check, hasLiteralAsterisk, literalAsterisk } from "../src/paths";
+import type { Actor, EdgeCount, Explanation, Preview, Receipt, VerifiedEdge } from "../src/own";
+import { type Request, type Response, Refusal, json } from "./http";
+import { people } from "./people";
+import { metrics } from "./traffic";
+import { type Inv, type Obj, type Stored, type World, matches } from "./world";
+
+type Handler = (args: string[], body: never, query: URLSearchParams) => unknown;
+
+export function own(world: World, by: Actor, request: Request): Response {
+  const find = (id: string): Stored => {
+    const d = world.distributions.get(id);
+    if (!d) throw new Refusal(404, "NotFound", "The specified distribution does not exist.");
+    return d;
+  };
+  const routes: Record<string, Handler> = {
+    "GET /about": () => ({ version: "fake", suffix: "localhost", edges: world.edges.map(({ edge, location, url }) => ({ name: edge, location, url })), accountId: "123456789012", demo: null }),
+    "GET /distributions/*/invalidations": ([id = ""], _, query) => page(find(id).invalidations.map((i) => line(i)), query),
+    "GET /distributions/*/invalidations/*/receipt": ([id = "", inv]) => receipt(world, find(id), inv ?? ""),
+    "POST /distributions/*/preview": ([id = ""], body: { items: string[] }) => preview(world, find(id), body.items),
+    "POST /explain": (_, body: { distributionId: string; path: string }) => explain(world, find(body.distributionId), body.path),
+    "POST /distributions/*/verify": ([id = ""], body: { path: string }) => ({ edges: verify(world, find(id), body.path) }),
+    "GET /nodes": () => ({ edges: world.edges.map((e) => node(world, e)) }),
+    "GET /distributions/*/metrics": ([id = ""], _, query) => metrics(find(id), Number(query.get("minutes") ?? 60)),
+    "GET /distributions/*/popular": ([id = ""]) => ({ since: new Date(Date.now() - 3600_000).toISOString(), items: popular(find(id)) }),
+    "GET /audit": (_, __, query) => page(world.audit.map((a) => ({ ...a, id: String(a.seq) })), query),
+    ...people(world, by),
+  };
+  const path = request.url.pathname.replace("/warmfront/v1", "");
+  for (const [route, handler] of Object.entries(routes)) {
+    const [method, template = ""] = route.split(" ");
+    const match = method === request.method && new RegExp(`^${template.replaceAll("*", "([^/]+)")}$`).exec(path);
+    if (!match) continue;
+    const body = (request.body ? JSON.parse(request.body) : {}) as never;
+    const answer = handler(match.slice(1).map(decodeURIComponent), body, request.url.searchParams);
+    return json(answer === undefined ? 204 : 200, answer);
+  }
+  throw new Refusal(404, "NotFound", "There is no such resource.");
+}
+
+function page<T extends { id: string }>(all: T[], query: URLSearchParams) {
+  const most = Number(query.get("max") ?? 100);
+  const from = query.get("marker") ? all.findIndex((x) => x.id === query.get("marker")) + 1 : 0;
+  const items = all.slice(from, from + most);
+  return { items, nextMarker: from + most < all.length ? items.at(-1)?.id : null };
+}
+
+function line(inv: Inv) {
+  return {
+    id: inv.id,
+    status: inv.completed ? ("Completed" as const) : ("InProgress" as const),
+    createTime: new Date(inv.created).toISOString(),
+    completedTime: inv.completed ? new Date(inv.completed).toISOString() : null,
+    items: inv.items.slice(0, 10),
+    itemCount: inv.items.length,
+    by: inv.by,
+  };
+}
+
+function receipt(world: World, d: Stored, id: string): Receipt {
+  const inv = d.invalidations.find((i) => i.id === id);
+  if (!inv) throw new Refusal(404, "NotFound", "The specified invalidation does not exist.");
+  return {
+    invalidation: { ...line(inv), items: inv.items, distributionId: d.id, callerReference: inv.reference },
+    tookMs: (inv.completed ?? Date.now()) - inv.created,
+    edges: world.edges.map(({ edge, location }) => {
+      const row = inv.rows.get(edge)!;
+      const waits = row.at === undefined && Date.now() - inv.created > 1500;
+      return {
+        edge,
+        location,
+        applied: row.at !== undefined,
+        at: row.at ? new Date(row.at).toISOString() : null,
+        tookMs: (row.at ?? Date.now()) - inv.created,
+        lagging: waits ? `has applied entries up to ${inv.seq - 1}, this is ${inv.seq}; last heard of ${((Date.now() - inv.created) / 1000).toFixed(1)}s ago` : "",
+        objects: row.objects,
+        bytes: row.bytes,
+        counted: row.counted,
+      };
+    }),
+  };
+}
+
+function preview(world: World, d: Stored, items: string[]): Preview {
+  const aws = d.tags["warmfront:wildcards"] === "aws";
+  const count = (hit: Obj[]) => {
+    const edges: EdgeCount[] = world.edges.map(({ edge }) => {
+      const there = hit.filter((o) => o.stored.has(edge));
+      return { edge, objects: there.length, bytes: there.reduce((n, o) => n + o.bytes, 0) };
+    });
+    return {
+      objects: edges.reduce((n, e) => n + e.objects, 0),
+      bytes: edges.reduce((n, e) => n + e.bytes, 0),
+      requestsPerMinute: hit.filter((o) => o.stored.size > 0).reduce((n, o) => n + o.perMinute, 0),
+      edges,
+    };
+  };
+  const all = new Set<Obj>();
+  return {
+    items: items.map((item) => {
+      const problem = check(item);
+      const hit = problem ? [] : d.objects.filter((o) => o.stored.size > 0 && matches(item, o));
+      for (const o of hit) all.add(o);
+      return {
+        item,
+        kind: item.startsWith("#") ? "Tag" : item.endsWith("*") ? "Prefix" : item.includes("*") ? "Wildcard" : "Exact",
+        ...(problem && { error: { reason: problem.reason, hint: problem.hint } }),
+        ...(aws && hasLiteralAsterisk(item) && { warning: literalAsterisk }),
+        ...count(hit),
+        sample: hit.slice(0, 10).map((o) => o.path),
+      };
+    }),
+    total: count([...all]),
+  };
+}
+
+function verify(world: World, d: Stored, path: string): VerifiedEdge[] {
+  return world.edges.map(({ edge, location, url }) => {
+    const head = { edge, location, url: `${url.replace("127.0.0.1", d.domain)}${path}` };
+    const none = { status: 0, xCache: "", age: null, etag: "", lastModified: "", contentType: "", contentLength: 0, cfId: "", tookMs: 0 };
+    if (world.stopped.has(edge)) return { ...head, ...none, error: "connection refused" };
+    const { xCache, copy, object } = world.request(d, edge, path);
+    const hit = xCache.startsWith("Hit");
+    return {
+      ...head,
+      status: object ? 200 : 404,
+      xCache,
+      age: hit && copy ? Math.floor((Date.now() - copy.at) / 1000) : null,
+      etag: copy?.etag ?? "",
+      lastModified: new Date().toUTCString(),
+      contentType: path.endsWith(".svg") ? "image/svg+xml" : "text/html",
+      contentLength: object?.bytes ?? 0,
+      cfId: crypto.randomUUID(),
+      tookMs: hit ? 1 : 14,
+    };
+  });
+}
+
+function explain(world: World, d: Stored, path: string): Explanation {
+  const object = d.objects.find((o) => o.path === path);
+  const api = path === "/api/time";
+  return {
+    distributionId: d.id,
+    domainName: d.domain,
+    behavior: api ? { pathPattern: "/api/time", precedence: 0 } : { pathPattern: "Default (*)", precedence: 1 },
+    cachePolicy: { id: d.config.DefaultCacheBehavior?.CachePolicyId ?? "", name: api ? "Managed-CachingDisabled" : "Managed-CachingOptimized" },
+    cacheKey: { readable: `${d.domain} GET ${path}` },
+    subject: { path, query: "", tags: object?.tags ?? [] },
+    edges: world.edges.map(({ edge }) => {
+      const copy = object?.stored.get(edge);
+      return {
+        edge,
+        stored: copy !== undefined,
+        status: copy ? 200 : 0,
+        storedAt: copy ? new Date(copy.at).toISOString() : null,
+        stamp: copy?.stamp ?? 0,
+        fresh: copy !== undefined,
+        freshUntil: copy ? new Date(copy.at + 86_400_000).toISOString() : null,
+        ageSeconds: copy ? Math.floor((Date.now() - copy.at) / 1000) : 0,
+        bytes: copy ? (object?.bytes ?? 0) : 0,
+        hits: copy?.hits ?? 0,
+        matchedBy: [],
+      };
+    }),
+    wouldMatch: d.invalidations.flatMap((i) => i.items.filter((item) => object && matches(item, object)).map((item) => ({ invalidationId: i.id, item }))),
+  };
+}
+
+function node(world: World, e: World["edges"][number]) {
+  const objects = [...world.distributions.values()].flatMap((d) => d.objects).filter((o) => o.stored.has(e.edge));
+  const down = world.stopped.has(e.edge);
+  return {
+    edge: e.edge,
+    location: e.location,
+    url: e.url,
+    joined: new Date(Date.now() - 86_400_000).toISOString(),
+    applied: down ? world.seq - 3 : world.seq,
+    behind: down ? 3 : 0,
+    heard: new Date(Date.now() - (down ? 42_000 : 900)).toISOString(),
+    lease: down ? ("expired" as const) : ("fresh" as const),
+    leaseAgeMs: down ? 42_000 : 900,
+    cache: { objects: objects.length, bytes: objects.reduce((n, o) => n + o.bytes, 0), capacity: 256 << 20, evictions: 0 },
+    ready: !down,
+  };
+}
+
+function popular(d: Stored) {
+  return d.objects
+    .map((o) => ({ path: o.path, requests: Math.round(o.perMinute * 60), hits: Math.round(o.perMinute * 55), bytes: Math.round(o.perMinute * 60 * o.bytes) }))
+    .sort((a, b) => b.requests - a.requests)
+    .slice(0, 50);
+}

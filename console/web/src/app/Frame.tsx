@@ -1,0 +1,51 @@
+// What is around every page: the top bar, the navigation, breadcrumbs, messages.
+
+import AppLayoutToolbar from "@cloudscape-design/components/app-layout-toolbar";
+import BreadcrumbGroup from "@cloudscape-design/components/breadcrumb-group";
+import Flashbar, { type FlashbarProps } from "@cloudscape-design/components/flashbar";
+import { type ReactNode, useEffect, useState } from "react";
+import { live } from "../live";
+import { useFollow, useOnline, useSession } from "../use";
+import { SideNav } from "./SideNav";
+import { TopBar } from "./TopBar";
+import { useFlashes } from "./flash";
+import { type Crumb, CrumbContext } from "./page";
+
+const away: FlashbarProps.MessageDefinition = {
+  id: "away",
+  type: "warning",
+  loading: true,
+  header: "Warmfront does not answer",
+  content: "What you see may be out of date. The console keeps trying, and goes on by itself.",
+};
+
+export function Frame({ children }: { children: ReactNode }) {
+  const session = useSession();
+  const online = useOnline();
+  const flashes = useFlashes();
+  const follow = useFollow();
+  const [crumbs, setCrumbs] = useState<Crumb[]>([]);
+  const [open, setOpen] = useState(() => globalThis.innerWidth > 1100);
+  const user = session?.user;
+
+  useEffect(() => (user ? live.start() : undefined), [user]);
+
+  return (
+    <CrumbContext.Provider value={setCrumbs}>
+      <div id="top">
+        <TopBar />
+      </div>
+      <AppLayoutToolbar
+        headerSelector="#top"
+        toolsHide
+        navigationHide={!user}
+        navigation={<SideNav />}
+        navigationOpen={open}
+        onNavigationChange={(e) => setOpen(e.detail.open)}
+        breadcrumbs={user && <BreadcrumbGroup items={[{ text: "Warmfront", href: "/distributions" }, ...crumbs]} onFollow={follow} />}
+        notifications={<Flashbar stackItems items={online ? flashes : [away, ...flashes]} />}
+        content={children}
+      />
+    </CrumbContext.Provider>
+  );
+}

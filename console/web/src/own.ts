@@ -1,0 +1,191 @@
+// What Warmfront's own API, /warmfront/v1, speaks about: the things CloudFront has no words for.
+
+export type Role = "viewer" | "invalidator" | "administrator";
+
+export interface Session {
+  user: string;
+  role: Role;
+  credentials: { accessKeyId: string; secretAccessKey: string; sessionToken: string; expiration: string };
+}
+
+export interface About {
+  version: string;
+  suffix: string;
+  edges: { name: string; location: string; url: string }[];
+  accountId: string;
+  demo: { url: string; distributionId: string } | null;
+}
+
+export interface Actor {
+  user: string;
+  accessKey: string;
+  address: string;
+}
+
+export interface Invalidation {
+  id: string;
+  status: "InProgress" | "Completed";
+  createTime: string;
+  completedTime: string | null;
+  items: string[];
+  itemCount: number;
+  by: Actor;
+}
+
+export interface Page<T> {
+  items: T[];
+  nextMarker?: string | null;
+}
+
+export interface ReceiptRow {
+  edge: string;
+  location: string;
+  applied: boolean;
+  at: string | null;
+  tookMs: number;
+  lagging: string;
+  objects: number;
+  bytes: number;
+  counted: boolean;
+}
+
+export interface Receipt {
+  invalidation: Invalidation & { distributionId: string; callerReference: string };
+  tookMs: number;
+  edges: ReceiptRow[];
+}
+
+export interface EdgeCount {
+  edge: string;
+  objects: number;
+  bytes: number;
+}
+
+export interface PreviewItem {
+  item: string;
+  kind: string;
+  error?: { reason: string; hint: string } | null;
+  warning?: string | null;
+  objects: number;
+  bytes: number;
+  requestsPerMinute: number;
+  edges: EdgeCount[];
+  sample: string[];
+}
+
+export interface Preview {
+  items: PreviewItem[];
+  total: { objects: number; bytes: number; requestsPerMinute: number; edges: EdgeCount[] };
+}
+
+export interface ExplainedEdge {
+  edge: string;
+  stored: boolean;
+  status: number;
+  storedAt: string | null;
+  stamp: number;
+  fresh: boolean;
+  freshUntil: string | null;
+  ageSeconds: number;
+  bytes: number;
+  hits: number;
+  matchedBy: { invalidationId: string; item: string }[] | null;
+}
+
+export interface Explanation {
+  distributionId: string;
+  domainName: string;
+  behavior: { pathPattern: string; precedence: number };
+  cachePolicy: { id: string; name: string } | null;
+  cacheKey: { readable: string };
+  subject: { path: string; query: string; tags: string[] | null };
+  edges: ExplainedEdge[];
+  wouldMatch: { invalidationId: string; item: string }[] | null;
+}
+
+export interface VerifiedEdge {
+  edge: string;
+  location: string;
+  url: string;
+  status: number;
+  xCache: string;
+  age: number | null;
+  etag: string;
+  lastModified: string;
+  contentType: string;
+  contentLength: number;
+  cfId: string;
+  tookMs: number;
+  error?: string;
+}
+
+export interface EdgeNode {
+  edge: string;
+  location: string;
+  url: string;
+  joined: string;
+  applied: number;
+  behind: number;
+  heard: string;
+  lease: "fresh" | "expired";
+  leaseAgeMs: number;
+  cache: { objects: number; bytes: number; capacity: number; evictions: number };
+  ready: boolean;
+}
+
+export interface MetricPoint {
+  time: string;
+  requests: number;
+  hits: number;
+  refreshHits: number;
+  misses: number;
+  errors: number;
+  redirects: number;
+  bytes: number;
+  originRequests: number;
+  originLatencyMsP50: number;
+  originLatencyMsP99: number;
+}
+
+export interface Metrics {
+  step: number;
+  points: MetricPoint[];
+  now: { requestsPerSecond: number; hitRatio: number };
+}
+
+export interface PopularObject {
+  path: string;
+  requests: number;
+  hits: number;
+  bytes: number;
+}
+
+export interface AuditEntry {
+  time: string;
+  action: string;
+  resource: string;
+  by: Actor;
+  seq: number;
+}
+
+export interface AccessKey {
+  id: string;
+  user: string;
+  role: Role;
+  created: string;
+}
+
+export interface User {
+  name: string;
+  role: Role;
+  created: string;
+}
+
+// Change is one event of the stream: something happened to something; whoever shows it asks again.
+export interface Change {
+  kind: "distribution" | "invalidation" | "policy" | "node" | "missed";
+  id: string;
+  distributionId: string;
+  status: string;
+  seq: number;
+}

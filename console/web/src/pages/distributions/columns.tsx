@@ -1,0 +1,34 @@
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import type { TableProps } from "@cloudscape-design/components/table";
+import type { Row } from "../../distributions";
+import { Link } from "../../parts/Link";
+import { EnabledStatus } from "../../parts/Status";
+import { Time } from "../../parts/Time";
+
+export const columns: TableProps.ColumnDefinition<Row>[] = [
+  { id: "id", header: "ID", sortingField: "id", isRowHeader: true, minWidth: 170, cell: (r) => <Link href={`/distributions/${r.id}`}>{r.id}</Link> },
+  { id: "description", header: "Description", sortingField: "description", minWidth: 160, cell: (r) => r.description || "–" },
+  { id: "type", header: "Type", minWidth: 100, cell: () => "Standard" },
+  { id: "domain", header: "Domain name", sortingField: "domain", minWidth: 200, cell: (r) => r.domain },
+  { id: "aliases", header: "Alternate domain names", minWidth: 160, cell: (r) => several(r.aliases) },
+  { id: "origins", header: "Origins", minWidth: 150, cell: (r) => several(r.origins) },
+  {
+    id: "status",
+    header: "Status",
+    minWidth: 110,
+    sortingComparator: (a, b) => Number(b.enabled) - Number(a.enabled),
+    cell: (r) => <EnabledStatus enabled={r.enabled} />,
+  },
+  {
+    id: "modified",
+    header: "Last modified",
+    minWidth: 190,
+    sortingComparator: (a, b) => Number(a.deploying) - Number(b.deploying) || (a.modified?.getTime() ?? 0) - (b.modified?.getTime() ?? 0),
+    cell: (r) => (r.deploying ? <StatusIndicator type="in-progress">Deploying</StatusIndicator> : <Time at={r.modified} />),
+  },
+];
+
+function several(names: string[]): string {
+  if (names.length === 0) return "–";
+  return names.length === 1 ? names[0]! : `${names[0]} and ${names.length - 1} more`;
+}

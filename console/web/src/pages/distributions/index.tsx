@@ -1,0 +1,125 @@
+import { useCollection } from "@cloudscape-design/collection-hooks";
+import Button from "@cloudscape-design/components/button";
+import Header from "@cloudscape-design/components/header";
+import Pagination from "@cloudscape-design/components/pagination";
+import Select from "@cloudscape-design/components/select";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import Table from "@cloudscape-design/components/table";
+import TextFilter from "@cloudscape-design/components/text-filter";
+import Grid from "@cloudscape-design/components/grid";
+import { useState } from "react";
+import { useNavigate, useSearchParams } from "react-router";
+import { usePage, distributionsCrumb } from "../../app/page";
+import { type Row, listDistributions } from "../../distributions";
+import { plural } from "../../format";
+import { Empty } from "../../parts/Empty";
+import { Failure } from "../../parts/Failure";
+import { useLoad, useMay } from "../../use";
+import { type Act, ActDialog } from "./ActDialog";
+import { columns } from "./columns";
+
+const statuses = [
+  { value: "", label: "All distributions" },
+  { value: "enabled", label: "Enabled" },
+  { value: "disabled", label: "Disabled" },
+];
+
+export default function Distributions() {
+  usePage(distributionsCrumb);
+  const navigate = useNavigate();
+  const may = useMay();
+  const [params, setParams] = useSearchParams();
+  const [act, setAct] = useState<Act>();
+  const list = useLoad(listDistributions, [], {
+    on: (c) => c.kind === "distribution",
+    every: (rows) => (rows.some((r) => r.deploying) ? 5000 : undefined),
+  });
+
+  const status = params.get("status") ?? "";
+  const rows = (list.data ?? []).filter((r) => status === "" || r.enabled === (status === "enabled"));
+  const create = (
+    <Button variant="primary" disabled={!may.administer} onClick={() => navigate("/distributions/create")}>
+      Create distribution
+    </Button>
+  );
+  const { items, filterProps, filteredItemsCount, paginationProps, collectionProps, actions } = useCollection(rows, {
+    filtering: {
+      fields: ["id", "description", "domain", "aliases", "origins"],
+      defaultFilteringText: params.get("find") ?? "",
+      empty: <Empty title="No distributions" action={create}>A distribution says which content is cached, and how.</Empty>,
+      noMatch: <Empty title="No matches" action={<Button onClick={() => actions.setFiltering("")}>Clear filter</Button>} />,
+    },
+    pagination: { pageSize: 20 },
+    sorting: { defaultState: { sortingColumn: columns.at(-1)!, isDescending: true } },
+    selection: { trackBy: "id", keepSelection: true },
+  });
+  const chosen = collectionProps.selectedItems?.[0] as Row | undefined;
+  const current = list.data?.find((r) => r.id === chosen?.id);
+
+  return (
+    <SpaceBetween size="l">
+      <Failure error={list.error} retry={list.reload} />
+      <Table
+        {...collectionProps}
+        variant="full-page"
+        stickyHeader
+        enableKeyboardNavigation
+        selectionType="single"
+        items={items}
+        columnDefinitions={columns}
+        loading={list.loading && !list.data}
+        loadingText="Loading distributions"
+        ariaLabels={{
+          tableLabel: "Distributions",
+          selectionGroupLabel: "Distribution",
+          itemSelectionLabel: (_, r) => `Select ${r.id}`,
+        }}
+        header={
+          <Header
+            variant="awsui-h1-sticky"
+            counter={list.data && `(${list.data.length})`}
+            actions={
+              <SpaceBetween direction="horizontal" size="xs">
+                <Button iconName="refresh" ariaLabel="Refresh" loading={list.loading && Boolean(list.data)} onClick={list.reload} />
+                <Button disabled={!may.administer || !current || current.enabled} onClick={() => setAct({ kind: "enable", row: current! })}>
+                  Enable
+                </Button>
+                <Button disabled={!may.administer || !current?.enabled} onClick={() => setAct({ kind: "disable", row: current! })}>
+                  Disable
+                </Button>
+                <Button
+                  disabled={!may.administer || !current || current.enabled || current.deploying}
+                  disabledReason={current?.enabled ? "Disable the distribution first." : undefined}
+                  onClick={() => setAct({ kind: "delete", row: current! })}
+                >
+                  Delete
+                </Button>
+                {create}
+              </SpaceBetween>
+            }
+          >
+            Distributions
+          </Header>
+        }
+        filter={
+          <Grid gridDefinition={[{ colspan: { default: 12, s: 8 } }, { colspan: { default: 12, s: 4 } }]}>
+            <TextFilter
+              {...filterProps}
+              filteringPlaceholder="Search all distributions"
+              filteringAriaLabel="Search all distributions"
+              countText={plural(filteredItemsCount ?? 0, "match", "matches")}
+            />
+            <Select
+              ariaLabel="Filter by status"
+              options={statuses}
+              selectedOption={statuses.find((s) => s.value === status) ?? statuses[0]!}
+              onChange={(e) => setParams(e.detail.selectedOption.value ? { status: e.detail.selectedOption.value } : {}, { replace: true })}
+            />
+          </Grid>
+        }
+        pagination={<Pagination {...paginationProps} />}
+      />
+      <ActDialog act={act} close={() => setAct(undefined)} done={list.reload} />
+    </SpaceBetween>
+  );
+}

@@ -1,0 +1,67 @@
+import Box from "@cloudscape-design/components/box";
+import Container from "@cloudscape-design/components/container";
+import Header from "@cloudscape-design/components/header";
+import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
+import LiveRegion from "@cloudscape-design/components/live-region";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import { bytes, count, plural, rate } from "../../format";
+import type { Preview } from "../../own";
+import { Failure } from "../../parts/Failure";
+import { PreviewTable } from "./PreviewTable";
+import { usePreview } from "./usePreview";
+
+// PreviewPanel shows, beside the typing, what would be dropped. Nothing is, yet.
+export function PreviewPanel({ id, items }: { id: string; items: string[] }) {
+  const { data, error, loading } = usePreview(id, items);
+  const total = data?.total;
+  return (
+    <Container
+      header={
+        <Header variant="h2" description="What these paths would drop now. Nothing is dropped yet." info={loading && <StatusIndicator type="loading">Counting</StatusIndicator>}>
+          Preview
+        </Header>
+      }
+    >
+      <SpaceBetween size="l">
+        <Failure error={error} header="There is no preview" />
+        {!total && !error && (
+          <Box color="text-body-secondary">{items.length > 0 ? "Asking the edges…" : "Type a path to see what it would drop."}</Box>
+        )}
+        {total && <Totals total={total} />}
+        {data && <PreviewTable items={data.items} />}
+      </SpaceBetween>
+    </Container>
+  );
+}
+
+function Totals({ total }: { total: Preview["total"] }) {
+  return (
+    <SpaceBetween size="m">
+      <LiveRegion hidden>{`${plural(total.objects, "object")} would be dropped`}</LiveRegion>
+      <KeyValuePairs
+        columns={3}
+        items={[
+          { label: "Cached objects", value: <Big>{count(total.objects)}</Big> },
+          { label: "Size", value: <Big>{bytes(total.bytes)}</Big> },
+          { label: "Origin requests", value: <Big>{`${rate(total.requestsPerMinute)}/min`}</Big> },
+        ]}
+      />
+      <Box variant="small">
+        Origin requests: how often these objects were asked for lately. Until the caches are warm again, that many may reach the origin.
+      </Box>
+      <KeyValuePairs
+        columns={3}
+        items={total.edges.map((e) => ({ label: e.edge, value: `${plural(e.objects, "object")}, ${bytes(e.bytes)}` }))}
+      />
+    </SpaceBetween>
+  );
+}
+
+function Big({ children }: { children: string }) {
+  return (
+    <Box variant="span" fontSize="heading-xl" fontWeight="bold">
+      {children}
+    </Box>
+  );
+}

@@ -1,0 +1,34 @@
+import Alert from "@cloudscape-design/components/alert";
+import Box from "@cloudscape-design/components/box";
+import Button from "@cloudscape-design/components/button";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import { plural } from "../../format";
+import type { Line } from "../../paths";
+
+const shown = 8;
+
+// Problems explains the lines that cannot be sent, and mends those whose meaning is clear.
+export function Problems({ lines, replace }: { lines: Line[]; replace: (fixes: Map<number, string>) => void }) {
+  if (lines.length === 0) return null;
+  const fixes = new Map(lines.flatMap((l) => (l.problem?.fix === undefined ? [] : [[l.number, l.problem.fix]])));
+  return (
+    <Alert
+      type="error"
+      header={`${plural(lines.length, "line")} cannot be used as typed`}
+      action={fixes.size > 0 && <Button onClick={() => replace(fixes)}>{`Fix ${plural(fixes.size, "line")}`}</Button>}
+    >
+      <SpaceBetween size="xs">
+        {lines.slice(0, shown).map((l) => (
+          <div key={l.number}>
+            <b>Line {l.number}</b> <Box variant="code">{short(l.typed.trim())}</Box>: {l.problem?.what}. {l.problem?.hint}
+          </div>
+        ))}
+        {lines.length > shown && <div>… and {plural(lines.length - shown, "more line")}.</div>}
+      </SpaceBetween>
+    </Alert>
+  );
+}
+
+function short(text: string): string {
+  return text.length > 60 ? text.slice(0, 59) + "…" : text;
+}

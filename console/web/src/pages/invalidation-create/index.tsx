@@ -1,0 +1,104 @@
+import { GetInvalidationCommand } from "@aws-sdk/client-cloudfront";
+import Button from "@cloudscape-design/components/button";
+import Grid from "@cloudscape-design/components/grid";
+import Header from "@cloudscape-design/components/header";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import { useState } from "react";
+import { useNavigate, useParams, useSearchParams } from "react-router";
+import { flash } from "../../app/flash";
+import { distributionCrumb, distributionsCrumb, usePage } from "../../app/page";
+import { client } from "../../client";
+import { awsWildcards, createInvalidation, getDistribution } from "../../distributions";
+import { Await } from "../../parts/Await";
+import { Failure } from "../../parts/Failure";
+import { lines } from "../../paths";
+import { useLoad, useWork } from "../../use";
+import { PathEditor } from "./PathEditor";
+import { PreviewPanel } from "./PreviewPanel";
+import { useChecked } from "./useChecked";
+
+export default function CreateInvalidation() {
+  const { id = "" } = useParams();
+  const [params] = useSearchParams();
+  const copy = params.get("copy");
+  usePage(
+    distributionsCrumb,
+    distributionCrumb(id),
+    { text: "Invalidations", href: `/distributions/${id}/invalidations` },
+    { text: "Create invalidation", href: "" },
+  );
+  const start = useLoad(
+    async (signal) => {
+      const [found, items] = await Promise.all([getDistribution(id, signal), copy ? itemsOf(id, copy, signal) : params.getAll("path")]);
+      return { aws: awsWildcards(found.tags), items, name: found.tags["Name"] || found.config.Comment };
+    },
+    [id, copy],
+  );
+  return (
+    <Await of={start} what="the distribution">
+      {({ aws, items, name }) => <Form key={copy} id={id} name={name} aws={aws} initial={items.join("\n")} />}
+    </Await>
+  );
+}
+
+async function itemsOf(id: string, inv: string, signal: AbortSignal): Promise<string[]> {
+  const { Invalidation: of } = await client.cloudfront((sdk) =>
+    sdk.send(new GetInvalidationCommand({ DistributionId: id, Id: inv }), { abortSignal: signal }),
+  );
+  return of?.InvalidationBatch?.Paths?.Items ?? [];
+}
+
+function Form({ id, name, aws, initial }: { id: string; name: string | undefined; aws: boolean; initial: string }) {
+  const navigate = useNavigate();
+  const [text, setText] = useState(initial);
+  const [tried, setTried] = useState(false);
+  const [reference, setReference] = useState(newReference);
+  const checked = useChecked(text, aws);
+  const { busy, error, run } = useWork();
+
+  const change = (next: string) => {
+    setText(next);
+    setTried(false);
+    setReference(newReference); // other paths are another invalidation
+  };
+  const submit = () => {
+    const now = lines(text, aws);
+    setTried(true);
+    if (busy || now.length === 0 || now.some((l) => l.problem)) return;
+    run(async () => {
+      const made = await createInvalidation(id, now.map((l) => l.item), reference);
+      flash({ type: "success", header: `Successfully created invalidation ${made}` });
+      void navigate(`/distributions/${id}/invalidations/${made}`);
+    });
+  };
+  return (
+    <div
+      onKeyDown={(e) => {
+        if (e.key !== "Enter" || !(e.ctrlKey || e.metaKey)) return;
+        e.preventDefault();
+        submit();
+      }}
+    >
+      <SpaceBetween size="l">
+        <Header variant="h1" description={name ? `${name} · ${id}` : id}>Create invalidation</Header>
+        <Failure error={error} header="The invalidation was not created" />
+        <Grid gridDefinition={[{ colspan: { default: 12, s: 6 } }, { colspan: { default: 12, s: 6 } }]}>
+          <SpaceBetween size="l">
+            <PathEditor text={text} change={change} checked={checked} tried={tried} aws={aws} />
+            <SpaceBetween direction="horizontal" size="xs" alignItems="center">
+              <Button variant="link" onClick={() => navigate(`/distributions/${id}/invalidations`)}>Cancel</Button>
+              <Button variant="primary" loading={busy} onClick={submit} ariaLabel="Create invalidation (Ctrl+Enter)">
+                Create invalidation
+              </Button>
+            </SpaceBetween>
+          </SpaceBetween>
+          <PreviewPanel id={id} items={checked.sendable} />
+        </Grid>
+      </SpaceBetween>
+    </div>
+  );
+}
+
+function newReference(): string {
+  return `console-${Date.now()}-${Math.floor(Math.random() * 1e6)}`;
+}

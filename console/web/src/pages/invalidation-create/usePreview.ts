@@ -1,0 +1,40 @@
+import { useEffect, useState } from "react";
+import { client } from "../../client";
+import { isAborted } from "../../errors";
+import type { Preview } from "../../own";
+import { maxItems } from "../../paths";
+
+const settle = 350; // milliseconds without typing before the edges are asked
+
+interface State {
+  of: string[]; // what the preview is of
+  data: Preview | undefined;
+  error: unknown;
+  loading: boolean;
+}
+
+// usePreview asks what the items would drop, some time after the last change of them.
+export function usePreview(id: string, items: string[]): State {
+  const [state, setState] = useState<State>({ of: [], data: undefined, error: undefined, loading: false });
+  const key = items.join("\n");
+  useEffect(() => {
+    const wanted = key === "" ? [] : key.split("\n").slice(0, maxItems);
+    if (wanted.length === 0) {
+      setState({ of: [], data: undefined, error: undefined, loading: false });
+      return undefined;
+    }
+    const stopper = new AbortController();
+    setState((s) => ({ ...s, loading: true }));
+    const timer = setTimeout(() => {
+      client.own<Preview>("POST", `/distributions/${encodeURIComponent(id)}/preview`, { items: wanted }, stopper.signal).then(
+        (data) => setState({ of: wanted, data, error: undefined, loading: false }),
+        (error: unknown) => !isAborted(error) && setState((s) => ({ ...s, error, loading: false })),
+      );
+    }, settle);
+    return () => {
+      clearTimeout(timer);
+      stopper.abort();
+    };
+  }, [id, key]);
+  return state;
+}

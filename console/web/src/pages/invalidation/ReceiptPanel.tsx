@@ -1,0 +1,61 @@
+import Header from "@cloudscape-design/components/header";
+import LiveRegion from "@cloudscape-design/components/live-region";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import Table, { type TableProps } from "@cloudscape-design/components/table";
+import { bytes, count, duration, plural } from "../../format";
+import type { Receipt, ReceiptRow } from "../../own";
+import { Empty } from "../../parts/Empty";
+import { Time } from "../../parts/Time";
+import { Spread } from "./Spread";
+
+// ReceiptPanel says edge by edge how the invalidation went.
+export function ReceiptPanel({ receipt }: { receipt: Receipt }) {
+  const { edges, invalidation } = receipt;
+  const applied = edges.filter((e) => e.applied);
+  const sum = (of: (e: ReceiptRow) => number) => applied.reduce((n, e) => n + of(e), 0);
+  const counting = applied.some((e) => !e.counted);
+  const text = `Applied by ${applied.length} of ${plural(edges.length, "edge location")}; ${counting ? "so far " : ""}${plural(sum((e) => e.objects), "object")}, ${bytes(sum((e) => e.bytes))} dropped.`;
+  return (
+    <SpaceBetween size="s">
+      <Table
+        items={edges}
+        columnDefinitions={columns}
+        trackBy="edge"
+        wrapLines
+        ariaLabels={{ tableLabel: "Receipt" }}
+        header={
+          <Header variant="h2" counter={`(${applied.length}/${edges.length})`} description={<LiveRegion tagName="span">{text}</LiveRegion>}>
+            Receipt
+          </Header>
+        }
+        footer={edges.length > 0 && <Spread rows={edges} running={invalidation.status !== "Completed"} />}
+        empty={<Empty title="No edge locations">There was no edge when it was created: it was complete at once.</Empty>}
+      />
+    </SpaceBetween>
+  );
+}
+
+const columns: TableProps.ColumnDefinition<ReceiptRow>[] = [
+  { id: "edge", header: "Edge location", isRowHeader: true, cell: (e) => (e.edge === e.location ? e.edge : `${e.location} (${e.edge})`) },
+  { id: "status", header: "Status", minWidth: 150, cell: (e) => <RowStatus row={e} /> },
+  { id: "at", header: "Applied at", minWidth: 180, cell: (e) => <Time at={e.at} /> },
+  { id: "took", header: "After", cell: (e) => duration(e.tookMs) },
+  { id: "objects", header: "Objects", cell: (e) => counted(e, count(e.objects)) },
+  { id: "bytes", header: "Size", cell: (e) => counted(e, bytes(e.bytes)) },
+];
+
+function RowStatus({ row }: { row: ReceiptRow }) {
+  if (row.applied) return <StatusIndicator>Applied</StatusIndicator>;
+  if (!row.lagging) return <StatusIndicator type="in-progress">Waiting</StatusIndicator>;
+  return (
+    <StatusIndicator type="warning" wrapText>
+      Lagging: {row.lagging}
+    </StatusIndicator>
+  );
+}
+
+function counted(row: ReceiptRow, text: string) {
+  if (!row.applied) return "–";
+  return row.counted ? text : <StatusIndicator type="loading">{text}</StatusIndicator>;
+}

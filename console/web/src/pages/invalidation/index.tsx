@@ -1,0 +1,87 @@
+import Button from "@cloudscape-design/components/button";
+import Container from "@cloudscape-design/components/container";
+import Header from "@cloudscape-design/components/header";
+import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import { useNavigate, useParams } from "react-router";
+import { distributionCrumb, distributionsCrumb, usePage } from "../../app/page";
+import { client } from "../../client";
+import { duration } from "../../format";
+import { live } from "../../live";
+import type { Receipt } from "../../own";
+import { Await } from "../../parts/Await";
+import { Copyable } from "../../parts/Copyable";
+import { Link } from "../../parts/Link";
+import { InvalidationStatus } from "../../parts/Status";
+import { Time } from "../../parts/Time";
+import { VerifyPanel } from "../../parts/verify/VerifyPanel";
+import { useLoad, useMay } from "../../use";
+import { ObjectPaths } from "./ObjectPaths";
+import { ReceiptPanel } from "./ReceiptPanel";
+
+export default function Invalidation() {
+  const { id = "", inv = "" } = useParams();
+  const navigate = useNavigate();
+  const may = useMay();
+  const home = `/distributions/${id}/invalidations`;
+  usePage(distributionsCrumb, distributionCrumb(id), { text: "Invalidations", href: home }, { text: inv, href: "" });
+  const receipt = useLoad(
+    (signal) => client.own<Receipt>("GET", `/distributions/${encodeURIComponent(id)}/invalidations/${encodeURIComponent(inv)}/receipt`, undefined, signal),
+    [id, inv],
+    { on: (c) => c.kind === "invalidation" && c.id === inv, every: nextLook },
+  );
+  return (
+    <SpaceBetween size="l">
+      <Header
+        variant="h1"
+        actions={<Button disabled={!may.invalidate} onClick={() => navigate(`${home}/create?copy=${inv}`)}>Copy to new</Button>}
+      >
+        <Copyable text={inv} what="invalidation ID" />
+      </Header>
+      <Await of={receipt} what="the invalidation">
+        {(r) => (
+          <SpaceBetween size="l">
+            <Details id={id} receipt={r} />
+            <ReceiptPanel receipt={r} />
+            <VerifyPanel id={id} suggestions={suggested(r.invalidation.items)} invalidation={r.invalidation} />
+            <ObjectPaths items={r.invalidation.items} count={r.invalidation.itemCount} />
+          </SpaceBetween>
+        )}
+      </Await>
+    </SpaceBetween>
+  );
+}
+
+// nextLook: the end of an invalidation is pushed; what is polled for are the rows on the way, and the
+// counts, which edges make after it.
+function nextLook(r: Receipt): number | undefined {
+  if (r.invalidation.status !== "Completed") return live.up ? 1000 : 500;
+  const age = Date.now() - Date.parse(r.invalidation.createTime);
+  return r.edges.some((e) => e.applied && !e.counted) && age < 10 * 60_000 ? 1500 : undefined;
+}
+
+// suggested are paths of the invalidation that can be requested as they are.
+function suggested(items: string[]): string[] {
+  return items.filter((i) => i.startsWith("/") && !i.includes("*")).slice(0, 20);
+}
+
+function Details({ id, receipt: { invalidation: i, tookMs } }: { id: string; receipt: Receipt }) {
+  const done = i.status === "Completed";
+  return (
+    <Container header={<Header variant="h2">Details</Header>}>
+      <KeyValuePairs
+        columns={4}
+        items={[
+          { label: "Status", value: <InvalidationStatus status={i.status} /> },
+          { label: "Date created", value: <Time at={i.createTime} /> },
+          { label: done ? "Completed after" : "Running for", value: duration(tookMs) },
+          { label: "Created by", value: i.by.user || "–" },
+          { label: "Distribution ID", value: <Link href={`/distributions/${id}`}>{id}</Link> },
+          { label: "Caller reference", value: i.callerReference },
+          { label: "Access key", value: i.by.accessKey || "–" },
+          { label: "From", value: i.by.address || "–" },
+        ]}
+      />
+    </Container>
+  );
+}

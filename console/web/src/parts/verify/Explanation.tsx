@@ -1,0 +1,64 @@
+import Box from "@cloudscape-design/components/box";
+import Header from "@cloudscape-design/components/header";
+import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import Table, { type TableProps } from "@cloudscape-design/components/table";
+import { bytes, count } from "../../format";
+import type { ExplainedEdge, Explanation as Explained } from "../../own";
+import { plainName } from "../../policies";
+import { Link } from "../Link";
+import { Time } from "../Time";
+
+// Explanation says how the edges see a URL: whose it is, under which key, where it is stored, and what
+// would drop it.
+export function Explanation({ of: e, invalidation }: { of: Explained; invalidation: string | undefined }) {
+  const tags = e.subject.tags ?? [];
+  const matching = e.wouldMatch ?? [];
+  return (
+    <SpaceBetween size="m">
+      <Header variant="h3">{`How the edges see ${e.subject.path}${e.subject.query && `?${e.subject.query}`}`}</Header>
+      <KeyValuePairs
+        columns={3}
+        items={[
+          { label: "Behavior", value: `${e.behavior.pathPattern} (precedence ${e.behavior.precedence})` },
+          { label: "Cache policy", value: e.cachePolicy ? plainName(e.cachePolicy.name) : "Legacy cache settings" },
+          { label: "Cache tags", value: tags.length > 0 ? tags.map((t) => `#${t}`).join(", ") : "–" },
+          { label: "Cache key", value: <Box variant="code">{e.cacheKey.readable}</Box> },
+          { label: "Distribution", value: e.domainName },
+          {
+            label: "Matched by recent invalidations",
+            value:
+              matching.length === 0
+                ? "None"
+                : matching.slice(0, 5).map((m) => (
+                    <div key={m.invalidationId + m.item}>
+                      <Box variant="code">{m.item}</Box>{" "}
+                      {m.invalidationId === invalidation ? "of this one" : <Link href={`/distributions/${e.distributionId}/invalidations/${m.invalidationId}`}>{m.invalidationId}</Link>}
+                    </div>
+                  )),
+          },
+        ]}
+      />
+      <Table variant="embedded" items={e.edges} columnDefinitions={columns} trackBy="edge" wrapLines ariaLabels={{ tableLabel: "Where it is stored" }} />
+    </SpaceBetween>
+  );
+}
+
+const columns: TableProps.ColumnDefinition<ExplainedEdge>[] = [
+  { id: "edge", header: "Edge location", isRowHeader: true, cell: (e) => e.edge },
+  { id: "stored", header: "Stored", cell: (e) => <Stored edge={e} /> },
+  { id: "since", header: "Since", cell: (e) => (e.stored ? <Time at={e.storedAt} /> : "–") },
+  { id: "until", header: "Fresh until", cell: (e) => (e.stored ? <Time at={e.freshUntil} /> : "–") },
+  { id: "age", header: "Age", cell: (e) => (e.stored ? `${count(e.ageSeconds)} s` : "–") },
+  { id: "bytes", header: "Size", cell: (e) => (e.stored ? bytes(e.bytes) : "–") },
+  { id: "hits", header: "Hits", cell: (e) => (e.stored ? count(e.hits) : "–") },
+  { id: "stamp", header: "Stamp", cell: (e) => (e.stored ? e.stamp : "–") },
+];
+
+function Stored({ edge }: { edge: ExplainedEdge }) {
+  if (!edge.stored) return <StatusIndicator type="stopped">Not stored</StatusIndicator>;
+  const dead = edge.matchedBy?.[0];
+  if (dead) return <StatusIndicator type="warning" wrapText>{`Dropped by ${dead.item} of ${dead.invalidationId}`}</StatusIndicator>;
+  return edge.fresh ? <StatusIndicator>Fresh</StatusIndicator> : <StatusIndicator type="pending">Stale</StatusIndicator>;
+}

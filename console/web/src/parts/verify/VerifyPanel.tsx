@@ -1,0 +1,78 @@
+import Button from "@cloudscape-design/components/button";
+import Autosuggest from "@cloudscape-design/components/autosuggest";
+import Container from "@cloudscape-design/components/container";
+import FormField from "@cloudscape-design/components/form-field";
+import Header from "@cloudscape-design/components/header";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import { type FormEvent, useState } from "react";
+import { client } from "../../client";
+import { useWork } from "../../use";
+import type { Explanation as Explained, Invalidation, VerifiedEdge } from "../../own";
+import { Failure } from "../Failure";
+import { Explanation } from "./Explanation";
+import { Runs } from "./Runs";
+import { type Run, remember, remembered } from "./runs";
+
+interface Props {
+  id: string; // the distribution
+  suggestions: string[];
+  invalidation?: Invalidation; // the one that is to be proved
+}
+
+// VerifyPanel requests a URL through every edge, keeps the answers to compare with later ones, and
+// explains how the edges see the URL.
+export function VerifyPanel({ id, suggestions, invalidation }: Props) {
+  const [path, setPath] = useState(suggestions[0] ?? remembered(id).at(-1)?.path ?? "/");
+  const [runs, setRuns] = useState<Run[]>(() => remembered(id));
+  const [explained, setExplained] = useState<Explained>();
+  const { busy, error, run } = useWork();
+  const [task, setTask] = useState("");
+
+  const ask = <T,>(name: string, where: string, body: object, then: (answer: T) => void) => {
+    setTask(name);
+    run(async () => then(await client.own<T>("POST", where, body)));
+  };
+  const target = path.startsWith("/") ? path : `/${path}`;
+  const explain = () => ask<Explained>("explain", "/explain", { distributionId: id, path: target, headers: {} }, setExplained);
+  const verify = () =>
+    ask<{ edges: VerifiedEdge[] }>("verify", `/distributions/${encodeURIComponent(id)}/verify`, { path: target }, ({ edges }) =>
+      setRuns(remember(id, { at: Date.now(), path: target, edges })),
+    );
+  const submit = (e: FormEvent) => {
+    e.preventDefault();
+    verify();
+  };
+  return (
+    <Container
+      header={
+        <Header variant="h2" description="Request a URL through every edge location, before and after, and see what each one answers.">
+          Verify
+        </Header>
+      }
+    >
+      <SpaceBetween size="l">
+        <form onSubmit={submit}>
+          <SpaceBetween size="s" direction="horizontal" alignItems="end">
+            <FormField label="Path" description="What follows the host name, the query string included.">
+              <div style={{ minInlineSize: "min(28rem, 70vw)" }}>
+                <Autosuggest
+                  value={path}
+                  onChange={(e) => setPath(e.detail.value)}
+                  options={[...new Set([...suggestions, ...runs.map((r) => r.path)])].map((value) => ({ value }))}
+                  enteredTextLabel={(v) => `Use ${v}`}
+                  ariaLabel="Path"
+                  placeholder="/index.html"
+                />
+              </div>
+            </FormField>
+            <Button formAction="submit" loading={busy && task === "verify"}>Request through every edge</Button>
+            <Button formAction="none" loading={busy && task === "explain"} onClick={explain}>Explain this URL</Button>
+          </SpaceBetween>
+        </form>
+        <Failure error={error} />
+        <Runs runs={runs.filter((r) => r.path === target)} invalidation={invalidation} />
+        {explained && <Explanation of={explained} invalidation={invalidation?.id} />}
+      </SpaceBetween>
+    </Container>
+  );
+}

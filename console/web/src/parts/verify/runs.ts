@@ -1,0 +1,41 @@
+// The answers of edges to verifications, kept for this browser session, so that what was seen before an
+// invalidation can be laid beside what is seen after it.
+
+import type { VerifiedEdge } from "../../own";
+
+export interface Run {
+  at: number;
+  path: string;
+  edges: VerifiedEdge[];
+}
+
+const most = 30; // runs kept for a distribution
+
+function key(id: string): string {
+  return `warmfront.verify.${id}`;
+}
+
+export function remembered(id: string): Run[] {
+  try {
+    return JSON.parse(sessionStorage.getItem(key(id)) ?? "[]") as Run[];
+  } catch {
+    return [];
+  }
+}
+
+export function remember(id: string, run: Run): Run[] {
+  const runs = [...remembered(id), run].slice(-most);
+  try {
+    sessionStorage.setItem(key(id), JSON.stringify(runs));
+  } catch {
+    // Without room the runs are forgotten with the page.
+  }
+  return runs;
+}
+
+// beforeAndAfter picks the two runs to compare: around the moment if there is one, else the last two.
+// Without a moment the older is not called a "before" of anything.
+export function beforeAndAfter(runs: Run[], moment: number | undefined): { before?: Run | undefined; after?: Run | undefined } {
+  if (moment === undefined) return { before: runs.at(-2), after: runs.at(-1) };
+  return { before: runs.filter((r) => r.at < moment).at(-1), after: runs.find((r) => r.at >= moment) };
+}
