@@ -105,11 +105,8 @@ func (e *Edge) hopped(fields message.Fields, r *message.Request, id string) mess
 
 // judge makes the head of what the origin answered.
 func (f *flight) judge(resp *origin.Response) *head {
-	d, b := f.site.Distribution, f.behavior
 	now := f.e.now()
-	v := httpcache.Store(f.request, resp.Status, resp.Fields,
-		httpcache.TTL{Min: b.MinTTL, Default: b.DefaultTTL, Max: b.MaxTTL},
-		httpcache.Options{ErrorMinTTL: d.ErrorTTL(resp.Status), S3Origin: b.Origin.S3, CacheOPTIONS: b.Cached.Has("OPTIONS")}, now)
+	v := f.verdict(resp.Status, resp.Fields, now)
 	h := &head{
 		status: resp.Status, length: resp.ContentLength, noStore: v.Reason, fresh: v.Fresh,
 		latency: resp.FirstByte, outcome: Miss,
@@ -131,6 +128,14 @@ func (f *flight) judge(resp *origin.Response) *head {
 	h.forAll = v.OK && small && v.Fresh.IsFresh(now)
 	f.tag(resp.Fields)
 	return h
+}
+
+// verdict asks the law whether an answer may be stored.
+func (f *flight) verdict(status int, fields message.Fields, now time.Time) httpcache.Verdict {
+	b := f.behavior
+	return httpcache.Store(f.request, status, fields,
+		httpcache.TTL{Min: b.MinTTL, Default: b.DefaultTTL, Max: b.MaxTTL},
+		httpcache.Options{ErrorMinTTL: f.site.ErrorTTL(status), S3Origin: b.Origin.S3, CacheOPTIONS: b.Cached.Has("OPTIONS")}, now)
 }
 
 // passed returns the fields of an origin's answer as viewers get them: end to end, without what the

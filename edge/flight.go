@@ -84,7 +84,7 @@ type head struct {
 // reader is one viewer on a flight. It is used by one goroutine.
 type reader struct {
 	f       *flight
-	first   bool // began the flight
+	first   bool  // began the flight
 	off     int64 // guarded by f.mu
 	lent    int64 // octets given out by next, not yet consumed
 	pending bool  // undecided; guarded by f.mu

@@ -369,3 +369,14 @@ func TestE4_DeadObjectStoredDuringASweep(t *testing.T) {
 		r.is(t, "200 Miss 0123456789")
 	})
 }
+
+func TestL3_EveryRuleSinceTheLastCheckCounts(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", ok("v1"), ok("v2"))
+		w.expect("200 Miss v1", "/a")
+		w.invalidate("/a")
+		w.invalidate("/b") // the newest says nothing about it
+		w.expect("200 Miss v2", "/a")
+		w.wantWhy("Miss invalidated")
+	}, unswept)
+}

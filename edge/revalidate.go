@@ -12,11 +12,8 @@ import (
 // conditional request, for at that moment the origin said that these octets are good (L2).
 func (f *flight) renew(resp *origin.Response) {
 	now := f.e.now()
-	d, b := f.site.Distribution, f.behavior
 	merged := httpcache.Refresh(f.old.Fields, resp.Fields)
-	v := httpcache.Store(f.request, f.old.Status, merged,
-		httpcache.TTL{Min: b.MinTTL, Default: b.DefaultTTL, Max: b.MaxTTL},
-		httpcache.Options{ErrorMinTTL: d.ErrorTTL(f.old.Status), S3Origin: b.Origin.S3, CacheOPTIONS: b.Cached.Has("OPTIONS")}, now)
+	v := f.verdict(f.old.Status, merged, now)
 	fields := f.passed(merged, now)
 	for _, name := range v.Omit {
 		fields.Del(name)
