@@ -46,8 +46,8 @@ lint: console generated ## gofmt, go vet, staticcheck, committed generated code 
 unit: console ## Go tests with the race detector
 	$(GO) test -race ./...
 
-web: console ## console: type check, unit tests, the walk in Chromium
-	cd console/web && npm run --silent check && npm run --silent test
+web: $(BIN) ## console: type check, unit tests, the walk in Chromium against the real binary
+	cd console/web && npm run --silent check && npm run --silent test && WARMFRONT=$(CURDIR)/$(BIN) npm run --silent e2e
 
 e2e: $(BIN) ## scenario scripts against the real binary
 	cd e2e && WARMFRONT=$(CURDIR)/$(BIN) $(GO) test -count=1 ./...
