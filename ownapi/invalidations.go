@@ -1,0 +1,102 @@
+package ownapi
+
+import (
+	"context"
+
+	"github.com/warmfront/warmfront/control"
+)
+
+// invalidationBody is an invalidation as CloudFront has it, and who made it.
+type invalidationBody struct {
+	ID            string   `json:"id"`
+	Status        string   `json:"status"`
+	CreateTime    instant  `json:"createTime"`
+	CompletedTime instant  `json:"completedTime"`
+	Items         []string `json:"items"`
+	ItemCount     int      `json:"itemCount"`
+	By            actor    `json:"by"`
+}
+
+func invalidationOf(inv *control.Invalidation) invalidationBody {
+	return invalidationBody{
+		ID: inv.ID, Status: inv.Status, CreateTime: instant(inv.CreateTime), CompletedTime: instant(inv.CompletedTime),
+		Items: list(inv.Items), ItemCount: len(inv.Items), By: actor(inv.By),
+	}
+}
+
+func listInvalidations(_ context.Context, c *call) (any, error) {
+	marker, max, err := c.page()
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.h.cfg.Control.Invalidations(c.PathValue("id"), marker, max)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(p, invalidationOf), nil
+}
+
+// pageBody is a page of a list; the next one begins after NextMarker.
+type pageBody[T any] struct {
+	Items      []T    `json:"items"`
+	NextMarker string `json:"nextMarker"` // "" on the last page
+}
+
+func pageOf[A, B any](p control.Page[A], f func(A) B) pageBody[B] {
+	b := pageBody[B]{Items: []B{}, NextMarker: p.NextMarker}
+	for _, x := range p.Items {
+		b.Items = append(b.Items, f(x))
+	}
+	return b
+}
+
+type receiptBody struct {
+	Invalidation receiptHead  `json:"invalidation"`
+	TookMs       float64      `json:"tookMs"`
+	Edges        []receiptRow `json:"edges"`
+}
+
+type receiptHead struct {
+	invalidationBody
+	DistributionID  string `json:"distributionId"`
+	CallerReference string `json:"callerReference"`
+}
+
+// receiptRow is one edge's line. Objects and Bytes are null when it is not known what there was, as for
+// edges of other processes and after a restart.
+type receiptRow struct {
+	Edge     string  `json:"edge"`
+	Location string  `json:"location"`
+	Applied  bool    `json:"applied"`
+	At       instant `json:"at"`
+	TookMs   float64 `json:"tookMs"`
+	Lagging  string  `json:"lagging"` // why, "" when it does not
+	Objects  *int64  `json:"objects"`
+	Bytes    *int64  `json:"bytes"`
+	Counted  bool    `json:"counted"` // every object has been looked at
+}
+
+func getReceipt(_ context.Context, c *call) (any, error) {
+	if _, err := c.parameters(); err != nil {
+		return nil, err
+	}
+	id, invalidation := c.PathValue("id"), c.PathValue("invalidation")
+	r, err := c.h.cfg.Control.Receipt(id, invalidation)
+	if err != nil {
+		return nil, err
+	}
+	b := receiptBody{
+		Invalidation: receiptHead{invalidationOf(r.Invalidation), r.Invalidation.DistributionID, r.Invalidation.CallerReference},
+		TookMs:       ms(r.Took), Edges: []receiptRow{},
+	}
+	for _, e := range r.Edges {
+		row := receiptRow{Edge: e.Edge, Location: e.Location, Applied: e.Applied, At: instant(e.At), TookMs: ms(e.Took), Lagging: e.Lagging}
+		if p := c.h.place(e.Edge); p != nil {
+			if n, ok := p.Edge.Receipt(id, invalidation); ok {
+				row.Objects, row.Bytes, row.Counted = &n.Objects, &n.Bytes, !n.Swept.IsZero()
+			}
+		}
+		b.Edges = append(b.Edges, row)
+	}
+	return b, nil
+}

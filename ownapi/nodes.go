@@ -1,0 +1,114 @@
+package ownapi
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/journal"
+)
+
+type aboutBody struct {
+	Version   string      `json:"version"`
+	Suffix    string      `json:"suffix"`
+	Edges     []aboutEdge `json:"edges"`
+	AccountID string      `json:"accountId"`
+	Demo      *Demo       `json:"demo"`
+}
+
+type aboutEdge struct {
+	Name     string `json:"name"`
+	Location string `json:"location"`
+	URL      string `json:"url"`
+}
+
+func getAbout(_ context.Context, c *call) (any, error) {
+	if _, err := c.parameters(); err != nil {
+		return nil, err
+	}
+	cfg := &c.h.cfg
+	b := aboutBody{Version: cfg.Version, Suffix: cfg.Suffix, AccountID: cfg.AccountID, Demo: cfg.Demo, Edges: []aboutEdge{}}
+	for _, p := range cfg.Places {
+		b.Edges = append(b.Edges, aboutEdge{p.Name, p.Location, p.URL})
+	}
+	return b, nil
+}
+
+//go:embed openapi.json
+var openAPI []byte
+
+func getOpenAPI(context.Context, *call) (any, error) { return json.RawMessage(openAPI), nil }
+
+type nodeBody struct {
+	Edge       string    `json:"edge"`
+	Location   string    `json:"location"`
+	URL        string    `json:"url"` // "" of another process's
+	Joined     instant   `json:"joined"`
+	Applied    uint64    `json:"applied"`
+	Behind     uint64    `json:"behind"`
+	Heard      instant   `json:"heard"` // its last sign of life
+	Lease      string    `json:"lease"` // "fresh", "expired"
+	LeaseAgeMs float64   `json:"leaseAgeMs"`
+	Cache      nodeCache `json:"cache"`
+	Ready      bool      `json:"ready"`
+}
+
+type nodeCache struct {
+	Objects   int64  `json:"objects"`
+	Bytes     int64  `json:"bytes"`
+	Capacity  int64  `json:"capacity"`
+	Evictions uint64 `json:"evictions"`
+}
+
+// listNodes tells of the members, and of edges of this process that are none.
+func listNodes(_ context.Context, c *call) (any, error) {
+	if _, err := c.parameters(); err != nil {
+		return nil, err
+	}
+	now := c.h.cfg.Now()
+	all := []nodeBody{}
+	for _, n := range c.h.cfg.Control.Nodes() {
+		all = append(all, c.h.node(n, now))
+	}
+	for _, p := range c.h.cfg.Places {
+		if !slices.ContainsFunc(all, func(b nodeBody) bool { return b.Edge == p.Name }) {
+			b := nodeBody{Edge: p.Name, Location: p.Location}
+			b.ask(&p)
+			all = append(all, b)
+		}
+	}
+	slices.SortFunc(all, func(a, b nodeBody) int { return strings.Compare(a.Edge, b.Edge) })
+	return struct {
+		Edges []nodeBody `json:"edges"`
+	}{all}, nil
+}
+
+func (h *Handler) node(n control.Node, now time.Time) nodeBody {
+	b := nodeBody{
+		Edge: n.Edge, Location: n.Location, Joined: instant(n.Joined), Applied: n.Applied, Behind: n.Behind,
+		Heard: instant(now.Add(-n.Silent)), Lease: lease(n.Silent <= journal.Timing{}.Defaults().Lease), LeaseAgeMs: ms(n.Silent),
+	}
+	if p := h.place(n.Edge); p != nil {
+		b.ask(p)
+	}
+	return b
+}
+
+// ask fills in what only the edge itself knows.
+func (b *nodeBody) ask(p *Place) {
+	s := p.Edge.Stats()
+	b.URL, b.Ready = p.URL, p.Edge.Ready() == nil
+	b.Lease, b.LeaseAgeMs = lease(s.Fresh), ms(s.SinceFresh)
+	b.Cache = nodeCache(s.Cache)
+}
+
+func lease(fresh bool) string {
+	if fresh {
+		return "fresh"
+	}
+	return "expired"
+}

@@ -1,0 +1,167 @@
+package ownapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/edge"
+	"github.com/warmfront/warmfront/invalidation"
+)
+
+const maxPreview = 3000 // items, as many as an invalidation may have
+
+type previewBody struct {
+	Items []previewItem `json:"items"`
+	Total previewTotal  `json:"total"`
+}
+
+type previewTotal struct {
+	Objects           int64       `json:"objects"`
+	Bytes             int64       `json:"bytes"`
+	RequestsPerMinute float64     `json:"requestsPerMinute"`
+	Edges             []edgeCount `json:"edges"`
+}
+
+type edgeCount struct {
+	Edge    string `json:"edge"`
+	Objects int64  `json:"objects"`
+	Bytes   int64  `json:"bytes"`
+}
+
+// previewItem is one line. With an error it is no item, and the counts are nothing.
+type previewItem struct {
+	Item    string     `json:"item"`
+	Kind    string     `json:"kind"` // "" with an error
+	Error   *itemError `json:"error,omitempty"`
+	Warning string     `json:"warning,omitempty"`
+	previewTotal
+	Sample []string `json:"sample"`
+}
+
+type itemError struct {
+	Reason string `json:"reason"`
+	Hint   string `json:"hint"`
+}
+
+// preview is a preview in the making.
+type preview struct {
+	body  previewBody
+	items []invalidation.Item // those that are items
+	at    []int               // where they stand in body.Items
+
+	// Weights: how often the objects in question, and all objects, were asked for.
+	weights      []uint64
+	total, whole uint64
+}
+
+// postPreview tells what an invalidation would drop, without dropping it.
+func postPreview(ctx context.Context, c *call) (any, error) {
+	var in struct {
+		Items []string `json:"items"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	if len(in.Items) == 0 || len(in.Items) > maxPreview {
+		return nil, invalid("Send 1 to %d items.", maxPreview)
+	}
+	d, err := c.h.cfg.Control.Distribution(c.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.h.scans.enter(); err != nil {
+		return nil, err
+	}
+	defer c.h.scans.leave()
+
+	p := newPreview(in.Items, d.Tags, d.Config.CacheTagConfig != nil)
+	for _, place := range c.h.cfg.Places {
+		found, err := place.Edge.Preview(ctx, d.ID, p.items)
+		if errors.Is(err, edge.ErrNoDistribution) { // not applied there yet: nothing is stored
+			found, err = &edge.Preview{Items: make([]edge.Previewed, len(p.items))}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.add(place.Name, found)
+	}
+	p.rate(c.h.cfg.Meter.perMinute(d.ID))
+	return p.body, nil
+}
+
+// newPreview reads the lines as CreateInvalidation will.
+func newPreview(lines []string, tags map[string]string, tagged bool) *preview {
+	dialect := invalidation.Anywhere
+	if tags[distribution.TagWildcards] == distribution.WildcardsAWS {
+		dialect = invalidation.AWS
+	}
+	p := &preview{}
+	p.body.Total.Edges = []edgeCount{}
+	for i, line := range lines {
+		out := previewItem{Item: line, Sample: []string{}}
+		out.Edges = []edgeCount{}
+		item, err := invalidation.Parse(line, dialect)
+		if bad := new(invalidation.ItemError); errors.As(err, &bad) {
+			out.Error = &itemError{bad.Reason.String(), bad.Hint}
+		} else {
+			kind := item.Kind().String()
+			out.Kind = strings.ToUpper(kind[:1]) + kind[1:]
+			out.Warning = warning(line, item, dialect, tagged)
+			p.items, p.at = append(p.items, item), append(p.at, i)
+		}
+		p.body.Items = append(p.body.Items, out)
+	}
+	p.weights = make([]uint64, len(p.items))
+	return p
+}
+
+// warning says what is allowed and hardly ever meant.
+func warning(line string, item invalidation.Item, dialect invalidation.Dialect, tagged bool) string {
+	switch {
+	case item.Kind() == invalidation.Tag && !tagged:
+		return "This distribution has no cache tag header, so no object has a tag. Name the header in its settings."
+	case dialect == invalidation.AWS && invalidation.HasLiteralAsterisk(line):
+		return fmt.Sprintf("An asterisk before the end is taken literally, since the distribution has the tag %s=%s.", distribution.TagWildcards, distribution.WildcardsAWS)
+	}
+	return ""
+}
+
+// add counts what one edge found.
+func (p *preview) add(name string, found *edge.Preview) {
+	count := func(t *previewTotal, x edge.Tally) {
+		t.Objects += x.Objects
+		t.Bytes += x.Bytes
+		t.Edges = append(t.Edges, edgeCount{name, x.Objects, x.Bytes})
+	}
+	for i, x := range found.Items {
+		out := &p.body.Items[p.at[i]]
+		count(&out.previewTotal, x.Tally)
+		p.weights[i] += x.Requests
+		for _, s := range x.Sample {
+			if len(out.Sample) < 10 && !contains(out.Sample, s) {
+				out.Sample = append(out.Sample, s)
+			}
+		}
+	}
+	count(&p.body.Total, found.Total)
+	p.total += found.Total.Requests
+	p.whole += found.All.Requests
+}
+
+// rate gives each item its share of the distribution's recent requests: as many may come to the origin
+// in the first minute, if each is for another object, and never more than there are objects at once.
+func (p *preview) rate(perMinute float64) {
+	if p.whole == 0 {
+		return
+	}
+	share := func(weight uint64) float64 {
+		return float64(int64(perMinute*float64(weight)/float64(p.whole)*10+0.5)) / 10
+	}
+	for i, w := range p.weights {
+		p.body.Items[p.at[i]].RequestsPerMinute = share(w)
+	}
+	p.body.Total.RequestsPerMinute = share(p.total)
+}

@@ -1,0 +1,94 @@
+package ownapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+type (
+	countT struct {
+		Objects, Bytes    int64
+		RequestsPerMinute float64
+		Edges             []struct {
+			Edge           string
+			Objects, Bytes int64
+		}
+	}
+	previewT struct {
+		Items []struct {
+			Item, Kind, Warning string
+			Error               *struct{ Reason, Hint string }
+			countT
+			Sample []string
+		}
+		Total countT
+	}
+)
+
+func TestPreview(t *testing.T) {
+	at(t, func(h *house) {
+		d := h.create(nil)
+		for _, path := range []string{"/img/a", "/img/b", "/css/x.css"} {
+			h.view(0, d, path)
+			h.view(0, d, path)
+		}
+		h.view(1, d, "/img/a")
+		h.settle(10 * time.Second)
+		lines, _ := json.Marshal(map[string]any{"items": []string{"/img/*", "/*.css", "#IMG", "/img/a", "img", "/a/*/b*", "/none"}})
+		p := ask[previewT](h, 200, "POST", "/distributions/"+d.ID+"/preview", string(lines))
+		for i, want := range []string{"Prefix 3 18 5", "Suffix 1 10 2", "Tag 3 18 5", "Exact 2 12 3", " 0 0 0", "Wildcard 0 0 0", "Exact 0 0 0"} {
+			x := p.Items[i]
+			if got := fmt.Sprint(x.Kind, " ", x.Objects, " ", x.Bytes, " ", x.RequestsPerMinute); got != want {
+				t.Errorf("%s: %s, want %s", x.Item, got, want)
+			}
+		}
+		if x := p.Items[4]; x.Error == nil || x.Error.Reason != "no-slash" || x.Error.Hint == "" {
+			t.Errorf("%+v", x)
+		}
+		if x := p.Items[0]; len(x.Edges) != 2 || x.Edges[0].Objects != 2 || x.Edges[1].Objects != 1 || len(x.Sample) != 2 || !slices.Contains(x.Sample, "/img/b") {
+			t.Errorf("%+v", x)
+		}
+		if p.Total.Objects != 4 || p.Total.Bytes != 28 || p.Total.RequestsPerMinute != 7 || p.Total.Edges[1].Objects != 1 {
+			t.Errorf("%+v", p.Total)
+		}
+		if h.view(0, d, "/img/a") != "Hit" {
+			t.Error("the preview had an effect")
+		}
+	})
+}
+
+func TestPreview_TheDialectAndTheTagsOfTheDistribution(t *testing.T) {
+	at(t, func(h *house) {
+		d := h.create(map[string]string{"warmfront:wildcards": "aws"})
+		h.view(0, d, "/css/x.css")
+		p := ask[previewT](h, 200, "POST", "/distributions/"+d.ID+"/preview", `{"items":["/*.css","/css/*"]}`)
+		if x := p.Items[0]; x.Kind != "Exact" || x.Objects != 0 || !strings.Contains(x.Warning, "literally") {
+			t.Errorf("%+v", x)
+		}
+		if x := p.Items[1]; x.Objects != 1 || x.Warning != "" {
+			t.Errorf("%+v", x)
+		}
+		if w := newPreview([]string{"#news"}, nil, false).body.Items[0].Warning; !strings.Contains(w, "no cache tag header") {
+			t.Error(w)
+		}
+	})
+}
+
+func TestPreview_Refusals(t *testing.T) {
+	at(t, func(h *house) {
+		d := h.create(nil)
+		many, _ := json.Marshal(map[string]any{"items": slices.Repeat([]string{"/a"}, 3001)})
+		h.wantRefusal(400, "InvalidArgument", "POST", "/distributions/"+d.ID+"/preview", string(many))
+		h.wantRefusal(400, "InvalidArgument", "POST", "/distributions/"+d.ID+"/preview", `{"items":[]}`)
+		h.wantRefusal(404, "NotFound", "POST", "/distributions/E0/preview", `{"items":["/a"]}`)
+		for range maxScans {
+			h.scans <- struct{}{}
+		}
+		h.wantRefusal(429, "Throttling", "POST", "/distributions/"+d.ID+"/preview", `{"items":["/a"]}`)
+		h.wantRefusal(429, "Throttling", "GET", "/distributions/"+d.ID+"/popular", "")
+	})
+}
