@@ -30,7 +30,7 @@ func main() {
   warmfront demo change            change the demonstration site's content
   warmfront dev --help             all flags`,
 	}
-	root.AddCommand(devCommand(), demoCommand())
+	root.AddCommand(devCommand(), demoCommand(), guaranteeCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "warmfront:", err)
 		var usage usageError

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/warmfront/warmfront/guarantee"
+)
+
+const guaranteeLong = `Checks, from outside, that no edge shows an object in a version older than a Completed invalidation
+of it. The checker is the origin, the people who publish and the viewers, all at once; it makes a
+distribution for the run and removes it at the end. The edges must be able to reach its origin.
+
+Keys come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. The exit code is 0 when the
+guarantee was kept, 1 when it was violated or nothing could be shown, 2 for a mistake in the command line.
+
+Other caches are checked by an adapter: what they then need to understand is in docs/guarantee.md.`
+
+const guaranteeExample = `  . ~/.warmfront/aws.env
+  warmfront check-guarantee --edges http://127.0.0.1:8081,http://127.0.0.1:8082,http://127.0.0.1:8083
+  warmfront check-guarantee --api https://control.example.com --edges https://fra.example.com,https://gru.example.com \
+      --origin-listen :8200 --origin-name checker.example.com --duration 1h
+  warmfront check-guarantee --adapter varnish-ban --edges http://127.0.0.1:6081 --origin-listen 127.0.0.1:8200 --keep-going`
+
+func guaranteeCommand() *cobra.Command {
+	var c guarantee.Config
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "check-guarantee", Short: "Prove, from outside, that Completed means what it says",
+		Long: guaranteeLong, Example: guaranteeExample, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(c.Edges) == 0 {
+				return usage("--edges: the URL of at least one edge is needed")
+			}
+			for i, e := range c.Edges {
+				c.Edges[i] = strings.TrimSuffix(e, "/")
+			}
+			if c.Answers == 0 && c.Duration == 0 {
+				c.Duration = 30 * time.Second
+			}
+			c.AccessKeyID, c.SecretAccessKey, c.SessionToken = os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")
+			c.Progress, c.Out = cmd.ErrOrStderr(), cmd.OutOrStdout()
+			if asJSON {
+				c.Out = cmd.ErrOrStderr()
+			}
+			return checkGuarantee(cmd, c, asJSON)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.Adapter, "adapter", "warmfront", "what is checked: "+strings.Join(guarantee.Adapters, ", "))
+	f.StringSliceVar(&c.Edges, "edges", nil, "`URLs` of the edges")
+	f.StringVar(&c.Host, "host", "", "`name` to send to the edges as Host (default the distribution's)")
+	f.StringVar(&c.API, "api", os.Getenv("AWS_ENDPOINT_URL_CLOUDFRONT"), "`URL` of the API (default $AWS_ENDPOINT_URL_CLOUDFRONT)")
+	f.StringVar(&c.OriginListen, "origin-listen", "127.0.0.1:0", "`address` of the checker's origin")
+	f.StringVar(&c.OriginName, "origin-name", "", "`name` by which the edges reach that origin")
+	f.Int64Var(&c.Answers, "answers", 0, "end after so many answers")
+	f.DurationVar(&c.Duration, "duration", 0, "end after this `time` (default 30s if --answers is not given)")
+	f.IntVar(&c.Objects, "objects", 270, "how many objects the origin has")
+	f.IntVar(&c.Readers, "readers", 24, "how many viewers there are")
+	f.IntVar(&c.Writers, "writers", 2, "how many publish and invalidate")
+	f.DurationVar(&c.Pause, "pause", 60*time.Millisecond, "`time` that a writer rests between two invalidations, on average")
+	f.Uint64Var(&c.Seed, "seed", uint64(time.Now().UnixNano()%1e9), "of everything that is random (default: the time)")
+	f.BoolVar(&c.KeepGoing, "keep-going", false, "do not end at the first violation: count them")
+	f.BoolVar(&asJSON, "json", false, "the summary as JSON; counterexamples go to standard error")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w; see warmfront check-guarantee --help", err) })
+	return cmd
+}
+
+func checkGuarantee(cmd *cobra.Command, c guarantee.Config, asJSON bool) error {
+	report, err := guarantee.Run(cmd.Context(), c)
+	if report != nil && asJSON {
+		e := json.NewEncoder(cmd.OutOrStdout())
+		e.SetIndent("", "  ")
+		err = errors.Join(err, e.Encode(report))
+	} else if report != nil {
+		report.Print(cmd.OutOrStdout())
+	}
+	if err == nil && !report.Kept() {
+		err = errors.New("the guarantee was violated")
+	}
+	return err
+}

@@ -1,0 +1,109 @@
+package guarantee
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
+// Kind is how the origin serves an object.
+type Kind uint8
+
+const (
+	Small       Kind = iota // a few lines, good for an hour
+	Slow                    // 16 KiB that come in pieces, sometimes none at the end
+	Revalidated             // good for a second, then asked for by its ETag
+	Background              // good for a second, may be served stale while it is renewed
+	Ranged                  // 64 KiB, parts of it are asked for
+	Dated                   // good for a second; its only validator is a date that never changes
+	Variant                 // differs by query string
+	Failing                 // an error in three of four versions
+	Encoded                 // gzip for those who accept it
+	kinds
+)
+
+var kindNames = [kinds]string{"small", "slow", "revalidated", "background", "ranged", "dated", "variant", "failing", "encoded"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// variants is how many objects share a path and differ by query string.
+const variants = 3
+
+// Object is one URL of the origin. All but its version is fixed.
+type Object struct {
+	Number int
+	Kind   Kind
+	Path   string
+	Query  string // without "?"
+	Tags   []string
+
+	version atomic.Uint64 // what the origin shows; from 1 on
+	log     record
+}
+
+// Target is the object's path and query.
+func (o *Object) Target() string {
+	if o.Query == "" {
+		return o.Path
+	}
+	return o.Path + "?" + o.Query
+}
+
+func (o *Object) String() string { return o.Target() }
+
+var extensions = [...]string{"css", "js", "png", "html"}
+
+const (
+	sections = 6  // top folders
+	topics   = 16 // tags
+)
+
+// newObjects makes n objects, all kinds in turn, whose paths and tags give every kind of selector
+// something to match and something to leave.
+func newObjects(n int) []*Object {
+	objects := make([]*Object, n)
+	for i := range objects {
+		kind, turn := Kind(i%int(kinds)), i/int(kinds)
+		name := turn
+		o := &Object{Number: i, Kind: kind}
+		if kind == Variant {
+			name = turn / variants
+			o.Query = "v=" + strconv.Itoa(turn%variants)
+		}
+		o.Path = fmt.Sprintf("/s%d/%s/n%03d.%s", name%sections, kind, name, extensions[name%len(extensions)])
+		o.Tags = []string{"topic" + strconv.Itoa((i*7+turn)%topics), "kind-" + kind.String()}
+		o.version.Store(1)
+		objects[i] = o
+	}
+	return objects
+}
+
+// etag is the validator of one version.
+func (o *Object) etag(version uint64) string {
+	return fmt.Sprintf(`"%d-%d"`, o.Number, version)
+}
+
+// versionOf reads a validator of this object; the weak form and a suffix that a cache appended for an
+// encoding are understood.
+func (o *Object) versionOf(etag string) (uint64, bool) {
+	etag = strings.Trim(strings.TrimPrefix(strings.TrimSpace(etag), "W/"), `"`)
+	number, version, ok := strings.Cut(etag, "-")
+	if !ok || number != strconv.Itoa(o.Number) {
+		return 0, false
+	}
+	version, _, _ = strings.Cut(version, "-")
+	v, err := strconv.ParseUint(version, 10, 64)
+	return v, err == nil
+}
+
+// validated tells whether the object has ETags.
+func (o *Object) validated() bool { return o.Kind != Dated && o.Kind != Failing }
+
+// status of one version.
+func (o *Object) status(version uint64) int {
+	if o.Kind == Failing {
+		return [...]int{200, 404, 410, 403}[version%4]
+	}
+	return 200
+}

@@ -1,0 +1,222 @@
+package guarantee
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// tallies counts what has been seen. Any goroutine may add.
+type tallies struct {
+	answers    atomic.Int64
+	judged     atomic.Int64 // with a version, for an object of which something was demanded
+	empty      atomic.Int64 // without content of the origin
+	failed     atomic.Int64 // no head came
+	cut        atomic.Int64
+	caches     sync.Map // X-Cache → *atomic.Int64
+	kinds      [kinds]atomic.Int64
+	asked      [4]atomic.Int64 // plainly, part, condition, HEAD
+	confirmed  atomic.Int64    // 304
+	violations [classes]atomic.Int64
+	found      []*Violation // the first; guarded by run.out
+
+	mu        sync.Mutex
+	latencies []Instant      // of invalidations, from create to Completed
+	shapes    map[string]int // of items completed
+}
+
+var askedNames = [...]string{"plain", "range", "conditional", "HEAD"}
+
+// latenciesKept bounds the list; further ones take the places of the first.
+const latenciesKept = 1 << 18
+
+func (t *tallies) tally(q *question, a *Answer) {
+	t.answers.Add(1)
+	t.kinds[q.object.Kind].Add(1)
+	how := 0
+	switch {
+	case a.Method == "HEAD":
+		how = 3
+	case len(q.tags) > 0:
+		how = 2
+	case q.off >= 0:
+		how = 1
+	}
+	t.asked[how].Add(1)
+	switch {
+	case a.Status == 0:
+		t.failed.Add(1)
+		return
+	case a.Version == 0:
+		t.empty.Add(1)
+	default:
+		t.judged.Add(1)
+	}
+	if a.Cut {
+		t.cut.Add(1)
+	}
+	if a.Status == 304 {
+		t.confirmed.Add(1)
+	}
+	name := a.Cache
+	if name == "" {
+		name = "(none)"
+	}
+	n, ok := t.caches.Load(name)
+	if !ok {
+		n, _ = t.caches.LoadOrStore(name, new(atomic.Int64))
+	}
+	n.(*atomic.Int64).Add(1)
+}
+
+func (t *tallies) completed(d *demand) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.shapes == nil {
+		t.shapes = map[string]int{}
+	}
+	for _, it := range d.Items {
+		t.shapes[shape(it)]++
+	}
+	took := d.Completed - d.Created
+	if len(t.latencies) < latenciesKept {
+		t.latencies = append(t.latencies, took)
+	} else {
+		t.latencies[d.Number%latenciesKept] = took
+	}
+}
+
+// hits counts what came from a cache without the origin, by what X-Cache says.
+func (t *tallies) hits() (n int64) {
+	t.caches.Range(func(k, v any) bool {
+		if strings.HasPrefix(strings.ToLower(k.(string)), "hit") {
+			n += v.(*atomic.Int64).Load()
+		}
+		return true
+	})
+	return n
+}
+
+func (t *tallies) line(at Instant) string {
+	t.mu.Lock()
+	n, p99 := len(t.latencies), percentile(sorted(t.latencies), 99)
+	t.mu.Unlock()
+	answers := t.answers.Load()
+	return fmt.Sprintf("%4.0f s  %9d answers  %2d %% hits  %6d invalidations, Completed p99 %s  %d violations",
+		at.Seconds(), answers, t.hits()*100/max(answers, 1), n, ms(p99), t.violated())
+}
+
+func (t *tallies) violated() (n int64) {
+	for i := range t.violations {
+		n += t.violations[i].Load()
+	}
+	return n
+}
+
+// Report is what a run has shown.
+type Report struct {
+	Adapter       string
+	Edges         int
+	Seed          uint64
+	Objects       int
+	Seconds       float64
+	Answers       int64            // that came, and requests that failed
+	Judged        int64            // answers with a version
+	Hits          int64            // of those from a cache
+	Cache         map[string]int64 // answers by X-Cache
+	Kinds         map[string]int64 // by kind of object
+	Asked         map[string]int64 // by kind of request
+	NotModified   int64            // 304
+	Cut           int64            // ended early, visibly
+	Empty         int64            // without content of the origin, such as a 503
+	Failed        int64            // no answer at all
+	Fills         uint64           // answers of the origin
+	Revalidations int64            // of these, 304
+	Invalidations int
+	Items         map[string]int // by shape
+	CompletedP50  float64        // milliseconds from create to Completed
+	CompletedP99  float64
+	CompletedMax  float64
+	Violations    map[string]int64 // by class; empty: the promise was kept
+	Examples      []string         `json:",omitempty"`
+}
+
+func (r *run) report() *Report {
+	p := &Report{
+		Adapter: r.Adapter, Edges: len(r.Edges), Seed: r.Seed, Objects: len(r.objects), Seconds: r.now().Seconds(),
+		Answers: r.answers.Load(), Judged: r.judged.Load(), Hits: r.hits(), NotModified: r.confirmed.Load(),
+		Cut: r.cut.Load(), Empty: r.empty.Load(), Failed: r.failed.Load(), Fills: r.fills.Load(), Revalidations: r.origin.reused.Load(),
+		Cache: map[string]int64{}, Kinds: map[string]int64{}, Asked: map[string]int64{}, Violations: map[string]int64{},
+		Invalidations: len(r.latencies), Items: r.shapes,
+	}
+	r.caches.Range(func(k, v any) bool { p.Cache[k.(string)] = v.(*atomic.Int64).Load(); return true })
+	for k := range kinds {
+		p.Kinds[k.String()] = r.tallies.kinds[k].Load()
+	}
+	for i, name := range askedNames {
+		p.Asked[name] = r.asked[i].Load()
+	}
+	for c := range classes {
+		if n := r.violations[c].Load(); n > 0 {
+			p.Violations[c.String()] = n
+		}
+	}
+	for _, v := range r.found {
+		p.Examples = append(p.Examples, v.String())
+	}
+	all := sorted(r.latencies)
+	milli := func(d Instant) float64 { return float64(d) / float64(time.Millisecond) }
+	p.CompletedP50, p.CompletedP99, p.CompletedMax = milli(percentile(all, 50)), milli(percentile(all, 99)), milli(percentile(all, 100))
+	return p
+}
+
+// Kept tells whether no violation was found.
+func (p *Report) Kept() bool { return len(p.Violations) == 0 }
+
+// telling is an error when the run proves nothing either way.
+func (p *Report) telling() error {
+	switch {
+	case !p.Kept():
+		return nil
+	case p.Invalidations == 0:
+		return errors.New("no invalidation was Completed: this has tested nothing")
+	case p.Hits == 0:
+		return errors.New("no answer came from a cache: this has tested nothing")
+	}
+	return nil
+}
+
+// Print writes the summary.
+func (p *Report) Print(w io.Writer) {
+	fmt.Fprintf(w, "%d answers of %d edges in %.1f s (seed %d); %d judged, %d from a cache, %d times 304, %d cut visibly, %d without content, %d failed\n",
+		p.Answers, p.Edges, p.Seconds, p.Seed, p.Judged, p.Hits, p.NotModified, p.Cut, p.Empty, p.Failed)
+	fmt.Fprintf(w, "  by X-Cache      %s\n", counts(p.Cache))
+	fmt.Fprintf(w, "  by request      %s\n", counts(p.Asked))
+	fmt.Fprintf(w, "  by object       %s\n", counts(p.Kinds))
+	fmt.Fprintf(w, "  origin          %d answers, %d of them 304\n", p.Fills, p.Revalidations)
+	fmt.Fprintf(w, "  invalidations   %d; items: %s\n", p.Invalidations, counts(p.Items))
+	fmt.Fprintf(w, "  Completed       after %.1f ms (p50), %.1f ms (p99), %.1f ms (longest)\n", p.CompletedP50, p.CompletedP99, p.CompletedMax)
+	if p.Kept() {
+		fmt.Fprintln(w, "The guarantee was kept.")
+		return
+	}
+	fmt.Fprintf(w, "THE GUARANTEE WAS VIOLATED: %s\n", counts(p.Violations))
+}
+
+// counts writes a table of counts in one line, the greatest first.
+func counts[N int | int64](m map[string]N) string {
+	names := slices.SortedFunc(maps.Keys(m), func(a, b string) int {
+		return cmp.Or(cmp.Compare(m[b], m[a]), strings.Compare(a, b))
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s %d", name, m[name])
+	}
+	return strings.Join(names, ", ")
+}

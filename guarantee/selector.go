@@ -1,0 +1,82 @@
+package guarantee
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// matches tells whether an item means the object: the definition of the language, and nothing else.
+// The objects' names have no character that could be spelled in two ways.
+func matches(item string, o *Object) bool {
+	if tag, ok := strings.CutPrefix(item, "#"); ok {
+		for _, t := range o.Tags {
+			if strings.EqualFold(t, tag) {
+				return true
+			}
+		}
+		return false
+	}
+	return glob(item, o.Target())
+}
+
+// glob: an asterisk is any run of characters.
+func glob(pattern, s string) bool {
+	if pattern == "" {
+		return s == ""
+	}
+	if pattern[0] != '*' {
+		return s != "" && s[0] == pattern[0] && glob(pattern[1:], s[1:])
+	}
+	for i := range len(s) + 1 {
+		if glob(pattern[1:], s[i:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// shape is what an item looks like, for the summary.
+func shape(item string) string {
+	stars := strings.Count(item, "*")
+	switch {
+	case item[0] == '#':
+		return "tag"
+	case item == "/*":
+		return "everything"
+	case stars == 0:
+		return "exact"
+	case stars == 1 && strings.HasSuffix(item, "*"):
+		return "prefix"
+	case stars == 1 && strings.HasPrefix(item, "/*"):
+		return "suffix"
+	}
+	return "wildcard"
+}
+
+// shapes in the order in which they are reported.
+var shapes = []string{"exact", "prefix", "suffix", "wildcard", "tag", "everything"}
+
+// pick makes an item that matches o, and mostly others too. Each shape is drawn about as often as it
+// takes for the objects to stay cached long enough between invalidations.
+func pick(r *rand.Rand, o *Object) string {
+	parts := strings.Split(o.Target(), "/") // "", section, kind, name
+	section, kind, name := parts[1], parts[2], parts[3]
+	switch n := r.IntN(100); {
+	case n < 40:
+		return o.Target()
+	case n < 50:
+		return fmt.Sprintf("/%s/%s/*", section, kind)
+	case n < 54:
+		return fmt.Sprintf("/%s/*", section)
+	case n < 62:
+		return "/*" + name[len(name)-min(len(name), 5+r.IntN(2)):]
+	case n < 72:
+		return fmt.Sprintf("/*/%s/%s*%s", kind, name[:3], name[len(name)-3:])
+	case n < 76:
+		return fmt.Sprintf("/%s/*%s", section, name[len(name)-3:])
+	case n < 98:
+		return "#" + o.Tags[r.IntN(len(o.Tags))]
+	}
+	return "/*"
+}

@@ -1,0 +1,201 @@
+package guarantee
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/warmfront/warmfront/auth/sigv4"
+	"github.com/warmfront/warmfront/cloudfront/wire"
+)
+
+// warmfront is Warmfront, or anything else that speaks CloudFront's API. It makes a distribution for
+// the run.
+type warmfront struct {
+	api      string // base URL
+	key      sigv4.Signer
+	client   *http.Client
+	original string // name by which edges reach the origin
+	distID   string
+}
+
+func newWarmfront(c Config) (*warmfront, error) {
+	if c.API == "" {
+		return nil, errors.New("--api: the URL of the API is needed (or AWS_ENDPOINT_URL_CLOUDFRONT)")
+	}
+	if c.AccessKeyID == "" || c.SecretAccessKey == "" {
+		return nil, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set; warmfront dev prints them, and writes them to aws.env")
+	}
+	return &warmfront{
+		api: strings.TrimSuffix(c.API, "/"), client: &http.Client{Timeout: 20 * time.Second}, original: c.OriginName,
+		key: sigv4.Signer{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, Region: "us-east-1", Service: "cloudfront"},
+	}, nil
+}
+
+func (w *warmfront) Open(ctx context.Context, address string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", err
+	}
+	number, err := strconv.ParseInt(port, 10, 64)
+	if err != nil {
+		return "", err
+	}
+	if w.original != "" {
+		host = w.original
+	} else if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+		host = "localhost" // CloudFront's origins have names
+	}
+	body, err := wire.Marshal("DistributionConfig", distributionConfig(host, number))
+	if err != nil {
+		return "", err
+	}
+	var made wire.Distribution
+	if _, err := w.call(ctx, "POST", "/distribution", nil, body, "Distribution", &made); err != nil {
+		return "", fmt.Errorf("create a distribution: %w", err)
+	}
+	w.distID = wire.Val(made.Id)
+	return wire.Val(made.DomainName), w.deployed(ctx)
+}
+
+// distributionConfig caches by what the origin says, down to no time at all.
+func distributionConfig(origin string, port int64) *wire.DistributionConfig {
+	const optimized = "658327ea-f89d-4fab-a63d-7e88639e58f6" // its key has the accepted encodings
+	p := wire.Ptr[string]
+	return &wire.DistributionConfig{
+		CallerReference: p(fmt.Sprintf("check-guarantee-%d", time.Now().UnixNano())),
+		Comment:         p("warmfront check-guarantee"),
+		Enabled:         wire.Ptr(true),
+		Origins: &wire.Origins{Quantity: wire.Ptr[int64](1), Items: []wire.Origin{{
+			Id: p("checker"), DomainName: &origin,
+			CustomOriginConfig: &wire.CustomOriginConfig{HTTPPort: &port, HTTPSPort: wire.Ptr[int64](443), OriginProtocolPolicy: p("http-only")},
+		}}},
+		DefaultCacheBehavior: &wire.DefaultCacheBehavior{
+			TargetOriginId: p("checker"), ViewerProtocolPolicy: p("allow-all"),
+			ForwardedValues: &wire.ForwardedValues{QueryString: wire.Ptr(true), Cookies: &wire.CookiePreference{Forward: p("none")}},
+			MinTTL:          wire.Ptr[int64](0), DefaultTTL: wire.Ptr[int64](86400), MaxTTL: wire.Ptr[int64](31536000),
+		},
+		CacheBehaviors: &wire.CacheBehaviors{Quantity: wire.Ptr[int64](1), Items: []wire.CacheBehavior{{
+			PathPattern: p("/*/" + Encoded.String() + "/*"), TargetOriginId: p("checker"), ViewerProtocolPolicy: p("allow-all"),
+			CachePolicyId: p(optimized), Compress: wire.Ptr(true),
+		}}},
+		CacheTagConfig: &wire.CacheTagConfig{HeaderName: p("Cache-Tag")},
+	}
+}
+
+func (w *warmfront) deployed(ctx context.Context) error {
+	return persist(ctx, func(ctx context.Context) (bool, error) {
+		var d wire.Distribution
+		_, err := w.call(ctx, "GET", "/distribution/"+w.distID, nil, nil, "Distribution", &d)
+		return err == nil && wire.Val(d.Status) == "Deployed", err
+	})
+}
+
+func (w *warmfront) Invalidate(ctx context.Context, b Batch) error {
+	body, err := wire.Marshal("InvalidationBatch", &wire.InvalidationBatch{
+		CallerReference: &b.Reference,
+		Paths:           &wire.Paths{Quantity: wire.Ptr(int64(len(b.Items))), Items: b.Items},
+	})
+	if err != nil {
+		return err
+	}
+	path := "/distribution/" + w.distID + "/invalidation"
+	var inv wire.Invalidation
+	// Sent again with the same reference it is the same invalidation.
+	err = persist(ctx, func(ctx context.Context) (bool, error) {
+		_, err := w.call(ctx, "POST", path, nil, body, "Invalidation", &inv)
+		return err == nil || final(err), err
+	})
+	if err != nil {
+		return fmt.Errorf("create an invalidation: %w", err)
+	}
+	return persist(ctx, func(ctx context.Context) (bool, error) {
+		if wire.Val(inv.Status) == "Completed" {
+			return true, nil
+		}
+		_, err := w.call(ctx, "GET", path+"/"+wire.Val(inv.Id), nil, nil, "Invalidation", &inv)
+		if err != nil {
+			return final(err), err
+		}
+		return wire.Val(inv.Status) == "Completed", nil
+	})
+}
+
+// Close disables the distribution of the run and deletes it.
+func (w *warmfront) Close(ctx context.Context) error {
+	if w.distID == "" {
+		return nil
+	}
+	var c wire.DistributionConfig
+	path := "/distribution/" + w.distID
+	etag, err := w.call(ctx, "GET", path+"/config", nil, nil, "DistributionConfig", &c)
+	if err != nil {
+		return err
+	}
+	c.Enabled = wire.Ptr(false)
+	body, err := wire.Marshal("DistributionConfig", &c)
+	if err != nil {
+		return err
+	}
+	var d wire.Distribution
+	if etag, err = w.call(ctx, "PUT", path+"/config", http.Header{"If-Match": {etag}}, body, "Distribution", &d); err != nil {
+		return err
+	}
+	if err := w.deployed(ctx); err != nil {
+		return err
+	}
+	_, err = w.call(ctx, "DELETE", path, http.Header{"If-Match": {etag}}, nil, "", nil)
+	return err
+}
+
+// refusal is an answer of the API that says no.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (r *refusal) Error() string { return r.text }
+
+// final tells whether to try again is of no use.
+func final(err error) bool {
+	var r *refusal
+	return errors.As(err, &r) && r.status < 500 && r.status != http.StatusTooManyRequests
+}
+
+// call makes a signed request and reads the answer into out.
+func (w *warmfront) call(ctx context.Context, method, path string, h http.Header, body []byte, root string, out any) (etag string, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, w.api+"/2020-05-31"+path, bytes.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	if h != nil {
+		req.Header = h
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/xml")
+	}
+	w.key.Sign(&sigv4.Request{Method: method, Path: req.URL.EscapedPath(), Host: req.URL.Host, Header: req.Header}, body, time.Now())
+	resp, err := w.client.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return "", err
+	}
+	if resp.StatusCode >= 300 {
+		return "", &refusal{resp.StatusCode, fmt.Sprintf("%s %s: %s: %.300s", method, path, resp.Status, b)}
+	}
+	if out != nil {
+		err = wire.Unmarshal(b, root, out)
+	}
+	return resp.Header.Get("ETag"), err
+}
