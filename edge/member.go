@@ -125,7 +125,8 @@ func (m *member) settle(ctx context.Context) {
 			return
 		case c := <-m.pending:
 			if c.tickets != nil && !c.tickets.drain(ctx, c.deadline) && ctx.Err() == nil {
-				// The engine has cut those connections: its limit for writing a head is at most D.
+				// Tickets that are still open are dead now. A head that a socket holds up is the
+				// engine's to cut: its limit for writing one must not exceed D.
 				m.e.log.Warn("response heads took longer than the decision may last", "seq", c.seq,
 					"limit", m.e.lease.Timing().Decide)
 			}

@@ -25,16 +25,7 @@ import (
 func TestWired_SocketToSocket(t *testing.T) {
 	var version atomic.Int64
 	version.Store(1)
-	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/cut" {
-			w.Header().Set("Content-Length", "100")
-			io.WriteString(w, "only this")
-			w.(http.Flusher).Flush()
-			panic(http.ErrAbortHandler)
-		}
-		w.Header().Set("Cache-Control", "max-age=60")
-		fmt.Fprintf(w, "version %d of %s for %s", version.Load(), r.URL.Path, r.Header.Get("User-Agent"))
-	}))
+	site := versionedSite(&version)
 	defer site.Close()
 
 	log := journalmemory.New()
@@ -118,18 +109,7 @@ func TestWired_SocketToSocket(t *testing.T) {
 	in := bufio.NewReader(conn)
 	get := func(head, want string) {
 		t.Helper()
-		fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: %s\r\n\r\n", head, host)
-		resp, err := http.ReadResponse(in, &http.Request{Method: strings.Fields(head)[0]})
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		word, _, _ := strings.Cut(resp.Header.Get("X-Cache"), " ")
-		got := fmt.Sprintf("%d %s %s", resp.StatusCode, word, body)
-		if err != nil {
-			got += " cut"
-		}
-		if got != want {
+		if got := exchange(t, conn, in, head); got != want {
 			t.Errorf("%s: got %q, want %q", head, got, want)
 		}
 	}
@@ -141,4 +121,35 @@ func TestWired_SocketToSocket(t *testing.T) {
 	acked(commit(journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: "I", Items: []string{"/*"}}}))
 	get("GET /a", "200 Miss version 2 of /a for Amazon CloudFront")
 	get("GET /cut", "200 Miss only this cut")
+}
+
+// versionedSite says which version it is, and breaks off at /cut.
+func versionedSite(version *atomic.Int64) *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/cut" {
+			w.Header().Set("Content-Length", "100")
+			io.WriteString(w, "only this")
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		}
+		w.Header().Set("Cache-Control", "max-age=60")
+		fmt.Fprintf(w, "version %d of %s for %s", version.Load(), r.URL.Path, r.Header.Get("User-Agent"))
+	}))
+}
+
+// exchange asks on an open connection and says what came: status, X-Cache word, body.
+func exchange(t *testing.T, conn net.Conn, in *bufio.Reader, head string) string {
+	t.Helper()
+	fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: %s\r\n\r\n", head, host)
+	resp, err := http.ReadResponse(in, &http.Request{Method: strings.Fields(head)[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	word, _, _ := strings.Cut(resp.Header.Get("X-Cache"), " ")
+	got := fmt.Sprintf("%d %s %s", resp.StatusCode, word, body)
+	if err != nil {
+		got += " cut"
+	}
+	return got
 }
