@@ -334,6 +334,9 @@ func (f *flight) object(status int, fields message.Fields, body []byte, fresh ht
 // the sweeper finds it, and the rule is kept until then because this flight has not landed.
 func (f *flight) put(o *cache.Object) {
 	s := f.e.snap.Load()
+	if planted(stampAtStore) {
+		o.Stamp = s.seq
+	}
 	site := s.sites[o.Distribution]
 	if s.life != o.Epoch || site == nil || site.index.Match(&o.Subject, o.Checked()) != 0 {
 		return

@@ -103,6 +103,9 @@ func (v *visit) obtain(q *query, slot int) (*answer, step) {
 		return v.hit(slot, o, StaleWhileRevalidate), found
 	case dead:
 		v.e.sweeper.free(o, rule)
+		if planted(deadCondition) {
+			return v.fetch(q, o, Invalidated, slot)
+		}
 		return v.fetch(q, nil, Invalidated, slot)
 	case fenced:
 		if v.e.cfg.Refuse {
@@ -159,7 +162,7 @@ func (v *visit) fetch(q *query, old *cache.Object, why Reason, slot int) (*answe
 		return v.failure(TooManyFills), found
 	case boarded:
 		// S4. The rule may be known to this request, which came later, and not to the flight.
-		if r.f.stamp < q.snap.seq && q.site.index.Match(r.f.subject.Load(), r.f.stamp) != 0 {
+		if !planted(waiterUnchecked) && r.f.stamp < q.snap.seq && q.site.index.Match(r.f.subject.Load(), r.f.stamp) != 0 {
 			r.f.poison()
 			return nil, again
 		}
@@ -225,6 +228,9 @@ func (v *visit) decide(q *query, a *answer) step {
 	s := v.ticket.snap
 	if a.on == s {
 		return found // a hit, and its ticket has been open since the lookup
+	}
+	if planted(pinnedOnly) || planted(waiterUnchecked) && a.reader != nil && !a.reader.first {
+		return found
 	}
 	x := s.sites[q.site.ID]
 	ok := s.joined && s.life == a.life && x != nil && x.rev == q.site.rev

@@ -78,6 +78,12 @@ func (s *sweeper) run(ctx context.Context) {
 func (s *sweeper) sweep(ctx context.Context) (clean bool) {
 	snap := s.e.snap.Load()
 	bound := s.e.flights.raise(snap.seq)
+	if planted(sweepRacesFill) {
+		bound = snap.seq
+	}
+	if planted(compactTooEarly) {
+		bound++
+	}
 	pause := time.Second * sweepBatch / time.Duration(s.e.cfg.SweepRate)
 	visited := 0
 	s.e.store.Range(func(o *cache.Object) bool {
