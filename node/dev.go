@@ -38,8 +38,8 @@ type DevConfig struct {
 	Suffix      string   // distributions answer at dXXXX.<suffix>
 	Origins     []string // "name=address" each
 	OriginsFile string
-	CacheSize   int64 // bytes per edge
-	AccessLog   bool
+	CacheSize   int64        // bytes per edge
+	AccessLog   *slog.Logger // takes a line per request; nil: none
 
 	Getenv func(string) string // may give the access key and the password
 

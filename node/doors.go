@@ -97,10 +97,10 @@ func (d *dev) observe(x *edge.Exchange) {
 	if x.OriginLatency > 0 {
 		d.metrics.ObserveFetch(telemetry.Fetch{Edge: x.Edge, Distribution: x.Distribution, Status: x.Status, FirstByte: x.OriginLatency})
 	}
-	if d.AccessLog {
+	if d.AccessLog != nil {
 		r.URI, r.Protocol = x.Request.URI(), protocol(x.Request.Major, x.Request.Minor)
 		r.UserAgent, r.Referer = x.Request.Fields.Get("User-Agent"), x.Request.Fields.Get("Referer")
-		telemetry.LogAccess(d.Logger, &r)
+		telemetry.LogAccess(d.AccessLog, &r)
 	}
 }
 

@@ -31,6 +31,7 @@ const devExample = `  warmfront dev
 func devCommand() *cobra.Command {
 	var c node.DevConfig
 	var cacheSize, logLevel, logFormat string
+	var accessLog bool
 	cmd := &cobra.Command{
 		Use: "dev", Short: "Everything in one process, for a laptop or a CI job",
 		Long: devLong, Example: devExample, Args: cobra.NoArgs,
@@ -40,6 +41,11 @@ func devCommand() *cobra.Command {
 			}
 			if c.Logger, err = logger(logLevel, logFormat); err != nil {
 				return err
+			}
+			if accessLog { // whatever the level of the other messages
+				if c.AccessLog, err = logger("info", logFormat); err != nil {
+					return err
+				}
 			}
 			c.Version = version
 			c.Out = cmd.OutOrStdout()
@@ -59,7 +65,7 @@ func devCommand() *cobra.Command {
 	f.StringVar(&c.OriginsFile, "origins-file", "", "`file` with such lines, # begins a comment")
 	f.StringVar(&cacheSize, "cache-size", "256MiB", "memory for cached objects, per edge")
 	f.BoolVar(&c.AcceptJournalLoss, "accept-journal-loss", false, "start although the journal has lost facts that it had confirmed; they stay lost")
-	f.BoolVar(&c.AccessLog, "access-log", false, "log every request")
+	f.BoolVar(&accessLog, "access-log", false, "log every request")
 	f.StringVar(&logLevel, "log-level", "warn", "`level`: debug, info, warn, error")
 	f.StringVar(&logFormat, "log-format", "text", "`format`: text, json")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w; see warmfront dev --help", err) })
