@@ -161,7 +161,7 @@ func (u *Users) List() []*User {
 // Add makes a user. When it returns nil the user is on disk.
 func (u *Users) Add(name, password string, role Role, now time.Time) error {
 	switch {
-	case !userForm.MatchString(name):
+	case !userForm.MatchString(name), name == ".", name == "..": // the dots could not be named in a URL
 		return fmt.Errorf("%q: %w", name, ErrUser)
 	case !role.Known():
 		return fmt.Errorf("role %q: %w", role, ErrRole)

@@ -116,6 +116,7 @@ func TestUsers_AddChangeRemove(t *testing.T) {
 		{"ops", "long enough", Viewer, nil},
 		{"ops", "long enough", Viewer, ErrUserExists},
 		{"o ps", "long enough", Viewer, ErrUser},
+		{"..", "long enough", Viewer, ErrUser},
 		{"x", "long enough", "owner", ErrRole},
 		{"x", "short", Viewer, ErrPassword},
 		{"x", strings.Repeat("x", 257), Viewer, ErrPassword},

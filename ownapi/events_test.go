@@ -1,8 +1,10 @@
 package ownapi
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/auth"
+	"github.com/warmfront/warmfront/journal"
 )
 
 // listener is a client that reads a stream.
@@ -173,4 +176,48 @@ func TestEvents_AreBounded(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The stream through net/http: each event comes at once, and the end of Run ends it.
+func TestEvents_OverAConnection(t *testing.T) {
+	h, id := inTheOpen(t)
+	s := httptest.NewServer(h)
+	defer s.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { h.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+
+	r := signed(t, h.admin, "", "GET", "/events", "")
+	out, err := http.NewRequest("GET", s.URL+Prefix+"/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.Host, out.Header = r.Host, r.Header
+	resp, err := http.DefaultClient.Do(out)
+	if err != nil || resp.StatusCode != 200 {
+		t.Fatal(resp, err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewReader(resp.Body)
+	if first, err := lines.ReadString('\n'); err != nil || first[0] != ':' {
+		t.Fatal(first, err)
+	}
+	if err := h.control.Tag(t.Context(), journal.Actor{}, "arn:aws:cloudfront::000000000000:distribution/"+id, map[string]string{"a": "b"}); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(line, "data: ") && strings.Contains(line, id) {
+			break
+		}
+	}
+	stop()
+	if _, err := io.Copy(io.Discard, lines); err != nil {
+		t.Error("the stream was cut, not ended:", err)
+	}
 }
