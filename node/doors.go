@@ -129,10 +129,12 @@ func (d *dev) countInvalidations(ctx context.Context) error {
 			if !ok {
 				return nil
 			}
-			if c.Kind != control.ChangeInvalidation || c.Status != control.Completed {
+			if c.Kind != control.ChangeInvalidation {
 				continue
 			}
-			if inv, err := d.control.Invalidation(c.DistributionID, c.ID); err == nil {
+			if c.Status == control.InProgress {
+				d.metrics.InvalidationCreated(c.DistributionID)
+			} else if inv, err := d.control.Invalidation(c.DistributionID, c.ID); err == nil {
 				d.metrics.InvalidationCompleted(inv.DistributionID, inv.CompletedTime.Sub(inv.CreateTime))
 			}
 		}
