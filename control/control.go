@@ -128,6 +128,13 @@ func New(cfg Config) (*Control, error) {
 // Ready is closed when the state has caught up with the log as it was when Run began.
 func (c *Control) Ready() <-chan struct{} { return c.ready }
 
+// Seq returns the number of the newest entry that has been folded in.
+func (c *Control) Seq() uint64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.state.seq
+}
+
 // apply folds one entry in. The writer calls it for each entry of the log, in order, one at a time.
 func (c *Control) apply(e *journal.Entry) {
 	c.mu.Lock()

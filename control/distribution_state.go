@@ -86,7 +86,7 @@ func (s *state) putDistribution(seq uint64, p *journal.DistributionPut) []Change
 		s.domains[p.DomainName] = true
 		s.references[wire.Val(p.Config.CallerReference)] = p.ID
 	} else {
-		s.dropAliases(d)
+		s.dropAliases(p.ID, d)
 	}
 	for _, alias := range aliasesOf(p.Config) {
 		s.aliases[alias] = p.ID
@@ -105,15 +105,19 @@ func (s *state) deleteDistribution(id string) []Change {
 	if d == nil {
 		return nil
 	}
-	s.dropAliases(d)
+	s.dropAliases(id, d)
 	delete(s.references, wire.Val(d.put.Config.CallerReference))
 	delete(s.distributions, id)
 	return []Change{{Kind: ChangeDistribution, ID: id}}
 }
 
-func (s *state) dropAliases(d *distributionState) {
+// dropAliases gives up the aliases of a distribution. In an Extract it may name one that it had given up
+// before, and that is another's by now.
+func (s *state) dropAliases(id string, d *distributionState) {
 	for _, alias := range aliasesOf(d.put.Config) {
-		delete(s.aliases, alias)
+		if s.aliases[alias] == id {
+			delete(s.aliases, alias)
+		}
 	}
 }
 

@@ -1,0 +1,232 @@
+package control
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// Extract finds out what of a log must be kept, so that a log of that alone answers every query as the
+// whole one did: the numbers of its entries are others, and nothing else. It is what a log is rewritten
+// from, because what happens most, ticks, memberships and completions, soon means nothing any more.
+//
+// Give it every entry, in order, and then ask for Entries. It holds about twice what is kept, and at most
+// a few thousand entries more (L9).
+//
+// # What is kept
+//
+// The log is cut in two, at the oldest entry that the audit trail shows. From there on everything is kept
+// but ticks and the completions of what is gone. Of what is older:
+//
+//   - of each distribution the first fact, the last two that changed something at the edges, and the last:
+//     what it is, since when it is so for the edges, and whether they know; in between belong its
+//     invalidations, which need it to exist;
+//   - of a deleted one the first and the deletion, for its domain name, which must never be used again;
+//   - the newest fact of each policy and of each member's join;
+//   - of each distribution the invalidations that are remembered (Limits.History and so on), and with
+//     them their caller references;
+//   - the completions of all these.
+//
+// Facts keep their order, and facts of one entry stay in one entry.
+type Extract struct {
+	limits Limits
+	held   []*journal.Entry // without ticks; with the numbers that they have in the log
+	next   int              // condense when so many are held
+}
+
+// extractBatch is how many entries may come in before it is worth looking what is superfluous.
+const extractBatch = 4096
+
+// NewExtract returns an empty one. The limits must be those of the Control that will read the new log:
+// what they forget is left out.
+func NewExtract(limits Limits) *Extract {
+	return &Extract{limits: limits.withDefaults(), next: extractBatch}
+}
+
+// Add takes the next entry of the log. It is not changed, and kept.
+func (x *Extract) Add(e *journal.Entry) {
+	if idle(e) {
+		return
+	}
+	x.held = append(x.held, e)
+	if len(x.held) >= x.next {
+		x.held = condense(x.held, x.limits)
+		x.next = 2*len(x.held) + extractBatch
+	}
+}
+
+// idle tells whether an entry is nothing but ticks, as most are; a genesis is idle, too.
+func idle(e *journal.Entry) bool {
+	return !slices.ContainsFunc(e.Facts, func(f journal.Fact) bool { return f.Tick == nil })
+}
+
+// Entries returns what must be kept, in order, for a log whose genesis is entry 1: the first gets the
+// number 2. Numbers, times and facts are set; epoch and chain are the new log's affair.
+func (x *Extract) Entries() []*journal.Entry {
+	x.held = condense(x.held, x.limits)
+	renumbered := make([]*journal.Entry, len(x.held))
+	for i, e := range x.held {
+		renumbered[i] = &journal.Entry{Seq: uint64(i) + 2, Time: e.Time, Facts: slices.Clone(e.Facts)}
+		for j, f := range e.Facts {
+			if f.Completed == nil {
+				continue
+			}
+			// The new number of the last entry up to UpTo. Something is there, or this would not be kept.
+			done := *f.Completed
+			n, _ := slices.BinarySearchFunc(x.held, done.UpTo+1, bySeq)
+			done.UpTo = uint64(n) + 1
+			renumbered[i].Facts[j].Completed = &done
+		}
+	}
+	return renumbered
+}
+
+func bySeq(e *journal.Entry, seq uint64) int { return cmp.Compare(e.Seq, seq) }
+
+// condense returns the entries without what need not be kept. A condensed log with more entries behind it
+// may be condensed again; the numbers stay what they are, with holes.
+func condense(entries []*journal.Entry, limits Limits) []*journal.Entry {
+	end := newState(limits)
+	for _, e := range entries {
+		end.apply(e)
+	}
+	shown := ^uint64(0)
+	if len(entries) > 0 {
+		shown = entries[0].Seq
+	}
+	if trail := end.audit.kept(); len(trail) == limits.Audit {
+		shown = trail[0].seq
+	}
+	c, _ := slices.BinarySearchFunc(entries, shown, bySeq)
+	needed := oldPuts(entries[:c], limits)
+	kept := filter(entries, func(e *journal.Entry, f *journal.Fact) bool {
+		switch {
+		case f.Tick != nil:
+			return false
+		case f.Completed != nil || e.Seq >= shown:
+			return true
+		case f.Invalidated != nil:
+			d := end.distributions[f.Invalidated.DistributionID]
+			return d != nil && d.byID[f.Invalidated.InvalidationID] != nil && d.byID[f.Invalidated.InvalidationID].fact == f.Invalidated
+		case f.DistributionDeleted != nil:
+			return true
+		}
+		return needed[subject(f)]
+	})
+	return withoutIdleCompletions(kept)
+}
+
+// filter keeps the facts that keep says, and the entries that have any.
+func filter(entries []*journal.Entry, keep func(*journal.Entry, *journal.Fact) bool) []*journal.Entry {
+	var kept []*journal.Entry
+	for _, e := range entries {
+		var facts []journal.Fact
+		for i := range e.Facts {
+			if keep(e, &e.Facts[i]) {
+				facts = append(facts, e.Facts[i])
+			}
+		}
+		switch {
+		case len(facts) == len(e.Facts):
+			kept = append(kept, e)
+		case len(facts) > 0:
+			rest := *e
+			rest.Facts = facts
+			kept = append(kept, &rest)
+		}
+	}
+	return kept
+}
+
+// subject returns the pointer that is the fact, for those kinds of which few are needed.
+func subject(f *journal.Fact) any {
+	switch {
+	case f.DistributionPut != nil:
+		return f.DistributionPut
+	case f.CachePolicyPut != nil:
+		return f.CachePolicyPut
+	case f.OriginRequestPolicyPut != nil:
+		return f.OriginRequestPolicyPut
+	case f.EdgeJoined != nil:
+		return f.EdgeJoined
+	}
+	return nil
+}
+
+// oldPuts finds the facts that make up what there is after the entries: distributions, policies, members.
+func oldPuts(entries []*journal.Entry, limits Limits) map[any]bool {
+	s := newState(limits)
+	puts := map[string]*putHistory{} // by domain name, which is never given twice, unlike, perhaps, an id
+	newest := map[string]any{}       // by kind and id
+	for _, e := range entries {
+		s.apply(e)
+		for _, f := range e.Facts {
+			switch {
+			case f.DistributionPut != nil:
+				p := f.DistributionPut
+				h := puts[p.DomainName]
+				if h == nil {
+					h = &putHistory{first: p}
+					puts[p.DomainName] = h
+				}
+				h.add(p, s.distributions[p.ID] != nil && s.distributions[p.ID].seq == e.Seq)
+			case f.CachePolicyPut != nil:
+				newest["cache policy "+f.CachePolicyPut.ID] = f.CachePolicyPut
+			case f.CachePolicyDeleted != nil:
+				delete(newest, "cache policy "+f.CachePolicyDeleted.ID)
+			case f.OriginRequestPolicyPut != nil:
+				newest["origin request policy "+f.OriginRequestPolicyPut.ID] = f.OriginRequestPolicyPut
+			case f.OriginRequestPolicyDeleted != nil:
+				delete(newest, "origin request policy "+f.OriginRequestPolicyDeleted.ID)
+			case f.EdgeJoined != nil:
+				newest["edge "+f.EdgeJoined.Edge] = f.EdgeJoined
+			case f.EdgeLeft != nil && s.members[f.EdgeLeft.Edge] == nil:
+				delete(newest, "edge "+f.EdgeLeft.Edge)
+			}
+		}
+	}
+	needed := map[any]bool{}
+	for _, f := range newest {
+		needed[f] = true
+	}
+	for _, h := range puts {
+		needed[h.first] = true
+		if d := s.distributions[h.first.ID]; d != nil && d.put == h.last {
+			needed[h.before], needed[h.deployed], needed[h.last] = true, true, true
+		}
+	}
+	return needed
+}
+
+// putHistory is what must be known of a distribution's facts. The last but one that changed something at
+// the edges is there because of the last, which may undo it: right after the first it would seem to change
+// nothing.
+type putHistory struct{ first, before, deployed, last *journal.DistributionPut }
+
+func (h *putHistory) add(p *journal.DistributionPut, changesEdges bool) {
+	h.last = p
+	if changesEdges {
+		h.before, h.deployed = h.deployed, p
+	}
+}
+
+// withoutIdleCompletions drops completions that complete nothing of what is there.
+func withoutIdleCompletions(entries []*journal.Entry) []*journal.Entry {
+	var opened []uint64 // numbers of what waits for completion
+	for _, e := range entries {
+		if slices.ContainsFunc(e.Facts, func(f journal.Fact) bool { return f.DistributionPut != nil || f.Invalidated != nil }) {
+			opened = append(opened, e.Seq)
+		}
+	}
+	completed := 0 // so many of opened
+	return filter(entries, func(_ *journal.Entry, f *journal.Fact) bool {
+		if f.Completed == nil {
+			return true
+		}
+		n, _ := slices.BinarySearch(opened, f.Completed.UpTo+1)
+		before := completed
+		completed = max(n, completed)
+		return n > before
+	})
+}
