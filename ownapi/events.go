@@ -36,6 +36,7 @@ func streamEvents(c *call, w http.ResponseWriter) error {
 	defer stop()
 
 	s := stream{w: w, rc: http.NewResponseController(w)}
+	_ = s.rc.SetReadDeadline(time.Time{}) // the server's limit for reading a request would end the stream
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep it
 	w.WriteHeader(http.StatusOK)

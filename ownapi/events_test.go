@@ -28,6 +28,12 @@ type listener struct {
 	text    bytes.Buffer
 	flushed int // bytes that were flushed
 	fail    bool
+	unbound bool // the deadline for reading was lifted
+}
+
+func (l *listener) SetReadDeadline(t time.Time) error {
+	l.unbound = t.IsZero()
+	return nil
 }
 
 func (l *listener) Header() http.Header { return l.header }
@@ -91,6 +97,9 @@ func TestEvents_ChangesAndComments(t *testing.T) {
 		l := h.listen(keysOf[auth.Viewer], "")
 		if l.status != 200 || l.header.Get("Content-Type") != "text/event-stream" || !strings.HasPrefix(l.heard(), ":") {
 			t.Fatalf("%d %v", l.status, l.header)
+		}
+		if !l.unbound {
+			t.Error("the server's ReadTimeout ends the stream")
 		}
 		d := h.create(nil)
 		if got := l.heard(); !strings.Contains(got, "event: change\ndata: {\"kind\":\"distribution\",\"id\":\""+d.ID+"\",\"distributionId\":\"\",\"status\":\"InProgress\",") ||
