@@ -239,14 +239,12 @@ func (v *Violation) String() string {
 	case Mixed, Torn:
 		return fmt.Sprintf("%s answer for %s: %s", v.Class, v.Object, v.Answer.Why)
 	case Late:
-		return fmt.Sprintf("late: an answer for %s showed version %d; it was made of what left the origin %v after version %d was demanded of every answer",
-			v.Object, v.Answer.Version, v.Answer.Begun-v.since(), v.Floor)
+		return fmt.Sprintf("late: an answer for %s showed version %d; it was made of what left the origin %s after version %d was demanded of every answer",
+			v.Object, v.Answer.Version, ms(v.Answer.Begun-v.By.Completed), v.Floor)
 	case Revived:
-		return fmt.Sprintf("revived: a 304 for %s confirmed version %d, %v after version %d was demanded of every answer",
-			v.Object, v.Answer.Version, v.Answer.Sent-v.since(), v.Floor)
+		return fmt.Sprintf("revived: a 304 for %s confirmed version %d; it was asked for %s after version %d was demanded of every answer",
+			v.Object, v.Answer.Version, ms(v.Answer.Sent-v.By.Completed), v.Floor)
 	}
-	return fmt.Sprintf("old: an answer for %s showed version %d; it was asked for %v after version %d was demanded of every answer",
-		v.Object, v.Answer.Version, v.Answer.Sent-v.since(), v.Floor)
+	return fmt.Sprintf("old: an answer for %s showed version %d; it was asked for %s after version %d was demanded of every answer",
+		v.Object, v.Answer.Version, ms(v.Answer.Sent-v.By.Completed), v.Floor)
 }
-
-func (v *Violation) since() Instant { return v.By.Completed }

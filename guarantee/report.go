@@ -108,7 +108,7 @@ func (t *tallies) line(at Instant) string {
 	t.mu.Lock()
 	n, p99 := len(t.latencies), percentile(sorted(t.latencies), 99)
 	t.mu.Unlock()
-	answers := t.answers.Load()
+	answers := t.judged.Load()
 	return fmt.Sprintf("%4.0f s  %9d answers  %2d %% hits  %6d invalidations, Completed p99 %s  %d violations",
 		at.Seconds(), answers, t.hits()*100/max(answers, 1), n, ms(p99), t.violated())
 }

@@ -33,7 +33,7 @@ type Config struct {
 	Readers, Writers int
 	Pause            time.Duration // of a writer between two invalidations, on average
 	Seed             uint64
-	Answers          int64         // end after so many; 0: no limit
+	Answers          int64         // end after so many with content; 0: no limit
 	Duration         time.Duration // or after so long; 0: no limit
 	KeepGoing        bool          // do not end at the first violation
 
@@ -160,8 +160,9 @@ func (r *run) stopIfDone() {
 	}
 }
 
-// wanted tells whether more answers are.
-func (r *run) wanted() bool { return r.Answers == 0 || r.answers.Load() < r.Answers }
+// wanted tells whether more answers are. Those without content do not count: a cache that is down is
+// not proved to keep anything.
+func (r *run) wanted() bool { return r.Answers == 0 || r.judged.Load() < r.Answers }
 
 // violated prints a counterexample, and ends the run unless it is to go on.
 func (r *run) violated(v *Violation) {

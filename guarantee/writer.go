@@ -30,6 +30,9 @@ func (w *writer) write(ctx context.Context) error {
 // publish changes what some selectors match, invalidates it, and demands it when that is Completed.
 func (w *writer) publish(ctx context.Context) error {
 	about := w.objects[w.rnd.IntN(len(w.objects))]
+	if w.rnd.IntN(4) == 0 { // what is wrong with conditions shows in these only, and not for long
+		about = w.objects[w.rnd.IntN(len(w.objects)/int(kinds))*int(kinds)+int(Dated)]
+	}
 	items := []string{pick(w.rnd, about)}
 	for w.rnd.IntN(3) == 0 && len(items) < 4 {
 		items = append(items, pick(w.rnd, w.objects[w.rnd.IntN(len(w.objects))]))

@@ -1,0 +1,126 @@
+package guarantee
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+)
+
+// story is a history whose clock the test holds.
+type story struct {
+	history
+	at Instant
+}
+
+func newStory() *story {
+	s := &story{}
+	s.objects = newObjects(9)
+	return s
+}
+
+// invalidated: version is demanded of the object from an instant on.
+func (s *story) invalidated(o *Object, version uint64, created, completed Instant) *Invalidation {
+	d := s.create(1, []string{o.Target()}, []*Object{o})
+	d.Created, d.Completed, d.floors[0] = created, completed, version
+	o.log.completed(version, d.Invalidation, func() Instant { return completed })
+	return d.Invalidation
+}
+
+func TestJudge(t *testing.T) {
+	const t0, t1 = 100 * time.Millisecond, 200 * time.Millisecond // created, Completed
+	for _, c := range []struct {
+		name string
+		a    Answer
+		want Class
+	}{
+		{"asked before Completed", Answer{Sent: t1 - 1, Version: 4}, None},
+		{"asked at the instant of Completed", Answer{Sent: t1, Version: 4}, None},
+		{"asked after, and old", Answer{Sent: t1 + 1, Version: 4}, Old},
+		{"asked after, and as demanded", Answer{Sent: t1 + 1, Version: 5}, None},
+		{"asked after, and newer", Answer{Sent: t1 + 1, Version: 6}, None},
+		{"asked before, begun after, and old", Answer{Sent: t0, Begun: t1 + 1, Version: 4}, Late},
+		{"asked before, begun before, and old", Answer{Sent: t0, Begun: t1 - 1, Version: 4}, None},
+		{"a 304 for what is old", Answer{Sent: t1 + 1, Version: 4, Status: 304}, Revived},
+		{"without content", Answer{Sent: t1 + 1, Status: 503}, None},
+		{"mixed", Answer{Sent: t0, Version: 5, Wrong: Mixed, Why: "because"}, Mixed},
+	} {
+		s := newStory()
+		o := s.objects[0]
+		by := s.invalidated(o, 5, t0, t1)
+		c.a.Begun = max(c.a.Begun, c.a.Sent)
+		c.a.Method = "GET"
+		v := o.judge(&c.a)
+		switch {
+		case v == nil && c.want == None:
+		case v == nil || v.Class != c.want:
+			t.Errorf("%s: %v, should be %v", c.name, v, c.want)
+		case c.want < Mixed && (v.By != by || v.Floor != 5):
+			t.Errorf("%s: demanded is %d by %v", c.name, v.Floor, v.By)
+		}
+	}
+}
+
+// Two invalidations that are Completed in the other order than they were created: the greater floor holds
+// from the earlier instant on.
+func TestJudge_FloorsDoNotSink(t *testing.T) {
+	s := newStory()
+	o := s.objects[0]
+	s.invalidated(o, 7, 10, 100)
+	s.invalidated(o, 6, 5, 200)
+	s.invalidated(o, 9, 5, 300)
+	for _, c := range []struct {
+		at    Instant
+		floor uint64
+	}{{100, 0}, {101, 7}, {201, 7}, {300, 7}, {301, 9}} {
+		if f := o.log.demanded(c.at); f.version != c.floor {
+			t.Errorf("at %d: %d, should be %d", c.at, f.version, c.floor)
+		}
+	}
+}
+
+func TestJudge_KeepsBounds(t *testing.T) {
+	s := newStory()
+	o := s.objects[0]
+	for i := range uint64(3 * floorsKept) {
+		at := Instant(i+1) * time.Second
+		s.invalidated(o, i+2, at-1, at)
+		o.judge(&Answer{Method: "GET", Sent: at + 1, Begun: at + 1, End: at + 2, Version: i + 2})
+	}
+	if len(o.log.floors) != floorsKept {
+		t.Errorf("%d floors", len(o.log.floors))
+	}
+	if e := o.log.last(); len(e) != len(o.log.events) || e[len(e)-1].Answer == nil {
+		t.Errorf("%d events, the last is %+v", len(e), e[len(e)-1])
+	}
+	if f := o.log.demanded(time.Hour); f.version != 3*floorsKept+1 {
+		t.Errorf("the newest floor is %d", f.version)
+	}
+}
+
+func TestTimeline(t *testing.T) {
+	s := newStory()
+	o := s.objects[0]
+	fill := &Fill{Number: 12, Version: 1, Asked: 2 * time.Millisecond, Sent: 9 * time.Millisecond, Status: 200}
+	o.log.add(Event{At: 3 * time.Millisecond, Written: 2})
+	by := &Invalidation{Number: 3, Writer: 1, Items: []string{"/s0/*", "#topic0"}, Completed: 8 * time.Millisecond}
+	o.log.add(Event{At: 4 * time.Millisecond, Created: by})
+	o.log.completed(2, by, func() Instant { return by.Completed })
+	o.log.add(Event{At: fill.Sent, Fill: fill})
+	v := o.judge(&Answer{Reader: 2, Edge: 1, Method: "GET", Sent: 10 * time.Millisecond, Begun: 10 * time.Millisecond, End: 11 * time.Millisecond,
+		Status: 200, Version: 1, Fill: 12, Cache: "Hit from cloudfront"})
+	var b bytes.Buffer
+	v.Print(&b, []string{"http://a", "http://b"})
+	const want = `VIOLATION, old: an answer for /s0/small/n000.css showed version 1; it was asked for 2.000 ms after version 2 was demanded of every answer
+
+            ms  who          what
+         3.000  origin       version 2 is written
+         4.000  writer 1     creates invalidation 3: /s0/* #topic0
+         8.000  writer 1     invalidation 3 is Completed
+         9.000  origin       answer 12: 200, version 1; had been asked 7.000 ms before
+>       11.000  reader 2     GET at http://b, asked 1.000 ms before: 200, version 1, of answer 12, Hit from cloudfront
+`
+	if strings.TrimSpace(b.String()) != strings.TrimSpace(want) {
+		t.Errorf("printed\n%s", b.String())
+	}
+}
