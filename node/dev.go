@@ -22,6 +22,7 @@ import (
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/journal/jetstream"
 	"github.com/warmfront/warmfront/origin"
+	"github.com/warmfront/warmfront/ownapi"
 	"github.com/warmfront/warmfront/telemetry"
 )
 
@@ -94,6 +95,7 @@ type dev struct {
 
 	control *control.Control
 	metrics *telemetry.Metrics
+	meter   *ownapi.Meter // the recent past, for the console
 	places  []*place
 	ready   Ready
 }
@@ -101,7 +103,7 @@ type dev struct {
 // run starts the roles bottom up and stops them top down: viewers first, the journal last. Each
 // phase has its own context, ended in the order of the defers.
 func (d *dev) run(ctx context.Context) (err error) {
-	d.metrics = telemetry.New()
+	d.metrics, d.meter = telemetry.New(), ownapi.NewMeter(nil)
 	if d.control, err = control.New(control.Config{Log: d.log, Suffix: d.Suffix, Logger: d.Logger.With("role", "control")}); err != nil {
 		return err
 	}

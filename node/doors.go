@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/warmfront/warmfront/auth"
@@ -13,6 +14,7 @@ import (
 	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/ownapi"
 	"github.com/warmfront/warmfront/telemetry"
 )
 
@@ -75,18 +77,41 @@ func (d *dev) controlHandler(p *phase) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := d.ownAPI(lookup)
+	if err != nil {
+		return nil, err
+	}
+	p.run(own.Run)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case cloudfront.Versioned(r.URL.Path):
+		switch path := r.URL.Path; {
+		case cloudfront.Versioned(path):
 			api.ServeHTTP(w, r)
+		case path != console.SessionPath && (path == "/warmfront" || strings.HasPrefix(path, "/warmfront/")):
+			own.ServeHTTP(w, r)
 		default:
 			pages.ServeHTTP(w, r)
 		}
 	}), nil
 }
 
+// ownAPI is the door for what CloudFront has no words for, over the edges of this process.
+func (d *dev) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
+	c := ownapi.Config{
+		Control: d.control, Lookup: lookup, Keys: d.who.keys, Users: d.who.users, Meter: d.meter,
+		Version: d.Version, Suffix: d.Suffix, Logger: d.Logger.With("role", "ownapi"),
+	}
+	for _, pl := range d.places {
+		c.Places = append(c.Places, ownapi.Place{Name: pl.name, Location: pl.name, URL: url(pl.l), Edge: pl.edge})
+	}
+	if d.ready.Demo != "" {
+		c.Demo = &ownapi.Demo{URL: d.ready.Demo, DistributionID: d.ready.DemoDistribution}
+	}
+	return ownapi.New(c)
+}
+
 // observe is told of every request of every edge.
 func (d *dev) observe(x *edge.Exchange) {
+	d.meter.Observe(x)
 	r := telemetry.Request{
 		Time: x.Start.Add(x.Duration), Edge: x.Edge, Location: x.Pop, Distribution: x.Distribution,
 		Remote: x.Request.Remote, Method: x.Request.Method, Scheme: x.Request.Scheme, Host: x.Request.Host,
