@@ -44,10 +44,7 @@ func (l *Log) Append(ctx context.Context, e *journal.Entry) error {
 		ctx, cancel = context.WithTimeout(ctx, appendTimeout)
 		defer cancel()
 	}
-	m := nats.NewMsg(logSubject)
-	m.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(e.Seq-1, 10))
-	m.Data = b
-	r, err := l.nc.RequestMsgWithContext(ctx, m)
+	r, err := l.nc.RequestMsgWithContext(ctx, message(e, b))
 	if err != nil {
 		l.ailing() // for the next append; this one is in doubt
 		return l.wrap("append", err)
@@ -66,6 +63,14 @@ func (l *Log) Append(ctx context.Context, e *journal.Entry) error {
 		l.log.Warn("journal head not written", "err", err) // a weaker witness, not a lost entry
 	}
 	return nil
+}
+
+// message is an append: stored if the log ends before e.
+func message(e *journal.Entry, encoded []byte) *nats.Msg {
+	m := nats.NewMsg(logSubject)
+	m.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(e.Seq-1, 10))
+	m.Data = encoded
+	return m
 }
 
 // refused translates the engine's no.

@@ -180,18 +180,30 @@ func (l *Log) accept(ctx context.Context, reason error) error {
 
 // beginning reads the log as far as its chain is unbroken; whole when that is all of it.
 func (l *Log) beginning(ctx context.Context) (chain []*journal.Entry, whole bool) {
+	err := l.each(ctx, func(e *journal.Entry) error {
+		chain = append(chain, e)
+		return nil
+	})
+	return chain, err == nil && len(chain) > 0
+}
+
+// each calls f for the entries from the first one on, as far as the chain is unbroken: ErrDamaged says that
+// this was not the end.
+func (l *Log) each(ctx context.Context, f func(*journal.Entry) error) error {
 	var at journal.Position
 	for {
 		entries, err := l.read(ctx, at.Seq+1, maxBatch)
 		for _, e := range entries {
 			if at.Judge(e) != journal.Next {
-				return chain, false
+				return l.damaged("entry %d does not continue the chain", e.Seq)
 			}
 			at = journal.PositionOf(e)
-			chain = append(chain, e)
+			if err := f(e); err != nil {
+				return err
+			}
 		}
 		if err != nil || len(entries) == 0 {
-			return chain, err == nil && at.Seq > 0
+			return err
 		}
 	}
 }

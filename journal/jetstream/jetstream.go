@@ -50,6 +50,9 @@ type Config struct {
 	AcceptLoss bool
 
 	Logger *slog.Logger
+
+	bulk bool         // the engine does not sync: for a directory that is synced as a whole before it counts
+	step func(string) // for tests in this package: called after each change that a rewrite makes to Dir
 }
 
 // Log is an open log. Open makes it; all methods may be called concurrently.
@@ -80,9 +83,24 @@ var (
 )
 
 // Open starts the engine on c.Dir and returns the log after having checked it. A new log gets its genesis.
-func Open(ctx context.Context, c Config) (_ *Log, err error) {
+func Open(ctx context.Context, c Config) (*Log, error) {
+	c, lock, err := hold(c)
+	if err != nil {
+		return nil, err
+	}
+	l, err := openHeld(ctx, c)
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	l.lock = lock
+	return l, nil
+}
+
+// hold fills in the config's defaults and takes its directory for this process.
+func hold(c Config) (Config, *os.File, error) {
 	if c.Dir == "" {
-		return nil, fmt.Errorf("%w: no directory given", ErrConfig)
+		return c, nil, fmt.Errorf("%w: no directory given", ErrConfig)
 	}
 	if c.Reserve == 0 {
 		c.Reserve = 64 << 20
@@ -90,16 +108,26 @@ func Open(ctx context.Context, c Config) (_ *Log, err error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.step == nil {
+		c.step = func(string) {}
+	}
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return c, nil, fmt.Errorf("journal: %w", err)
+	}
+	lock, err := lockDir(filepath.Join(c.Dir, "lock"))
+	return c, lock, err
+}
+
+// openHeld opens a directory that the caller has taken.
+func openHeld(ctx context.Context, c Config) (_ *Log, err error) {
 	l := &Log{c: c, log: c.Logger}
 	defer func() {
 		if err != nil {
 			l.Close()
+			err = c.withPrevious(err)
 		}
 	}()
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
-	if l.lock, err = lockDir(filepath.Join(c.Dir, "lock")); err != nil {
+	if err := c.settle(); err != nil {
 		return nil, err
 	}
 	if l.head, err = openHead(filepath.Join(c.Dir, "head")); err != nil {
@@ -111,6 +139,7 @@ func Open(ctx context.Context, c Config) (_ *Log, err error) {
 	if err := l.openStream(ctx); err != nil {
 		return nil, err
 	}
+	c.removePrevious()
 	return l, nil
 }
 
