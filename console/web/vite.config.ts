@@ -26,7 +26,7 @@ export default defineConfig({
   build: {
     target: "es2022",
     assetsInlineLimit: 0,
-    manifest: "manifest.json", // for the size budget
+    manifest: ".manifest.json", // for the size budget; a dot: not for serving
     emptyOutDir: false, // the binary's source keeps a placeholder there
     chunkSizeWarningLimit: 1000,
     modulePreload: { polyfill: false },

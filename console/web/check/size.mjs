@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 
 const budget = 1_000_000; // bytes
 const dist = path.join(import.meta.dirname, "../dist");
-const manifestFile = path.join(dist, "manifest.json");
+const manifestFile = path.join(dist, ".manifest.json");
 if (!existsSync(manifestFile)) {
   console.error("There is no build: npm run build");
   process.exit(1);

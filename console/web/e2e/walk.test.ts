@@ -3,13 +3,9 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Seat } from "./browser";
-import { type World, fakeWorld, realWorld } from "./worlds";
+import { type World, worlds } from "./worlds";
 
-const binary = process.env["WARMFRONT"];
-const worlds: [string, () => Promise<World>][] = [["fake", fakeWorld]];
-if (binary) worlds.push(["real", () => realWorld(binary)]);
-
-describe.each(worlds)("the walk in the %s world", (name, start) => {
+describe.each(worlds())("the walk in the %s world", (name, start) => {
   let world: World;
   let seat: Seat;
 

@@ -22,6 +22,15 @@ export interface FakeWorld extends World {
   fake: Fake;
 }
 
+const binary = process.env["WARMFRONT"];
+
+// worlds are those that a test of the whole console runs in.
+export function worlds(): [string, () => Promise<World>][] {
+  const all: [string, () => Promise<World>][] = [["fake", fakeWorld]];
+  if (binary) all.push(["real", () => realWorld(binary)]);
+  return all;
+}
+
 const root = path.join(import.meta.dirname, "..");
 
 // fakeWorld serves the build with the fake behind it.

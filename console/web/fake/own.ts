@@ -42,9 +42,10 @@ export function own(world: World, by: Actor, request: Request): Response {
 
 function page<T extends { id: string }>(all: T[], query: URLSearchParams) {
   const most = Number(query.get("max") ?? 100);
+  if (!(most >= 1 && most <= 100)) throw new Refusal(400, "InvalidArgument", "max is a number from 1 to 100.");
   const from = query.get("marker") ? all.findIndex((x) => x.id === query.get("marker")) + 1 : 0;
   const items = all.slice(from, from + most);
-  return { items, nextMarker: from + most < all.length ? items.at(-1)?.id : null };
+  return { items, nextMarker: from + most < all.length ? items.at(-1)?.id : "" };
 }
 
 function line(inv: Inv) {

@@ -7,11 +7,13 @@ import {
   type DistributionConfig,
   type DistributionSummary,
   GetDistributionCommand,
+  GetInvalidationCommand,
   ListDistributionsCommand,
   ListTagsForResourceCommand,
   UpdateDistributionCommand,
 } from "@aws-sdk/client-cloudfront";
 import { client } from "./client";
+import { code } from "./errors";
 import type { Invalidation, Page } from "./own";
 
 type Signal = AbortSignal | undefined;
@@ -109,4 +111,17 @@ export function recentInvalidations(id: string, signal?: Signal): Promise<Page<I
 // awsWildcards tells how the distribution's invalidations read a * that is not last.
 export function awsWildcards(tags: Record<string, string>): boolean {
   return tags["warmfront:wildcards"] === "aws";
+}
+
+// getInvalidationStatus returns nothing when the distribution has no such invalidation.
+export async function getInvalidationStatus(id: string, inv: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const { Invalidation: of } = await client.cloudfront((sdk) =>
+      sdk.send(new GetInvalidationCommand({ DistributionId: id, Id: inv }), { abortSignal: signal }),
+    );
+    return of?.Status;
+  } catch (e) {
+    if (code(e) === "NoSuchInvalidation" || code(e) === "NoSuchDistribution") return undefined;
+    throw e;
+  }
 }

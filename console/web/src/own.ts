@@ -34,7 +34,7 @@ export interface Invalidation {
 
 export interface Page<T> {
   items: T[];
-  nextMarker?: string | null;
+  nextMarker: string; // empty on the last page
 }
 
 export interface ReceiptRow {
@@ -43,10 +43,10 @@ export interface ReceiptRow {
   applied: boolean;
   at: string | null;
   tookMs: number;
-  lagging: string;
-  objects: number;
-  bytes: number;
-  counted: boolean;
+  lagging: string; // why it has not applied it; empty when it does not lag
+  objects: number | null; // null when it is not known
+  bytes: number | null;
+  counted: boolean; // every stored object has been looked at
 }
 
 export interface Receipt {
@@ -64,8 +64,8 @@ export interface EdgeCount {
 export interface PreviewItem {
   item: string;
   kind: string;
-  error?: { reason: string; hint: string } | null;
-  warning?: string | null;
+  error?: { reason: string; hint: string };
+  warning?: string;
   objects: number;
   bytes: number;
   requestsPerMinute: number;
@@ -76,6 +76,11 @@ export interface PreviewItem {
 export interface Preview {
   items: PreviewItem[];
   total: { objects: number; bytes: number; requestsPerMinute: number; edges: EdgeCount[] };
+}
+
+export interface Match {
+  invalidationId: string;
+  item: string;
 }
 
 export interface ExplainedEdge {
@@ -89,7 +94,7 @@ export interface ExplainedEdge {
   ageSeconds: number;
   bytes: number;
   hits: number;
-  matchedBy: { invalidationId: string; item: string }[] | null;
+  matchedBy: Match[]; // what has killed it, until it is swept away
 }
 
 export interface Explanation {
@@ -98,9 +103,9 @@ export interface Explanation {
   behavior: { pathPattern: string; precedence: number };
   cachePolicy: { id: string; name: string } | null;
   cacheKey: { readable: string };
-  subject: { path: string; query: string; tags: string[] | null };
+  subject: { path: string; query: string; tags: string[] };
   edges: ExplainedEdge[];
-  wouldMatch: { invalidationId: string; item: string }[] | null;
+  wouldMatch: Match[]; // of the last invalidations, newest first
 }
 
 export interface VerifiedEdge {
@@ -122,11 +127,11 @@ export interface VerifiedEdge {
 export interface EdgeNode {
   edge: string;
   location: string;
-  url: string;
-  joined: string;
+  url: string; // empty for an edge of another process
+  joined: string | null;
   applied: number;
   behind: number;
-  heard: string;
+  heard: string | null;
   lease: "fresh" | "expired";
   leaseAgeMs: number;
   cache: { objects: number; bytes: number; capacity: number; evictions: number };

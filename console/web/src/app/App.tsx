@@ -3,7 +3,7 @@ import Box from "@cloudscape-design/components/box";
 import { Suspense, lazy, useEffect } from "react";
 import { Navigate, Route, Routes, useLocation } from "react-router";
 import { client } from "../client";
-import { Unreachable } from "../errors";
+import { SignedOut } from "../errors";
 import { useSession } from "../use";
 import { Frame } from "./Frame";
 
@@ -12,6 +12,17 @@ const Distributions = lazy(() => import("../pages/distributions"));
 const Distribution = lazy(() => import("../pages/distribution"));
 const CreateInvalidation = lazy(() => import("../pages/invalidation-create"));
 const Invalidation = lazy(() => import("../pages/invalidation"));
+const CreateDistribution = lazy(() => import("../pages/distribution-create"));
+const Settings = lazy(() => import("../pages/settings"));
+const Behavior = lazy(() => import("../pages/behavior"));
+const Origin = lazy(() => import("../pages/origin"));
+const ErrorPage = lazy(() => import("../pages/error-page"));
+const Monitoring = lazy(() => import("../pages/monitoring"));
+const PopularObjects = lazy(() => import("../pages/popular-objects"));
+const Edges = lazy(() => import("../pages/edges"));
+const Users = lazy(() => import("../pages/users"));
+const AccessKeys = lazy(() => import("../pages/access-keys"));
+const Audit = lazy(() => import("../pages/audit"));
 const NotFound = lazy(() => import("../pages/not-found"));
 
 export function App() {
@@ -23,7 +34,7 @@ export function App() {
     let timer: ReturnType<typeof setTimeout>;
     const ask = () =>
       client.credentials().catch((e: unknown) => {
-        if (e instanceof Unreachable) timer = setTimeout(ask, 2000);
+        if (!(e instanceof SignedOut)) timer = setTimeout(ask, 2000);
       });
     void ask();
     return () => clearTimeout(timer);
@@ -32,19 +43,40 @@ export function App() {
   if (session === null && location.pathname !== "/sign-in") {
     return <Navigate to={`/sign-in?return=${encodeURIComponent(here)}`} replace />;
   }
+  if (session === undefined) {
+    return (
+      <Frame>
+        <Waiting />
+      </Frame>
+    );
+  }
   return (
     <Frame>
-      {session === undefined ? <Waiting /> : <Suspense fallback={<Waiting />}>
+      <Suspense fallback={<Waiting />}>
         <Routes>
           <Route path="/" element={<Navigate to="/distributions" replace />} />
           <Route path="/sign-in" element={<SignIn />} />
           <Route path="/distributions" element={<Distributions />} />
+          <Route path="/distributions/create" element={<CreateDistribution />} />
+          <Route path="/distributions/:id/edit" element={<Settings />} />
+          <Route path="/distributions/:id/origins/create" element={<Origin />} />
+          <Route path="/distributions/:id/origins/:which/edit" element={<Origin />} />
+          <Route path="/distributions/:id/behaviors/create" element={<Behavior />} />
+          <Route path="/distributions/:id/behaviors/:which/edit" element={<Behavior />} />
+          <Route path="/distributions/:id/error-pages/create" element={<ErrorPage />} />
+          <Route path="/distributions/:id/error-pages/:which/edit" element={<ErrorPage />} />
           <Route path="/distributions/:id/invalidations/create" element={<CreateInvalidation />} />
           <Route path="/distributions/:id/invalidations/:inv" element={<Invalidation />} />
           <Route path="/distributions/:id/:tab?" element={<Distribution />} />
+          <Route path="/monitoring" element={<Monitoring />} />
+          <Route path="/popular-objects" element={<PopularObjects />} />
+          <Route path="/edges" element={<Edges />} />
+          <Route path="/users" element={<Users />} />
+          <Route path="/access-keys" element={<AccessKeys />} />
+          <Route path="/audit" element={<Audit />} />
           <Route path="*" element={<NotFound />} />
         </Routes>
-      </Suspense>}
+      </Suspense>
     </Frame>
   );
 }

@@ -39,6 +39,7 @@ export function Frame({ children }: { children: ReactNode }) {
         headerSelector="#top"
         toolsHide
         navigationHide={!user}
+        navigationWidth={230}
         navigation={<SideNav />}
         navigationOpen={open}
         onNavigationChange={(e) => setOpen(e.detail.open)}

@@ -4,6 +4,7 @@ import { useNavigate } from "react-router";
 import { client } from "../client";
 import { explain } from "../errors";
 import { useSession } from "../use";
+import { Search } from "./search/Search";
 import { flash } from "./flash";
 import { toggleMode, useMode } from "./theme";
 
@@ -43,6 +44,7 @@ export function TopBar() {
         logo: { src: "/favicon.svg", alt: "" },
         onFollow: (e) => (e.preventDefault(), void navigate("/")),
       }}
+      search={session && <Search />}
       utilities={menu}
     />
   );

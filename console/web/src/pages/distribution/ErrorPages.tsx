@@ -1,7 +1,7 @@
-import type { CustomErrorResponse, DistributionConfig } from "@aws-sdk/client-cloudfront";
-import Header from "@cloudscape-design/components/header";
-import Table, { type TableProps } from "@cloudscape-design/components/table";
-import { Empty } from "../../parts/Empty";
+import type { CustomErrorResponse } from "@aws-sdk/client-cloudfront";
+import type { TableProps } from "@cloudscape-design/components/table";
+import type { Found } from "../../distributions";
+import { PartTable } from "./PartTable";
 
 const columns: TableProps.ColumnDefinition<CustomErrorResponse>[] = [
   { id: "code", header: "HTTP error code", isRowHeader: true, cell: (e) => e.ErrorCode },
@@ -10,17 +10,19 @@ const columns: TableProps.ColumnDefinition<CustomErrorResponse>[] = [
   { id: "response", header: "HTTP response code", cell: (e) => e.ResponseCode || "–" },
 ];
 
-export function ErrorPages({ config }: { config: DistributionConfig }) {
-  const pages = config.CustomErrorResponses?.Items ?? [];
+export function ErrorPages({ found }: { found: Found }) {
+  const { config } = found;
   return (
-    <Table
-      items={pages}
-      columnDefinitions={columns}
-      trackBy={(e) => String(e.ErrorCode)}
-      enableKeyboardNavigation
-      ariaLabels={{ tableLabel: "Custom error responses" }}
-      header={<Header variant="h2" counter={`(${pages.length})`}>Error pages</Header>}
-      empty={<Empty title="No custom error responses">Errors of the origin reach viewers as they are.</Empty>}
+    <PartTable
+      found={found}
+      title="Error pages"
+      one="custom error response"
+      tab="error-pages"
+      items={config.CustomErrorResponses?.Items ?? []}
+      name={(e) => String(e.ErrorCode)}
+      columns={columns}
+      without={(items) => ({ ...config, CustomErrorResponses: { Quantity: items.length, ...(items.length > 0 && { Items: items }) } })}
+      empty="Errors of the origin reach viewers as they are."
     />
   );
 }

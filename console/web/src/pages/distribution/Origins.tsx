@@ -1,7 +1,7 @@
-import type { DistributionConfig, Origin } from "@aws-sdk/client-cloudfront";
-import Header from "@cloudscape-design/components/header";
-import Table, { type TableProps } from "@cloudscape-design/components/table";
-import { Empty } from "../../parts/Empty";
+import type { Origin } from "@aws-sdk/client-cloudfront";
+import type { TableProps } from "@cloudscape-design/components/table";
+import type { Found } from "../../distributions";
+import { PartTable } from "./PartTable";
 
 const protocols: Record<string, string> = { "http-only": "HTTP only", "https-only": "HTTPS only", "match-viewer": "Match viewer" };
 
@@ -15,17 +15,21 @@ const columns: TableProps.ColumnDefinition<Origin>[] = [
   { id: "timeout", header: "Response timeout", cell: (o) => `${o.CustomOriginConfig?.OriginReadTimeout ?? 30} s` },
 ];
 
-export function Origins({ config }: { config: DistributionConfig }) {
-  const origins = config.Origins?.Items ?? [];
+export function Origins({ found }: { found: Found }) {
+  const { config } = found;
+  const used = [config.DefaultCacheBehavior, ...(config.CacheBehaviors?.Items ?? [])].map((b) => b?.TargetOriginId);
   return (
-    <Table
-      items={origins}
-      columnDefinitions={columns}
-      trackBy={(o) => o.Id ?? ""}
-      enableKeyboardNavigation
-      ariaLabels={{ tableLabel: "Origins" }}
-      header={<Header variant="h2" counter={`(${origins.length})`}>Origins</Header>}
-      empty={<Empty title="No origins" />}
+    <PartTable
+      found={found}
+      title="Origins"
+      one="origin"
+      tab="origins"
+      items={config.Origins?.Items ?? []}
+      name={(o) => o.Id ?? ""}
+      columns={columns}
+      keep={(o) => (used.includes(o.Id) ? "A behavior uses this origin." : undefined)}
+      without={(items) => ({ ...config, Origins: { Quantity: items.length, Items: items } })}
+      empty="An origin is the server that has the content."
     />
   );
 }

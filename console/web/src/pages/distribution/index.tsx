@@ -1,7 +1,9 @@
 import Button from "@cloudscape-design/components/button";
 import Header from "@cloudscape-design/components/header";
 import SpaceBetween from "@cloudscape-design/components/space-between";
+import Spinner from "@cloudscape-design/components/spinner";
 import Tabs from "@cloudscape-design/components/tabs";
+import { Suspense, lazy } from "react";
 import { useNavigate, useParams } from "react-router";
 import { distributionCrumb, distributionsCrumb, usePage } from "../../app/page";
 import { getDistribution } from "../../distributions";
@@ -15,6 +17,9 @@ import { General } from "./General";
 import { Invalidations } from "./Invalidations";
 import { Origins } from "./Origins";
 import { Tags } from "./Tags";
+
+const Dashboard = lazy(async () => ({ default: (await import("../../parts/dashboard/Dashboard")).Dashboard }));
+const Popular = lazy(async () => ({ default: (await import("../../parts/dashboard/Popular")).Popular }));
 
 export default function Distribution() {
   const { id = "", tab = "general" } = useParams();
@@ -44,10 +49,11 @@ export default function Distribution() {
             onChange={(e) => navigate(e.detail.activeTabHref ?? home)}
             tabs={[
               { id: "general", label: "General", href: home, content: <General found={d} /> },
-              { id: "origins", label: "Origins", href: `${home}/origins`, content: <Origins config={d.config} /> },
+              { id: "origins", label: "Origins", href: `${home}/origins`, content: <Origins found={d} /> },
               { id: "behaviors", label: "Behaviors", href: `${home}/behaviors`, content: <Behaviors found={d} /> },
-              { id: "error-pages", label: "Error pages", href: `${home}/error-pages`, content: <ErrorPages config={d.config} /> },
+              { id: "error-pages", label: "Error pages", href: `${home}/error-pages`, content: <ErrorPages found={d} /> },
               { id: "invalidations", label: "Invalidations", href: `${home}/invalidations`, content: <Invalidations id={id} /> },
+              { id: "monitoring", label: "Monitoring", href: `${home}/monitoring`, content: <Metrics id={id} /> },
               { id: "verify", label: "Verify", href: `${home}/verify`, content: <VerifyPanel id={id} suggestions={[]} /> },
               { id: "tags", label: "Tags", href: `${home}/tags`, content: <Tags found={d} reload={found.reload} /> },
             ]}
@@ -55,5 +61,16 @@ export default function Distribution() {
         )}
       </Await>
     </SpaceBetween>
+  );
+}
+
+function Metrics({ id }: { id: string }) {
+  return (
+    <Suspense fallback={<Spinner />}>
+      <SpaceBetween size="l">
+        <Dashboard id={id} />
+        <Popular id={id} />
+      </SpaceBetween>
+    </Suspense>
   );
 }

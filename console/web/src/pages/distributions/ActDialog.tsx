@@ -1,11 +1,7 @@
 import Box from "@cloudscape-design/components/box";
-import Button from "@cloudscape-design/components/button";
-import Modal from "@cloudscape-design/components/modal";
-import SpaceBetween from "@cloudscape-design/components/space-between";
 import { flash } from "../../app/flash";
 import { type Row, deleteDistribution, setEnabled } from "../../distributions";
-import { Failure } from "../../parts/Failure";
-import { useWork } from "../../use";
+import { Dialog } from "../../parts/Dialog";
 
 export interface Act {
   kind: "enable" | "disable" | "delete";
@@ -20,38 +16,20 @@ const words = {
 
 // ActDialog asks before it enables, disables or deletes.
 export function ActDialog({ act, close, done }: { act: Act | undefined; close: () => void; done: () => void }) {
-  const { busy, error, run, clear } = useWork();
   if (!act) return null;
   const { title, done: past, says } = words[act.kind];
-  const dismiss = () => (clear(), close());
-  const go = () =>
-    run(async () => {
-      await (act.kind === "delete" ? deleteDistribution(act.row.id) : setEnabled(act.row.id, act.kind === "enable"));
-      flash({ type: "success", header: `${past} distribution ${act.row.id}` });
-      close();
-      done();
-    });
+  const work = async () => {
+    await (act.kind === "delete" ? deleteDistribution(act.row.id) : setEnabled(act.row.id, act.kind === "enable"));
+    flash({ type: "success", header: `${past} distribution ${act.row.id}` });
+    close();
+    done();
+  };
   return (
-    <Modal
-      visible
-      header={title}
-      onDismiss={dismiss}
-      footer={
-        <Box float="right">
-          <SpaceBetween direction="horizontal" size="xs">
-            <Button variant="link" onClick={dismiss}>Cancel</Button>
-            <Button variant="primary" loading={busy} onClick={go}>{title}</Button>
-          </SpaceBetween>
-        </Box>
-      }
-    >
-      <SpaceBetween size="m">
-        <Failure error={error} />
-        <Box>
-          {title} <b>{act.row.id}</b>
-          {act.row.description && ` (${act.row.description})`}? {says}
-        </Box>
-      </SpaceBetween>
-    </Modal>
+    <Dialog title={title} button={title} work={work} close={close}>
+      <Box>
+        {title} <b>{act.row.id}</b>
+        {act.row.description && ` (${act.row.description})`}? {says}
+      </Box>
+    </Dialog>
   );
 }

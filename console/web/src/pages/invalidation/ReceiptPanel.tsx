@@ -13,8 +13,8 @@ import { Spread } from "./Spread";
 export function ReceiptPanel({ receipt }: { receipt: Receipt }) {
   const { edges, invalidation } = receipt;
   const applied = edges.filter((e) => e.applied);
-  const sum = (of: (e: ReceiptRow) => number) => applied.reduce((n, e) => n + of(e), 0);
-  const counting = applied.some((e) => !e.counted);
+  const sum = (of: (e: ReceiptRow) => number | null) => applied.reduce((n, e) => n + (of(e) ?? 0), 0);
+  const counting = applied.some((e) => !e.counted && e.objects !== null);
   const text = `Applied by ${applied.length} of ${plural(edges.length, "edge location")}; ${counting ? "so far " : ""}${plural(sum((e) => e.objects), "object")}, ${bytes(sum((e) => e.bytes))} dropped.`;
   return (
     <SpaceBetween size="s">
@@ -41,8 +41,8 @@ const columns: TableProps.ColumnDefinition<ReceiptRow>[] = [
   { id: "status", header: "Status", minWidth: 150, cell: (e) => <RowStatus row={e} /> },
   { id: "at", header: "Applied at", minWidth: 180, cell: (e) => <Time at={e.at} /> },
   { id: "took", header: "After", cell: (e) => duration(e.tookMs) },
-  { id: "objects", header: "Objects", cell: (e) => counted(e, count(e.objects)) },
-  { id: "bytes", header: "Size", cell: (e) => counted(e, bytes(e.bytes)) },
+  { id: "objects", header: "Objects", cell: (e) => counted(e, e.objects, count) },
+  { id: "bytes", header: "Size", cell: (e) => counted(e, e.bytes, bytes) },
 ];
 
 function RowStatus({ row }: { row: ReceiptRow }) {
@@ -55,7 +55,7 @@ function RowStatus({ row }: { row: ReceiptRow }) {
   );
 }
 
-function counted(row: ReceiptRow, text: string) {
-  if (!row.applied) return "–";
-  return row.counted ? text : <StatusIndicator type="loading">{text}</StatusIndicator>;
+function counted(row: ReceiptRow, n: number | null, say: (n: number) => string) {
+  if (!row.applied || n === null) return "–";
+  return row.counted ? say(n) : <StatusIndicator type="loading">{say(n)}</StatusIndicator>;
 }

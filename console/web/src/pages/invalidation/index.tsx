@@ -57,7 +57,7 @@ export default function Invalidation() {
 function nextLook(r: Receipt): number | undefined {
   if (r.invalidation.status !== "Completed") return live.up ? 1000 : 500;
   const age = Date.now() - Date.parse(r.invalidation.createTime);
-  return r.edges.some((e) => e.applied && !e.counted) && age < 10 * 60_000 ? 1500 : undefined;
+  return r.edges.some((e) => e.applied && !e.counted && e.objects !== null) && age < 10 * 60_000 ? 1500 : undefined;
 }
 
 // suggested are paths of the invalidation that can be requested as they are.

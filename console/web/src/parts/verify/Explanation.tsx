@@ -13,8 +13,8 @@ import { Time } from "../Time";
 // Explanation says how the edges see a URL: whose it is, under which key, where it is stored, and what
 // would drop it.
 export function Explanation({ of: e, invalidation }: { of: Explained; invalidation: string | undefined }) {
-  const tags = e.subject.tags ?? [];
-  const matching = e.wouldMatch ?? [];
+  const tags = e.subject.tags;
+  const matching = e.wouldMatch;
   return (
     <SpaceBetween size="m">
       <Header variant="h3">{`How the edges see ${e.subject.path}${e.subject.query && `?${e.subject.query}`}`}</Header>
@@ -58,7 +58,7 @@ const columns: TableProps.ColumnDefinition<ExplainedEdge>[] = [
 
 function Stored({ edge }: { edge: ExplainedEdge }) {
   if (!edge.stored) return <StatusIndicator type="stopped">Not stored</StatusIndicator>;
-  const dead = edge.matchedBy?.[0];
+  const dead = edge.matchedBy[0];
   if (dead) return <StatusIndicator type="warning" wrapText>{`Dropped by ${dead.item} of ${dead.invalidationId}`}</StatusIndicator>;
   return edge.fresh ? <StatusIndicator>Fresh</StatusIndicator> : <StatusIndicator type="pending">Stale</StatusIndicator>;
 }

@@ -1,0 +1,95 @@
+import Box from "@cloudscape-design/components/box";
+import Button from "@cloudscape-design/components/button";
+import Header from "@cloudscape-design/components/header";
+import ProgressBar from "@cloudscape-design/components/progress-bar";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import Table, { type TableProps } from "@cloudscape-design/components/table";
+import { usePage } from "../../app/page";
+import { client } from "../../client";
+import { bytes, count, duration, plural } from "../../format";
+import type { EdgeNode } from "../../own";
+import { Empty } from "../../parts/Empty";
+import { Failure } from "../../parts/Failure";
+import { Time } from "../../parts/Time";
+import { useLoad } from "../../use";
+
+export default function Edges() {
+  usePage({ text: "Edge locations", href: "/edges" });
+  const nodes = useLoad((signal) => client.own<{ edges: EdgeNode[] }>("GET", "/nodes", undefined, signal), [], {
+    every: () => 2000,
+    on: (c) => c.kind === "node",
+  });
+  const edges = nodes.data?.edges ?? [];
+  const ready = edges.filter((e) => e.ready).length;
+  return (
+    <SpaceBetween size="l">
+      <Failure error={nodes.error} retry={nodes.reload} />
+      <Table
+        variant="full-page"
+        stickyHeader
+        items={edges}
+        columnDefinitions={columns}
+        trackBy="edge"
+        enableKeyboardNavigation
+        loading={nodes.loading && !nodes.data}
+        loadingText="Asking the edges"
+        ariaLabels={{ tableLabel: "Edge locations" }}
+        header={
+          <Header
+            variant="awsui-h1-sticky"
+            counter={nodes.data && `(${edges.length})`}
+            description={nodes.data && `${plural(ready, "edge location")} ready. An edge serves hits only while it holds a fresh lease on the journal.`}
+            actions={<Button iconName="refresh" ariaLabel="Refresh" onClick={nodes.reload} />}
+          >
+            Edge locations
+          </Header>
+        }
+        empty={<Empty title="No edge locations">An edge appears here when it has joined.</Empty>}
+      />
+    </SpaceBetween>
+  );
+}
+
+const columns: TableProps.ColumnDefinition<EdgeNode>[] = [
+  {
+    id: "edge",
+    header: "Edge location",
+    isRowHeader: true,
+    minWidth: 150,
+    cell: (e) => (
+      <>
+        {e.edge === e.location ? e.edge : `${e.location} (${e.edge})`}
+        {e.url && <Box variant="small" display="block">{e.url}</Box>}
+      </>
+    ),
+  },
+  { id: "health", header: "Health", minWidth: 110, cell: (e) => (e.ready ? <StatusIndicator>Ready</StatusIndicator> : <StatusIndicator type="error">Not ready</StatusIndicator>) },
+  {
+    id: "lease",
+    header: "Lease",
+    minWidth: 130,
+    cell: (e) => (
+      <StatusIndicator type={e.lease === "fresh" ? "success" : "warning"}>
+        {e.lease === "fresh" ? "Fresh" : `Expired, ${duration(e.leaseAgeMs)} old`}
+      </StatusIndicator>
+    ),
+  },
+  { id: "applied", header: "Applied entry", minWidth: 120, cell: (e) => (e.behind > 0 ? `${count(e.applied)}, ${plural(e.behind, "entry", "entries")} behind` : count(e.applied)) },
+  { id: "heard", header: "Last heard", minWidth: 180, cell: (e) => <Time at={e.heard} /> },
+  { id: "fill", header: "Cache", minWidth: 220, cell: (e) => <Fill of={e} /> },
+  { id: "objects", header: "Objects", minWidth: 90, cell: (e) => count(e.cache.objects) },
+  { id: "evictions", header: "Evictions", minWidth: 90, cell: (e) => count(e.cache.evictions) },
+  { id: "joined", header: "Joined", minWidth: 180, cell: (e) => <Time at={e.joined} /> },
+];
+
+function Fill({ of: { edge, cache } }: { of: EdgeNode }) {
+  const value = cache.capacity > 0 ? (cache.bytes / cache.capacity) * 100 : 0;
+  return (
+    <ProgressBar
+      value={value > 0 && value < 1 ? 1 : Math.round(value)}
+      ariaLabel={`Cache of ${edge}`}
+      description={`${bytes(cache.bytes)} of ${bytes(cache.capacity)}`}
+    />
+  );
+}

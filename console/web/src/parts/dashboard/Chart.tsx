@@ -1,0 +1,59 @@
+import AreaChart from "@cloudscape-design/components/area-chart";
+import Box from "@cloudscape-design/components/box";
+import Container from "@cloudscape-design/components/container";
+import Header from "@cloudscape-design/components/header";
+import LineChart from "@cloudscape-design/components/line-chart";
+import { localTime } from "../../format";
+import type { MetricPoint } from "../../own";
+
+interface Props {
+  title: string;
+  points: MetricPoint[];
+  step: number; // seconds
+  minutes: number;
+  series: { title: string; of: (p: MetricPoint) => number | undefined }[];
+  unit: (n: number) => string;
+  stacked?: boolean;
+  most?: number; // end of the scale, when it is known
+}
+
+const hour = new Intl.DateTimeFormat("en-US", { hour: "numeric", minute: "2-digit", hour12: false });
+
+export function Chart({ title, points, minutes, series, unit, stacked, most }: Props) {
+  const data = series.map((s) => ({
+    title: s.title,
+    data: points.flatMap((p) => {
+      const y = s.of(p);
+      return y === undefined ? [] : [{ x: new Date(p.time), y }];
+    }),
+    valueFormatter: unit,
+  }));
+  const end = new Date(points.at(-1)?.time ?? Date.now());
+  const highest = Math.max(...points.map((p) => (stacked ? total(series, p) : Math.max(...series.map((s) => s.of(p) ?? 0)))), 0);
+  const shared = {
+    height: 180,
+    xScaleType: "time" as const,
+    xDomain: [new Date(end.getTime() - minutes * 60_000), end] as [Date, Date],
+    yDomain: [0, most ?? (highest > 0 ? highest * 1.1 : 1)] as [number, number],
+    hideFilter: true,
+    hideLegend: series.length === 1,
+    ariaLabel: title,
+    ariaDescription: `${title} over the last ${minutes} minutes`,
+    i18nStrings: { xTickFormatter: (x: Date) => hour.format(x), yTickFormatter: unit, detailPopoverDismissAriaLabel: "Close" },
+    empty: <Box textAlign="center" color="text-body-secondary">No requests yet</Box>,
+  };
+  const popover = { detailPopoverFooter: (x: Date) => <Box variant="small">{localTime(x)}</Box> };
+  return (
+    <Container header={<Header variant="h3">{title}</Header>}>
+      {stacked ? (
+        <AreaChart {...shared} {...popover} series={data.map((s) => ({ ...s, type: "area" as const }))} />
+      ) : (
+        <LineChart {...shared} {...popover} series={data.map((s) => ({ ...s, type: "line" as const }))} />
+      )}
+    </Container>
+  );
+}
+
+function total(series: Props["series"], p: MetricPoint): number {
+  return series.reduce((n, s) => n + (s.of(p) ?? 0), 0);
+}

@@ -1,0 +1,132 @@
+import Box from "@cloudscape-design/components/box";
+import ColumnLayout from "@cloudscape-design/components/column-layout";
+import Container from "@cloudscape-design/components/container";
+import Header from "@cloudscape-design/components/header";
+import SegmentedControl from "@cloudscape-design/components/segmented-control";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import Button from "@cloudscape-design/components/button";
+import { useSearchParams } from "react-router";
+import { client } from "../../client";
+import { bytes, count, percent, rate } from "../../format";
+import type { Metrics } from "../../own";
+import { useLoad } from "../../use";
+import { Await } from "../Await";
+import { Chart } from "./Chart";
+import { hitRatio, sum } from "./sums";
+
+const spans = [
+  { id: "15", text: "15 minutes" },
+  { id: "60", text: "1 hour" },
+  { id: "360", text: "6 hours" },
+  { id: "1440", text: "1 day" },
+];
+
+// Dashboard shows how a distribution does: now, and over a while.
+export function Dashboard({ id }: { id: string }) {
+  const [params, setParams] = useSearchParams();
+  const minutes = spans.find((s) => s.id === params.get("minutes"))?.id ?? "60";
+  const metrics = useLoad(
+    (signal) => client.own<Metrics>("GET", `/distributions/${encodeURIComponent(id)}/metrics?minutes=${minutes}`, undefined, signal),
+    [id, minutes],
+    { every: () => 5000 },
+  );
+  const choose = (span: string) => {
+    const next = new URLSearchParams(params);
+    next.set("minutes", span);
+    setParams(next, { replace: true });
+  };
+  return (
+    <SpaceBetween size="l">
+      <Header
+        variant="h2"
+        actions={
+          <SpaceBetween direction="horizontal" size="xs">
+            <SegmentedControl label="Time span" options={spans} selectedId={minutes} onChange={(e) => choose(e.detail.selectedId)} />
+            <Button iconName="refresh" ariaLabel="Refresh" onClick={metrics.reload} />
+          </SpaceBetween>
+        }
+      >
+        Monitoring
+      </Header>
+      <Await of={metrics} what="metrics">
+        {(m) => (
+          <SpaceBetween size="l">
+            <Now of={m} />
+            <Charts of={m} minutes={Number(minutes)} />
+          </SpaceBetween>
+        )}
+      </Await>
+    </SpaceBetween>
+  );
+}
+
+function Now({ of: m }: { of: Metrics }) {
+  const figures: [string, string][] = [
+    ["Requests per second, now", rate(m.now.requestsPerSecond)],
+    ["Hit ratio, now", m.now.requestsPerSecond > 0 ? percent(m.now.hitRatio) : "–"],
+    ["Requests", count(sum(m.points, (p) => p.requests))],
+    ["Hit ratio", ratio(m)],
+    ["Bytes", bytes(sum(m.points, (p) => p.bytes))],
+    ["Errors", count(sum(m.points, (p) => p.errors))],
+  ];
+  return (
+    <Container>
+      <ColumnLayout columns={4} minColumnWidth={140} variant="text-grid">
+        {figures.map(([label, value]) => (
+          <div key={label}>
+            <Box variant="awsui-key-label">{label}</Box>
+            <Box fontSize="heading-xl" fontWeight="bold">{value}</Box>
+          </div>
+        ))}
+      </ColumnLayout>
+    </Container>
+  );
+}
+
+function ratio(m: Metrics): string {
+  const of = hitRatio(m.points);
+  return of === undefined ? "–" : percent(of);
+}
+
+function Charts({ of: { points, step }, minutes }: { of: Metrics; minutes: number }) {
+  const shared = { points, step, minutes };
+  return (
+    <ColumnLayout columns={2} minColumnWidth={340}>
+      <Chart
+        {...shared}
+        title="Requests"
+        unit={(n) => `${rate(n)}/s`}
+        stacked
+        series={[
+          { title: "Hits", of: (p) => (p.hits + p.refreshHits) / step },
+          { title: "Misses", of: (p) => p.misses / step },
+          { title: "Errors", of: (p) => p.errors / step },
+        ]}
+      />
+      <Chart {...shared} title="Hit ratio" unit={percent} most={1} series={[{ title: "Hit ratio", of: (p) => hitRatio([p]) }]} />
+      <Chart {...shared} title="Bytes" unit={(n) => `${bytes(n)}/s`} stacked series={[{ title: "To viewers", of: (p) => p.bytes / step }]} />
+      <Chart
+        {...shared}
+        title="Errors"
+        unit={(n) => `${rate(n)}/s`}
+        series={[{ title: "Errors", of: (p) => p.errors / step }]}
+      />
+      <Chart
+        {...shared}
+        title="Origin latency"
+        unit={(n) => `${rate(n)} ms`}
+        series={[
+          { title: "Half of the fetches (p50)", of: (p) => (p.originRequests > 0 ? p.originLatencyMsP50 : undefined) },
+          { title: "All but one in a hundred (p99)", of: (p) => (p.originRequests > 0 ? p.originLatencyMsP99 : undefined) },
+        ]}
+      />
+      <Chart
+        {...shared}
+        title="Requests to the origin"
+        unit={(n) => `${rate(n)}/s`}
+        stacked
+        series={[{ title: "To the origin", of: (p) => p.originRequests / step }]}
+      />
+    </ColumnLayout>
+  );
+}
