@@ -15,11 +15,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/control"
-	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/journal/jetstream"
 	"github.com/warmfront/warmfront/origin"
 	"github.com/warmfront/warmfront/ownapi"
@@ -51,7 +48,9 @@ type DevConfig struct {
 	Logger  *slog.Logger
 	Out     io.Writer // what people are told
 
-	serving func(*dev) // for tests in this package: called once everything serves
+	// For tests in this package.
+	serving      func(*dev) // called once everything serves
+	rewriteAfter uint64     // instead of the constant
 }
 
 // Dev runs the whole of Warmfront in this process until ctx ends, then stops it cleanly. An error
@@ -75,9 +74,7 @@ func Dev(ctx context.Context, c DevConfig) error {
 	if err != nil {
 		return err
 	}
-	log, err := jetstream.Open(ctx, jetstream.Config{
-		Dir: filepath.Join(c.Data, "journal"), AcceptLoss: c.AcceptJournalLoss, Logger: c.Logger.With("role", "journal"),
-	})
+	log, err := c.openJournal(ctx)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
@@ -90,7 +87,7 @@ type dev struct {
 	DevConfig
 	ls      *listeners
 	who     *credentials
-	log     journal.Log
+	log     *jetstream.Log
 	resolve map[string]string
 
 	control *control.Control
@@ -110,7 +107,8 @@ func (d *dev) run(ctx context.Context) (err error) {
 	base := newPhase(context.WithoutCancel(ctx))
 	defer func() { err = errors.Join(err, base.stop()) }()
 	base.run(d.control.Run)
-	if err := base.wait(ctx, d.control.Ready()); err != nil {
+	reading := func() { fmt.Fprintf(d.Out, "Reading the journal: entry %d.\n", d.control.Seq()) }
+	if err := base.wait(ctx, d.control.Ready(), reading); err != nil {
 		return err
 	}
 	if err := d.buryDeadEdges(ctx); err != nil {
@@ -191,66 +189,6 @@ func origins(c DevConfig) (map[string]string, error) {
 		}
 	}
 	return m, nil
-}
-
-// phase is a group of goroutines that start and stop together.
-type phase struct {
-	g      *errgroup.Group
-	ctx    context.Context // of what runs in it; ends at the first failure
-	cancel context.CancelFunc
-}
-
-func newPhase(ctx context.Context) *phase {
-	ctx, cancel := context.WithCancel(ctx)
-	g, ctx := errgroup.WithContext(ctx)
-	return &phase{g, ctx, cancel}
-}
-
-func (p *phase) run(f func(context.Context) error) { p.g.Go(func() error { return f(p.ctx) }) }
-
-func (p *phase) failed() <-chan struct{} { return p.ctx.Done() }
-
-// stop ends the phase, waits for all of it and returns the first failure.
-func (p *phase) stop() error {
-	p.cancel()
-	if err := p.g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
-}
-
-// wait waits for ready, or for what prevents it.
-func (p *phase) wait(ctx context.Context, ready <-chan struct{}) error {
-	select {
-	case <-ready:
-		return nil
-	case <-p.ctx.Done():
-		return p.stop()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// until waits until ready says nil, asking again as often as a person would not notice.
-func (p *phase) until(ctx context.Context, ready func() error) error {
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(30 * time.Second)
-	for {
-		err := ready()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			return fmt.Errorf("not ready within 30 s: %w", err)
-		case <-p.ctx.Done():
-			return errors.Join(err, p.stop())
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }
 
 // serveHTTP runs an HTTP server on a listener until ctx ends, then lets its answers in flight finish.

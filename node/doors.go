@@ -55,7 +55,7 @@ func (d *dev) startDoors(p *phase) error {
 	if d.ls.telemetry == nil {
 		return nil
 	}
-	ready := map[string]func() error{}
+	ready := map[string]func() error{"journal": d.log.Health}
 	for _, pl := range d.places {
 		ready["edge "+pl.name] = pl.edge.Ready
 		d.metrics.AddEdge(pl.name, pl.name, pl.state)

@@ -44,8 +44,11 @@ func (d *dev) startEdges(ctx context.Context, p *phase) error {
 		d.ready.Edges = append(d.ready.Edges, ReadyEdge{Name: pl.name, URL: url(l)})
 		p.run(pl.run)
 	}
+	head := d.control.Seq() // beyond it an edge makes no progress: entries of others come in for ever
 	for _, pl := range d.places {
-		if err := p.until(ctx, pl.edge.Ready); err != nil {
+		applied := func() uint64 { return min(pl.edge.Stats().Seq, head) }
+		slow := func() { fmt.Fprintf(d.Out, "Edge %s follows the journal: entry %d of %d.\n", pl.name, applied(), head) }
+		if err := p.until(ctx, readiness{ready: pl.edge.Ready, progress: applied, slow: slow}); err != nil {
 			return fmt.Errorf("edge %s: %w", pl.name, err)
 		}
 	}

@@ -1,0 +1,135 @@
+package node
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/jetstream"
+)
+
+// grow appends ticks, as freshness probes do.
+func grow(t *testing.T, dir string, ticks int) {
+	t.Helper()
+	l, err := jetstream.Open(t.Context(), jetstream.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	w := journal.NewWriter(journal.WriterConfig{Log: l})
+	for range ticks {
+		if _, err := w.Commit(t.Context(), func() ([]journal.Fact, error) { return []journal.Fact{{Tick: &journal.Tick{}}}, nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A start on a journal that has grown rewrites it, and everything is as before: the distribution, the
+// invalidation with its receipt, the caller reference, the trail.
+func TestDev_RewritesTheJournal(t *testing.T) {
+	c := testConfig(t)
+	c.rewriteAfter = 500
+	d, stop := start(t, c)
+	inv := invalidate(t, d, "before")
+	awaitCompleted(t, d, inv)
+	before := known(t, d, inv.ID)
+	trail, err := d.control.Audit("", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	grow(t, filepath.Join(c.Data, "journal"), 600)
+
+	var out bytes.Buffer
+	c.Out = &out
+	d, stop = start(t, c)
+	if after := known(t, d, inv.ID); after != before {
+		t.Errorf("before\n%s\nafter\n%s", before, after)
+	}
+	if again := invalidate(t, d, "before"); again.ID != inv.ID {
+		t.Errorf("the caller reference made another invalidation: %s", again.ID)
+	}
+	awaitCompleted(t, d, invalidate(t, d, "after"))
+	after, err := d.control.Audit("", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, n := 0, len(after.Items)-len(trail.Items); i < len(trail.Items); i++ {
+		a, b := trail.Items[i], after.Items[n+i]
+		if a.Action != b.Action || a.Resource != b.Resource || a.By != b.By || !a.Time.Equal(b.Time) {
+			t.Errorf("trail: %+v became %+v", a, b)
+		}
+	}
+	if d.control.Seq() > 200 {
+		t.Errorf("the journal has %d entries", d.control.Seq())
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "rewritten, it has") {
+		t.Errorf("nobody was told: %s", out.String())
+	}
+
+	out.Reset()
+	d, stop = start(t, c) // a short one stays
+	if after := known(t, d, inv.ID); after != before {
+		t.Errorf("before\n%s\nafter a third start\n%s", before, after)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), "entries") {
+		t.Errorf("rewritten again: %s", out.String())
+	}
+}
+
+// known is what the control plane knows of the demonstration distribution, without numbers.
+func known(t *testing.T, d *dev, invalidation string) string {
+	t.Helper()
+	dist, err := d.control.Distribution(d.ready.DemoDistribution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := d.control.Receipt(dist.ID, invalidation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Invalidation.Seq = 0
+	b, err := json.Marshal([]any{dist, r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// readyz speaks for the journal, too.
+func TestDev_ReadyWhileTheJournalCanBeWritten(t *testing.T) {
+	d, stop := start(t, testConfig(t))
+	readyz := func() (int, string) {
+		resp, err := http.Get(d.ready.Telemetry + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(b)
+	}
+	if status, text := readyz(); status != 200 {
+		t.Errorf("%d %s", status, text)
+	}
+	d.log.Close()
+	if status, text := readyz(); status != 503 || !strings.Contains(text, "journal") {
+		t.Errorf("%d %s", status, text)
+	}
+	stop()
+}
