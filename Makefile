@@ -10,7 +10,7 @@ VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo u
 LDFLAGS    := -s -w -X main.version=$(VERSION)
 FUZZTIME   ?= 5s
 
-.PHONY: help run build console test lint unit fuzz e2e clients web bench generate generated deps clean
+.PHONY: help run build console test lint unit fuzz e2e test-guarantee clients web bench generate generated deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ web: $(BIN) ## console: type check, unit tests, the walk in Chromium against the
 
 e2e: $(BIN) ## scenario scripts against the real binary
 	cd e2e && WARMFRONT=$(CURDIR)/$(BIN) $(GO) test -count=1 ./...
+
+test-guarantee: $(BIN) ## 1,000,000 answers checked, every planted mistake found, Varnish and nginx beside us
+	cd e2e && WARMFRONT=$(CURDIR)/$(BIN) GUARANTEE_ANSWERS=$${GUARANTEE_ANSWERS:-1000000} $(GO) test -count=1 -timeout 60m -v -run TestGuarantee .
 
 clients: $(BIN) ## AWS CLI, boto3 and Terraform against the real binary
 	WARMFRONT=$(CURDIR)/$(BIN) e2e/clients/run

@@ -25,7 +25,8 @@ type tallies struct {
 	asked      [4]atomic.Int64 // plainly, part, condition, HEAD
 	confirmed  atomic.Int64    // 304
 	violations [classes]atomic.Int64
-	found      []*Violation // the first; guarded by run.out
+	where      [kinds]atomic.Int64 // violations by kind of object
+	found      []*Violation        // the first of each class; guarded by run.out
 
 	mu        sync.Mutex
 	latencies []Instant      // of invalidations, from create to Completed
@@ -145,6 +146,7 @@ type Report struct {
 	CompletedP99  float64
 	CompletedMax  float64
 	Violations    map[string]int64 // by class; empty: the promise was kept
+	Where         map[string]int64 // the same by kind of object
 	Examples      []string         `json:",omitempty"`
 }
 
@@ -153,12 +155,15 @@ func (r *run) report() *Report {
 		Adapter: r.Adapter, Edges: len(r.Edges), Seed: r.Seed, Objects: len(r.objects), Seconds: r.now().Seconds(),
 		Answers: r.answers.Load(), Judged: r.judged.Load(), Hits: r.hits(), NotModified: r.confirmed.Load(),
 		Cut: r.cut.Load(), Empty: r.empty.Load(), Failed: r.failed.Load(), Fills: r.fills.Load(), Revalidations: r.origin.reused.Load(),
-		Cache: map[string]int64{}, Kinds: map[string]int64{}, Asked: map[string]int64{}, Violations: map[string]int64{},
+		Cache: map[string]int64{}, Kinds: map[string]int64{}, Asked: map[string]int64{}, Violations: map[string]int64{}, Where: map[string]int64{},
 		Invalidations: len(r.latencies), Items: r.shapes,
 	}
 	r.caches.Range(func(k, v any) bool { p.Cache[k.(string)] = v.(*atomic.Int64).Load(); return true })
 	for k := range kinds {
 		p.Kinds[k.String()] = r.tallies.kinds[k].Load()
+		if n := r.where[k].Load(); n > 0 {
+			p.Where[k.String()] = n
+		}
 	}
 	for i, name := range askedNames {
 		p.Asked[name] = r.asked[i].Load()
@@ -207,7 +212,7 @@ func (p *Report) Print(w io.Writer) {
 		fmt.Fprintln(w, "The guarantee was kept.")
 		return
 	}
-	fmt.Fprintf(w, "THE GUARANTEE WAS VIOLATED: %s\n", counts(p.Violations))
+	fmt.Fprintf(w, "THE GUARANTEE WAS VIOLATED: %s (of these objects: %s)\n", counts(p.Violations), counts(p.Where))
 }
 
 // counts writes a table of counts in one line, the greatest first.

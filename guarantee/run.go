@@ -41,9 +41,6 @@ type Config struct {
 	Out      io.Writer // violations as they are found
 }
 
-// printed is how many counterexamples are printed in full.
-const printed = 3
-
 // run is one experiment.
 type run struct {
 	Config
@@ -164,12 +161,13 @@ func (r *run) stopIfDone() {
 // not proved to keep anything.
 func (r *run) wanted() bool { return r.Answers == 0 || r.judged.Load() < r.Answers }
 
-// violated prints a counterexample, and ends the run unless it is to go on.
+// violated prints the first counterexample of each class, and ends the run unless it is to go on.
 func (r *run) violated(v *Violation) {
 	r.out.Lock()
 	defer r.out.Unlock()
 	r.violations[v.Class].Add(1)
-	if len(r.found) < printed {
+	r.where[v.Object.Kind].Add(1)
+	if r.violations[v.Class].Load() == 1 {
 		r.found = append(r.found, v)
 		v.Print(r.Out, r.Edges)
 	}
