@@ -23,8 +23,9 @@ const (
 // must be equal to this.
 //
 // There is no MaxAge: entries may only be forgotten once there are snapshots to begin from, and there are
-// none yet. Nothing else may make a hole either: no deletes, no purge, no per-message TTL, no rollup, no
-// limit. Should a limit ever be set, a full log refuses instead of forgetting.
+// none yet; until then Rewrite is what bounds the log. Nothing else may make a hole either: no deletes, no
+// purge, no per-message TTL, no rollup, no limit. Should a limit ever be set, a full log refuses instead of
+// forgetting.
 func streamConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        streamName,
