@@ -12,5 +12,3 @@ const (
 	deadCondition   mistake = "dead-condition"    // S1: a conditional request is built from a dead object
 	pinnedOnly      mistake = "pinned-only"       // S3: the decision is taken on the snapshot pinned at the start
 )
-
-var mistakes = []mistake{stampAtStore, waiterUnchecked, sweepRacesFill, compactTooEarly, deadCondition, pinnedOnly}

@@ -8,6 +8,8 @@ import (
 	"slices"
 )
 
+var mistakes = []mistake{stampAtStore, waiterUnchecked, sweepRacesFill, compactTooEarly, deadCondition, pinnedOnly}
+
 var made = func() mistake {
 	m := mistake(os.Getenv("WARMFRONT_PLANT"))
 	if m != "" && !slices.Contains(mistakes, m) {

@@ -7,11 +7,8 @@ import (
 	"time"
 )
 
-// story is a history whose clock the test holds.
-type story struct {
-	history
-	at Instant
-}
+// story is a history that a test tells.
+type story struct{ history }
 
 func newStory() *story {
 	s := &story{}

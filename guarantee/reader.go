@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -251,9 +250,5 @@ func unzip(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := io.ReadAll(z)
-	if errors.Is(err, io.ErrUnexpectedEOF) && len(out) == 0 {
-		return nil, err
-	}
-	return out, err
+	return io.ReadAll(z)
 }

@@ -43,6 +43,9 @@ func guaranteeCommand() *cobra.Command {
 			if c.Answers == 0 && c.Duration == 0 {
 				c.Duration = 30 * time.Second
 			}
+			if c.Seed == 0 {
+				c.Seed = uint64(time.Now().UnixNano() % 1e9)
+			}
 			c.AccessKeyID, c.SecretAccessKey, c.SessionToken = os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")
 			c.Progress, c.Out = cmd.ErrOrStderr(), cmd.OutOrStdout()
 			if asJSON {
@@ -64,7 +67,7 @@ func guaranteeCommand() *cobra.Command {
 	f.IntVar(&c.Readers, "readers", 32, "how many viewers there are")
 	f.IntVar(&c.Writers, "writers", 2, "how many publish and invalidate")
 	f.DurationVar(&c.Pause, "pause", 60*time.Millisecond, "`time` that a writer rests between two invalidations, on average")
-	f.Uint64Var(&c.Seed, "seed", uint64(time.Now().UnixNano()%1e9), "of everything that is random (default: the time)")
+	f.Uint64Var(&c.Seed, "seed", 0, "of everything that is random (default: taken from the time)")
 	f.BoolVar(&c.KeepGoing, "keep-going", false, "do not end at the first violation: count them")
 	f.BoolVar(&asJSON, "json", false, "the summary as JSON; counterexamples go to standard error")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w; see warmfront check-guarantee --help", err) })
