@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -50,7 +52,10 @@ func devCommand() *cobra.Command {
 			c.Version = version
 			c.Out = cmd.OutOrStdout()
 			c.Getenv = os.Getenv
-			return node.Dev(cmd.Context(), c)
+			if err := node.Dev(cmd.Context(), c); !errors.Is(err, context.Canceled) {
+				return err
+			}
+			return nil // Ctrl-C before everything served is a clean stop too
 		},
 	}
 	f := cmd.Flags()
