@@ -2,259 +2,457 @@ package httpserver
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
-	"strconv"
-	"sync"
+	"os"
+	"runtime/debug"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
-// gate is the listener that net/http accepts from. It counts connections, turns away those beyond
-// the limits with an answer, and hands out *conn.
-type gate struct {
-	net.Listener
-	engine *engine
+// conn is a viewer's connection. Its fields belong to its goroutine, except where they say otherwise.
+type conn struct {
+	e      *engine
+	nc     net.Conn
+	raw    syscall.RawConn // nil: through nc
+	remote netip.AddrPort
+	client netip.Prefix
+	place  int // in the gate's list; guarded by the gate's lock
 
-	mu        sync.Mutex
-	conns     map[*conn]struct{}   // guarded by mu
-	perClient map[netip.Prefix]int // guarded by mu; only when there is a limit
-	refusing  chan struct{}        // a slot per connection being turned away
-	refusers  sync.WaitGroup
-	closed    bool // guarded by mu
+	desk    *desk // nil: nothing is at hand
+	first   bool  // nothing has been asked yet
+	blank   bool  // an empty line in front of the request has been skipped
+	lingers bool  // what the viewer still sends is to be read before the connection is closed
+	headDue int64 // when the head that has begun must be there; 0: none has begun
+
+	ctx    context.Context    // made for the first request that goes to the Handler
+	cancel context.CancelFunc // nil: no ctx yet; called by the warden too, while handling
+
+	// What the warden goes by. Times are the engine's.
+	readDue, writeDue atomic.Int64 // when to wake who waits; 0: never
+	handling          atomic.Bool  // a Handler runs
+	gone              atomic.Bool  // the viewer has hung up meanwhile
+	halted            atomic.Bool  // reads end now: the handler has returned
+
+	read  reading
+	write writing
 }
 
-// maxRefusing bounds the connections that get an answer while they are turned away; beyond it they
-// are closed at once, because a flood must not be answered politely.
-const maxRefusing = 64
+// reading is one read, by the connection's goroutine or by whoever reads a request body.
+type reading struct {
+	ready func(fd uintptr) bool
+	p     []byte // nil: into the desk
+	due   int64
+	n     int
+	err   error
+	wait  bool // it had to wait
+}
 
-// lingerTime is how long a connection is read after its refusal. Closing with unread octets makes the
-// kernel send a reset, which can overtake the answer.
-const lingerTime = 500 * time.Millisecond
+// writing is one write.
+type writing struct {
+	ready func(fd uintptr) bool
+	a, b  []byte // what is left
+	iov   [2]syscall.Iovec
+	err   error
+	wait  bool
+}
 
-func newGate(l net.Listener, e *engine) *gate {
-	return &gate{
-		Listener:  l,
-		engine:    e,
-		conns:     map[*conn]struct{}{},
-		perClient: map[netip.Prefix]int{},
-		refusing:  make(chan struct{}, maxRefusing),
+var errHalted = errors.New("httpserver: request is over")
+
+func newConn(e *engine, nc net.Conn) *conn {
+	c := &conn{e: e, nc: nc, raw: rawConn(nc), first: true}
+	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		ap := a.AddrPort()
+		c.remote = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+		c.client = client(c.remote.Addr())
+	}
+	if c.raw != nil {
+		c.read.ready, c.write.ready = c.readable, c.writable
+	}
+	return c
+}
+
+// serve is the connection's goroutine.
+func (c *conn) serve() {
+	defer c.end()
+	for c.more() && c.work() {
 	}
 }
 
-// Accept returns the next connection that is within the limits.
-func (g *gate) Accept() (net.Conn, error) {
-	for {
-		nc, err := g.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		c := &conn{Conn: nc, gate: g, client: client(nc.RemoteAddr())}
-		if g.admit(c) {
-			return c, nil
-		}
-		g.turnAway(c)
+// more waits for octets of the next head.
+func (c *conn) more() bool {
+	due := c.headDue
+	switch {
+	case due != 0:
+	case c.first:
+		due = c.e.after(c.e.limits.ReadHeaderTimeout)
+	default:
+		due = c.e.after(c.e.limits.IdleTimeout)
 	}
-}
-
-func (g *gate) admit(c *conn) bool {
-	l := &g.engine.limits
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if l.MaxConns > 0 && len(g.conns) >= l.MaxConns {
+	n, err := c.readInto(nil, due)
+	if err != nil {
 		return false
 	}
-	if l.MaxConnsPerClient > 0 && c.client.IsValid() {
-		if g.perClient[c.client] >= l.MaxConnsPerClient {
-			return false
-		}
-		g.perClient[c.client]++
-	}
-	g.conns[c] = struct{}{}
+	c.desk.in = c.desk.in[:len(c.desk.in)+n]
 	return true
 }
 
-func (g *gate) leave(c *conn) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if _, ok := g.conns[c]; !ok {
-		return
-	}
-	delete(g.conns, c)
-	if n, ok := g.perClient[c.client]; ok {
-		if n--; n == 0 {
-			delete(g.perClient, c.client)
-		} else {
-			g.perClient[c.client] = n
+// work answers every request that is there completely. It reports whether the connection lives on.
+func (c *conn) work() bool {
+	for {
+		n, no := c.head()
+		if no.status != 0 {
+			if c.flush(nil) {
+				c.refuse(no, c.desk.req.Method == "HEAD")
+			}
+			return false
+		}
+		if n == 0 {
+			return c.flush(nil)
+		}
+		c.first, c.blank, c.headDue = false, false, 0
+		if !c.request(n) {
+			return false
 		}
 	}
 }
 
-func (g *gate) count() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return len(g.conns)
-}
-
-func (g *gate) turnAway(c *conn) {
-	select {
-	case g.refusing <- struct{}{}:
-	default:
-		c.Conn.Close()
-		return
+// head parses the next head. It returns its length, 0 when it is not there completely.
+func (c *conn) head() (n int, no refusal) {
+	d, l := c.desk, &c.e.limits
+	d.req.Method = ""
+	b := d.rest()
+	if len(b) >= 2 && b[0] == '\r' && b[1] == '\n' && !c.blank {
+		c.blank = true // RFC 9112 section 2.2: one empty line before a request line is forgiven
+		d.use(2)
+		b = d.rest()
 	}
-	g.refusers.Go(func() {
-		defer func() { <-g.refusing }()
-		c.sendRefusal(503, ReasonTooMany, false)
-		c.Close()
-	})
+	if len(b) == 0 {
+		return 0, no
+	}
+	if n = headEnd(b, d.scanned); n == 0 {
+		return 0, c.partial(b)
+	}
+	no = d.parse(b[:n], l.MaxURI)
+	d.req.Remote = c.remote
+	if n > l.MaxHeader && no != longTarget {
+		no = largeHead
+	}
+	return n, no
 }
 
-// closeSilent closes the connections that never sent an octet. net/http waits five seconds for them
-// in a shutdown; browsers open such connections in advance and a drain should not wait for those.
-func (g *gate) closeSilent() {
-	g.mu.Lock()
-	var silent []*conn
-	for c := range g.conns {
-		if !c.heard.Load() {
-			silent = append(silent, c)
+// partial judges what has come of a head so far.
+func (c *conn) partial(b []byte) refusal {
+	d, l := c.desk, &c.e.limits
+	if c.headDue == 0 {
+		c.headDue = c.e.after(l.ReadHeaderTimeout)
+	}
+	from := d.scanned
+	d.scanned = len(b)
+	line := b[:min(len(b), l.MaxURI+64)] // a method may take the 64 with its version
+	switch {
+	case b[0] == '\r' && len(b) == 1 && !c.blank:
+		return refusal{}
+	case !mayBecomeHead(b, from):
+		return malformed
+	case len(b) >= l.MaxURI+64 && bytes.IndexByte(line, '\n') < 0:
+		return longTarget
+	case len(b) > l.MaxHeader:
+		return largeHead
+	}
+	return refusal{}
+}
+
+// request answers the parsed request, whose head is n octets: inline if it can be.
+func (c *conn) request(n int) bool {
+	d := c.desk
+	if d.inline != nil && c.plain() {
+		rest, ok, panicked := c.inline()
+		switch {
+		case panicked:
+			if c.flush(nil) {
+				d.inline = c.e.answerer.Inline() // the old one may be in any state
+				c.refuse(refusal{500, ReasonInternal}, d.req.Method == "HEAD")
+			}
+			return false
+		case ok:
+			d.use(n)
+			if len(rest) > 0 || len(d.out) >= fullBatch {
+				return c.flush(rest)
+			}
+			return true
 		}
 	}
-	g.mu.Unlock()
-	for _, c := range silent {
-		c.Close()
-	}
+	return c.flush(nil) && c.handle(n)
 }
 
-// client is what MaxConnsPerClient counts by: a host has one IPv4 address but a whole IPv6 /64.
-func client(a net.Addr) netip.Prefix {
-	ap, err := netip.ParseAddrPort(a.String())
-	if err != nil {
-		return netip.Prefix{}
-	}
-	ip := ap.Addr().Unmap()
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	p, _ := ip.WithZone("").Prefix(bits)
-	return p
+// plain tells whether the request may be offered to the inline answerer.
+func (c *conn) plain() bool {
+	p := &c.desk.parser
+	return p.req.Minor == 1 && p.length == 0 && !p.closes && !p.expects && !p.reserved &&
+		(p.req.Method == "GET" || p.req.Method == "HEAD") && !c.e.draining.Load()
 }
 
-type connKey struct{}
-
-// conn is a viewer's connection. Its fields are owned by the connection's goroutine except where
-// they are atomic.
-type conn struct {
-	net.Conn
-	gate   *gate
-	client netip.Prefix
-
-	heard   atomic.Bool // an octet came
-	serving atomic.Bool // from the call of the handler to the idle state after the answer
-	line    atomic.Bool // the head being read has a complete request line
-	refused atomic.Bool // our refusal is the last thing written
-	once    sync.Once
-}
-
-// idle is called between two requests, when the whole answer has been written.
-func (c *conn) idle() {
-	c.serving.Store(false)
-	c.line.Store(false)
-}
-
-func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if n > 0 {
-		c.heard.Store(true)
-		if !c.line.Load() && bytes.IndexByte(p[:n], '\n') >= 0 {
-			c.line.Store(true)
+// inline offers the request and contains a panic.
+func (c *conn) inline() (rest []byte, ok, panicked bool) {
+	d := c.desk
+	d.asked = true
+	defer func() {
+		if p := recover(); p != nil {
+			panicked = true
+			c.e.log.Error("BUG: inline answerer panicked", "panic", p, "host", d.req.Host, "path", d.req.Path, "stack", string(debug.Stack()))
 		}
+	}()
+	out, rest, ok := d.inline.Answer(d.out, &d.req)
+	if ok {
+		d.out = out
 	}
-	return n, err
+	return rest, ok, false
 }
 
-// maxWrite is the piece that one write deadline covers; a slow viewer of a large body is not a
-// stalled one.
+// flush sends what has been answered, and rest behind it.
+func (c *conn) flush(rest []byte) bool {
+	d := c.desk
+	if len(d.out) == 0 && len(rest) == 0 {
+		d.sent() // it has been asked, and has declined
+		return true
+	}
+	err := c.send(d.out, rest)
+	d.out = d.out[:0]
+	d.sent()
+	return err == nil
+}
+
+// handle gives the request to the Handler, with a copy of its head.
+func (c *conn) handle(n int) bool {
+	d := c.desk
+	x := &turn{}
+	d.lasting(d.rest()[:n], &x.req)
+	x.open(c, d.framing)
+	d.use(n)
+	if c.ctx == nil {
+		c.ctx, c.cancel = context.WithCancel(c.e.base)
+	}
+	c.handling.Store(true)
+	panicked := c.call(x)
+	c.handling.Store(false)
+	return x.close(panicked)
+}
+
+// call runs the handler and contains its panic: one broken request must not take the others along.
+func (c *conn) call(x *turn) (panicked bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			panicked = true
+			r := &x.req
+			c.e.log.Error("BUG: handler panicked", "panic", p, "method", r.Method, "host", r.Host, "path", r.Path, "stack", string(debug.Stack()))
+		}
+	}()
+	c.e.handler.Serve(c.ctx, &x.answer, &x.req)
+	return false
+}
+
+// refuse writes a last answer of the engine's own.
+func (c *conn) refuse(no refusal, head bool) {
+	c.lingers = true
+	c.send(c.e.refusalBytes(no, head), nil)
+}
+
+// lingerTime is how long a connection is read after its last answer when the viewer is still sending.
+// Closing with unread octets makes the kernel send a reset, which can overtake the answer.
+const lingerTime = 500 * time.Millisecond
+
+// end closes the connection.
+func (c *conn) end() {
+	if p := recover(); p != nil {
+		c.lingers, c.desk = false, nil
+		c.e.log.Error("BUG: connection panicked", "panic", p, "stack", string(debug.Stack()))
+	}
+	if c.cancel != nil {
+		c.cancel()
+	}
+	if cw, ok := c.nc.(interface{ CloseWrite() error }); ok && c.lingers && !c.gone.Load() {
+		cw.CloseWrite()
+		c.nc.SetReadDeadline(time.Now().Add(lingerTime))
+		io.Copy(io.Discard, io.LimitReader(c.nc, 1<<20))
+	}
+	c.e.gate.leave(c)
+	c.nc.Close()
+	if c.desk != nil {
+		c.e.giveBack(c.desk)
+		c.desk = nil
+	}
+}
+
+// readInto reads into p, or into the desk when p is nil; then it gives the desk back while it waits, if
+// nothing lies on it.
+func (c *conn) readInto(p []byte, due int64) (int, error) {
+	for {
+		n, err := c.readOnce(p, due)
+		switch {
+		case n > 0:
+			return n, nil
+		case err == nil:
+			return 0, io.EOF
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return 0, err
+		case c.halted.Load():
+			return 0, errHalted
+		case p == nil && c.e.draining.Load(), due != 0 && c.e.now.Load() >= due:
+			return 0, err
+		}
+		// Woken too late for an earlier read, or for a drain that waits for this answer.
+		c.nc.SetReadDeadline(time.Time{})
+	}
+}
+
+func (c *conn) readOnce(p []byte, due int64) (int, error) {
+	r := &c.read
+	if p == nil && c.e.draining.Load() {
+		return 0, os.ErrDeadlineExceeded
+	}
+	if c.raw == nil {
+		if p == nil {
+			p = c.deskRoom()
+		}
+		c.readDue.Store(due)
+		n, err := c.nc.Read(p)
+		c.readDue.Store(0)
+		if n > 0 || err == io.EOF {
+			err = nil
+		}
+		return n, err
+	}
+	r.p, r.due, r.n, r.err, r.wait = p, due, 0, nil, false
+	err := c.raw.Read(r.ready)
+	r.p = nil
+	if r.wait {
+		c.readDue.Store(0)
+	}
+	if err == nil {
+		err = r.err
+	}
+	return r.n, err
+}
+
+func (c *conn) deskRoom() []byte {
+	if c.desk == nil {
+		c.desk = c.e.desk()
+	}
+	return c.desk.room(c.e.limits.MaxHeader + inRoom)
+}
+
+// readable is called when there may be something to read. It returns false to wait.
+func (c *conn) readable(fd uintptr) bool {
+	r := &c.read
+	p := r.p
+	if p == nil {
+		p = c.deskRoom()
+	}
+	n, errno := readSocket(fd, p)
+	if errno == syscall.EAGAIN {
+		if r.p == nil && len(c.desk.in) == 0 {
+			c.e.giveBack(c.desk)
+			c.desk = nil
+		}
+		r.wait = true
+		c.readDue.Store(r.due)
+		return false
+	}
+	if r.n = n; errno != 0 {
+		r.err = os.NewSyscallError("read", errno)
+	}
+	return true
+}
+
+// send writes a and then b, waiting for the viewer where it must.
+func (c *conn) send(a, b []byte) error {
+	w := &c.write
+	w.a, w.b, w.err, w.wait = a, b, nil, false
+	defer func() { w.a, w.b = nil, nil }()
+	for {
+		err := c.sendOnce()
+		if w.wait {
+			w.wait = false
+			c.writeDue.Store(0)
+		}
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || c.writeOverdue() {
+			return err
+		}
+		c.nc.SetWriteDeadline(time.Time{})
+	}
+}
+
+// writeOverdue is asked when a write was woken. The warden leaves the mark of the time that has run out.
+func (c *conn) writeOverdue() bool { return c.write.err == os.ErrDeadlineExceeded }
+
+func (c *conn) sendOnce() error {
+	w := &c.write
+	if c.raw == nil {
+		return c.sendPlain()
+	}
+	if err := c.raw.Write(w.ready); err != nil {
+		return c.woken(err)
+	}
+	return w.err
+}
+
+// woken notes whether a write that was woken was overdue.
+func (c *conn) woken(err error) error {
+	if due := c.writeDue.Load(); errors.Is(err, os.ErrDeadlineExceeded) && due != 0 && c.e.now.Load() >= due {
+		c.write.err = os.ErrDeadlineExceeded
+	}
+	return err
+}
+
+// writable is called when the socket may take something. It returns false to wait.
+func (c *conn) writable(fd uintptr) bool {
+	w := &c.write
+	for len(w.a)+len(w.b) > 0 {
+		n, errno := writeSocket(fd, &w.iov, w.a, w.b)
+		if errno == syscall.EAGAIN {
+			if len(w.a) == 0 && c.desk != nil {
+				c.desk.sent() // only a body is left, and that may take as long as the viewer likes
+			}
+			w.wait = true
+			c.writeDue.Store(c.e.after(c.e.limits.WriteTimeout)) // anew after every octet that was taken
+			return false
+		}
+		if errno != 0 {
+			w.err = os.NewSyscallError("write", errno)
+			return true
+		}
+		w.took(n)
+	}
+	return true
+}
+
+func (w *writing) took(n int) {
+	k := min(n, len(w.a))
+	w.a, w.b = w.a[k:], w.b[n-k:]
+}
+
+// maxWrite is the piece that one deadline covers where the socket does not tell what it takes.
 const maxWrite = 64 << 10
 
-func (c *conn) Write(p []byte) (int, error) {
-	// Outside of a handler nothing writes but net/http with a refusal of its own: a plain text in its
-	// own words, sent in one piece. Ours goes out in its place.
-	if !c.serving.Load() {
-		if status, reason := c.ownRefusal(p); status != 0 {
-			c.sendRefusal(status, reason, false)
-			return len(p), nil
+func (c *conn) sendPlain() error {
+	w := &c.write
+	for len(w.a)+len(w.b) > 0 {
+		p := w.a
+		if len(p) == 0 {
+			p = w.b
 		}
-	}
-	return c.write(p)
-}
-
-func (c *conn) write(p []byte) (n int, err error) {
-	for {
-		if t := c.gate.engine.limits.WriteTimeout; t > 0 {
-			c.Conn.SetWriteDeadline(time.Now().Add(t))
+		w.wait = true
+		c.writeDue.Store(c.e.after(c.e.limits.WriteTimeout))
+		n, err := c.nc.Write(p[:min(len(p), maxWrite)])
+		w.took(n)
+		if err != nil {
+			return c.woken(err)
 		}
-		m, err := c.Conn.Write(p[:min(len(p), maxWrite)])
-		n += m
-		if p = p[m:]; err != nil || len(p) == 0 {
-			return n, err
-		}
-	}
-}
-
-// ownRefusal recognises a refusal by net/http and gives CloudFront's status for it.
-func (c *conn) ownRefusal(p []byte) (status int, reason string) {
-	rest, ok := bytes.CutPrefix(p, []byte("HTTP/1.1 "))
-	if !ok || len(rest) < 3 {
-		return 0, ""
-	}
-	status, err := strconv.Atoi(string(rest[:3]))
-	if err != nil {
-		return 0, ""
-	}
-	switch status {
-	case 431:
-		if !c.line.Load() {
-			return 414, ReasonURITooLong
-		}
-		return statusHeaderTooLarge, ReasonHeaderLarge
-	case 501:
-		return 501, ReasonEncoding
-	case 505:
-		return 505, ReasonVersion
-	}
-	return 400, ReasonMalformed
-}
-
-// sendRefusal writes a complete last answer past net/http. head tells that the request was a HEAD.
-func (c *conn) sendRefusal(status int, reason string, head bool) {
-	a := &rawAnswer{head: head}
-	c.gate.engine.refuse(a, status, reason)
-	c.refused.Store(true)
-	c.write(a.bytes())
-}
-
-// CloseWrite lets net/http end its side first.
-func (c *conn) CloseWrite() error {
-	if cw, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return cw.CloseWrite()
 	}
 	return nil
-}
-
-// Close closes the connection; after a refusal it first reads what the viewer is still sending, for
-// a bounded time, so that the answer arrives.
-func (c *conn) Close() (err error) {
-	c.once.Do(func() {
-		if c.refused.Load() {
-			c.CloseWrite()
-			c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
-			io.Copy(io.Discard, io.LimitReader(c.Conn, 1<<20))
-		}
-		c.gate.leave(c)
-		err = c.Conn.Close()
-	})
-	return err
 }

@@ -2,8 +2,30 @@
 // knows no cache: each parsed request is offered first to an inline answerer, which appends prepared
 // bytes or declines at once, and then to the general handler, on the same goroutine.
 //
-// This file is the boundary between "socket" and "life of a request"; whatever engine serves behind
-// it must keep exactly this.
+// This file is the boundary between "socket" and "life of a request".
+//
+// # A connection
+//
+// One goroutine reads, parses, asks and writes (conn.go). All complete requests that one read brought
+// are parsed in place (head.go) and, as far as the inline answerer takes them, answered in one write;
+// such a request costs two system calls, no allocation and no lock that connections share. What is
+// more than a plain hit goes on in the same goroutine, after what is answered so far has been sent:
+// its head is copied once, so that it may outlive the buffer, and its answer goes through a
+// ResponseWriter (answer.go). Between requests a connection has no buffer: what was read into and
+// written from is given back (desk.go).
+//
+// Plain TCP is read and written by raw system calls (sock_linux.go), anything else through net.Conn.
+//
+// # Time
+//
+// No request has a timer. A connection that has to wait notes until when, and one goroutine, the warden,
+// goes round and wakes those that are overdue; it also looks whether the viewers of waiting handlers
+// are still there (warden.go). Times are therefore kept to within a quarter of a second.
+//
+// # Strictness
+//
+// A request is accepted when it is what RFC 9112 generates, not what it tolerates. Whatever two
+// programs could read in two ways is refused, and a refusal is the last answer on its connection.
 package httpserver
 
 import (
@@ -13,10 +35,10 @@ import (
 	"github.com/warmfront/warmfront/internal/message"
 )
 
-// Request is a parsed request. It is valid until the handler returns.
+// Request is a parsed request. A Handler may keep its strings; an Inline may not.
 type Request struct {
 	message.Request
-	Body          io.Reader // never nil; io.EOF at once when there is none
+	Body          io.Reader // never nil; io.EOF at once when there is none; an error after the handler has returned
 	ContentLength int64     // -1 when unknown (chunked), 0 when there is no body
 }
 
@@ -27,15 +49,29 @@ type Handler interface {
 	Serve(ctx context.Context, w ResponseWriter, r *Request)
 }
 
-// Answerer is the inline answerer of plain hits. Answer appends a complete HTTP/1.1 response for r to
-// dst and returns true, or returns dst unchanged and false. It must not block.
+// Answerer makes inline answerers of plain hits.
 type Answerer interface {
-	Answer(dst []byte, r *Request) ([]byte, bool)
+	Inline() Inline
 }
 
-// ResponseWriter writes one answer. It is used by one goroutine.
+// Inline answers plain hits on the way. It is used by one goroutine at a time, for the requests of one
+// connection's batch, then for another's. It is offered GET and HEAD of HTTP/1.1 without body and
+// without Expect, on a connection that lives on. It must not block.
+type Inline interface {
+	// Answer appends a complete answer to dst and returns true, or returns dst unchanged and false.
+	// What it returns as rest follows on the wire without being copied, and must never change; a large
+	// body belongs there. r and everything in it is valid until Answer returns.
+	Answer(dst []byte, r *Request) (out, rest []byte, ok bool)
+	// Sent says that what Answer has appended to dst since the last Sent is in the socket's hands, or
+	// never will be. It is called after every batch in which Answer was called, also when it has only
+	// declined, and before any Handler runs or anything is waited for but room for dst in the socket:
+	// a rest that a slow viewer takes its time for is not waited for.
+	Sent()
+}
+
+// ResponseWriter writes one answer. It is used by one goroutine, until the handler returns.
 type ResponseWriter interface {
-	// Begin sends the status line and fields, in order. length is the body's length in octets, or -1
+	// Begin lays out the status line and fields, in order. length is the body's length in octets, or -1
 	// when it is not known beforehand (chunked, or closed at the end for HTTP/1.0). The engine adds
 	// what framing needs (Content-Length, Transfer-Encoding, Connection) and nothing else; such fields
 	// in the argument are dropped. For HEAD, 204 and 304 no body follows; Content-Length is sent for

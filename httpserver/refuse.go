@@ -3,8 +3,6 @@ package httpserver
 import (
 	"bytes"
 	"fmt"
-	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/warmfront/warmfront/internal/message"
@@ -12,23 +10,32 @@ import (
 
 // refusePlain is the Refuse of a Server that has none.
 func refusePlain(w ResponseWriter, status int, reason string) {
-	text := fmt.Sprintf("%d %s: %s\n", status, statusText(status), reason)
+	text := fmt.Sprintf("%d %s: %s\n", status, statusText[status], reason)
 	w.Begin(status, message.Fields{
-		{Name: "Date", Value: time.Now().UTC().Format(http.TimeFormat)},
+		{Name: "Date", Value: time.Now().UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")},
 		{Name: "Content-Type", Value: "text/plain; charset=utf-8"},
 	}, int64(len(text)))
 	w.Write([]byte(text))
 }
 
-func statusText(status int) string {
-	if status == statusHeaderTooLarge {
-		return "Request Header Too Large"
-	}
-	return http.StatusText(status)
+// refusalBytes lets Refuse write its document and lays it out. A panic in it costs the document, not the
+// status.
+func (e *engine) refusalBytes(no refusal, head bool) []byte {
+	a := &rawAnswer{head: head, status: no.status}
+	func() {
+		defer func() {
+			if p := recover(); p != nil {
+				e.log.Error("BUG: Refuse panicked", "panic", p)
+				*a = rawAnswer{head: head, status: no.status}
+			}
+		}()
+		e.refuse(a, no.status, no.reason)
+	}()
+	return a.bytes()
 }
 
-// rawAnswer is the ResponseWriter of refusals: a complete HTTP/1.1 answer in memory, the last one on
-// its connection, fields in the order given.
+// rawAnswer is the ResponseWriter of refusals: a complete answer in memory, the last one on its
+// connection.
 type rawAnswer struct {
 	head    bool
 	begun   bool
@@ -67,21 +74,10 @@ func (a *rawAnswer) bytes() []byte {
 	if a.aborted {
 		return nil
 	}
-	if !a.begun {
-		a.status = 500
-	}
-	var out bytes.Buffer
-	fmt.Fprintf(&out, "HTTP/1.1 %d %s\r\n", a.status, statusText(a.status))
-	for _, f := range a.fields {
-		if !framing(http.CanonicalHeaderKey(f.Name)) {
-			out.WriteString(f.Name + ": " + f.Value + "\r\n")
-		}
-	}
-	fmt.Fprintf(&out, "Content-Length: %d\r\nConnection: close\r\n\r\n", a.body.Len())
+	out := appendHead(nil, a.status, a.fields, ending{length: int64(a.body.Len()), last: true})
+	out = append(out, '\r', '\n')
 	if !a.head {
-		out.Write(a.body.Bytes())
+		out = append(out, a.body.Bytes()...)
 	}
-	return out.Bytes()
+	return out
 }
-
-func itoa(n int64) string { return strconv.FormatInt(n, 10) }

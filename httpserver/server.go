@@ -6,22 +6,18 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Server listens and serves. Set the fields, then call Run once; nothing may be changed after that.
 // Only Handler and one of Listener and Addr are required.
-//
-// Underneath is net/http for now, which costs what it knows better than its callers: the order and
-// spelling of field names in a request (they come sorted and canonical, "Pragma: no-cache" brings
-// a Cache-Control along), the text of unusual statuses, Content-Type in a 304. Nothing outside this
-// package can tell otherwise.
 type Server struct {
 	Listener net.Listener // taken over and closed by Run; nil: Run listens on Addr
 	Addr     string       // host:port of a TCP address
 	Handler  Handler
+	Answerer Answerer // nil: every request goes to Handler
 	// Refuse writes the answer to what never becomes a request: malformed, too large, one connection
 	// too many. It must begin an answer and not block; the connection closes after it. Nil: a line of
 	// plain text. It may be called concurrently.
@@ -53,6 +49,7 @@ const (
 	ReasonVersion     = "http version not supported"
 	ReasonEncoding    = "transfer encoding not supported"
 	ReasonTooMany     = "too many connections"
+	ReasonSlowBody    = "request body not sent in time"
 	ReasonInternal    = "internal error"
 )
 
@@ -85,6 +82,8 @@ func (l Limits) withDefaults() Limits {
 // Run serves until ctx ends, then drains: no new connection, no new request, answers in flight go on
 // for Limits.DrainTimeout, then their contexts end and their connections are cut. It returns nil after
 // a drain, and an error when it could not listen or accept.
+//
+// Goroutines, all waited for here: the one that accepts, the warden, and one for each connection.
 func (s *Server) Run(ctx context.Context) error {
 	if s.Handler == nil {
 		return errors.New("httpserver: no handler")
@@ -93,35 +92,28 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e := s.engine()
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	e := &engine{
-		handler: s.Handler,
-		refuse:  s.Refuse,
-		limits:  s.Limits.withDefaults(),
-		log:     s.Logger,
-	}
-	if e.refuse == nil {
-		e.refuse = refusePlain
-	}
-	if e.log == nil {
-		e.log = slog.Default()
-	}
-	e.gate = newGate(l, e)
-	hs := e.server(base)
+	e.base = base
 
-	served := make(chan error, 1)
-	go func() { served <- hs.Serve(e.gate) }()
+	stop := make(chan struct{})
+	var warden sync.WaitGroup
+	warden.Go(func() { e.watch(stop) })
+	accepted := make(chan error, 1)
+	go func() { accepted <- e.accept(l) }()
 	select {
-	case err = <-served:
+	case err = <-accepted:
 		err = fmt.Errorf("httpserver: accept on %s: %w", l.Addr(), err)
+		l.Close()
 	case <-ctx.Done():
+		e.draining.Store(true)
+		l.Close()
+		<-accepted
 	}
-	e.drain(hs, cut)
-	if err == nil {
-		<-served
-	}
-	e.gate.refusers.Wait() // only now: the accept loop that starts them has ended
+	e.drain(cut)
+	close(stop)
+	warden.Wait()
 	return err
 }
 
@@ -137,85 +129,62 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 	return l, nil
 }
 
-// engine is one running Server: net/http and the gate in front of it.
+// engine is one running Server.
 type engine struct {
-	handler Handler
-	refuse  func(ResponseWriter, int, string)
-	limits  Limits
-	log     *slog.Logger
-	gate    *gate
-
-	mu       sync.Mutex
-	handling int           // guarded by mu: calls of ServeHTTP
-	stopped  chan struct{} // guarded by mu: not nil once no more calls are wanted; closed when the last has ended
+	handler  Handler
+	answerer Answerer // may be nil
+	refuse   func(ResponseWriter, int, string)
+	limits   Limits
+	log      *slog.Logger
+	gate     *gate
+	base     context.Context // ends when the drain's time is over
+	desks    sync.Pool       // of *desk
+	running  sync.WaitGroup  // connections, those that are turned away too
+	draining atomic.Bool     // no request is begun any more
+	now      atomic.Int64    // ns since Run began, as of the warden's last round
 }
 
-// begin admits a call of ServeHTTP. A WaitGroup cannot do this: net/http may call while we wait.
-func (e *engine) begin() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.stopped != nil {
-		return false
+func (s *Server) engine() *engine {
+	e := &engine{
+		handler:  s.Handler,
+		answerer: s.Answerer,
+		refuse:   s.Refuse,
+		limits:   s.Limits.withDefaults(),
+		log:      s.Logger,
 	}
-	e.handling++
-	return true
-}
-
-func (e *engine) end() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.handling--; e.handling == 0 && e.stopped != nil {
-		close(e.stopped)
+	if e.refuse == nil {
+		e.refuse = refusePlain
 	}
-}
-
-// stop admits no more calls and returns a channel that closes when the last one has ended.
-func (e *engine) stop() <-chan struct{} {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.stopped = make(chan struct{})
-	if e.handling == 0 {
-		close(e.stopped)
+	if e.log == nil {
+		e.log = slog.Default()
 	}
-	return e.stopped
+	e.gate = newGate(&e.limits)
+	e.desks.New = e.newDesk
+	return e
 }
 
-func (e *engine) server(base context.Context) *http.Server {
-	return &http.Server{
-		Handler:           e,
-		ReadHeaderTimeout: e.limits.ReadHeaderTimeout,
-		IdleTimeout:       e.limits.IdleTimeout,
-		// Twice ours, so that it is the request function that sees most heads that are too large and
-		// refuses them with the target in hand.
-		MaxHeaderBytes: 2 * e.limits.MaxHeader,
-		// OPTIONS * is the handler's, as every other request.
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(e.log.Handler(), slog.LevelDebug),
-		BaseContext:                  func(net.Listener) context.Context { return base },
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, c)
-		},
-		ConnState: func(c net.Conn, state http.ConnState) {
-			if state == http.StateIdle {
-				c.(*conn).idle()
-			}
-		},
-	}
-}
-
-// drain ends the engine. The order matters: listener and idle connections first, so that nothing new
-// comes in; then the answers in flight by themselves; then what is left by force.
-func (e *engine) drain(hs *http.Server, cut context.CancelFunc) {
-	e.gate.closeSilent()
-	bound, cancel := context.WithCancel(context.Background())
+// drain ends the connections. Nothing new comes any more: whoever waits for a request is woken and
+// leaves; then the answers in flight end by themselves; then what is left by force.
+func (e *engine) drain(cut context.CancelFunc) {
+	e.draining.Store(true)
+	e.gate.each(func(c *conn) { c.nc.SetReadDeadline(past) })
+	ended := make(chan struct{})
+	go func() {
+		e.running.Wait()
+		close(ended)
+	}()
+	var bound <-chan time.Time
 	if e.limits.DrainTimeout > 0 {
-		bound, cancel = context.WithTimeout(context.Background(), e.limits.DrainTimeout)
+		t := time.NewTimer(e.limits.DrainTimeout)
+		defer t.Stop()
+		bound = t.C
 	}
-	defer cancel()
-	if err := hs.Shutdown(bound); err != nil {
+	select {
+	case <-ended:
+	case <-bound:
 		e.log.Warn("answers cut at the end of the drain", "connections", e.gate.count(), "after", e.limits.DrainTimeout)
+		cut()
+		e.gate.each(func(c *conn) { c.nc.Close() })
 	}
-	cut()
-	hs.Close()
-	<-e.stop()
+	<-ended
 }

@@ -1,0 +1,225 @@
+package httpserver
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+)
+
+var (
+	errBodyOver   = errors.New("httpserver: body read after the request's end")
+	errNotAsked   = errors.New("httpserver: the viewer waits for 100 and has been given its answer")
+	errBodyNotAll = io.ErrUnexpectedEOF
+)
+
+// noBody is the body of a request without one.
+type noBody struct{}
+
+func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
+
+// What has become of a body.
+const (
+	bodyNone      uint32 = iota // there is none, or all of it has been read
+	bodyOpen                    // there is more
+	bodyMalformed               // its framing is broken
+	bodySlow                    // the viewer has not sent in time
+	bodyCut                     // the viewer has gone
+	bodyOver                    // the handler has returned
+)
+
+// maxDiscard is how much of a body that the handler has left is read, so that the connection can live on.
+const maxDiscard = 64 << 10
+
+// body reads a request body. A handler may have somebody else read it, who may be a moment late to stop:
+// hence the lock.
+type body struct {
+	c       *conn
+	x       *turn
+	chunked bool
+	expects bool // the viewer waits for 100; guarded by mu
+
+	mu     sync.Mutex // held by Read
+	chunks chunks     // guarded by mu
+	state  atomic.Uint32
+	left   atomic.Int64 // octets to come, when it is not chunked
+}
+
+// Read implements io.Reader.
+func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch b.state.Load() {
+	case bodyNone:
+		return 0, io.EOF
+	case bodyOpen:
+	case bodyMalformed:
+		return 0, errChunk
+	case bodySlow:
+		return 0, os.ErrDeadlineExceeded
+	case bodyCut:
+		return 0, errBodyNotAll
+	default:
+		return 0, errBodyOver
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if b.expects && !b.proceed() {
+		return 0, errNotAsked
+	}
+	n, err := b.octets(p)
+	switch {
+	case err == nil || err == io.EOF:
+	case err == errChunk:
+		b.state.Store(bodyMalformed)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.state.Store(bodySlow)
+	case err != errHalted:
+		b.state.Store(bodyCut)
+		err = errBodyNotAll
+	}
+	return n, err
+}
+
+// proceed tells the viewer to go on, unless it has been answered.
+func (b *body) proceed() bool {
+	a := &b.x.answer
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.begun {
+		return false
+	}
+	b.expects = false
+	return b.c.send([]byte("HTTP/1.1 100 Continue\r\n\r\n"), nil) == nil
+}
+
+// octets reads at least one octet of the body, or to its end.
+func (b *body) octets(p []byte) (int, error) {
+	if !b.chunked {
+		n, err := b.take(p[:min(int64(len(p)), b.left.Load())])
+		if b.left.Add(int64(-n)) == 0 {
+			b.state.Store(bodyNone)
+		}
+		return n, err
+	}
+	d := b.c.desk
+	for {
+		n, err := b.chunks.feed(d.rest())
+		if d.use(n); err != nil {
+			return 0, err
+		}
+		switch {
+		case b.chunks.at == chunkEnd:
+			b.state.Store(bodyNone)
+			return 0, io.EOF
+		case b.chunks.at == chunkData:
+			n, err := b.take(p[:min(int64(len(p)), b.chunks.left)])
+			if n > 0 {
+				b.chunks.took(n)
+			}
+			return n, err
+		}
+		if n, err = b.c.readInto(d.room(inRoom), b.due()); err != nil {
+			return 0, notAll(err)
+		}
+		d.in = d.in[:len(d.in)+n]
+	}
+}
+
+// take reads what is there already, or else from the socket.
+func (b *body) take(p []byte) (int, error) {
+	if rest := b.c.desk.rest(); len(rest) > 0 {
+		n := copy(p, rest)
+		b.c.desk.use(n)
+		return n, nil
+	}
+	n, err := b.c.readInto(p, b.due())
+	return n, notAll(err)
+}
+
+func (b *body) due() int64 { return b.c.e.after(b.c.e.limits.ReadBodyTimeout) }
+
+func notAll(err error) error {
+	if err == io.EOF {
+		return errBodyNotAll
+	}
+	return err
+}
+
+// refusal is what a viewer gets that has sent a broken body, or none, whatever the handler says.
+func (b *body) refusal() refusal {
+	switch b.state.Load() {
+	case bodyMalformed:
+		return malformed
+	case bodySlow:
+		return refusal{408, ReasonSlowBody}
+	}
+	return refusal{}
+}
+
+// short tells whether the connection may carry another request although the body has not been read.
+func (b *body) short() bool {
+	switch b.state.Load() {
+	case bodyNone:
+		return true
+	case bodyOpen:
+		return !b.chunked && !b.waited() && b.left.Load() <= maxDiscard
+	}
+	return false
+}
+
+// waited tells whether the viewer still waits for 100. Who reads the body at this moment has told it.
+func (b *body) waited() bool {
+	if !b.mu.TryLock() {
+		return false
+	}
+	defer b.mu.Unlock()
+	return b.expects
+}
+
+// stop ends all reading. It reports whether nobody was still reading.
+func (b *body) stop() bool {
+	if b.state.Load() == bodyNone {
+		return true
+	}
+	free := b.mu.TryLock()
+	if !free {
+		b.c.halted.Store(true)
+		b.c.nc.SetReadDeadline(past)
+		b.mu.Lock()
+	}
+	defer b.mu.Unlock()
+	if s := b.state.Load(); s != bodyNone && s != bodyOpen {
+		free = false
+	} else if s == bodyOpen {
+		b.state.Store(bodyOver)
+	}
+	return free
+}
+
+// discard reads what the handler has left of the body. It is called after stop, when short.
+func (b *body) discard() bool {
+	if b.state.Load() == bodyNone {
+		return true
+	}
+	if b.chunked || b.left.Load() > maxDiscard {
+		return false
+	}
+	due := b.c.e.after(b.c.e.limits.ReadHeaderTimeout)
+	d := b.c.desk
+	for left := b.left.Load(); left > 0; {
+		if len(d.rest()) == 0 {
+			n, err := b.c.readInto(d.room(inRoom), due)
+			if err != nil {
+				return false
+			}
+			d.in = d.in[:len(d.in)+n]
+		}
+		n := min(int64(len(d.rest())), left)
+		d.use(int(n))
+		left -= n
+	}
+	return true
+}

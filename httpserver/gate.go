@@ -1,0 +1,125 @@
+package httpserver
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+)
+
+// gate knows the connections that are open, and turns away those beyond the limits.
+type gate struct {
+	limits *Limits
+
+	mu        sync.Mutex
+	conns     []*conn              // guarded by mu; each knows its place
+	perClient map[netip.Prefix]int // guarded by mu; only when there is a limit
+
+	refusing chan struct{} // a slot for each connection that is being turned away
+}
+
+// maxRefusing bounds the connections that get an answer while they are turned away; beyond it they
+// are closed at once, because a flood must not be answered politely.
+const maxRefusing = 64
+
+func newGate(l *Limits) *gate {
+	return &gate{limits: l, perClient: map[netip.Prefix]int{}, refusing: make(chan struct{}, maxRefusing)}
+}
+
+func (g *gate) admit(c *conn) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.limits.MaxConns > 0 && len(g.conns) >= g.limits.MaxConns {
+		return false
+	}
+	if g.limits.MaxConnsPerClient > 0 && c.client.IsValid() {
+		if g.perClient[c.client] >= g.limits.MaxConnsPerClient {
+			return false
+		}
+		g.perClient[c.client]++
+	}
+	c.place = len(g.conns)
+	g.conns = append(g.conns, c)
+	return true
+}
+
+// leave forgets a connection; one that was not admitted too.
+func (g *gate) leave(c *conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c.place >= len(g.conns) || g.conns[c.place] != c {
+		return
+	}
+	last := len(g.conns) - 1
+	g.conns[c.place] = g.conns[last]
+	g.conns[c.place].place = c.place
+	g.conns[last] = nil
+	g.conns = g.conns[:last]
+	if n, ok := g.perClient[c.client]; ok {
+		if n--; n == 0 {
+			delete(g.perClient, c.client)
+		} else {
+			g.perClient[c.client] = n
+		}
+	}
+}
+
+func (g *gate) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.conns)
+}
+
+// each visits the open connections, under the lock: visit must not block.
+func (g *gate) each(visit func(*conn)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range g.conns {
+		visit(c)
+	}
+}
+
+// turnAway answers a connection that was not admitted and closes it.
+func (e *engine) turnAway(c *conn) {
+	select {
+	case e.gate.refusing <- struct{}{}:
+	default:
+		c.nc.Close()
+		return
+	}
+	e.running.Go(func() {
+		defer func() { <-e.gate.refusing }()
+		defer c.end()
+		c.refuse(refusal{503, ReasonTooMany}, false)
+	})
+}
+
+// client is what MaxConnsPerClient counts by: a host has one IPv4 address but a whole IPv6 /64.
+func client(ip netip.Addr) netip.Prefix {
+	bits := 32
+	if ip.Is6() {
+		bits = 64
+	}
+	p, _ := ip.WithZone("").Prefix(bits)
+	return p
+}
+
+// accept admits connections until the listener ends.
+func (e *engine) accept(l net.Listener) error {
+	var pause backoff
+	for {
+		nc, err := l.Accept()
+		if err != nil {
+			if pause.retry(err, e.base.Done()) {
+				continue
+			}
+			return err
+		}
+		pause = 0
+		c := newConn(e, nc)
+		if !e.gate.admit(c) {
+			e.turnAway(c)
+			continue
+		}
+		e.running.Go(c.serve)
+	}
+}

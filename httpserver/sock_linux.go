@@ -1,0 +1,88 @@
+package httpserver
+
+import (
+	"net"
+	"runtime"
+	"syscall"
+	"unsafe"
+)
+
+// The socket of a connection is not blocking, so these calls return at once: they go around the
+// scheduler's bookkeeping for system calls that may take long, which would cost more than a microsecond
+// per request. What copies much is told to it nevertheless.
+
+// manyOctets is from where on a write is worth telling the scheduler about.
+const manyOctets = 64 << 10
+
+// readSocket reads what is there. n is 0 and errno 0 at the end of the stream.
+func readSocket(fd uintptr, p []byte) (n int, errno syscall.Errno) {
+	for {
+		r, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		if errno == syscall.EINTR {
+			continue
+		}
+		if errno != 0 {
+			return 0, errno
+		}
+		return int(r), 0
+	}
+}
+
+// writeSocket writes what the socket takes of a and then b.
+func writeSocket(fd uintptr, iov *[2]syscall.Iovec, a, b []byte) (n int, errno syscall.Errno) {
+	v, count := iov[:0], 0
+	for _, p := range [...][]byte{a, b} {
+		if len(p) > 0 {
+			v = append(v, syscall.Iovec{Base: unsafe.SliceData(p)})
+			v[count].SetLen(len(p))
+			count++
+		}
+	}
+	call := syscall.RawSyscall
+	if len(a)+len(b) > manyOctets {
+		call = syscall.Syscall
+	}
+	for {
+		var r uintptr
+		if count == 1 {
+			r, _, errno = call(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(iov[0].Base)), uintptr(iov[0].Len))
+		} else {
+			r, _, errno = call(syscall.SYS_WRITEV, fd, uintptr(unsafe.Pointer(iov)), uintptr(count))
+		}
+		runtime.KeepAlive(iov)
+		if errno == syscall.EINTR {
+			continue
+		}
+		if errno != 0 {
+			r = 0
+		}
+		*iov = [2]syscall.Iovec{}
+		return int(r), errno
+	}
+}
+
+// hungUp tells whether the other side has closed the connection or at least its direction, and everything
+// that it sent before has been read.
+func hungUp(fd uintptr) bool {
+	var one [1]byte
+	for {
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&one)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+		if errno == syscall.EINTR {
+			continue
+		}
+		return errno == 0 && n == 0 || errno != 0 && errno != syscall.EAGAIN
+	}
+}
+
+// rawConn gives access to the descriptor of a plain TCP socket, nil for any other.
+func rawConn(nc net.Conn) syscall.RawConn {
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
+}
