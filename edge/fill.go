@@ -325,7 +325,7 @@ func (f *flight) object(status int, fields message.Fields, body []byte, fresh ht
 	return &cache.Object{
 		Key: f.key, Distribution: f.site.ID, Subject: *f.subject.Load(),
 		Stamp: f.stamp, Epoch: f.life, FetchStart: instant(f.began),
-		Status: status, Fields: fields, Body: body, Fresh: fresh,
+		Status: status, Fields: fields, Block: f.e.block(status, fields, len(body)), Body: body, Fresh: fresh,
 	}
 }
 

@@ -78,7 +78,7 @@ func (d *dev) newPlace(name string, l net.Listener) (*place, error) {
 	}
 	return &place{
 		name: name, edge: e, store: store, origin: fetch, l: l,
-		server: &httpserver.Server{Listener: l, Handler: e, Refuse: e.Refuse, Logger: log},
+		server: &httpserver.Server{Listener: l, Handler: e, Answerer: e, Refuse: e.Refuse, Logger: log},
 	}, nil
 }
 

@@ -1,0 +1,155 @@
+package edge
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"math/rand/v2"
+	"strconv"
+	"time"
+	"unsafe"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/httpserver"
+	"github.com/warmfront/warmfront/internal/message"
+)
+
+// Plain hits, answered by the engine on the way (httpserver.Inline). What Answer writes is what Serve
+// would have written, octet for octet but for the id; whatever is not a plain hit it leaves to Serve:
+// conditions, ranges, errors, stale objects, redirects, everything that an edge answers itself.
+//
+// A decision is the same as Serve's (S3): the ticket is opened before the snapshot is read, the object
+// is judged on that snapshot with a clock read now, and the ticket stays open until the engine says
+// that the head is in the socket's hands. The answers of one batch share a ticket, and with it a
+// snapshot: an older snapshot is as good as the newest for as long as its ticket is open, because
+// nothing that came after it is acknowledged before the ticket closes (E3). A batch is what one read
+// brought, so a ticket is open for as long as a handful of lookups and one write take.
+
+// inlineBody is the largest body that is answered inline. A larger one may take long enough that its
+// duration, or its being cut, belongs into the access log, which Answer writes before it is sent.
+const inlineBody = 128 << 10
+
+// copiedBody is up to where a body is copied behind its head instead of being written from its place.
+const copiedBody = 8 << 10
+
+// Inline implements httpserver.Answerer.
+func (e *Edge) Inline() httpserver.Inline {
+	a := &inline{e: e}
+	a.visit.e = e
+	a.visit.main.key = make([]byte, 0, 512)
+	return a
+}
+
+// inline is one goroutine's answerer. Its visit is never lived: it lends its steps.
+type inline struct {
+	e      *Edge
+	ticket ticket
+	visit  visit
+}
+
+// Answer implements httpserver.Inline.
+func (a *inline) Answer(dst []byte, r *httpserver.Request) (out, rest []byte, ok bool) {
+	v := &a.visit
+	if partial(r.Fields) {
+		return dst, nil, false
+	}
+	if a.ticket.snap == nil {
+		a.ticket = a.e.open()
+	}
+	v.now = a.e.now()
+	v.x = Exchange{Start: v.now, Edge: a.e.cfg.Name, Pop: a.e.cfg.Location, Request: &r.Request}
+	v.ticket, v.r = a.ticket, r
+	o := v.plainHit()
+	v.ticket, v.r = ticket{}, nil // the ticket is the batch's
+	if o == nil {
+		return dst, nil, false
+	}
+	o.Hits.Add(1)
+	out, rest = a.write(dst, o, r.Method == "HEAD")
+	a.e.cfg.Observe(&v.x)
+	v.x = Exchange{}
+	return out, rest, true
+}
+
+// Sent implements httpserver.Inline.
+func (a *inline) Sent() { a.ticket.close() }
+
+// plainHit goes Serve's way as far as it leads straight to a fresh object with a prepared block.
+func (v *visit) plainHit() *cache.Object {
+	q := &v.main
+	if v.pin(q) != nil {
+		return nil
+	}
+	if _, past := v.passes(q); past {
+		return nil
+	}
+	q.key = q.behavior.AppendKey(q.key[:0], q.site.Distribution, q.req)
+	o := v.e.store.Get(q.key)
+	if o == nil || len(o.Block) == 0 || len(o.Body) > inlineBody {
+		return nil
+	}
+	if st, _ := v.e.judge(q, o, v.now); st != usable || v.ticket.dead() {
+		return nil
+	}
+	return o
+}
+
+// write lays the answer out and completes the exchange.
+func (a *inline) write(dst []byte, o *cache.Object, head bool) (out, rest []byte) {
+	x := &a.visit.x
+	dst = append(dst, o.Block...)
+	at := len(dst)
+	dst = appendID(dst)
+	id := dst[at:len(dst):len(dst)]
+	dst = append(dst, "\r\nAge: "...)
+	dst = strconv.AppendInt(dst, int64(o.Fresh.Age(a.visit.now)/time.Second), 10)
+	dst = append(dst, "\r\n\r\n"...)
+	if !head {
+		x.Bytes = int64(len(o.Body))
+		if len(o.Body) <= copiedBody {
+			dst = append(dst, o.Body...)
+		} else {
+			rest = o.Body
+		}
+	}
+	x.Outcome, x.Reason, x.Status = Hit, Fresh, o.Status
+	x.ID = unsafe.String(unsafe.SliceData(id), len(id)) // an Exchange is valid during Observe, as long as dst
+	x.ContentType = o.Fields.Get("Content-Type")
+	x.FirstByte = a.visit.since()
+	x.Duration = x.FirstByte
+	return dst, rest
+}
+
+// partial tells whether the request may get anything but the whole object.
+func partial(f message.Fields) bool {
+	for i := range f {
+		if conditional(f[i].Name) {
+			return true
+		}
+	}
+	return false
+}
+
+// block prepares what a plain hit sends of an object: everything up to its id. It returns nil for what
+// is no plain hit. It belongs to this edge, whose name is in it, as does the store (Config.Store).
+func (e *Edge) block(status int, fields message.Fields, length int) []byte {
+	if status < 200 || status >= 400 || status == 204 || status == 206 || status == 304 {
+		return nil
+	}
+	all := append(make(message.Fields, 0, len(fields)+3), fields...)
+	all = append(all,
+		message.Field{Name: "X-Cache", Value: Hit.XCache()},
+		message.Field{Name: "Via", Value: e.via},
+		message.Field{Name: "X-Amz-Cf-Pop", Value: e.cfg.Location})
+	b := httpserver.AppendHead(nil, status, all, int64(length))
+	b = append(b, "X-Amz-Cf-Id: "...)
+	return b[:len(b):len(b)]
+}
+
+// appendID appends what newID returns.
+func appendID(dst []byte) []byte {
+	var raw [40]byte
+	for i := 0; i < len(raw); i += 8 {
+		binary.LittleEndian.PutUint64(raw[i:], rand.Uint64())
+	}
+	return base64.URLEncoding.AppendEncode(dst, raw[:])
+}

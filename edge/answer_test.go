@@ -1,0 +1,241 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/httpserver"
+	"github.com/warmfront/warmfront/internal/message"
+)
+
+// onWire is a ResponseWriter that keeps the answer as it would stand on the wire.
+type onWire struct {
+	out bytes.Buffer
+}
+
+func (w *onWire) Begin(status int, f message.Fields, length int64) error {
+	w.out.Write(httpserver.AppendHead(nil, status, f, length))
+	w.out.WriteString("\r\n")
+	return nil
+}
+
+func (w *onWire) Write(p []byte) (int, error) { return w.out.Write(p) }
+func (w *onWire) Flush() error                { return nil }
+func (w *onWire) Abort()                      { w.out.WriteString("<abort>") }
+
+var anyID = regexp.MustCompile(`[A-Za-z0-9_-]{54}==`)
+
+func withoutID(answer string) string {
+	head, body, _ := strings.Cut(answer, "\r\n\r\n")
+	return anyID.ReplaceAllString(head, "ID") + "\r\n\r\n" + body
+}
+
+// told is what is compared of two exchanges: everything but ids and durations.
+func told(x Exchange) string {
+	x.FirstByte, x.Duration, x.Start, x.ID, x.Request = 0, 0, time.Time{}, fmt.Sprint(len(x.ID)), nil
+	return fmt.Sprintf("%+v", x)
+}
+
+// both asks the inline answerer and then Serve, and compares what viewers and observers get.
+func (w *world) both(line string, lines ...string) (inline bool) {
+	w.t.Helper()
+	a := w.edge.Inline()
+	asked := request(line, lines...)
+	before := len(w.seen)
+	out, rest, ok := a.Answer([]byte("before"), asked)
+	if !ok {
+		if string(out) != "before" || rest != nil || len(w.seen) != before {
+			w.t.Errorf("%s: declined, but left %q, %d octets", line, out, len(rest))
+		}
+		a.Sent()
+		return false
+	}
+	a.Sent()
+	var s onWire
+	w.edge.Serve(context.Background(), &s, request(line, lines...))
+	if got, want := withoutID(string(out)+string(rest)), withoutID("before"+s.out.String()); got != want {
+		w.t.Errorf("%s %q:\ninline %.2000q\nServe  %.2000q", line, lines, got, want)
+	}
+	if n := len(w.seen); n != before+2 || told(w.seen[n-1]) != told(w.seen[n-2]) {
+		w.t.Errorf("%s:\ninline %+v\nServe  %+v", line, w.seen[n-2], w.seen[n-1])
+	}
+	return true
+}
+
+func TestAnswer_SameAsServe(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/plain", ok("hello", "Cache-Control: max-age=60", "Content-Type: text/plain", "ETag: \"a\"", "Age: 7"))
+		w.origin.on("/index.html", ok("root", "Cache-Control: max-age=60"))
+		w.origin.on("/empty", ok("", "Cache-Control: max-age=60", "Content-Type: image/png"))
+		w.origin.on("/large", ok(strings.Repeat("x", 100<<10), "Cache-Control: max-age=60", "Server: S", "Date: Mon, 23 Nov 2026 10:00:00 GMT"))
+		w.origin.on("/huge", ok(strings.Repeat("x", 1<<20), "Cache-Control: max-age=60"))
+		w.origin.on("/moved", status(301, "", "Cache-Control: max-age=60", "Location: /x"))
+		w.origin.on("/gone", status(404, "nothing", "Cache-Control: max-age=60"))
+		w.origin.on("/private", ok("p", "Cache-Control: private"))
+		w.origin.on("/short", ok("s", "Cache-Control: max-age=1"))
+		w.origin.on("/odd", ok("o", "Cache-Control: max-age=60", "Bad Name: x", "X-Ok: 1"))
+		paths := []string{"/plain", "/", "/index.html", "/empty", "/large", "/huge", "/moved", "/gone", "/private", "/short", "/odd", "/nowhere"}
+		for _, p := range paths {
+			w.get(p)
+		}
+		w.settle(2 * time.Second)
+		want := map[string]bool{"/plain": true, "/": true, "/index.html": true, "/empty": true, "/large": true, "/moved": true, "/odd": true}
+		for _, p := range paths {
+			if got := w.both(p); got != want[p] {
+				t.Errorf("%s inline: %v", p, got)
+			}
+			if got := w.both("HEAD " + p); got != want[p] {
+				t.Errorf("HEAD %s inline: %v", p, got)
+			}
+		}
+		for _, lines := range [][]string{
+			{"If-None-Match: \"a\""}, {"If-Modified-Since: Mon, 23 Nov 2026 10:00:00 GMT"}, {"If-Match: \"a\""}, {"Range: bytes=0-1"},
+			{"If-Range: \"a\""}, {"Upgrade: websocket"}, {"Host: other.localhost"}, {"Via: 1.1 a (CloudFront), 1.1 b (CloudFront), 1.1 c (CloudFront)"},
+			{"body"},
+		} {
+			if w.both("/plain", lines...) {
+				t.Errorf("%q answered inline", lines)
+			}
+		}
+		for _, lines := range [][]string{{"Accept-Encoding: identity"}, {"Cookie: a=b"}, {"Cache-Control: no-cache"}, {"Upgrade: h2c"}} {
+			if !w.both("/plain", lines...) {
+				t.Errorf("%q not answered inline", lines)
+			}
+		}
+		random(w, paths)
+	})
+}
+
+// random asks for the same things over and over, while rules come and time passes.
+func random(w *world, paths []string) {
+	inline := 0
+	for range 1000 {
+		p := paths[rand.IntN(len(paths))]
+		switch rand.IntN(80) {
+		case 0:
+			w.invalidate([]string{"/plain", "/*", "/l*", "/index.html"}[rand.IntN(4)])
+		case 1:
+			w.settle(time.Duration(rand.IntN(5)) * time.Second)
+		case 2:
+			p += "?v=" + string(rune('a'+rand.IntN(3)))
+		case 3:
+			p = "HEAD " + p
+		}
+		if w.both(p) {
+			inline++
+		} else {
+			w.get(p)
+		}
+	}
+	if inline < 50 {
+		w.t.Errorf("only %d of 1000 answered inline", inline)
+	}
+}
+
+// E3: what was decided inline holds up the acknowledgement until its octets are with the socket.
+func TestAnswer_TicketClosesWhenTheBatchIsSent(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", ok("v1", "Cache-Control: max-age=600"))
+		w.origin.on("/b", ok("v1", "Cache-Control: max-age=600"))
+		w.get("/a")
+		w.get("/b")
+		a := w.edge.Inline()
+		if _, _, ok := a.Answer(nil, request("/a")); !ok {
+			t.Fatal("no hit")
+		}
+		seq := w.invalidate("/*")
+		w.settle(10 * time.Millisecond)
+		if got := w.ackedUpTo(); got >= seq {
+			t.Errorf("acknowledged %d while an older decision is not sent", got)
+		}
+		// The batch goes on with the snapshot that its ticket pins.
+		if _, _, ok := a.Answer(nil, request("/b")); !ok {
+			t.Error("the batch has lost its snapshot")
+		}
+		a.Sent()
+		w.settle(10 * time.Millisecond)
+		if got := w.ackedUpTo(); got < seq {
+			t.Errorf("acknowledged %d, want %d", got, seq)
+		}
+		if _, _, ok := a.Answer(nil, request("/a")); ok {
+			t.Error("a dead object was answered")
+		}
+		a.Sent()
+	}, unswept)
+}
+
+func TestAnswer_ExpiredTicketAnswersNothing(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", ok("v1", "Cache-Control: max-age=600"))
+		w.get("/a")
+		a := w.edge.Inline()
+		a.Answer(nil, request("/a"))
+		w.invalidate("/*")
+		w.settle(w.edge.lease.Timing().Decide + time.Second)
+		if _, _, ok := a.Answer(nil, request("/a")); ok {
+			t.Error("answered on a ticket that the acknowledgement has not waited for")
+		}
+		a.Sent()
+	})
+}
+
+func TestAnswer_NothingWithoutLease(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", ok("v1", "Cache-Control: max-age=6000"))
+		w.get("/a")
+		w.edge.lease.Revoke()
+		if w.both("/a") {
+			t.Error("answered inline without a lease")
+		}
+	})
+}
+
+// prepared is an edge at rest with one object.
+func prepared(t testing.TB, size int) (*Edge, *httpserver.Request) {
+	e := still(t)
+	keep(e, "/img/a.png", size)
+	e.store.Range(setBlock(e))
+	return e, request("/img/a.png", "User-Agent: Mozilla/5.0", "Accept: */*", "Accept-Language: en, de;q=0.5")
+}
+
+func TestBudget_InlineAnswerAllocatesNothing(t *testing.T) {
+	for _, size := range []int{1 << 10, 64 << 10} {
+		e, r := prepared(t, size)
+		a, out := e.Inline(), make([]byte, 0, 16<<10)
+		if n := testing.AllocsPerRun(100, func() {
+			if _, _, ok := a.Answer(out, r); !ok {
+				t.Fatal("no hit")
+			}
+			a.Sent()
+		}); n != 0 {
+			t.Errorf("%d octets: %v allocations, want 0", size, n)
+		}
+	}
+}
+
+func BenchmarkAnswerHit(b *testing.B) {
+	e, r := prepared(b, 1<<10)
+	a, out := e.Inline(), make([]byte, 0, 16<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, ok := a.Answer(out, r); !ok {
+			b.Fatal("no hit")
+		}
+		a.Sent()
+	}
+}
+
+// setBlock prepares objects that no fill has made.
+func setBlock(e *Edge) func(*cache.Object) bool {
+	return func(o *cache.Object) bool {
+		o.Block = e.block(o.Status, o.Fields, len(o.Body))
+		return true
+	}
+}
