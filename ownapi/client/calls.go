@@ -1,0 +1,161 @@
+package client
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/warmfront/warmfront/cloudfront/wire"
+)
+
+const pageSize = 100
+
+// About tells what runs there.
+func (c *Client) About(ctx context.Context) (*About, error) {
+	out := &About{}
+	return out, c.own(ctx, "GET", "/about", nil, out)
+}
+
+// Nodes tells how the edges are.
+func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
+	var out struct {
+		Edges []Node `json:"edges"`
+	}
+	err := c.own(ctx, "GET", "/nodes", nil, &out)
+	return out.Edges, err
+}
+
+// Metrics tells of a distribution's last minutes.
+func (c *Client) Metrics(ctx context.Context, distribution string, minutes int) (*Metrics, error) {
+	out := &Metrics{}
+	return out, c.own(ctx, "GET", "/distributions/"+url.PathEscape(distribution)+"/metrics?minutes="+strconv.Itoa(minutes), nil, out)
+}
+
+// Preview tells what an invalidation would drop.
+func (c *Client) Preview(ctx context.Context, distribution string, items []string) (*Preview, error) {
+	out := &Preview{}
+	return out, c.own(ctx, "POST", "/distributions/"+url.PathEscape(distribution)+"/preview", map[string][]string{"items": items}, out)
+}
+
+// Explain tells what the edges make of a request.
+func (c *Client) Explain(ctx context.Context, q Question) (*Explanation, error) {
+	out := &Explanation{}
+	return out, c.own(ctx, "POST", "/explain", q, out)
+}
+
+// Receipt tells how an invalidation goes.
+func (c *Client) Receipt(ctx context.Context, distribution, invalidation string) (*Receipt, error) {
+	out := &Receipt{}
+	return out, c.own(ctx, "GET", "/distributions/"+url.PathEscape(distribution)+"/invalidations/"+url.PathEscape(invalidation)+"/receipt", nil, out)
+}
+
+// Invalidations returns a distribution's invalidations, newest first, most of them at most.
+func (c *Client) Invalidations(ctx context.Context, distribution string, most int) ([]Invalidation, error) {
+	var all []Invalidation
+	marker := ""
+	for len(all) < most {
+		var page struct {
+			Items      []Invalidation `json:"items"`
+			NextMarker string         `json:"nextMarker"`
+		}
+		query := url.Values{"max": {strconv.Itoa(min(most-len(all), pageSize))}}
+		if marker != "" {
+			query.Set("marker", marker)
+		}
+		if err := c.own(ctx, "GET", "/distributions/"+url.PathEscape(distribution)+"/invalidations?"+query.Encode(), nil, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if marker = page.NextMarker; marker == "" {
+			break
+		}
+	}
+	return all, nil
+}
+
+// Distribution is what the command line shows of one.
+type Distribution struct {
+	ID         string   `json:"id"`
+	DomainName string   `json:"domainName"`
+	Aliases    []string `json:"aliases"`
+	Comment    string   `json:"comment"`
+	Status     string   `json:"status"`
+	Enabled    bool     `json:"enabled"`
+}
+
+// Distribution returns one by its id.
+func (c *Client) Distribution(ctx context.Context, id string) (Distribution, error) {
+	var d wire.Distribution
+	if err := c.cloudfront(ctx, "GET", "/distribution/"+url.PathEscape(id), nil, "Distribution", &d); err != nil {
+		return Distribution{}, err
+	}
+	out := Distribution{ID: wire.Val(d.Id), DomainName: wire.Val(d.DomainName), Status: wire.Val(d.Status)}
+	if cfg := d.DistributionConfig; cfg != nil {
+		out.Comment, out.Enabled, out.Aliases = wire.Val(cfg.Comment), wire.Val(cfg.Enabled), aliases(cfg.Aliases)
+	}
+	return out, nil
+}
+
+// Distributions returns most of them at most, all when most is 0.
+func (c *Client) Distributions(ctx context.Context, most int) ([]Distribution, error) {
+	var all []Distribution
+	for marker := ""; ; {
+		query := url.Values{"MaxItems": {strconv.Itoa(pageSize)}}
+		if marker != "" {
+			query.Set("Marker", marker)
+		}
+		var page wire.DistributionList
+		if err := c.cloudfront(ctx, "GET", "/distribution?"+query.Encode(), nil, "DistributionList", &page); err != nil {
+			return nil, err
+		}
+		for _, s := range page.Items {
+			if most > 0 && len(all) == most {
+				return all, nil
+			}
+			all = append(all, Distribution{ID: wire.Val(s.Id), DomainName: wire.Val(s.DomainName), Aliases: aliases(s.Aliases),
+				Comment: wire.Val(s.Comment), Status: wire.Val(s.Status), Enabled: wire.Val(s.Enabled)})
+		}
+		if marker = wire.Val(page.NextMarker); marker == "" || !wire.Val(page.IsTruncated) {
+			return all, nil
+		}
+	}
+}
+
+func aliases(a *wire.Aliases) []string {
+	if a == nil {
+		return nil
+	}
+	return a.Items
+}
+
+// Created is what CloudFront's API says of a new invalidation.
+type Created struct {
+	ID              string    `json:"id"`
+	DistributionID  string    `json:"distributionId"`
+	Status          string    `json:"status"`
+	CreateTime      time.Time `json:"createTime"`
+	CallerReference string    `json:"callerReference"`
+	Items           []string  `json:"items"`
+}
+
+// Invalidate creates an invalidation. With a reference that was used before, for the same items, it
+// returns that invalidation.
+func (c *Client) Invalidate(ctx context.Context, distribution, reference string, items []string) (Created, error) {
+	body, err := wire.Marshal("InvalidationBatch", &wire.InvalidationBatch{
+		CallerReference: &reference,
+		Paths:           &wire.Paths{Quantity: wire.Ptr(int64(len(items))), Items: items},
+	})
+	if err != nil {
+		return Created{}, err
+	}
+	var inv wire.Invalidation
+	if err := c.cloudfront(ctx, "POST", "/distribution/"+url.PathEscape(distribution)+"/invalidation", body, "Invalidation", &inv); err != nil {
+		return Created{}, err
+	}
+	out := Created{ID: wire.Val(inv.Id), DistributionID: distribution, Status: wire.Val(inv.Status), CallerReference: reference, Items: items}
+	if inv.CreateTime != nil {
+		out.CreateTime = inv.CreateTime.Time
+	}
+	return out, nil
+}

@@ -1,0 +1,214 @@
+package client
+
+import "time"
+
+// The structures of Warmfront's own API, as its OpenAPI document has them; a test holds them against it.
+// Times that are not known, or not yet, are nil.
+
+// Actor is who did something.
+type Actor struct {
+	User      string `json:"user"`
+	AccessKey string `json:"accessKey"`
+	Address   string `json:"address"`
+}
+
+// Invalidation is an invalidation, and who made it.
+type Invalidation struct {
+	ID            string     `json:"id"`
+	Status        string     `json:"status"`
+	CreateTime    time.Time  `json:"createTime"`
+	CompletedTime *time.Time `json:"completedTime"`
+	Items         []string   `json:"items"`
+	ItemCount     int        `json:"itemCount"`
+	By            Actor      `json:"by"`
+}
+
+// Receipt is how an invalidation went, edge by edge.
+type Receipt struct {
+	Invalidation ReceiptHead  `json:"invalidation"`
+	TookMs       float64      `json:"tookMs"` // so far, while in progress
+	Edges        []ReceiptRow `json:"edges"`
+}
+
+// ReceiptHead is the invalidation that a receipt is of.
+type ReceiptHead struct {
+	Invalidation
+	DistributionID  string `json:"distributionId"`
+	CallerReference string `json:"callerReference"`
+}
+
+// ReceiptRow is one edge's line.
+type ReceiptRow struct {
+	Edge     string     `json:"edge"`
+	Location string     `json:"location"`
+	Applied  bool       `json:"applied"`
+	At       *time.Time `json:"at"`
+	TookMs   float64    `json:"tookMs"`
+	Lagging  string     `json:"lagging"`
+	Objects  *int64     `json:"objects"` // nil when nobody knows
+	Bytes    *int64     `json:"bytes"`
+	Counted  bool       `json:"counted"`
+}
+
+// EdgeCount is what one edge has.
+type EdgeCount struct {
+	Edge    string `json:"edge"`
+	Objects int64  `json:"objects"`
+	Bytes   int64  `json:"bytes"`
+}
+
+// Preview is what an invalidation would drop.
+type Preview struct {
+	Items []PreviewItem `json:"items"`
+	Total PreviewTotal  `json:"total"`
+}
+
+// PreviewTotal counts objects; what several items match counts once.
+type PreviewTotal struct {
+	Objects           int64       `json:"objects"`
+	Bytes             int64       `json:"bytes"`
+	RequestsPerMinute float64     `json:"requestsPerMinute"`
+	Edges             []EdgeCount `json:"edges"`
+}
+
+// PreviewItem is one selector's line.
+type PreviewItem struct {
+	Item    string     `json:"item"`
+	Kind    string     `json:"kind"`
+	Error   *ItemError `json:"error,omitempty"`
+	Warning string     `json:"warning,omitempty"`
+	PreviewTotal
+	Sample []string `json:"sample"`
+}
+
+// ItemError is why a selector is none.
+type ItemError struct {
+	Reason string `json:"reason"`
+	Hint   string `json:"hint"`
+}
+
+// Question is what Explain is asked: either URL, or DistributionID and Path.
+type Question struct {
+	URL            string            `json:"url,omitempty"`
+	DistributionID string            `json:"distributionId,omitempty"`
+	Path           string            `json:"path,omitempty"`
+	Headers        map[string]string `json:"headers,omitempty"`
+}
+
+// Explanation is what the edges make of a request.
+type Explanation struct {
+	DistributionID string `json:"distributionId"`
+	DomainName     string `json:"domainName"`
+	Behavior       struct {
+		PathPattern string `json:"pathPattern"`
+		Precedence  int    `json:"precedence"`
+	} `json:"behavior"`
+	CachePolicy *struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	} `json:"cachePolicy"`
+	CacheKey struct {
+		Readable string `json:"readable"`
+	} `json:"cacheKey"`
+	Subject struct {
+		Path  string   `json:"path"`
+		Query string   `json:"query"`
+		Tags  []string `json:"tags"`
+	} `json:"subject"`
+	Edges      []ExplainedEdge `json:"edges"`
+	WouldMatch []Match         `json:"wouldMatch"`
+}
+
+// ExplainedEdge is what one edge has stored.
+type ExplainedEdge struct {
+	Edge       string     `json:"edge"`
+	Stored     bool       `json:"stored"`
+	Status     int        `json:"status"`
+	StoredAt   *time.Time `json:"storedAt"`
+	Stamp      uint64     `json:"stamp"`
+	Fresh      bool       `json:"fresh"`
+	FreshUntil *time.Time `json:"freshUntil"`
+	AgeSeconds int64      `json:"ageSeconds"`
+	Bytes      int64      `json:"bytes"`
+	Hits       uint64     `json:"hits"`
+	MatchedBy  []Match    `json:"matchedBy"`
+}
+
+// Match is an item of an invalidation.
+type Match struct {
+	InvalidationID string `json:"invalidationId"`
+	Item           string `json:"item"`
+}
+
+// About is what runs there.
+type About struct {
+	Version string `json:"version"`
+	Suffix  string `json:"suffix"`
+	Edges   []struct {
+		Name     string `json:"name"`
+		Location string `json:"location"`
+		URL      string `json:"url"`
+	} `json:"edges"`
+	AccountID string `json:"accountId"`
+	Demo      *struct {
+		URL            string `json:"url"`
+		DistributionID string `json:"distributionId"`
+	} `json:"demo"`
+}
+
+// Node is an edge and how it is.
+type Node struct {
+	Edge       string     `json:"edge"`
+	Location   string     `json:"location"`
+	URL        string     `json:"url"`
+	Joined     *time.Time `json:"joined"`
+	Applied    uint64     `json:"applied"`
+	Behind     uint64     `json:"behind"`
+	Heard      *time.Time `json:"heard"`
+	Lease      string     `json:"lease"`
+	LeaseAgeMs float64    `json:"leaseAgeMs"`
+	Cache      NodeCache  `json:"cache"`
+	Ready      bool       `json:"ready"`
+}
+
+// NodeCache is how full an edge's cache is.
+type NodeCache struct {
+	Objects   int64  `json:"objects"`
+	Bytes     int64  `json:"bytes"`
+	Capacity  int64  `json:"capacity"`
+	Evictions uint64 `json:"evictions"`
+}
+
+// Metrics is a distribution's traffic, in steps that are over.
+type Metrics struct {
+	Step   int           `json:"step"` // seconds
+	Points []MetricPoint `json:"points"`
+	Now    struct {
+		RequestsPerSecond float64 `json:"requestsPerSecond"`
+		HitRatio          float64 `json:"hitRatio"`
+	} `json:"now"`
+}
+
+// MetricPoint is one step.
+type MetricPoint struct {
+	Time               time.Time `json:"time"`
+	Requests           uint64    `json:"requests"`
+	Hits               uint64    `json:"hits"`
+	RefreshHits        uint64    `json:"refreshHits"`
+	Misses             uint64    `json:"misses"`
+	Errors             uint64    `json:"errors"`
+	Redirects          uint64    `json:"redirects"`
+	Bytes              uint64    `json:"bytes"`
+	OriginRequests     uint64    `json:"originRequests"`
+	OriginLatencyMsP50 float64   `json:"originLatencyMsP50"`
+	OriginLatencyMsP99 float64   `json:"originLatencyMsP99"`
+}
+
+// Change says what has changed.
+type Change struct {
+	Kind           string `json:"kind"`
+	ID             string `json:"id"`
+	DistributionID string `json:"distributionId"`
+	Status         string `json:"status"`
+	Seq            uint64 `json:"seq"`
+}
