@@ -8,6 +8,7 @@ import { own } from "./own";
 import { World } from "./world";
 
 const writes = /^(POST|PUT|DELETE)$/;
+const administration = /\/v1\/(users|access-keys)(\/|$)/;
 const readsByPost = /\/(preview|explain|verify)$/;
 
 export class Fake {
@@ -42,6 +43,7 @@ export class Fake {
     let who;
     try {
       who = await this.gate.admit(request);
+      if (who.role !== "administrator" && administration.test(request.url.pathname)) throw new Refusal(403, "AccessDenied", "Only administrators may.");
       if (who.role === "viewer" && writes.test(request.method) && !readsByPost.test(request.url.pathname)) {
         throw new Refusal(403, "AccessDenied", "A viewer may not do this.");
       }

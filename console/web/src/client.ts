@@ -4,10 +4,12 @@
 
 import { CloudFrontClient } from "@aws-sdk/client-cloudfront";
 import { Sha256 } from "@smithy/core/checksum";
+import { type HttpRequest, HttpResponse } from "@smithy/core/protocols";
 import { SignatureV4 } from "@smithy/signature-v4";
-import { SignedOut, Unreachable, isStaleKey, isUnreachable, refusal } from "./errors";
+import { SignedOut, Unreachable, isStaleKey, refusal } from "./errors";
 import type { Change, Session } from "./own";
 import { sent } from "./sse";
+import { Store } from "./store";
 
 const region = "us-east-1";
 const sessionPath = "/warmfront/v1/session";
@@ -17,12 +19,11 @@ const sessionPath = "/warmfront/v1/session";
 export const renewBefore = 3 * 60_000;
 
 type Signal = AbortSignal | undefined;
-type State = { session: Session | null | undefined; online: boolean };
 
 export class Client {
   // session is undefined until the first answer, null when nobody is signed in.
-  private state: State = { session: undefined, online: true };
-  private listeners = new Set<() => void>();
+  readonly session = new Store<Session | null | undefined>(undefined);
+  readonly online = new Store(true); // somebody has answered the last call
   private renewal: Promise<Session> | undefined;
   private clockOffset = 0; // of the server's clock to ours: a laptop's clock may be wrong, signatures carry it
   private sdk: CloudFrontClient | undefined;
@@ -32,13 +33,6 @@ export class Client {
     private fetch: typeof globalThis.fetch = (...a) => globalThis.fetch(...a),
     private now: () => number = Date.now,
   ) {}
-
-  // snapshot and subscribe are for useSyncExternalStore.
-  snapshot = (): State => this.state;
-  subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
 
   async signIn(user: string, password: string): Promise<void> {
     const response = await this.reach(sessionPath, {
@@ -58,7 +52,7 @@ export class Client {
   // credentials returns a session that is good for a while, renewed when it must be. All callers
   // share one renewal.
   async credentials(fresh = false): Promise<Session> {
-    const held = this.state.session;
+    const held = this.session.get();
     if (held === null) throw new SignedOut();
     const good = held && Date.parse(held.credentials.expiration) - this.serverNow() > renewBefore;
     if (good && !fresh) return held;
@@ -71,14 +65,11 @@ export class Client {
   async cloudfront<T>(call: (sdk: CloudFrontClient) => Promise<T>): Promise<T> {
     await this.credentials();
     try {
-      return this.reached(await call((this.sdk ??= this.newSDK())));
+      return await call((this.sdk ??= this.newSDK()));
     } catch (e) {
-      if (isStaleKey(e)) {
-        await this.credentials(true);
-        return call((this.sdk = this.newSDK()));
-      }
-      if (isUnreachable(e)) throw this.unreached(e);
-      throw e;
+      if (!isStaleKey(e)) throw e;
+      await this.credentials(true);
+      return call((this.sdk = this.newSDK()));
     }
   }
 
@@ -132,11 +123,25 @@ export class Client {
       region,
       maxAttempts: 2,
       systemClockOffset: this.clockOffset,
+      requestHandler: { handle: (request: HttpRequest, options?: { abortSignal?: unknown }) => this.carry(request, options?.abortSignal) },
       credentials: async () => {
         const { accessKeyId, secretAccessKey, sessionToken, expiration } = (await this.credentials()).credentials;
         return { accessKeyId, secretAccessKey, sessionToken, expiration: new Date(expiration) };
       },
     });
+  }
+
+  // carry is the SDK's transport.
+  private async carry(request: HttpRequest, signal: unknown): Promise<{ response: HttpResponse }> {
+    const query = new URLSearchParams(request.query as Record<string, string>).toString().replaceAll("+", "%20");
+    const { host: _, ...headers } = request.headers;
+    const { status, headers: answered, body } = await this.reach(request.path + (query && `?${query}`), {
+      method: request.method,
+      headers,
+      body: request.body as BodyInit | null,
+      signal: signal instanceof AbortSignal ? signal : null,
+    });
+    return { response: new HttpResponse({ statusCode: status, headers: Object.fromEntries(answered), body }) };
   }
 
   private async renew(): Promise<Session> {
@@ -162,12 +167,12 @@ export class Client {
   }
 
   private reached<T>(value: T): T {
-    if (!this.state.online) this.set({ online: true });
+    if (!this.online.get()) this.online.set(true);
     return value;
   }
 
   private unreached(cause: unknown): Unreachable {
-    if (this.state.online) this.set({ online: false });
+    if (this.online.get()) this.online.set(false);
     return new Unreachable(cause);
   }
 
@@ -175,22 +180,17 @@ export class Client {
     const date = Date.parse(response.headers.get("date") ?? "");
     if (!Number.isNaN(date)) this.clockOffset = Math.abs(date - this.now()) > 30_000 ? date - this.now() : 0;
     this.sdk = undefined;
-    this.set({ session });
+    this.session.set(session);
     return session;
   }
 
   private forget(): void {
     this.sdk = undefined;
-    this.set({ session: null });
+    this.session.set(null);
   }
 
   private serverNow(): number {
     return this.now() + this.clockOffset;
-  }
-
-  private set(change: Partial<State>): void {
-    this.state = { ...this.state, ...change };
-    for (const listener of this.listeners) listener();
   }
 }
 

@@ -51,6 +51,13 @@ export function row(d: DistributionSummary): Row {
   };
 }
 
+let last: { rows: Row[]; at: number } | undefined;
+
+// knownDistributions is for choosing among them: what was listed within the last minute will do.
+export async function knownDistributions(signal?: Signal, emit?: (rows: Row[]) => void): Promise<Row[]> {
+  return last && Date.now() - last.at < 60_000 ? last.rows : listDistributions(signal, emit);
+}
+
 // listDistributions returns all; emit gets what is there so far, page by page.
 export async function listDistributions(signal?: Signal, emit?: (rows: Row[]) => void): Promise<Row[]> {
   const rows: Row[] = [];
@@ -59,7 +66,10 @@ export async function listDistributions(signal?: Signal, emit?: (rows: Row[]) =>
       sdk.send(new ListDistributionsCommand({ ...(marker && { Marker: marker }), MaxItems: 100 }), signal && { abortSignal: signal }),
     );
     rows.push(...(list?.Items ?? []).map(row));
-    if (!list?.IsTruncated || !list.NextMarker) return rows;
+    if (!list?.IsTruncated || !list.NextMarker) {
+      last = { rows, at: Date.now() };
+      return rows;
+    }
     marker = list.NextMarker;
     emit?.([...rows]);
   }

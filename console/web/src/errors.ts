@@ -43,15 +43,6 @@ export function isStaleKey(e: unknown): boolean {
   return e instanceof Error && staleCodes.includes(e instanceof Refused ? e.code : e.name);
 }
 
-// isUnreachable tells the SDK's failures that are the network's or a proxy's from answers.
-export function isUnreachable(e: unknown): boolean {
-  if (e instanceof Unreachable) return true;
-  if (!(e instanceof Error)) return false;
-  if (e.name === "TypeError" || e.name === "NetworkError") return true;
-  const status = (e as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-  return status === 502 || status === 503 || status === 504;
-}
-
 export function isAborted(e: unknown): boolean {
   return e instanceof Error && e.name === "AbortError";
 }

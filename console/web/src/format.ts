@@ -21,6 +21,7 @@ export function plural(n: number, one: string, many = one + "s"): string {
 
 export function rate(n: number): string {
   if (n === 0) return "0";
+  if (n < 1) return String(Number(n.toPrecision(2)));
   return n < 10 ? n.toFixed(1) : count(Math.round(n));
 }
 

@@ -8,11 +8,11 @@ import { live } from "./live";
 import type { Change, Session } from "./own";
 
 export function useSession(): Session | null | undefined {
-  return useSyncExternalStore(client.subscribe, client.snapshot).session;
+  return useSyncExternalStore(client.session.watch, client.session.get);
 }
 
 export function useOnline(): boolean {
-  return useSyncExternalStore(client.subscribe, client.snapshot).online;
+  return useSyncExternalStore(client.online.watch, client.online.get);
 }
 
 // useMay tells whether the signed-in user may change things; the API has the last word.

@@ -4,11 +4,12 @@ import AppLayoutToolbar from "@cloudscape-design/components/app-layout-toolbar";
 import BreadcrumbGroup from "@cloudscape-design/components/breadcrumb-group";
 import Flashbar, { type FlashbarProps } from "@cloudscape-design/components/flashbar";
 import { type ReactNode, useEffect, useState } from "react";
+import { useLocation } from "react-router";
 import { live } from "../live";
 import { useFollow, useOnline, useSession } from "../use";
 import { SideNav } from "./SideNav";
 import { TopBar } from "./TopBar";
-import { useFlashes } from "./flash";
+import { turnPage, useFlashes } from "./flash";
 import { type Crumb, CrumbContext } from "./page";
 
 const away: FlashbarProps.MessageDefinition = {
@@ -27,12 +28,14 @@ export function Frame({ children }: { children: ReactNode }) {
   const [crumbs, setCrumbs] = useState<Crumb[]>([]);
   const [open, setOpen] = useState(() => globalThis.innerWidth > 1100);
   const user = session?.user;
+  const { pathname } = useLocation();
 
   useEffect(() => (user ? live.start() : undefined), [user]);
+  useEffect(turnPage, [pathname]);
 
   return (
     <CrumbContext.Provider value={setCrumbs}>
-      <div id="top">
+      <div id="top" style={{ position: "sticky", insetBlockStart: 0, zIndex: 1002 }}>
         <TopBar />
       </div>
       <AppLayoutToolbar

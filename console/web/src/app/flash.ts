@@ -1,23 +1,29 @@
-// Messages at the top of the page, which outlive a change of page.
+// Messages at the top of the page. They outlive one change of page: what a form has done is said on the
+// page that it leads to.
 
 import type { FlashbarProps } from "@cloudscape-design/components/flashbar";
 import { useSyncExternalStore } from "react";
+import { Store } from "../store";
 
-let messages: readonly FlashbarProps.MessageDefinition[] = [];
+type Message = FlashbarProps.MessageDefinition;
+
+const messages = new Store<readonly (Message & { pages: number })[]>([]); // pages: how many it has been on
 let last = 0;
-const listeners = new Set<() => void>();
 
-function set(next: readonly FlashbarProps.MessageDefinition[]): void {
-  messages = next;
-  for (const l of listeners) l();
-}
-
-export function flash(message: Pick<FlashbarProps.MessageDefinition, "type" | "header" | "content" | "action">): void {
+// flash shows a message; a success takes the place of the one before.
+export function flash(message: Pick<Message, "type" | "header" | "content" | "action">): void {
   const id = String(++last);
-  const dismiss = () => set(messages.filter((m) => m.id !== id));
-  set([{ ...message, id, dismissible: true, dismissLabel: "Dismiss", onDismiss: dismiss }, ...messages].slice(0, 3));
+  const onDismiss = () => messages.set(messages.get().filter((m) => m.id !== id));
+  const others = messages.get().filter((m) => !(message.type === "success" && m.type === "success"));
+  messages.set([{ ...message, id, pages: 0, dismissible: true, dismissLabel: "Dismiss", onDismiss }, ...others].slice(0, 3));
 }
 
-export function useFlashes(): readonly FlashbarProps.MessageDefinition[] {
-  return useSyncExternalStore((l) => (listeners.add(l), () => listeners.delete(l)), () => messages);
+// turnPage is called when the page changes.
+export function turnPage(): void {
+  if (messages.get().length === 0) return;
+  messages.set(messages.get().map((m) => ({ ...m, pages: m.pages + 1 })).filter((m) => m.pages < 2));
+}
+
+export function useFlashes(): readonly Message[] {
+  return useSyncExternalStore(messages.watch, messages.get);
 }

@@ -2,29 +2,30 @@
 
 import { Mode, applyMode } from "@cloudscape-design/global-styles";
 import { useSyncExternalStore } from "react";
+import { Store } from "../store";
 
 const key = "warmfront.mode";
-const system = globalThis.matchMedia?.("(prefers-color-scheme: dark)");
-const listeners = new Set<() => void>();
+const system = globalThis.matchMedia("(prefers-color-scheme: dark)");
+const mode = new Store(wanted());
 
-export function mode(): Mode {
+function wanted(): Mode {
   const chosen = localStorage.getItem(key);
   if (chosen === "dark" || chosen === "light") return chosen as Mode;
-  return system?.matches ? Mode.Dark : Mode.Light;
+  return system.matches ? Mode.Dark : Mode.Light;
 }
 
 export function applyTheme(): void {
-  applyMode(mode());
-  for (const l of listeners) l();
+  mode.set(wanted());
+  applyMode(mode.get());
 }
 
 export function toggleMode(): void {
-  localStorage.setItem(key, mode() === Mode.Dark ? "light" : "dark");
+  localStorage.setItem(key, mode.get() === Mode.Dark ? "light" : "dark");
   applyTheme();
 }
 
-system?.addEventListener("change", applyTheme);
+system.addEventListener("change", applyTheme);
 
 export function useMode(): Mode {
-  return useSyncExternalStore((l) => (listeners.add(l), () => listeners.delete(l)), mode);
+  return useSyncExternalStore(mode.watch, mode.get);
 }

@@ -4,7 +4,7 @@ import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import type { ReactNode } from "react";
 import { useSearchParams } from "react-router";
-import { type Row, listDistributions } from "../distributions";
+import { type Row, knownDistributions } from "../distributions";
 import { useLoad } from "../use";
 import { Await } from "./Await";
 import { Empty } from "./Empty";
@@ -12,7 +12,7 @@ import { Empty } from "./Empty";
 // OfDistribution is a page about one distribution, which is chosen on it and kept in its address.
 export function OfDistribution({ title, children }: { title: string; children: (id: string) => ReactNode }) {
   const [params, setParams] = useSearchParams();
-  const list = useLoad(listDistributions, [], { on: (c) => c.kind === "distribution" });
+  const list = useLoad(knownDistributions, []);
   const choose = (id: string) => {
     const next = new URLSearchParams(params);
     next.set("distribution", id);

@@ -1,7 +1,7 @@
 // What the search box finds: pages, distributions by id, domain name, alias, origin or description, and
 // invalidations by id.
 
-import { type Row, getInvalidationStatus, listDistributions } from "../../distributions";
+import { type Row, getInvalidationStatus, knownDistributions } from "../../distributions";
 import { client } from "../../client";
 import type { AuditEntry, Page } from "../../own";
 import { places } from "../places";
@@ -28,7 +28,7 @@ const most = 8; // hits of each kind
 
 export async function loadCatalog(signal: AbortSignal, emit: (c: Catalog) => void): Promise<Catalog> {
   const audit = client.own<Page<AuditEntry>>("GET", "/audit?max=100", undefined, signal).catch(() => ({ items: [] as AuditEntry[] }));
-  const distributions = await listDistributions(signal, (rows) => emit({ distributions: rows, invalidations: [] }));
+  const distributions = await knownDistributions(signal, (rows) => emit({ distributions: rows, invalidations: [] }));
   const invalidations = (await audit).items.flatMap(({ resource, time }) => {
     const [, distribution, , id] = resource.split("/");
     return resource.includes("/invalidation/") && distribution && id ? [{ id, distribution, at: time }] : [];

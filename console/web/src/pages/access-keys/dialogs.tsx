@@ -1,6 +1,7 @@
 import Alert from "@cloudscape-design/components/alert";
 import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
+import CopyToClipboard from "@cloudscape-design/components/copy-to-clipboard";
 import FormField from "@cloudscape-design/components/form-field";
 import Input from "@cloudscape-design/components/input";
 import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
@@ -49,11 +50,26 @@ function Secret({ made, close }: { made: NewKey; close: () => void }) {
           items={[
             { label: "Access key ID", value: <Copyable text={made.id} what="access key ID" /> },
             { label: "Secret access key", value: <Copyable text={made.secret} what="secret access key" /> },
-            { label: "Environment for the AWS CLI and SDKs", value: <Box variant="pre"><Copyable text={environment} what="environment" /></Box> },
+            { label: "Environment for the AWS CLI and SDKs", value: <Environment text={environment} /> },
           ]}
         />
       </SpaceBetween>
     </Modal>
+  );
+}
+
+function Environment({ text }: { text: string }) {
+  return (
+    <>
+      <Box variant="pre">{text}</Box>
+      <CopyToClipboard
+        textToCopy={text}
+        copyButtonText="Copy"
+        copyButtonAriaLabel="Copy environment"
+        copySuccessText="Copied"
+        copyErrorText="Could not copy"
+      />
+    </>
   );
 }
 

@@ -1,3 +1,4 @@
+import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
 import Header from "@cloudscape-design/components/header";
 import SpaceBetween from "@cloudscape-design/components/space-between";
@@ -7,7 +8,7 @@ import { useState } from "react";
 import { usePage } from "../../app/page";
 import { client } from "../../client";
 import { plural } from "../../format";
-import type { AuditEntry, Page } from "../../own";
+import type { Actor, AuditEntry, Page } from "../../own";
 import { Empty } from "../../parts/Empty";
 import { Failure } from "../../parts/Failure";
 import { Link } from "../../parts/Link";
@@ -82,11 +83,19 @@ const columns: TableProps.ColumnDefinition<AuditEntry>[] = [
   { id: "time", header: "Time", isRowHeader: true, minWidth: 180, cell: (e) => <Time at={e.time} /> },
   { id: "action", header: "Action", minWidth: 160, cell: (e) => e.action },
   { id: "resource", header: "Resource", minWidth: 260, cell: (e) => <Resource of={e} /> },
-  { id: "user", header: "User", minWidth: 90, cell: (e) => e.by.user || "–" },
-  { id: "key", header: "Access key", minWidth: 180, cell: (e) => e.by.accessKey || "–" },
+  { id: "user", header: "User and access key", minWidth: 190, cell: (e) => <Who by={e.by} /> },
   { id: "address", header: "From", minWidth: 110, cell: (e) => e.by.address || "–" },
   { id: "seq", header: "Entry", minWidth: 70, cell: (e) => e.seq },
 ];
+
+function Who({ by }: { by: Actor }) {
+  return (
+    <>
+      {by.user || "–"}
+      {by.accessKey && <Box variant="small" display="block">{by.accessKey}</Box>}
+    </>
+  );
+}
 
 // Resource links to what the entry is about, where there is a page of it.
 function Resource({ of: { resource, action } }: { of: AuditEntry }) {

@@ -6,10 +6,10 @@ import { EnabledStatus } from "../../parts/Status";
 import { Time } from "../../parts/Time";
 
 export const columns: TableProps.ColumnDefinition<Row>[] = [
-  { id: "id", header: "ID", sortingField: "id", isRowHeader: true, minWidth: 170, cell: (r) => <Link href={`/distributions/${r.id}`}>{r.id}</Link> },
+  { id: "id", header: "ID", sortingField: "id", isRowHeader: true, minWidth: 150, cell: (r) => <Link href={`/distributions/${r.id}`}>{r.id}</Link> },
   { id: "description", header: "Description", sortingField: "description", minWidth: 160, cell: (r) => r.description || "–" },
   { id: "type", header: "Type", minWidth: 100, cell: () => "Standard" },
-  { id: "domain", header: "Domain name", sortingField: "domain", minWidth: 200, cell: (r) => r.domain },
+  { id: "domain", header: "Domain name", sortingField: "domain", minWidth: 150, cell: (r) => r.domain },
   { id: "aliases", header: "Alternate domain names", minWidth: 160, cell: (r) => several(r.aliases) },
   { id: "origins", header: "Origins", minWidth: 150, cell: (r) => several(r.origins) },
   {
@@ -27,6 +27,9 @@ export const columns: TableProps.ColumnDefinition<Row>[] = [
     cell: (r) => (r.deploying ? <StatusIndicator type="in-progress">Deploying</StatusIndicator> : <Time at={r.modified} />),
   },
 ];
+
+// shown are the columns that are there until somebody chooses others: the type is always the same.
+export const shown = columns.map(({ id = "" }) => ({ id, visible: id !== "type" }));
 
 function several(names: string[]): string {
   if (names.length === 0) return "–";

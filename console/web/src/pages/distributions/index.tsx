@@ -1,5 +1,6 @@
 import { useCollection } from "@cloudscape-design/collection-hooks";
 import Button from "@cloudscape-design/components/button";
+import CollectionPreferences from "@cloudscape-design/components/collection-preferences";
 import Header from "@cloudscape-design/components/header";
 import Pagination from "@cloudscape-design/components/pagination";
 import Select from "@cloudscape-design/components/select";
@@ -14,9 +15,10 @@ import { type Row, listDistributions } from "../../distributions";
 import { plural } from "../../format";
 import { Empty } from "../../parts/Empty";
 import { Failure } from "../../parts/Failure";
+import { usePreferences } from "../../parts/usePreferences";
 import { useLoad, useMay } from "../../use";
 import { type Act, ActDialog } from "./ActDialog";
-import { columns } from "./columns";
+import { columns, shown } from "./columns";
 
 const statuses = [
   { value: "", label: "All distributions" },
@@ -30,9 +32,10 @@ export default function Distributions() {
   const may = useMay();
   const [params, setParams] = useSearchParams();
   const [act, setAct] = useState<Act>();
+  const [preferences, setPreferences] = usePreferences("distributions", { pageSize: 20, contentDisplay: shown });
   const list = useLoad(listDistributions, [], {
     on: (c) => c.kind === "distribution",
-    every: (rows) => (rows.some((r) => r.deploying) ? 5000 : undefined),
+    every: (rows) => (rows.some((r) => r.deploying) ? Math.max(5000, rows.length * 10) : undefined),
   });
 
   const status = params.get("status") ?? "";
@@ -49,7 +52,7 @@ export default function Distributions() {
       empty: <Empty title="No distributions" action={create}>A distribution says which content is cached, and how.</Empty>,
       noMatch: <Empty title="No matches" action={<Button onClick={() => actions.setFiltering("")}>Clear filter</Button>} />,
     },
-    pagination: { pageSize: 20 },
+    pagination: { pageSize: preferences.pageSize ?? 20 },
     sorting: { defaultState: { sortingColumn: columns.at(-1)!, isDescending: true } },
     selection: { trackBy: "id", keepSelection: true },
   });
@@ -118,6 +121,15 @@ export default function Distributions() {
           </Grid>
         }
         pagination={<Pagination {...paginationProps} />}
+        columnDisplay={preferences.contentDisplay ?? shown}
+        preferences={
+          <CollectionPreferences
+            preferences={preferences}
+            onConfirm={(e) => setPreferences(e.detail)}
+            pageSizePreference={{ options: [10, 20, 50, 100].map((value) => ({ value, label: `${value} distributions` })) }}
+            contentDisplayPreference={{ options: columns.map((c) => ({ id: c.id ?? "", label: String(c.header), alwaysVisible: c.id === "id" })) }}
+          />
+        }
       />
       <ActDialog act={act} close={() => setAct(undefined)} done={list.reload} />
     </SpaceBetween>

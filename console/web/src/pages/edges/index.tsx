@@ -7,7 +7,7 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import { usePage } from "../../app/page";
 import { client } from "../../client";
-import { bytes, count, duration, plural } from "../../format";
+import { bytes, count, duration, plural, utcTime } from "../../format";
 import type { EdgeNode } from "../../own";
 import { Empty } from "../../parts/Empty";
 import { Failure } from "../../parts/Failure";
@@ -76,12 +76,18 @@ const columns: TableProps.ColumnDefinition<EdgeNode>[] = [
     ),
   },
   { id: "applied", header: "Applied entry", minWidth: 120, cell: (e) => (e.behind > 0 ? `${count(e.applied)}, ${plural(e.behind, "entry", "entries")} behind` : count(e.applied)) },
-  { id: "heard", header: "Last heard", minWidth: 180, cell: (e) => <Time at={e.heard} /> },
-  { id: "fill", header: "Cache", minWidth: 220, cell: (e) => <Fill of={e} /> },
+  { id: "heard", header: "Last heard", minWidth: 120, cell: (e) => <Ago at={e.heard} /> },
+  { id: "fill", header: "Cache", minWidth: 200, cell: (e) => <Fill of={e} /> },
   { id: "objects", header: "Objects", minWidth: 90, cell: (e) => count(e.cache.objects) },
   { id: "evictions", header: "Evictions", minWidth: 90, cell: (e) => count(e.cache.evictions) },
   { id: "joined", header: "Joined", minWidth: 180, cell: (e) => <Time at={e.joined} /> },
 ];
+
+function Ago({ at }: { at: string | null }) {
+  if (!at) return "–";
+  const date = new Date(at);
+  return <time dateTime={at} title={utcTime(date)}>{`${duration(Math.max(0, Date.now() - date.getTime()))} ago`}</time>;
+}
 
 function Fill({ of: { edge, cache } }: { of: EdgeNode }) {
   const value = cache.capacity > 0 ? (cache.bytes / cache.capacity) * 100 : 0;

@@ -2,6 +2,7 @@ import * as tokens from "@cloudscape-design/design-tokens";
 import Box from "@cloudscape-design/components/box";
 import { duration } from "../../format";
 import type { ReceiptRow } from "../../own";
+import { niceEnd } from "./scale";
 
 const width = 1000;
 const pad = 12;
@@ -57,10 +58,4 @@ function summary(applied: ReceiptRow[], all: number): string {
   if (!first || !last) return "No edge has applied it yet.";
   if (applied.length < all) return `The first edge had applied it after ${duration(first.tookMs)}.`;
   return `First edge after ${duration(first.tookMs)}, last after ${duration(last.tookMs)}: ${duration(last.tookMs - first.tookMs)} apart.`;
-}
-
-// niceEnd is the end of a scale that reaches ms: 1, 2 or 5 times a power of ten.
-export function niceEnd(ms: number): number {
-  const power = 10 ** Math.floor(Math.log10(ms));
-  return [1, 2, 5, 10].map((n) => n * power).find((end) => end >= ms) ?? ms;
 }

@@ -12,6 +12,7 @@ import { Navigate, useSearchParams } from "react-router";
 import { usePage } from "../../app/page";
 import { client } from "../../client";
 import { Refused, code, explain } from "../../errors";
+import { inside } from "../../inside";
 import { useSession, useWork } from "../../use";
 
 export default function SignIn() {
@@ -71,9 +72,4 @@ function reason(error: unknown): string {
     return `Too many attempts. Try again in ${error.retryAfter ? `${error.retryAfter} seconds` : "a while"}.`;
   }
   return explain(error);
-}
-
-// inside keeps the way back in this app: another site's address is not followed.
-export function inside(to: string | null): string {
-  return to && /^\/(?![/\\])/.test(to) && !to.startsWith("/sign-in") ? to : "/distributions";
 }

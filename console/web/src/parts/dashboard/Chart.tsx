@@ -11,7 +11,7 @@ interface Props {
   points: MetricPoint[];
   step: number; // seconds
   minutes: number;
-  series: { title: string; of: (p: MetricPoint) => number | undefined }[];
+  series: { title: string; color?: string; of: (p: MetricPoint) => number | undefined }[];
   unit: (n: number) => string;
   stacked?: boolean;
   most?: number; // end of the scale, when it is known
@@ -22,6 +22,7 @@ const hour = new Intl.DateTimeFormat("en-US", { hour: "numeric", minute: "2-digi
 export function Chart({ title, points, minutes, series, unit, stacked, most }: Props) {
   const data = series.map((s) => ({
     title: s.title,
+    ...(s.color && { color: s.color }),
     data: points.flatMap((p) => {
       const y = s.of(p);
       return y === undefined ? [] : [{ x: new Date(p.time), y }];
@@ -44,7 +45,7 @@ export function Chart({ title, points, minutes, series, unit, stacked, most }: P
   };
   const popover = { detailPopoverFooter: (x: Date) => <Box variant="small">{localTime(x)}</Box> };
   return (
-    <Container header={<Header variant="h3">{title}</Header>}>
+    <Container fitHeight header={<Header variant="h3">{title}</Header>}>
       {stacked ? (
         <AreaChart {...shared} {...popover} series={data.map((s) => ({ ...s, type: "area" as const }))} />
       ) : (

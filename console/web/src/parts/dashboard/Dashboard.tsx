@@ -1,3 +1,4 @@
+import * as tokens from "@cloudscape-design/design-tokens";
 import Box from "@cloudscape-design/components/box";
 import ColumnLayout from "@cloudscape-design/components/column-layout";
 import Container from "@cloudscape-design/components/container";
@@ -68,6 +69,8 @@ function Now({ of: m }: { of: Metrics }) {
     ["Hit ratio", ratio(m)],
     ["Bytes", bytes(sum(m.points, (p) => p.bytes))],
     ["Errors", count(sum(m.points, (p) => p.errors))],
+    ["Requests to the origin", count(sum(m.points, (p) => p.originRequests))],
+    ["Origin latency (p50), now", latency(m)],
   ];
   return (
     <Container>
@@ -88,6 +91,11 @@ function ratio(m: Metrics): string {
   return of === undefined ? "–" : percent(of);
 }
 
+function latency(m: Metrics): string {
+  const last = m.points.filter((p) => p.originRequests > 0).at(-1);
+  return last ? `${rate(last.originLatencyMsP50)} ms` : "–";
+}
+
 function Charts({ of: { points, step }, minutes }: { of: Metrics; minutes: number }) {
   const shared = { points, step, minutes };
   return (
@@ -98,18 +106,18 @@ function Charts({ of: { points, step }, minutes }: { of: Metrics; minutes: numbe
         unit={(n) => `${rate(n)}/s`}
         stacked
         series={[
-          { title: "Hits", of: (p) => (p.hits + p.refreshHits) / step },
-          { title: "Misses", of: (p) => p.misses / step },
-          { title: "Errors", of: (p) => p.errors / step },
+          { title: "Hits", color: tokens.colorChartsStatusPositive, of: (p) => (p.hits + p.refreshHits) / step },
+          { title: "Misses", color: tokens.colorChartsStatusInfo, of: (p) => p.misses / step },
+          { title: "Errors", color: tokens.colorChartsStatusHigh, of: (p) => p.errors / step },
         ]}
       />
-      <Chart {...shared} title="Hit ratio" unit={percent} most={1} series={[{ title: "Hit ratio", of: (p) => hitRatio([p]) }]} />
+      <Chart {...shared} title="Hit ratio" unit={percent} most={1} series={[{ title: "Hit ratio", color: tokens.colorChartsStatusPositive, of: (p) => hitRatio([p]) }]} />
       <Chart {...shared} title="Bytes" unit={(n) => `${bytes(n)}/s`} stacked series={[{ title: "To viewers", of: (p) => p.bytes / step }]} />
       <Chart
         {...shared}
         title="Errors"
         unit={(n) => `${rate(n)}/s`}
-        series={[{ title: "Errors", of: (p) => p.errors / step }]}
+        series={[{ title: "Errors", color: tokens.colorChartsStatusHigh, of: (p) => p.errors / step }]}
       />
       <Chart
         {...shared}

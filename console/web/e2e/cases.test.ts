@@ -1,0 +1,187 @@
+// What goes wrong, and what is large: in the fake world, which can be made to fail when it is asked to.
+
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Seat } from "./browser";
+import { type FakeWorld, fakeWorld } from "./worlds";
+
+let world: FakeWorld;
+let seat: Seat;
+
+afterEach(async () => {
+  await seat?.leave();
+  await world?.stop();
+});
+
+describe("what goes wrong", () => {
+  beforeEach(async () => {
+    world = await fakeWorld();
+    seat = await Seat.take(world, "case");
+  });
+
+  test("a wrong password, and too many of them", async () => {
+    const { page } = seat;
+    await seat.open("/");
+    await seat.signIn("wrong");
+    await page.getByText("User or password is wrong.").waitFor();
+    await seat.shot("wrong-password");
+    expect(await seat.barriers()).toEqual([]);
+    for (let i = 0; i < 5; i++) await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("Too many attempts. Try again in 30 seconds.").waitFor();
+  });
+
+  test("an expired session leads to the sign-in page and back", async () => {
+    const { page } = seat;
+    const where = `/distributions/${world.distribution}/invalidations`;
+    await seat.open(where);
+    await seat.signIn();
+    await page.getByRole("heading", { name: /^Invalidations/ }).waitFor();
+    world.fake.gate.expire();
+    await page.getByRole("button", { name: "Refresh" }).click();
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await seat.signIn();
+    await page.getByRole("heading", { name: /^Invalidations/ }).waitFor();
+    expect(page.url()).toContain(where);
+  });
+
+  test("credentials are renewed before they end, unnoticed", async () => {
+    const { page } = seat;
+    world.fake.gate.lifetime = 3 * 60_000 + 2000; // two seconds before they are renewed
+    await seat.open("/edges");
+    await seat.signIn();
+    await page.getByRole("heading", { name: /^Edge locations/ }).waitFor();
+    await expect.poll(() => world.fake.gate.renewals, { timeout: 15_000 }).toBeGreaterThanOrEqual(2);
+    expect(await page.getByRole("heading", { name: "Sign in" }).count()).toBe(0);
+  });
+
+  test("the API goes away while an invalidation is in progress, and comes back", async () => {
+    const { page } = seat;
+    world.fake.world.stopped.add("NRT57-P3");
+    await seat.open(`/distributions/${world.distribution}/invalidations/create?path=/index.html`);
+    await seat.signIn();
+    await page.getByText("/index.html").nth(1).waitFor();
+    await page.getByLabel("Add object paths").press("Control+Enter");
+    await page.getByText("Applied by 2 of 3").first().waitFor();
+    await page.getByText(/^Lagging: /).waitFor();
+    await seat.shot("an-edge-is-stopped");
+    expect(await seat.barriers()).toEqual([]);
+    world.fake.down = true;
+    await page.getByText("Warmfront does not answer").first().waitFor();
+    await seat.shot("api-down");
+    expect(await page.getByText("NRT57-P3").count()).toBeGreaterThan(0); // what was known stays
+    world.fake.world.stopped.clear();
+    await new Promise((r) => setTimeout(r, 400));
+    world.fake.down = false;
+    await page.getByText("Applied by 3 of 3").first().waitFor();
+    await page.getByText("Completed", { exact: true }).first().waitFor();
+    await expect.poll(() => page.getByText("Warmfront does not answer").count()).toBe(0);
+  });
+
+  test("the API is away from the beginning", async () => {
+    const { page } = seat;
+    world.fake.down = true;
+    await seat.open("/distributions");
+    await page.getByText("Warmfront does not answer").first().waitFor();
+    world.fake.down = false;
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  });
+
+  test("a viewer sees, and changes nothing", async () => {
+    const { page } = seat;
+    await seat.open(`/distributions/${world.distribution}/invalidations`);
+    await seat.signIn(world.password, "vera");
+    await page.getByRole("heading", { name: /^Invalidations/ }).waitFor();
+    expect(await page.getByRole("button", { name: "Create invalidation" }).first().isDisabled()).toBe(true);
+    expect(await page.getByRole("link", { name: "Access keys" }).count()).toBe(0);
+    await seat.open("/users");
+    await page.getByText("Not allowed").waitFor();
+    await seat.shot("not-allowed");
+  });
+
+  test("what is not there", async () => {
+    const { page } = seat;
+    await seat.open("/distributions/E0000000000000");
+    await seat.signIn();
+    await page.getByText("There is no such distribution").waitFor();
+    await seat.shot("no-such-distribution");
+    await seat.open("/nonsense");
+    await page.getByText("There is no such page").waitFor();
+    expect(await seat.barriers()).toEqual([]);
+  });
+});
+
+describe("what is large", () => {
+  test("10,000 distributions", async () => {
+    world = await fakeWorld(10_000);
+    seat = await Seat.take(world, "case");
+    const { page } = seat;
+    await seat.open("/distributions");
+    await seat.signIn();
+    await page.getByText("(10003)").waitFor({ timeout: 60_000 });
+    await page.getByPlaceholder("Search all distributions").fill("customer 4242");
+    await page.getByText("1 match").first().waitFor();
+    await seat.shot("many-distributions");
+    await page.keyboard.press("Alt+s");
+    await page.keyboard.type("origin-77.example.com");
+    await page.getByRole("option", { name: /Customer 77/ }).waitFor({ timeout: 60_000 });
+  });
+
+  test("3,000 paths pasted at once, and typing goes on", async () => {
+    world = await fakeWorld();
+    seat = await Seat.take(world, "case");
+    const { page } = seat;
+    await seat.open(`/distributions/${world.distribution}/invalidations/create`);
+    await seat.signIn();
+    const paths = page.getByLabel("Add object paths");
+    await paths.focus();
+    const text = Array.from({ length: 2990 }, (_, i) => `/images/stations/${i}/picture-of-the-day-${i * 7}.png`);
+    await page.evaluate((t) => document.execCommand("insertText", false, t), [...text, ...Array<string>(10).fill("/a b")].join("\n"));
+    await page.getByText("3,000 of 3,000 paths").waitFor();
+    await page.getByText("10 lines cannot be used as typed").waitFor();
+    const slowest = await page.evaluate(async () => {
+      // The longest time that the page did not come to draw while somebody types.
+      let last = performance.now();
+      let worst = 0;
+      for (let i = 0; i < 40; i++) {
+        document.execCommand("insertText", false, "x");
+        await new Promise(requestAnimationFrame);
+        const now = performance.now();
+        worst = Math.max(worst, now - last);
+        last = now;
+      }
+      return worst;
+    });
+    expect(slowest).toBeLessThan(500); // generous: other work shares the machine
+    await page.getByRole("button", { name: /^Fix / }).click();
+    await page.getByText("cannot be used as typed").waitFor({ state: "detached" });
+    await seat.shot("3000-paths");
+    await paths.press("Control+Enter");
+    await page.getByText("Successfully created invalidation").waitFor();
+    await page.getByText("Applied by 3 of 3").first().waitFor();
+  });
+});
+
+describe("a telephone", () => {
+  test("the walk fits on it", async () => {
+    world = await fakeWorld();
+    seat = await Seat.take(world, "phone", { width: 390, height: 844, dark: true });
+    const { page } = seat;
+    await seat.open("/distributions");
+    await seat.shot("01-sign-in");
+    await seat.signIn();
+    await page.getByRole("link", { name: world.distribution }).waitFor();
+    await seat.shot("02-distributions");
+    await seat.open(`/distributions/${world.distribution}`);
+    await page.getByText(world.domain).first().waitFor();
+    await seat.shot("03-distribution");
+    await seat.open(`/distributions/${world.distribution}/invalidations/create?path=/images/*`);
+    await page.getByText("/images/hero.svg").first().waitFor();
+    await seat.shot("04-create", true);
+    expect(await seat.barriers()).toEqual([]);
+    await page.getByLabel("Add object paths").press("Control+Enter");
+    await page.getByText("Applied by 3 of 3").first().waitFor();
+    await seat.shot("05-invalidation", true);
+    expect(await seat.barriers()).toEqual([]);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+    expect(wide).toBe(false);
+  });
+});
