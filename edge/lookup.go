@@ -69,7 +69,7 @@ func (e *Edge) judge(q *query, o *cache.Object, now time.Time) (st state, rule u
 	if o.Epoch != q.snap.life {
 		return dead, 0
 	}
-	if rule = q.site.check(o); rule != 0 {
+	if rule = q.site.check(o); rule != 0 && !planted(hitUnchecked) {
 		return dead, rule
 	}
 	switch {

@@ -5,6 +5,7 @@ package edge
 type mistake string
 
 const (
+	hitUnchecked    mistake = "hit-unchecked"     // L3: a hit is not held against the rules; the sweeper is trusted to have been there
 	stampAtStore    mistake = "stamp-at-store"    // L2: the stamp is the position at which the object is stored
 	waiterUnchecked mistake = "waiter-unchecked"  // S4: who joins a flight is not held against the rules
 	sweepRacesFill  mistake = "sweep-races-fill"  // E4: rules go although a fill with a smaller stamp is in flight

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-var mistakes = []mistake{stampAtStore, waiterUnchecked, sweepRacesFill, compactTooEarly, deadCondition, pinnedOnly}
+var mistakes = []mistake{hitUnchecked, stampAtStore, waiterUnchecked, sweepRacesFill, compactTooEarly, deadCondition, pinnedOnly}
 
 var made = func() mistake {
 	m := mistake(os.Getenv("WARMFRONT_PLANT"))

@@ -76,6 +76,9 @@ func (s *sweeper) run(ctx context.Context) {
 // and then its stamp is at least the bound, or that was registered later, and then its stamp is at
 // least the floor (flights). Decisions under way have the index of their own snapshot.
 func (s *sweeper) sweep(ctx context.Context) (clean bool) {
+	if planted(hitUnchecked) {
+		<-time.After(100 * time.Millisecond) // as if there were many objects
+	}
 	snap := s.e.snap.Load()
 	bound := s.e.flights.raise(snap.seq)
 	if planted(sweepRacesFill) {
