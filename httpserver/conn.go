@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
@@ -85,6 +86,9 @@ func (c *conn) serve() {
 
 // more waits for octets of the next head.
 func (c *conn) more() bool {
+	if c.e.yields && !c.first {
+		runtime.Gosched()
+	}
 	due := c.headDue
 	switch {
 	case due != 0:

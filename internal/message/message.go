@@ -15,10 +15,14 @@ type Field struct{ Name, Value string }
 // It may be read concurrently; changing it needs an owner.
 type Fields []Field
 
+// same compares names. Most differ in length already, and names are ASCII: EqualFold alone would take a
+// Kelvin sign for a "k".
+func same(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
+
 // Get returns the value of the first line of that name, or "".
 func (f Fields) Get(name string) string {
 	for i := range f {
-		if strings.EqualFold(f[i].Name, name) {
+		if same(f[i].Name, name) {
 			return f[i].Value
 		}
 	}
@@ -28,7 +32,7 @@ func (f Fields) Get(name string) string {
 // Has tells whether a line of that name is there, be it empty.
 func (f Fields) Has(name string) bool {
 	for i := range f {
-		if strings.EqualFold(f[i].Name, name) {
+		if same(f[i].Name, name) {
 			return true
 		}
 	}
@@ -39,7 +43,7 @@ func (f Fields) Has(name string) bool {
 func (f Fields) Values(name string) []string {
 	var v []string
 	for i := range f {
-		if strings.EqualFold(f[i].Name, name) {
+		if same(f[i].Name, name) {
 			v = append(v, f[i].Value)
 		}
 	}
@@ -50,7 +54,7 @@ func (f Fields) Values(name string) []string {
 func (f Fields) Joined(name string) string {
 	first, n := "", 0
 	for i := range f {
-		if strings.EqualFold(f[i].Name, name) {
+		if same(f[i].Name, name) {
 			if n++; n == 1 {
 				first = f[i].Value
 			}
@@ -68,7 +72,7 @@ func (f *Fields) Add(name, value string) { *f = append(*f, Field{name, value}) }
 // Set replaces the first line of that name, drops the others, or appends a line.
 func (f *Fields) Set(name, value string) {
 	for i := range *f {
-		if strings.EqualFold((*f)[i].Name, name) {
+		if same((*f)[i].Name, name) {
 			(*f)[i].Value = value
 			rest := (*f)[i+1:]
 			rest.Del(name)
@@ -83,7 +87,7 @@ func (f *Fields) Set(name, value string) {
 func (f *Fields) Del(name string) {
 	kept := (*f)[:0]
 	for _, x := range *f {
-		if !strings.EqualFold(x.Name, name) {
+		if !same(x.Name, name) {
 			kept = append(kept, x)
 		}
 	}
