@@ -73,7 +73,6 @@ func devCommand() *cobra.Command {
 	f.BoolVar(&accessLog, "access-log", false, "log every request")
 	f.StringVar(&logLevel, "log-level", "warn", "`level`: debug, info, warn, error")
 	f.StringVar(&logFormat, "log-format", "text", "`format`: text, json")
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w; see warmfront dev --help", err) })
 	return cmd
 }
 

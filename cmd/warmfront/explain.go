@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/warmfront/warmfront/ownapi/client"
+)
+
+const explainLong = `Tells what the edges make of a URL, without requesting it: which distribution and behavior it meets, its
+cache key, on which edges it is stored and how fresh it is there, and which invalidations match it.
+
+The URL is one as viewers use it, with the distribution's domain name or an alias as host; or name the
+distribution by id, domain name or alias, and give the path as its own argument.`
+
+const explainExample = `  warmfront explain https://www.example.com/images/logo.png
+  warmfront explain EDFDVBD6EXAMPLE '/search?q=a'
+  warmfront explain www.example.com / --header 'Accept-Encoding: gzip' --json`
+
+func explainCommand() *cobra.Command {
+	var c connection
+	var headers []string
+	cmd := &cobra.Command{
+		Use: "explain <URL> | <distribution> <path>", Short: "Which rules a URL meets, where it is stored, and what has invalidated it",
+		Long: explainLong, Example: explainExample,
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 1 && !strings.Contains(args[0], "://"):
+				return fmt.Errorf("%q is no URL: begin it with http:// or https://, or give a distribution and a path", args[0])
+			case len(args) == 1 || len(args) == 2 && strings.HasPrefix(args[1], "/"):
+				return nil
+			case len(args) == 2:
+				return fmt.Errorf("the path %q does not begin with a slash", args[1])
+			}
+			return errors.New("give a URL, or a distribution and a path")
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			fields, err := readHeaders(headers)
+			if err != nil {
+				return err
+			}
+			api, err := c.open(cmd)
+			if err != nil {
+				return err
+			}
+			x, err := c.explain(cmd.Context(), api, args, fields)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return printJSON(cmd.OutOrStdout(), x, false)
+			}
+			return printExplanation(cmd.OutOrStdout(), x)
+		},
+	}
+	cmd.Flags().StringArrayVarP(&headers, "header", "H", nil, "a header of the request, as `'Name: value'`; may be repeated")
+	c.flags(cmd, "print the explanation as JSON")
+	return cmd
+}
+
+func readHeaders(all []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, h := range all {
+		name, value, ok := strings.Cut(h, ":")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !ok || name == "" {
+			return nil, usage("--header %q: write it as 'Name: value'", h)
+		}
+		if _, twice := out[name]; twice {
+			return nil, usage("--header: %s is given twice; put both values into one, with a comma", name)
+		}
+		out[name] = value
+	}
+	return out, nil
+}
+
+func (c *connection) explain(ctx context.Context, api *client.Client, args []string, headers map[string]string) (*client.Explanation, error) {
+	q := client.Question{URL: args[0], Headers: headers}
+	if len(args) == 2 {
+		d, err := c.find(ctx, api, args[0])
+		if err != nil {
+			return nil, err
+		}
+		q = client.Question{DistributionID: d.ID, Path: args[1], Headers: headers}
+	}
+	x, err := api.Explain(ctx, q)
+	var no *client.Error
+	if errors.As(err, &no) && no.Code == "NotFound" && q.URL != "" {
+		all, listErr := api.Distributions(ctx, 0)
+		if listErr != nil {
+			return nil, c.failed(listErr)
+		}
+		return nil, hint(fmt.Errorf("no distribution answers to the host of %s", q.URL), suggest(all)...)
+	}
+	return x, c.failed(err)
+}
+
+func printExplanation(out io.Writer, x *client.Explanation) error {
+	var t table
+	t.row("Distribution", x.DistributionID+" ("+x.DomainName+")")
+	t.row("Behavior", behavior(x))
+	if x.CachePolicy != nil {
+		t.row("Cache policy", x.CachePolicy.Name+" ("+x.CachePolicy.ID+")")
+	}
+	t.row("Cache key", x.CacheKey.Readable)
+	t.row("Selectors see", subject(x))
+	t.row()
+	if err := t.print(out); err != nil {
+		return err
+	}
+	t = nil
+	t.row("EDGE", "STORED", "STATUS", "AGE", "SIZE", "HITS")
+	for _, e := range x.Edges {
+		if !e.Stored {
+			t.row(e.Edge, "no")
+			continue
+		}
+		t.row(e.Edge, freshness(&e), fmt.Sprint(e.Status), span(time.Duration(e.AgeSeconds)*time.Second), size(e.Bytes), number(e.Hits))
+	}
+	if err := t.print(out); err != nil {
+		return err
+	}
+	return printMatches(out, x)
+}
+
+func behavior(x *client.Explanation) string {
+	if x.Behavior.PathPattern == "*" {
+		return "Default (*)"
+	}
+	return fmt.Sprintf("%s (precedence %d)", x.Behavior.PathPattern, x.Behavior.Precedence)
+}
+
+// subject is what selectors are held against.
+func subject(x *client.Explanation) string {
+	s := x.Subject.Path
+	if x.Subject.Query != "" {
+		s += "?" + x.Subject.Query
+	}
+	if len(x.Subject.Tags) > 0 {
+		s += " #" + strings.Join(x.Subject.Tags, " #")
+	}
+	return s
+}
+
+func freshness(e *client.ExplainedEdge) string {
+	switch {
+	case len(e.MatchedBy) > 0:
+		return "invalidated by " + e.MatchedBy[0].InvalidationID
+	case e.Fresh && e.FreshUntil != nil:
+		return "fresh for " + span(max(time.Until(*e.FreshUntil), 0))
+	case e.Fresh:
+		return "fresh"
+	}
+	return "stale"
+}
+
+// printMatches names the invalidations that match, whether they came before the object or after.
+func printMatches(out io.Writer, x *client.Explanation) error {
+	if len(x.WouldMatch) == 0 {
+		_, err := fmt.Fprintln(out, "\nNone of the last invalidations matches it.")
+		return err
+	}
+	fmt.Fprintln(out, "\nOf the last invalidations these match it, newest first:")
+	var t table
+	for _, m := range x.WouldMatch {
+		t.row("  "+m.InvalidationID, m.Item)
+	}
+	return t.print(out)
+}

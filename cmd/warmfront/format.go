@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+)
+
+// clean shows control characters instead of sending them to somebody's terminal: names, tags and paths
+// are what others have chosen.
+func clean(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) && r != '\n' }) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) || r == '\n' {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
+	return b.String()
+}
+
+// number writes 1234567 as 1,234,567.
+func number[N int | int64 | uint64](n N) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// count is a number of things: "1 object", "2 objects".
+func count[N int | int64 | uint64](n N, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return number(n) + " " + thing + "s"
+}
+
+// size writes a number of bytes in the units that --cache-size takes.
+func size(n int64) string {
+	if n < 1<<10 {
+		return strconv.FormatInt(n, 10) + " B"
+	}
+	f, unit := float64(n)/(1<<10), "KiB"
+	for _, next := range []string{"MiB", "GiB", "TiB"} {
+		if f < 1023.95 {
+			break
+		}
+		f, unit = f/(1<<10), next
+	}
+	if f < 9.95 {
+		return fmt.Sprintf("%.1f %s", f, unit)
+	}
+	return fmt.Sprintf("%.0f %s", f, unit)
+}
+
+// took writes a time that something took, with two or three digits that matter.
+func took(ms float64) string {
+	switch {
+	case ms < 9.95:
+		return fmt.Sprintf("%.1f ms", ms)
+	case ms < 999.5:
+		return fmt.Sprintf("%.0f ms", ms)
+	case ms < 59_950:
+		return fmt.Sprintf("%.1f s", ms/1000)
+	}
+	return span(time.Duration(ms) * time.Millisecond)
+}
+
+// span writes a time in its two largest units.
+func span(d time.Duration) string {
+	s := int64(d.Round(time.Second) / time.Second)
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%d s", s)
+	case s < 3600:
+		return fmt.Sprintf("%d min %d s", s/60, s%60)
+	case s < 86400:
+		return fmt.Sprintf("%d h %d min", s/3600, s%3600/60)
+	}
+	return fmt.Sprintf("%d d %d h", s/86400, s%86400/3600)
+}
+
+// percent writes a ratio without making 99.99 % a hundred.
+func percent(part, whole uint64) string {
+	p := 100 * float64(part) / float64(whole)
+	if part < whole {
+		p = min(p, 99.9)
+	}
+	return fmt.Sprintf("%.1f %%", p)
+}
+
+// few joins the first of many.
+func few(all []string, most int) string {
+	if len(all) <= most {
+		return strings.Join(all, ", ")
+	}
+	return fmt.Sprintf("%s and %s more", strings.Join(all[:most], ", "), number(len(all)-most))
+}
+
+// dash stands for what is not there.
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// table aligns cells. Its first row may be a heading.
+type table [][]string
+
+func (t *table) row(cells ...string) { *t = append(*t, cells) }
+
+// lines has no blanks at their ends.
+func (t table) lines() []string {
+	if len(t) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, row := range t {
+		for i, cell := range row {
+			if i > 0 {
+				io.WriteString(w, "\t")
+			}
+			io.WriteString(w, strings.ReplaceAll(clean(cell), "\n", " "))
+		}
+		io.WriteString(w, "\n")
+	}
+	w.Flush()
+	all := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+	for i, l := range all {
+		all[i] = strings.TrimRight(l, " ")
+	}
+	return all
+}
+
+func (t table) print(out io.Writer) error { return printLines(out, t.lines()) }
+
+func printLines(out io.Writer, lines []string) error {
+	for _, l := range lines {
+		if _, err := fmt.Fprintln(out, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// where names an edge and its location, which in a small Warmfront are the same.
+func where(edge, location string) string {
+	if location == "" || location == edge {
+		return edge
+	}
+	return edge + " in " + location
+}
