@@ -67,6 +67,7 @@ describe.each(worlds())("the tour of the %s world", (name, start) => {
     await seat.shot("03-create-4", true);
     await page.getByRole("button", { name: "Create distribution" }).click();
     await page.getByText("Successfully created distribution").waitFor();
+    await page.getByRole("tab", { name: "General" }).waitFor();
     await page.getByText("The shop’s pages").first().waitFor();
   });
 
@@ -155,13 +156,14 @@ describe.each(worlds())("the tour of the %s world", (name, start) => {
 
   test("monitoring and popular objects", async () => {
     const { page } = seat;
+    for (let i = 0; i < 5; i++) await world.visit();
     await seat.open(`/distributions/${world.distribution}/monitoring`);
     await page.getByRole("heading", { name: "Origin latency" }).waitFor();
-    await page.getByText("/index.html").first().waitFor();
+    await page.getByText("/images/hero.svg").first().waitFor();
     await seat.shot("11-monitoring", true);
     expect(await seat.barriers()).toEqual([]);
     await seat.open("/popular-objects");
-    await page.getByText("/index.html").first().waitFor();
+    await page.getByText("/images/hero.svg").first().waitFor();
     await seat.shot("12-popular");
     expect(await seat.barriers()).toEqual([]);
   });

@@ -1,6 +1,7 @@
 // The two worlds that the browser tests run in: the fake, in this process, and the real binary.
 
 import { spawn } from "node:child_process";
+import { request } from "node:http";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -15,6 +16,8 @@ export interface World {
   password: string;
   distribution: string; // of the demonstration site
   domain: string;
+  change: () => Promise<void>; // gives the demonstration site new content, at its origin
+  visit: () => Promise<void>; // requests of viewers, at every edge
   stop: () => Promise<void>;
 }
 
@@ -51,6 +54,8 @@ export async function fakeWorld(distributions = 0): Promise<FakeWorld> {
     password: "correct horse",
     distribution: demo.id,
     domain: demo.domain,
+    change: async () => undefined, // what the fake fetches is always new
+    visit: async () => undefined, // its viewers never sleep
     stop: () => server.close(),
   };
 }
@@ -59,12 +64,13 @@ interface Ready {
   Console: string;
   DemoDistribution: string;
   DemoDomain: string;
+  Demo: string;
   User: string;
   Edges: { Name: string; URL: string }[];
 }
 
 // realWorld starts the binary with data of its own, and stops it with the signal that a person sends.
-export async function realWorld(binary: string): Promise<World & { edges: Ready["Edges"] }> {
+export async function realWorld(binary: string): Promise<World> {
   const data = await mkdtemp(path.join(tmpdir(), "warmfront-console-"));
   const readyFile = path.join(data, "ready.json");
   const any = "127.0.0.1:0";
@@ -90,7 +96,8 @@ export async function realWorld(binary: string): Promise<World & { edges: Ready[
         password,
         distribution: ready.DemoDistribution,
         domain: ready.DemoDomain,
-        edges: ready.Edges,
+        change: async () => void (await fetch(new URL("/_change", ready.Demo), { method: "POST" })),
+        visit: () => visit(ready),
         stop,
       };
     }
@@ -100,4 +107,19 @@ export async function realWorld(binary: string): Promise<World & { edges: Ready[
     }
     await new Promise((r) => setTimeout(r, 100));
   }
+}
+
+// visit asks every edge for the site's pages a few times, as viewers would.
+async function visit({ Edges, DemoDomain }: Ready): Promise<void> {
+  for (const path of ["/", "/css/site.css", "/js/app.js", "/images/hero.svg", "/images/mark.svg", "/about", "/nothing-here"]) {
+    for (const edge of Edges) await get(new URL(path, edge.URL), DemoDomain);
+  }
+}
+
+function get(url: URL, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    request(url, { headers: { host } }, (answer) => answer.resume().once("end", () => resolve()))
+      .once("error", reject)
+      .end();
+  });
 }

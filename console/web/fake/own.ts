@@ -145,7 +145,7 @@ function explain(world: World, d: Stored, path: string): Explanation {
   return {
     distributionId: d.id,
     domainName: d.domain,
-    behavior: api ? { pathPattern: "/api/time", precedence: 0 } : { pathPattern: "Default (*)", precedence: 1 },
+    behavior: api ? { pathPattern: "/api/time", precedence: 0 } : { pathPattern: "*", precedence: 1 },
     cachePolicy: { id: d.config.DefaultCacheBehavior?.CachePolicyId ?? "", name: api ? "Managed-CachingDisabled" : "Managed-CachingOptimized" },
     cacheKey: { readable: `${d.domain} GET ${path}` },
     subject: { path, query: "", tags: object?.tags ?? [] },

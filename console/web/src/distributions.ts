@@ -14,6 +14,7 @@ import {
 } from "@aws-sdk/client-cloudfront";
 import { client } from "./client";
 import { code } from "./errors";
+import { live } from "./live";
 import type { Invalidation, Page } from "./own";
 
 type Signal = AbortSignal | undefined;
@@ -52,6 +53,9 @@ export function row(d: DistributionSummary): Row {
 }
 
 let last: { rows: Row[]; at: number } | undefined;
+live.listen((c) => {
+  if (c.kind === "distribution" || c.kind === "missed") last = undefined;
+});
 
 // knownDistributions is for choosing among them: what was listed within the last minute will do.
 export async function knownDistributions(signal?: Signal, emit?: (rows: Row[]) => void): Promise<Row[]> {

@@ -30,6 +30,7 @@ export function percent(fraction: number): string {
 }
 
 export function duration(ms: number): string {
+  if (ms < 10) return `${Number(ms.toFixed(1))} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
   const minutes = Math.floor(ms / 60_000);
@@ -38,8 +39,15 @@ export function duration(ms: number): string {
 
 const local = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeStyle: "medium" });
 
+const toTheMillisecond = new Intl.DateTimeFormat("en-US", { hour: "numeric", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
+
 export function localTime(at: Date): string {
   return local.format(at);
+}
+
+// preciseTime is for moments within a second of each other.
+export function preciseTime(at: Date): string {
+  return toTheMillisecond.format(at);
 }
 
 export function utcTime(at: Date): string {

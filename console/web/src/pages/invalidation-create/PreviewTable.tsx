@@ -6,6 +6,7 @@ import { bytes, count, plural, rate } from "../../format";
 import type { PreviewItem } from "../../own";
 
 const pageSize = 10;
+const sampled = 10; // URLs that a sample has at most
 
 // A row is an item, or below it one URL of its sample.
 type Row = { key: string; item?: PreviewItem; url?: string };
@@ -60,7 +61,7 @@ const columns: TableProps.ColumnDefinition<Row>[] = [
     cell: ({ item, url }) => (
       <>
         <Box variant="code">{item?.item ?? url}</Box>
-        {item?.sample && item.sample.length > 0 && item.objects > item.sample.length && (
+        {item && item.sample.length >= sampled && (
           <Box variant="small" display="block">{`a sample of ${plural(item.sample.length, "URL")}`}</Box>
         )}
         {item?.error && <Box variant="small" color="text-status-error" display="block">{item.error.hint}</Box>}

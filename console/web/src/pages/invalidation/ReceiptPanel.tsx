@@ -39,7 +39,7 @@ export function ReceiptPanel({ receipt }: { receipt: Receipt }) {
 const columns: TableProps.ColumnDefinition<ReceiptRow>[] = [
   { id: "edge", header: "Edge location", isRowHeader: true, cell: (e) => (e.edge === e.location ? e.edge : `${e.location} (${e.edge})`) },
   { id: "status", header: "Status", minWidth: 150, cell: (e) => <RowStatus row={e} /> },
-  { id: "at", header: "Applied at", minWidth: 180, cell: (e) => <Time at={e.at} /> },
+  { id: "at", header: "Applied at", minWidth: 140, cell: (e) => <Time at={e.at} precise /> },
   { id: "took", header: "After", cell: (e) => duration(e.tookMs) },
   { id: "objects", header: "Objects", cell: (e) => counted(e, e.objects, count) },
   { id: "bytes", header: "Size", cell: (e) => counted(e, e.bytes, bytes) },

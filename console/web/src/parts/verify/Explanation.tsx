@@ -21,7 +21,7 @@ export function Explanation({ of: e, invalidation }: { of: Explained; invalidati
       <KeyValuePairs
         columns={3}
         items={[
-          { label: "Behavior", value: `${e.behavior.pathPattern} (precedence ${e.behavior.precedence})` },
+          { label: "Behavior", value: `${e.behavior.pathPattern === "*" ? "Default (*)" : e.behavior.pathPattern} (precedence ${e.behavior.precedence})` },
           { label: "Cache policy", value: e.cachePolicy ? plainName(e.cachePolicy.name) : "Legacy cache settings" },
           { label: "Cache tags", value: tags.length > 0 ? tags.map((t) => `#${t}`).join(", ") : "–" },
           { label: "Cache key", value: <Box variant="code">{e.cacheKey.readable}</Box> },
