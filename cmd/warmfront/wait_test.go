@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/ownapi/client"
+)
+
+func receipt(t *testing.T, text string) *client.Receipt {
+	t.Helper()
+	r := &client.Receipt{}
+	if err := json.Unmarshal([]byte(text), r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+const (
+	begun = `{"invalidation":{"id":"I1","status":"InProgress","createTime":"2026-05-14T12:00:00Z"},"tookMs":12.5,"edges":[
+		{"edge":"fra-1","location":"FRA50","applied":true,"tookMs":3.1,"objects":2,"bytes":2048,"counted":true},
+		{"edge":"gru-1","location":"GRU50","applied":false,"tookMs":12.5}]}`
+	lagging = `{"invalidation":{"id":"I1","status":"InProgress","createTime":"2026-05-14T12:00:00Z"},"tookMs":5000,"edges":[
+		{"edge":"fra-1","location":"FRA50","applied":true,"tookMs":3.1,"objects":2,"bytes":2048,"counted":true},
+		{"edge":"gru-1","location":"GRU50","applied":false,"tookMs":5000,"lagging":"last heard of 4.9s ago"}]}`
+	done = `{"invalidation":{"id":"I1","status":"Completed","createTime":"2026-05-14T12:00:00Z"},"tookMs":5210,"edges":[
+		{"edge":"fra-1","location":"FRA50","applied":true,"tookMs":3.1,"objects":2,"bytes":2048,"counted":true},
+		{"edge":"gru-1","location":"GRU50","applied":true,"tookMs":5204,"objects":1,"bytes":1024,"counted":false}]}`
+)
+
+func TestProgress_OnATerminal(t *testing.T) {
+	f, s := newTerminal(t, 80, 24)
+	p := progress{screen: s, title: "I1 on E1 (www.example.com), 2 selectors"}
+	for _, k := range []struct{ receipt, want string }{
+		{begun, `
+I1 on E1 (www.example.com), 2 selectors
+  fra-1 in FRA50  applied  3.1 ms  dropped 2 objects, 2.0 KiB
+  gru-1 in GRU50  waiting  12 ms
+InProgress: 1 of 2 edges, 12 ms`},
+		{lagging, `
+I1 on E1 (www.example.com), 2 selectors
+  fra-1 in FRA50  applied  3.1 ms  dropped 2 objects, 2.0 KiB
+  gru-1 in GRU50  waiting  5.0 s   last heard of 4.9s ago
+InProgress: 1 of 2 edges, 5.0 s`},
+		{"", `
+I1 on E1 (www.example.com), 2 selectors
+connection refused
+It is asked again until it answers.`},
+		{done, `
+I1 on E1 (www.example.com), 2 selectors
+  fra-1 in FRA50  applied  3.1 ms  dropped 2 objects, 2.0 KiB
+  gru-1 in GRU50  applied  5.2 s   dropped 1 object, 1.0 KiB so far
+Completed in 5.2 s, dropped 3 objects, 3.0 KiB so far`},
+	} {
+		if k.receipt == "" {
+			p.trouble(fmt.Errorf("connection refused"))
+		} else {
+			p.show(receipt(t, k.receipt))
+		}
+		if got := f.text(); got != k.want[1:] {
+			t.Errorf("got:\n%s\nwant:%s", got, k.want)
+		}
+	}
+}
+
+func TestProgress_ElsewhereALineForEachThingThatHappens(t *testing.T) {
+	var out bytes.Buffer
+	p := progress{screen: &screen{out: &out}, title: "I1 on E1"}
+	for range 2 {
+		p.show(receipt(t, begun))
+	}
+	for range 2 {
+		p.show(receipt(t, lagging))
+	}
+	for range 2 {
+		p.trouble(fmt.Errorf("connection refused"))
+	}
+	p.show(receipt(t, done))
+	want := `I1 on E1
+fra-1 in FRA50: applied it in 3.1 ms
+gru-1 in GRU50: last heard of 4.9s ago
+connection refused; it is asked again until it answers
+gru-1 in GRU50: applied it in 5.2 s
+Completed in 5.2 s, dropped 3 objects, 3.0 KiB so far
+`
+	if out.String() != want {
+		t.Errorf("%s", &out)
+	}
+}
+
+// Of more edges than fit, those that are waited for are seen.
+func TestProgress_ManyEdges(t *testing.T) {
+	r := receipt(t, begun)
+	r.Edges = nil
+	for i := range 300 {
+		r.Edges = append(r.Edges, client.ReceiptRow{Edge: fmt.Sprintf("edge-%03d", i), Applied: i != 250, TookMs: 5})
+	}
+	f, s := newTerminal(t, 80, 10)
+	p := progress{screen: s, title: "I1 on E1"}
+	p.show(r)
+	p.show(r)
+	got := strings.Split(f.text(), "\n")
+	if len(got) != 9 || got[1] != "  edge-250  waiting  5.0 ms" || got[8] != "… and 294 more" {
+		t.Errorf("%s", f.text())
+	}
+}
+
+// server plays a Warmfront with one distribution. Each receipt that is asked for is the next of them;
+// "" is an answer that the server is not there.
+type server struct {
+	mu       sync.Mutex
+	receipts []string
+	batch    wire.InvalidationBatch
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch p := r.URL.Path; {
+	case strings.HasSuffix(p, "/events"):
+		w.Header().Set("Content-Type", "text/event-stream")
+		for range s.receipts { // so that nobody waits for the clock
+			fmt.Fprint(w, "event: change\ndata: {\"kind\":\"node\"}\n\n")
+		}
+	case strings.HasSuffix(p, "/receipt"):
+		text := s.receipts[0]
+		if len(s.receipts) > 1 {
+			s.receipts = s.receipts[1:]
+		}
+		if text == "" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			text = `{"code":"ServiceUnavailable","message":"Starting."}`
+		}
+		fmt.Fprint(w, text)
+	case r.Method == "POST":
+		body := new(bytes.Buffer)
+		body.ReadFrom(r.Body)
+		if err := wire.Unmarshal(body.Bytes(), "InvalidationBatch", &s.batch); err != nil {
+			panic(err)
+		}
+		fmt.Fprint(w, `<Invalidation xmlns="`+wire.Namespace+`"><Id>I1</Id><Status>InProgress</Status><CreateTime>2026-05-14T12:00:00Z</CreateTime></Invalidation>`)
+	default:
+		fmt.Fprint(w, `<Distribution xmlns="`+wire.Namespace+`"><Id>E1</Id><DomainName>d1.localhost</DomainName></Distribution>`)
+	}
+}
+
+func invalidateAt(t *testing.T, ctx context.Context, s http.Handler, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	at := httptest.NewServer(s)
+	defer at.Close()
+	t.Setenv(envKey, "k")
+	t.Setenv(envSecret, "s")
+	t.Setenv(envEndpoint, at.URL)
+	var out, said bytes.Buffer
+	root := newRoot()
+	root.SetArgs(append([]string{"invalidate", "E1"}, args...))
+	root.SetOut(&out)
+	root.SetIn(strings.NewReader(stdin))
+	return run(ctx, root, &said), out.String(), said.String()
+}
+
+func TestInvalidate_WaitsThroughARestart(t *testing.T) {
+	s := &server{receipts: []string{begun, "", done}}
+	code, out, said := invalidateAt(t, context.Background(), s, "/b\r\n\n#c", "/a", "-", "--wait", "--reference", "r")
+	if code != exitDone || !strings.HasSuffix(out, "Completed in 5.2 s, dropped 3 objects, 3.0 KiB so far\n") || !strings.Contains(out, "Starting.") {
+		t.Errorf("%d\n%s%s", code, out, said)
+	}
+	if got := fmt.Sprint(s.batch.Paths.Items, *s.batch.CallerReference); got != "[/a /b #c]r" {
+		t.Errorf("sent %s", got)
+	}
+}
+
+func TestInvalidate_TimesOut(t *testing.T) {
+	code, out, said := invalidateAt(t, context.Background(), &server{receipts: []string{lagging}}, "", "/a", "--wait", "--timeout", "200ms")
+	want := `warmfront: I1 is not Completed after 200ms
+  hint: waiting for gru-1 in GRU50, which last heard of 4.9s ago
+  hint: It goes on by itself: warmfront history E1 shows how it went.
+`
+	if code != exitRefused || said != want {
+		t.Errorf("%d\n%s%s", code, out, said)
+	}
+}
+
+func TestInvalidate_JSONIsNothingButJSON(t *testing.T) {
+	code, out, said := invalidateAt(t, context.Background(), &server{receipts: []string{begun, done}}, "", "/a", "--wait", "--json")
+	r := &client.Receipt{}
+	if err := json.Unmarshal([]byte(out), r); code != exitDone || err != nil || said != "" || r.Invalidation.Status != "Completed" {
+		t.Errorf("%d %v\n%s%s", code, err, out, said)
+	}
+}
+
+// An answer that does not come leaves it open whether the invalidation was accepted: the reference
+// makes trying again safe.
+func TestInvalidate_NoAnswerSaysHowToTryAgain(t *testing.T) {
+	s := &server{}
+	cuts := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == "POST" {
+			panic(http.ErrAbortHandler)
+		}
+		s.ServeHTTP(w, r)
+	})
+	code, _, said := invalidateAt(t, context.Background(), cuts, "", "/a")
+	if code != exitRefused || !strings.Contains(said, "not known whether") || !strings.Contains(said, "--reference warmfront-20") {
+		t.Errorf("%d %s", code, said)
+	}
+}
+
+func TestInvalidate_CtrlC(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &server{receipts: []string{begun}}
+	stops := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.ServeHTTP(w, r); strings.HasSuffix(r.URL.Path, "/receipt") {
+			cancel()
+		}
+	})
+	code, _, said := invalidateAt(t, ctx, stops, "", "/a", "--wait")
+	if code != exitRefused || !strings.Contains(said, "interrupted while I1 was in progress") || !strings.Contains(said, "goes on by itself") {
+		t.Errorf("%d %s", code, said)
+	}
+}
+
+func TestExpanded_RecognisesWhatAShellMakesOfEverything(t *testing.T) {
+	if _, err := readSelectors([]string{"/a", "/b"}, nil); err != nil {
+		t.Error(err)
+	}
+	root := append(rootFiles(t), "/extra")
+	if _, err := readSelectors(root, nil); err == nil || !strings.Contains(err.Error(), "quote it") {
+		t.Errorf("%v", err)
+	}
+}
+
+func rootFiles(t *testing.T) (files []string) {
+	t.Helper()
+	all, err := os.ReadDir("/")
+	if err != nil || len(all) < 3 {
+		t.Skip("this machine has no files to mistake for selectors")
+	}
+	for _, f := range all {
+		if !strings.HasPrefix(f.Name(), ".") {
+			files = append(files, "/"+f.Name())
+		}
+	}
+	return files
+}
