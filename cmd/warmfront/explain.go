@@ -118,7 +118,7 @@ func printExplanation(out io.Writer, x *client.Explanation) error {
 	t.row("EDGE", "STORED", "STATUS", "AGE", "SIZE", "HITS")
 	for _, e := range x.Edges {
 		if !e.Stored {
-			t.row(e.Edge, "no")
+			t.row(e.Edge, "no", "", "", "", "")
 			continue
 		}
 		t.row(e.Edge, freshness(&e), fmt.Sprint(e.Status), span(time.Duration(e.AgeSeconds)*time.Second), size(e.Bytes), number(e.Hits))

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/warmfront/warmfront/ownapi/client"
+)
+
+func parse[T any](t *testing.T, text string) *T {
+	t.Helper()
+	v := new(T)
+	if err := json.Unmarshal([]byte(text), v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func expect(t *testing.T, got, want string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestPrintPreview(t *testing.T) {
+	edges := `"edges":[{"edge":"fra-1","objects":2,"bytes":3000},{"edge":"gru-1","objects":0,"bytes":0}]`
+	p := parse[client.Preview](t, `{"items":[
+		{"item":"/images/*","kind":"Prefix","objects":2,"bytes":3000,"requestsPerMinute":12.5,`+edges+`,"sample":["/images/a","/images/b","/images/c","/images/\u001b[2J"]},
+		{"item":"#x","kind":"Tag","warning":"This distribution has no cache tag header.","objects":0,"bytes":0,"edges":[],"sample":[]},
+		{"item":"/~","kind":"","error":{"reason":"tilde","hint":"Put * in its place."},"edges":[],"sample":[]}],
+		"total":{"objects":2,"bytes":3000,`+edges+`}}`)
+	var out bytes.Buffer
+	if err := printPreview(&out, client.Distribution{ID: "E1", DomainName: "d1.localhost"}, p); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, out.String(), `Nothing is invalidated. On E1 (d1.localhost), 3 selectors would drop:
+
+/images/*: 2 objects, 2.9 KiB, asked for 12.5 times a minute
+  fra-1  2 objects  2.9 KiB
+  gru-1  0 objects  0 B
+  for example /images/a, /images/b, /images/c
+
+#x: nothing that is stored
+  warning: This distribution has no cache tag header.
+
+/~: refused, tilde
+  Put * in its place.
+
+In total, what several selectors match counted once: 2 objects, 2.9 KiB
+  fra-1  2 objects  2.9 KiB
+  gru-1  0 objects  0 B
+`)
+	if refused(p) != 1 {
+		t.Error("one selector would be refused")
+	}
+}
+
+func TestPrintExplanation(t *testing.T) {
+	x := parse[client.Explanation](t, `{"distributionId":"E1","domainName":"d1.localhost","behavior":{"pathPattern":"/s/*","precedence":0},
+		"cachePolicy":{"id":"658","name":"Managed"},"cacheKey":{"readable":"GET /s/a?x=1"},"subject":{"path":"/s/a","query":"x=1","tags":["news","p:7"]},
+		"edges":[{"edge":"fra-1","stored":true,"status":200,"fresh":true,"ageSeconds":61,"bytes":2048,"hits":1200,"matchedBy":[]},
+			{"edge":"gru-1","stored":false,"matchedBy":[]},
+			{"edge":"iad-1","stored":true,"status":200,"fresh":true,"ageSeconds":3,"bytes":10,"hits":0,"matchedBy":[{"invalidationId":"I2","item":"/s/*"}]},
+			{"edge":"nrt-1","stored":true,"status":404,"fresh":false,"ageSeconds":3,"bytes":10,"hits":0,"matchedBy":[]}],
+		"wouldMatch":[{"invalidationId":"I2","item":"/s/*"},{"invalidationId":"I10","item":"#news"}]}`)
+	until := time.Now().Add(2*time.Hour + 30*time.Second)
+	x.Edges[0].FreshUntil = &until
+	var out bytes.Buffer
+	if err := printExplanation(&out, x); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, out.String(), `Distribution   E1 (d1.localhost)
+Behavior       /s/* (precedence 0)
+Cache policy   Managed (658)
+Cache key      GET /s/a?x=1
+Selectors see  /s/a?x=1 #news #p:7
+
+EDGE   STORED               STATUS  AGE        SIZE     HITS
+fra-1  fresh for 2 h 0 min  200     1 min 1 s  2.0 KiB  1,200
+gru-1  no
+iad-1  invalidated by I2    200     3 s        10 B     0
+nrt-1  stale                404     3 s        10 B     0
+
+Of the last invalidations these match it, newest first:
+  I2   /s/*
+  I10  #news
+`)
+	x.WouldMatch, x.Behavior.PathPattern, x.CachePolicy, x.Edges = nil, "*", nil, nil
+	out.Reset()
+	if err := printExplanation(&out, x); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, out.String(), `Distribution   E1 (d1.localhost)
+Behavior       Default (*)
+Cache key      GET /s/a?x=1
+Selectors see  /s/a?x=1 #news #p:7
+
+EDGE  STORED  STATUS  AGE  SIZE  HITS
+
+None of the last invalidations matches it.
+`)
+}
+
+func TestPrintHistory(t *testing.T) {
+	defer func(l *time.Location) { time.Local = l }(time.Local)
+	time.Local = time.UTC
+	all := *parse[[]past](t, `[
+		{"distributionId":"E1","id":"I2","status":"InProgress","createTime":"2026-05-14T12:00:01Z","completedTime":null,"items":["/a","/b","/c","/d"],"by":{"user":"anna","accessKey":"WF1","address":"192.0.2.1"}},
+		{"distributionId":"E22","id":"I1","status":"Completed","createTime":"2026-05-14T12:00:00Z","completedTime":"2026-05-14T12:00:00.031Z","items":["#news"],"by":{"user":"","accessKey":"","address":""}}]`)
+	var out bytes.Buffer
+	if err := printHistory(&out, all, true); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, out.String(), `ID  DISTRIBUTION  STATUS      CREATED              TOOK   BY          FROM       SELECTORS
+I2  E1            InProgress  2026-05-14 12:00:01  -      anna (WF1)  192.0.2.1  /a, /b, /c and 1 more
+I1  E22           Completed   2026-05-14 12:00:00  31 ms  -           -          #news
+`)
+	out.Reset()
+	if err := printHistory(&out, all[1:], false); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, out.String(), `ID  STATUS     CREATED              TOOK   BY  FROM  SELECTORS
+I1  Completed  2026-05-14 12:00:00  31 ms  -   -     #news
+`)
+	out.Reset()
+	if err := printHistory(&out, nil, false); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, out.String(), "There are no invalidations.\n")
+}
+
+func TestPrintStatus(t *testing.T) {
+	s := parse[status](t, `{"endpoint":"http://127.0.0.1:9000","version":"v1","edges":[
+		{"edge":"fra-1","location":"FRA50","applied":1207,"behind":0,"lease":"fresh","ready":true,"cache":{"objects":12345,"bytes":7000000,"capacity":268435456,"evictions":0}},
+		{"edge":"gru-1","location":"","applied":1007,"behind":200,"lease":"expired","leaseAgeMs":65000,"ready":false,"cache":{}}]}`)
+	s.Traffic = &traffic{Minutes: 5, Requests: 1500, RequestsPerSecond: 5.25, OriginRequests: 12, hits: 1400, misses: 7}
+	var out bytes.Buffer
+	if err := printStatus(&out, s); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, out.String(), `Warmfront v1 at http://127.0.0.1:9000, 2 edges
+
+EDGE   LOCATION  READY  LEASE                  APPLIED  BEHIND  OBJECTS  CACHED   CAPACITY  EVICTED
+fra-1  FRA50     yes    fresh                  1207     0       12,345   6.7 MiB  256 MiB   0
+gru-1  -         no     expired 1 min 5 s ago  1007     200     0        0 B      0 B       0
+
+Traffic: 5.2 requests a second; last 5 minutes: 1,500 requests, hit ratio 99.5 %, 12 to origins
+`)
+}
+
+func TestTrafficLine(t *testing.T) {
+	expect(t, trafficLine(nil), "Traffic is not shown: there are more than 50 distributions; the console shows it for each.")
+	expect(t, trafficLine(&traffic{Minutes: 5}), "Traffic: none in the last 5 minutes")
+	expect(t, trafficLine(&traffic{Minutes: 5, RequestsPerSecond: 2}), "Traffic: 2.0 requests a second, none before")
+	expect(t, trafficLine(&traffic{Minutes: 5, Requests: 1}), "Traffic: 0.0 requests a second; last 5 minutes: 1 request, 0 to origins")
+}
+
+func TestWatchStatus_DrawsInPlace(t *testing.T) {
+	f, s := newTerminal(t, 40, 24)
+	c := &connection{}
+	for range 3 {
+		if err := c.showStatus(s, &status{Endpoint: "http://x", Version: "v1", Traffic: &traffic{Minutes: 5}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(f.rows) != 6 || f.rows[0] != "Warmfront v1 at http://x, 0 edges" {
+		t.Errorf("%s", f.text())
+	}
+}
