@@ -120,7 +120,8 @@ func all[T ~uint8](n T) []T {
 }
 
 // Exchange is one request with its answer, as it is told to Config.Observe: once, when the answer is
-// over. It is valid during the call.
+// over. It is valid during the call, its strings too: those of a plain hit lie in buffers that the next
+// request overwrites.
 type Exchange struct {
 	Start   time.Time
 	Edge    string
