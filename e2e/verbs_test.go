@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 			"invalidate": invalidate, "completed": completed,
 			"get": get, "background": background, "answer": answerVerb,
 			"api": apiVerb, "logged": logged, "metric": metric,
+			"warmfront": warmfront, "code": code,
 		},
 	})
 }
@@ -74,6 +75,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 		all = append(all, "--demo", "off")
 	}
 	check(ts, neg, of(ts).start(append(all, args...)))
+	point(ts)
 }
 
 func shutdown(ts *testscript.TestScript, neg bool, _ []string) { check(ts, neg, of(ts).proc.stop()) }
@@ -83,6 +85,7 @@ func crash(ts *testscript.TestScript, _ bool, _ []string)      { of(ts).proc.kil
 func restart(ts *testscript.TestScript, neg bool, _ []string) {
 	w := of(ts)
 	check(ts, neg, w.start(w.args))
+	point(ts)
 }
 
 // origin NAME METHOD PATH -> STATUS ['Name: value'...] [body]

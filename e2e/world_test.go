@@ -24,6 +24,7 @@ type world struct {
 	current       string // the distribution that verbs mean when they name none
 	invalidation  string // the newest
 	refusal       string // of the last verb that had to be refused
+	code          int    // exit code of the last command line
 	background    map[string]chan *response
 	web           *http.Client
 }
