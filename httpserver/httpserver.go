@@ -14,7 +14,8 @@
 // ResponseWriter (answer.go). Between requests a connection has no buffer: what was read into and
 // written from is given back (desk.go).
 //
-// Plain TCP is read and written by raw system calls (sock_linux.go), anything else through net.Conn.
+// Plain TCP is read and written by raw system calls (transfer.go, sock_linux.go), anything else through
+// net.Conn.
 //
 // # Time
 //

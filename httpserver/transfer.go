@@ -1,0 +1,197 @@
+package httpserver
+
+import (
+	"errors"
+	"io"
+	"os"
+	"syscall"
+	"time"
+)
+
+// reading is one read, by the connection's goroutine or by whoever reads a request body.
+type reading struct {
+	ready func(fd uintptr) bool
+	p     []byte // nil: into the desk
+	due   int64
+	n     int
+	err   error
+	wait  bool // it had to wait
+}
+
+// writing is one write.
+type writing struct {
+	ready func(fd uintptr) bool
+	a, b  []byte // what is left
+	iov   [2]syscall.Iovec
+	err   error
+	wait  bool
+}
+
+// readInto reads into p, or into the desk when p is nil; then it gives the desk back while it waits, if
+// nothing lies on it.
+func (c *conn) readInto(p []byte, due int64) (int, error) {
+	for {
+		n, err := c.readOnce(p, due)
+		switch {
+		case n > 0:
+			return n, nil
+		case err == nil:
+			return 0, io.EOF
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return 0, err
+		case c.halted.Load():
+			return 0, errHalted
+		case p == nil && c.e.draining.Load(), due != 0 && c.e.now.Load() >= due:
+			return 0, err
+		}
+		// Woken too late for an earlier read, or for a drain that waits for this answer.
+		c.nc.SetReadDeadline(time.Time{})
+	}
+}
+
+func (c *conn) readOnce(p []byte, due int64) (int, error) {
+	r := &c.read
+	if p == nil && c.e.draining.Load() {
+		return 0, os.ErrDeadlineExceeded
+	}
+	if c.raw == nil {
+		if p == nil {
+			p = c.deskRoom()
+		}
+		c.readDue.Store(due)
+		n, err := c.nc.Read(p)
+		c.readDue.Store(0)
+		if n > 0 || err == io.EOF {
+			err = nil
+		}
+		return n, err
+	}
+	r.p, r.due, r.n, r.err, r.wait = p, due, 0, nil, false
+	err := c.raw.Read(r.ready)
+	r.p = nil
+	if r.wait {
+		c.readDue.Store(0)
+	}
+	if err == nil {
+		err = r.err
+	}
+	return r.n, err
+}
+
+func (c *conn) deskRoom() []byte {
+	if c.desk == nil {
+		c.desk = c.e.desk()
+	}
+	return c.desk.room(c.e.limits.MaxHeader + inRoom)
+}
+
+// readable is called when there may be something to read. It returns false to wait.
+func (c *conn) readable(fd uintptr) bool {
+	r := &c.read
+	p := r.p
+	if p == nil {
+		p = c.deskRoom()
+	}
+	n, errno := readSocket(fd, p)
+	if errno == syscall.EAGAIN {
+		if r.p == nil && len(c.desk.in) == 0 {
+			c.e.giveBack(c.desk)
+			c.desk = nil
+		}
+		r.wait = true
+		c.readDue.Store(r.due)
+		return false
+	}
+	if r.n = n; errno != 0 {
+		r.err = os.NewSyscallError("read", errno)
+	}
+	return true
+}
+
+// send writes a and then b, waiting for the viewer where it must.
+func (c *conn) send(a, b []byte) error {
+	w := &c.write
+	w.a, w.b, w.err, w.wait = a, b, nil, false
+	defer func() { w.a, w.b = nil, nil }()
+	for {
+		err := c.sendOnce()
+		if w.wait {
+			w.wait = false
+			c.writeDue.Store(0)
+		}
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || c.writeOverdue() {
+			return err
+		}
+		c.nc.SetWriteDeadline(time.Time{})
+	}
+}
+
+// writeOverdue is asked when a write was woken. The warden leaves the mark of the time that has run out.
+func (c *conn) writeOverdue() bool { return c.write.err == os.ErrDeadlineExceeded }
+
+func (c *conn) sendOnce() error {
+	w := &c.write
+	if c.raw == nil {
+		return c.sendPlain()
+	}
+	if err := c.raw.Write(w.ready); err != nil {
+		return c.woken(err)
+	}
+	return w.err
+}
+
+// woken notes whether a write that was woken was overdue.
+func (c *conn) woken(err error) error {
+	if due := c.writeDue.Load(); errors.Is(err, os.ErrDeadlineExceeded) && due != 0 && c.e.now.Load() >= due {
+		c.write.err = os.ErrDeadlineExceeded
+	}
+	return err
+}
+
+// writable is called when the socket may take something. It returns false to wait.
+func (c *conn) writable(fd uintptr) bool {
+	w := &c.write
+	for len(w.a)+len(w.b) > 0 {
+		n, errno := writeSocket(fd, &w.iov, w.a, w.b)
+		if errno == syscall.EAGAIN {
+			if len(w.a) == 0 && c.desk != nil {
+				c.desk.sent() // only a body is left, and that may take as long as the viewer likes
+			}
+			w.wait = true
+			c.writeDue.Store(c.e.after(c.e.limits.WriteTimeout)) // anew after every octet that was taken
+			return false
+		}
+		if errno != 0 {
+			w.err = os.NewSyscallError("write", errno)
+			return true
+		}
+		w.took(n)
+	}
+	return true
+}
+
+func (w *writing) took(n int) {
+	k := min(n, len(w.a))
+	w.a, w.b = w.a[k:], w.b[n-k:]
+}
+
+// maxWrite is the piece that one deadline covers where the socket does not tell what it takes.
+const maxWrite = 64 << 10
+
+func (c *conn) sendPlain() error {
+	w := &c.write
+	for len(w.a)+len(w.b) > 0 {
+		p := w.a
+		if len(p) == 0 {
+			p = w.b
+		}
+		w.wait = true
+		c.writeDue.Store(c.e.after(c.e.limits.WriteTimeout))
+		n, err := c.nc.Write(p[:min(len(p), maxWrite)])
+		w.took(n)
+		if err != nil {
+			return c.woken(err)
+		}
+	}
+	return nil
+}
