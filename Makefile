@@ -10,7 +10,7 @@ VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo u
 LDFLAGS    := -s -w -X main.version=$(VERSION)
 FUZZTIME   ?= 5s
 
-.PHONY: help run build console test lint unit fuzz e2e test-guarantee clients web bench generate generated deps clean
+.PHONY: help run build console test lint unit fuzz e2e test-guarantee conformance-test clients web bench generate generated deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,7 +34,7 @@ console/web/node_modules: console/web/package-lock.json
 	cd console/web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-test: deps build lint unit web e2e clients fuzz ## everything
+test: deps build lint unit web e2e conformance-test clients fuzz ## everything
 	@echo "make test: all passed"
 
 lint: console generated ## gofmt, go vet, staticcheck, committed generated code is current
@@ -57,6 +57,13 @@ test-guarantee: $(BIN) ## 1,000,000 answers checked, every planted mistake found
 
 clients: $(BIN) ## AWS CLI, boto3 and Terraform against the real binary
 	WARMFRONT=$(CURDIR)/$(BIN) e2e/clients/run
+
+conformance-test: $(BIN) conformance/node_modules ## http-cache-tests against the real binary, compared with what is pinned
+	cd conformance && WARMFRONT=$(CURDIR)/$(BIN) node run.mjs $(ARGS)
+
+conformance/node_modules: conformance/package-lock.json
+	cd conformance && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 fuzz: ## every fuzz target for FUZZTIME
 	@tools/fuzz $(FUZZTIME)

@@ -1,0 +1,29 @@
+// Runs tests of http-cache-tests against one base URL and sends their outcomes to the parent process.
+//
+// A process of its own, for the suite keeps its results in module variables: a second run in the same
+// process would count every test as a duplicate.
+//
+// Arguments: base URL, Host (or "-"), whether to show what goes over the wire, then ids of tests (none: all).
+import http from 'node:http'
+import fetch from 'node-fetch'
+import { runTests, getResults } from 'http-cache-tests/client/runner.mjs'
+import { outcomes, tests } from './outcomes.mjs'
+
+const [base, host, show, ...ids] = process.argv.slice(2)
+
+// No test waits for long; one that hangs must not hang the run.
+const LIMIT = 20_000
+
+// As many connections as the suite has tests in flight, kept: opening them is not what is tested.
+const agent = new http.Agent({ keepAlive: true })
+
+function viewer (url, init = {}) {
+  const headers = [...(init.headers ?? [])]
+  if (host !== '-') headers.push(['Host', host])
+  return fetch(url, { ...init, headers, agent, redirect: 'manual', timeout: LIMIT })
+}
+
+const suites = tests(ids)
+if (show === 'show') for (const suite of suites) for (const test of suite.tests) test.dump = true
+await runTests(suites, viewer, false, base)
+process.send(outcomes(getResults()), () => process.exit(0))
