@@ -151,6 +151,9 @@ func (c *connection) failed(err error) error {
 
 // find finds a distribution by its id, its domain name or an alias.
 func (c *connection) find(ctx context.Context, api *client.Client, name string) (client.Distribution, error) {
+	if name == "" {
+		return client.Distribution{}, usage("the distribution's name is empty: is the variable set that it comes from?")
+	}
 	if !strings.ContainsAny(name, "./*") {
 		d, err := api.Distribution(ctx, name)
 		var no *client.Error

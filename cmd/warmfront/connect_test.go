@@ -102,6 +102,13 @@ func TestFailed_SaysWhatToDo(t *testing.T) {
 	}
 }
 
+func TestFind_AnEmptyNameIsAMistake(t *testing.T) {
+	var mistake usageError
+	if _, err := new(connection).find(context.Background(), nil, ""); !errors.As(err, &mistake) {
+		t.Error(err)
+	}
+}
+
 func TestSuggest_IsShort(t *testing.T) {
 	var all []client.Distribution
 	for i := range 25 {
