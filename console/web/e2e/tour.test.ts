@@ -160,6 +160,8 @@ describe.each(worlds())("the tour of the %s world", (name, start) => {
     await seat.open(`/distributions/${world.distribution}/monitoring`);
     await page.getByRole("heading", { name: "Origin latency" }).waitFor();
     await page.getByText("/images/hero.svg").first().waitFor();
+    // A step of the figures is ten seconds.
+    await expect.poll(() => page.evaluate(() => document.body.innerText.includes("Hit ratio\n–")), { timeout: 30_000 }).toBe(false);
     await seat.shot("11-monitoring", true);
     expect(await seat.barriers()).toEqual([]);
     await seat.open("/popular-objects");

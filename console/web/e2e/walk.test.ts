@@ -101,6 +101,7 @@ describe.each(worlds())("the walk in the %s world", (name, start) => {
     await page.getByRole("button", { name: "Request through every edge" }).click();
     await page.getByText("Miss from cloudfront").nth(2).waitFor();
     expect(await page.getByText("(changed)").count()).toBe(3);
+    expect(await page.getByText(/of this invalidation$/).count()).toBe(3);
     await page.getByRole("button", { name: "Explain this URL" }).click();
     await page.getByText("of this one").first().waitFor();
     await seat.shot("11-verified", true);

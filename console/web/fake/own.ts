@@ -23,7 +23,11 @@ export function own(world: World, by: Actor, request: Request): Response {
     "POST /explain": (_, body: { distributionId: string; path: string }) => explain(world, find(body.distributionId), body.path),
     "POST /distributions/*/verify": ([id = ""], body: { path: string }) => ({ edges: verify(world, find(id), body.path) }),
     "GET /nodes": () => ({ edges: world.edges.map((e) => node(world, e)) }),
-    "GET /distributions/*/metrics": ([id = ""], _, query) => metrics(find(id), Number(query.get("minutes") ?? 60)),
+    "GET /distributions/*/metrics": ([id = ""], _, query) => {
+      const minutes = Number(query.get("minutes") ?? 60);
+      if (!(minutes >= 1 && minutes <= 180)) throw new Refusal(400, "InvalidArgument", "minutes is a number from 1 to 180.");
+      return metrics(find(id), minutes);
+    },
     "GET /distributions/*/popular": ([id = ""]) => ({ since: new Date(Date.now() - 3600_000).toISOString(), items: popular(find(id)) }),
     "GET /audit": (_, __, query) => page(world.audit.map((a) => ({ ...a, id: String(a.seq) })), query),
     ...people(world, by),

@@ -4,10 +4,10 @@ import type { Metrics } from "../src/own";
 import type { Stored } from "./world";
 
 export function metrics(d: Stored, minutes: number): Metrics {
-  const step = Math.max(10, Math.round((minutes * 60) / 120));
+  const step = 10;
   const end = Math.floor(Date.now() / 1000 / step) * step;
   const busy = d.objects.length > 0;
-  const points = Array.from({ length: busy ? Math.floor((minutes * 60) / step) : 0 }, (_, i, ) => {
+  const points = Array.from({ length: busy ? Math.floor((minutes * 60) / step) : 0 }, (_, i) => {
     const at = end - ((minutes * 60) / step - i) * step;
     const requests = Math.round(step * (6 + 3 * Math.sin(at / 900) + ((at / step) * 7919) % 1.7));
     const ago = (end - at) / 60;

@@ -3,7 +3,7 @@ import { Refused, explain, title } from "./errors";
 import { bytes, duration, percent, plural, rate, utcTime } from "./format";
 import { niceEnd } from "./pages/invalidation/scale";
 import { inside } from "./inside";
-import { hitRatio } from "./parts/dashboard/sums";
+import { coarser, hitRatio } from "./parts/dashboard/sums";
 import { beforeAndAfter } from "./parts/verify/runs";
 
 test("numbers as people read them", () => {
@@ -25,6 +25,10 @@ test("a hit ratio counts only what could have been a hit", () => {
   const point = { time: "", requests: 10, hits: 6, refreshHits: 1, misses: 1, errors: 2, redirects: 0, bytes: 0, originRequests: 2, originLatencyMsP50: 0, originLatencyMsP99: 0 };
   expect(hitRatio([point])).toBe(7 / 8);
   expect(hitRatio([])).toBeUndefined();
+  const coarse = coarser({ points: Array<typeof point>(7).fill(point), step: 10 }, 3);
+  expect(coarse.step).toBe(30);
+  expect(coarse.points.map((p) => p.requests)).toEqual([10, 30, 30]);
+  expect(hitRatio(coarse.points)).toBe(7 / 8);
 });
 
 test("before and after are the runs around the moment", () => {

@@ -7,7 +7,7 @@ import { usePage } from "../../app/page";
 import { client } from "../../client";
 import type { AccessKey } from "../../own";
 import { Empty } from "../../parts/Empty";
-import { Failure } from "../../parts/Failure";
+import { LoadFailure } from "../../parts/LoadFailure";
 import { Time } from "../../parts/Time";
 import { roleName } from "../../parts/people/RoleField";
 import { useLoad } from "../../use";
@@ -31,7 +31,7 @@ export default function AccessKeys() {
 
   return (
     <SpaceBetween size="l">
-      <Failure error={keys.error} retry={keys.reload} />
+      <LoadFailure of={keys} />
       <Table
         variant="full-page"
         items={all}

@@ -10,7 +10,7 @@ import { client } from "../../client";
 import { plural } from "../../format";
 import type { Actor, AuditEntry, Page } from "../../own";
 import { Empty } from "../../parts/Empty";
-import { Failure } from "../../parts/Failure";
+import { LoadFailure } from "../../parts/LoadFailure";
 import { Link } from "../../parts/Link";
 import { Time } from "../../parts/Time";
 import { useLoad } from "../../use";
@@ -26,7 +26,7 @@ export default function Audit() {
   const items = all.filter((e) => says(e).toLowerCase().includes(filter.toLowerCase()));
   return (
     <SpaceBetween size="l">
-      <Failure error={trail.error} retry={trail.reload} />
+      <LoadFailure of={trail} />
       <Table
         variant="full-page"
         stickyHeader

@@ -11,7 +11,7 @@ import { count, plural } from "../../format";
 import { live } from "../../live";
 import type { Invalidation } from "../../own";
 import { Empty } from "../../parts/Empty";
-import { Failure } from "../../parts/Failure";
+import { LoadFailure } from "../../parts/LoadFailure";
 import { Link } from "../../parts/Link";
 import { InvalidationStatus } from "../../parts/Status";
 import { Time } from "../../parts/Time";
@@ -44,7 +44,7 @@ export function Invalidations({ id }: { id: string }) {
 
   return (
     <SpaceBetween size="l">
-      <Failure error={list.error} retry={list.reload} />
+      <LoadFailure of={list} />
       <Table
         {...collectionProps}
         items={items}

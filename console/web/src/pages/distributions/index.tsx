@@ -14,7 +14,7 @@ import { usePage, distributionsCrumb } from "../../app/page";
 import { type Row, listDistributions } from "../../distributions";
 import { plural } from "../../format";
 import { Empty } from "../../parts/Empty";
-import { Failure } from "../../parts/Failure";
+import { LoadFailure } from "../../parts/LoadFailure";
 import { usePreferences } from "../../parts/usePreferences";
 import { useLoad, useMay } from "../../use";
 import { type Act, ActDialog } from "./ActDialog";
@@ -61,7 +61,7 @@ export default function Distributions() {
 
   return (
     <SpaceBetween size="l">
-      <Failure error={list.error} retry={list.reload} />
+      <LoadFailure of={list} />
       <Table
         {...collectionProps}
         variant="full-page"

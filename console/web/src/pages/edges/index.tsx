@@ -10,7 +10,7 @@ import { client } from "../../client";
 import { bytes, count, duration, plural, utcTime } from "../../format";
 import type { EdgeNode } from "../../own";
 import { Empty } from "../../parts/Empty";
-import { Failure } from "../../parts/Failure";
+import { LoadFailure } from "../../parts/LoadFailure";
 import { Time } from "../../parts/Time";
 import { useLoad } from "../../use";
 
@@ -24,7 +24,7 @@ export default function Edges() {
   const ready = edges.filter((e) => e.ready).length;
   return (
     <SpaceBetween size="l">
-      <Failure error={nodes.error} retry={nodes.reload} />
+      <LoadFailure of={nodes} />
       <Table
         variant="full-page"
         stickyHeader
@@ -61,6 +61,7 @@ const columns: TableProps.ColumnDefinition<EdgeNode>[] = [
       <>
         {e.edge === e.location ? e.edge : `${e.location} (${e.edge})`}
         {e.url && <Box variant="small" display="block">{e.url}</Box>}
+        {e.joined && <Box variant="small" display="block">joined <Time at={e.joined} /></Box>}
       </>
     ),
   },
@@ -80,7 +81,6 @@ const columns: TableProps.ColumnDefinition<EdgeNode>[] = [
   { id: "fill", header: "Cache", minWidth: 200, cell: (e) => <Fill of={e} /> },
   { id: "objects", header: "Objects", minWidth: 90, cell: (e) => count(e.cache.objects) },
   { id: "evictions", header: "Evictions", minWidth: 90, cell: (e) => count(e.cache.evictions) },
-  { id: "joined", header: "Joined", minWidth: 180, cell: (e) => <Time at={e.joined} /> },
 ];
 
 function Ago({ at }: { at: string | null }) {

@@ -37,12 +37,12 @@ export function ReceiptPanel({ receipt }: { receipt: Receipt }) {
 }
 
 const columns: TableProps.ColumnDefinition<ReceiptRow>[] = [
-  { id: "edge", header: "Edge location", isRowHeader: true, cell: (e) => (e.edge === e.location ? e.edge : `${e.location} (${e.edge})`) },
+  { id: "edge", header: "Edge location", isRowHeader: true, minWidth: 130, cell: (e) => (e.edge === e.location ? e.edge : `${e.location} (${e.edge})`) },
   { id: "status", header: "Status", minWidth: 150, cell: (e) => <RowStatus row={e} /> },
   { id: "at", header: "Applied at", minWidth: 140, cell: (e) => <Time at={e.at} precise /> },
-  { id: "took", header: "After", cell: (e) => duration(e.tookMs) },
+  { id: "took", header: "After", minWidth: 90, cell: (e) => duration(e.tookMs) },
   { id: "objects", header: "Objects", cell: (e) => counted(e, e.objects, count) },
-  { id: "bytes", header: "Size", cell: (e) => counted(e, e.bytes, bytes) },
+  { id: "bytes", header: "Size", minWidth: 90, cell: (e) => counted(e, e.bytes, bytes) },
 ];
 
 function RowStatus({ row }: { row: ReceiptRow }) {

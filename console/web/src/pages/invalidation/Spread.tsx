@@ -11,7 +11,8 @@ const rail = 16;
 // Spread draws on one line when each edge had applied the invalidation: how far apart they are shows at
 // a glance.
 export function Spread({ rows, running }: { rows: ReceiptRow[]; running: boolean }) {
-  const scale = niceEnd(Math.max(...rows.map((r) => r.tookMs), 1));
+  const elapsed = Math.max(...rows.map((r) => r.tookMs), 1);
+  const scale = niceEnd(elapsed);
   const x = (ms: number) => pad + (ms / scale) * (width - 2 * pad);
   const applied = rows.filter((r) => r.applied).sort((a, b) => a.tookMs - b.tookMs);
   const first = applied[0];
@@ -43,9 +44,13 @@ export function Spread({ rows, running }: { rows: ReceiptRow[]; running: boolean
           </line>
         ))}
       </svg>
-      <div style={{ display: "flex", justifyContent: "space-between" }}>
+      <div style={{ display: "flex", justifyContent: "space-between", position: "relative" }}>
         <Box variant="small">0</Box>
-        <Box variant="small">{running ? "now" : ""}</Box>
+        {running && (
+          <span style={{ position: "absolute", insetInlineStart: `${(x(elapsed) / width) * 100}%`, transform: "translateX(-50%)" }}>
+            <Box variant="small">now</Box>
+          </span>
+        )}
         <Box variant="small">{duration(scale)}</Box>
       </div>
     </div>

@@ -7,7 +7,7 @@ import { usePage } from "../../app/page";
 import { client } from "../../client";
 import type { User } from "../../own";
 import { Empty } from "../../parts/Empty";
-import { Failure } from "../../parts/Failure";
+import { LoadFailure } from "../../parts/LoadFailure";
 import { Time } from "../../parts/Time";
 import { roleName } from "../../parts/people/RoleField";
 import { useLoad, useSession } from "../../use";
@@ -32,7 +32,7 @@ export default function Users() {
 
   return (
     <SpaceBetween size="l">
-      <Failure error={users.error} retry={users.reload} />
+      <LoadFailure of={users} />
       <Table
         variant="full-page"
         items={all}

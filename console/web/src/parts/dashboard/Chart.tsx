@@ -9,7 +9,6 @@ import type { MetricPoint } from "../../own";
 interface Props {
   title: string;
   points: MetricPoint[];
-  step: number; // seconds
   minutes: number;
   series: { title: string; color?: string; of: (p: MetricPoint) => number | undefined }[];
   unit: (n: number) => string;

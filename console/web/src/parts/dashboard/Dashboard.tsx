@@ -13,19 +13,20 @@ import type { Metrics } from "../../own";
 import { useLoad } from "../../use";
 import { Await } from "../Await";
 import { Chart } from "./Chart";
-import { hitRatio, sum } from "./sums";
+import { coarser, hitRatio, sum } from "./sums";
+
+const drawn = 120; // points of a chart: more are only noise
 
 const spans = [
   { id: "15", text: "15 minutes" },
   { id: "60", text: "1 hour" },
-  { id: "360", text: "6 hours" },
-  { id: "1440", text: "1 day" },
+  { id: "180", text: "3 hours" },
 ];
 
 // Dashboard shows how a distribution does: now, and over a while.
 export function Dashboard({ id }: { id: string }) {
   const [params, setParams] = useSearchParams();
-  const minutes = spans.find((s) => s.id === params.get("minutes"))?.id ?? "60";
+  const minutes = spans.find((s) => s.id === params.get("minutes"))?.id ?? "15";
   const metrics = useLoad(
     (signal) => client.own<Metrics>("GET", `/distributions/${encodeURIComponent(id)}/metrics?minutes=${minutes}`, undefined, signal),
     [id, minutes],
@@ -96,8 +97,9 @@ function latency(m: Metrics): string {
   return last ? `${rate(last.originLatencyMsP50)} ms` : "–";
 }
 
-function Charts({ of: { points, step }, minutes }: { of: Metrics; minutes: number }) {
-  const shared = { points, step, minutes };
+function Charts({ of, minutes }: { of: Metrics; minutes: number }) {
+  const { points, step } = coarser(of, drawn);
+  const shared = { points, minutes };
   return (
     <ColumnLayout columns={2} minColumnWidth={340}>
       <Chart

@@ -12,7 +12,7 @@ import { bytes, count, percent, plural } from "../../format";
 import type { PopularObject } from "../../own";
 import { useLoad, useMay } from "../../use";
 import { Empty } from "../Empty";
-import { Failure } from "../Failure";
+import { LoadFailure } from "../LoadFailure";
 import { Time } from "../Time";
 
 // Popular lists what a distribution is asked for most; what is chosen can be invalidated.
@@ -41,7 +41,7 @@ export function Popular({ id }: { id: string }) {
   };
   return (
     <SpaceBetween size="l">
-      <Failure error={list.error} retry={list.reload} />
+      <LoadFailure of={list} />
       <Table
         {...collectionProps}
         items={items}

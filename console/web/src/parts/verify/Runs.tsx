@@ -3,7 +3,7 @@ import Box from "@cloudscape-design/components/box";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
-import type { Invalidation, VerifiedEdge } from "../../own";
+import type { Invalidation, Match, VerifiedEdge } from "../../own";
 import { duration } from "../../format";
 import { Time } from "../Time";
 import { type Run, beforeAndAfter } from "./runs";
@@ -29,8 +29,8 @@ export function Runs({ runs, invalidation }: { runs: Run[]; invalidation: Invali
   });
   const columns: TableProps.ColumnDefinition<Row>[] = [{ id: "edge", header: "Edge location", isRowHeader: true, cell: (r) => r.edge }];
   if (before) columns.push({ id: "before", header: <Heading text={invalidation ? "Before" : "Earlier"} run={before} />, cell: (r) => <Answer of={r.before} /> });
-  if (after) columns.push({ id: "after", header: <Heading text={invalidation ? "First after" : "Now"} run={after} />, cell: (r) => <Answer of={r.after} was={r.before} /> });
-  if (last) columns.push({ id: "last", header: <Heading text="Now" run={last} />, cell: (r) => <Answer of={r.last} was={r.after} /> });
+  if (after) columns.push({ id: "after", header: <Heading text={invalidation ? "First after" : "Now"} run={after} />, cell: (r) => <Answer of={r.after} was={r.before} dropped={after.dropped} here={invalidation?.id} /> });
+  if (last) columns.push({ id: "last", header: <Heading text="Now" run={last} />, cell: (r) => <Answer of={r.last} was={r.after} dropped={last.dropped} here={invalidation?.id} /> });
   return (
     <SpaceBetween size="xs">
       <Table variant="embedded" items={rows} columnDefinitions={columns} trackBy="edge" wrapLines ariaLabels={{ tableLabel: "Answers of the edges" }} />
@@ -49,7 +49,14 @@ function Heading({ text, run }: { text: string; run: Run }) {
   );
 }
 
-function Answer({ of, was }: { of: VerifiedEdge | undefined; was?: VerifiedEdge | undefined }) {
+interface AnswerProps {
+  of: VerifiedEdge | undefined;
+  was?: VerifiedEdge | undefined;
+  dropped?: Match | undefined;
+  here?: string | undefined; // the invalidation whose page this is
+}
+
+function Answer({ of, was, dropped, here }: AnswerProps) {
   if (!of) return "–";
   if (of.error) return <StatusIndicator type="error" wrapText>{of.error}</StatusIndicator>;
   const changed = was?.etag && of.etag && was.etag !== of.etag;
@@ -63,13 +70,21 @@ function Answer({ of, was }: { of: VerifiedEdge | undefined; was?: VerifiedEdge 
       <Box variant="small">
         ETag {of.etag || "–"} {changed && <b>(changed)</b>}
       </Box>
+      {was && isHit(was) && of.xCache.startsWith("Miss") && dropped && (
+        <Box variant="small">
+          dropped by <Box variant="code">{dropped.item}</Box> of {dropped.invalidationId === here ? "this invalidation" : dropped.invalidationId}
+        </Box>
+      )}
     </SpaceBetween>
   );
 }
 
+function isHit(e: VerifiedEdge): boolean {
+  return /^(Hit|RefreshHit)/.test(e.xCache);
+}
+
 function badge(xCache: string): "green" | "blue" | "red" | "grey" {
-  if (xCache.startsWith("Hit")) return "green";
-  if (xCache.startsWith("RefreshHit")) return "green";
+  if (/^(Hit|RefreshHit)/.test(xCache)) return "green";
   if (xCache.startsWith("Miss")) return "blue";
   return xCache.startsWith("Error") ? "red" : "grey";
 }

@@ -28,16 +28,21 @@ export function VerifyPanel({ id, suggestions, invalidation }: Props) {
   const { busy, error, run } = useWork();
   const [task, setTask] = useState("");
 
-  const ask = <T,>(name: string, where: string, body: object, then: (answer: T) => void) => {
-    setTask(name);
-    run(async () => then(await client.own<T>("POST", where, body)));
-  };
   const target = path.startsWith("/") ? path : `/${path}`;
-  const explain = () => ask<Explained>("explain", "/explain", { distributionId: id, path: target, headers: {} }, setExplained);
-  const verify = () =>
-    ask<{ edges: VerifiedEdge[] }>("verify", `/distributions/${encodeURIComponent(id)}/verify`, { path: target }, ({ edges }) =>
-      setRuns(remember(id, { at: Date.now(), path: target, edges })),
-    );
+  const explain = () => {
+    setTask("explain");
+    run(async () => setExplained(await client.own<Explained>("POST", "/explain", { distributionId: id, path: target })));
+  };
+  const verify = () => {
+    setTask("verify");
+    run(async () => {
+      const at = Date.now();
+      const { edges } = await client.own<{ edges: VerifiedEdge[] }>("POST", `/distributions/${encodeURIComponent(id)}/verify`, { path: target });
+      const { wouldMatch } = await client.own<Explained>("POST", "/explain", { distributionId: id, path: target });
+      const dropped = wouldMatch.find((m) => m.invalidationId === invalidation?.id) ?? wouldMatch[0];
+      setRuns(remember(id, { at, path: target, edges, dropped }));
+    });
+  };
   const submit = (e: FormEvent) => {
     e.preventDefault();
     verify();

@@ -1,12 +1,13 @@
 // The answers of edges to verifications, kept for this browser session, so that what was seen before an
 // invalidation can be laid beside what is seen after it.
 
-import type { VerifiedEdge } from "../../own";
+import type { Match, VerifiedEdge } from "../../own";
 
 export interface Run {
   at: number;
   path: string;
   edges: VerifiedEdge[];
+  dropped?: Match | undefined; // the item that says why what was a hit is not one any more
 }
 
 const most = 30; // runs kept for a distribution
