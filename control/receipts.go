@@ -38,7 +38,11 @@ func (c *Control) Receipt(distributionID, id string) (*Receipt, error) {
 	if done := inv.completed; done != nil {
 		r.Took = since(accepted, done.At)
 		for _, e := range done.Edges {
-			r.Edges = append(r.Edges, completedRow(e, accepted, done.At))
+			row := completedRow(e, accepted, done.At)
+			r.Edges = append(r.Edges, row)
+			if row.Applied { // done.At is in whole milliseconds, row.At is not
+				r.Took = max(r.Took, row.Took)
+			}
 		}
 		return r, nil
 	}
