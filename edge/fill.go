@@ -109,7 +109,7 @@ func (f *flight) judge(resp *origin.Response) *head {
 	v := f.verdict(resp.Status, resp.Fields, now)
 	h := &head{
 		status: resp.Status, length: resp.ContentLength, noStore: v.Reason, fresh: v.Fresh,
-		latency: resp.FirstByte, outcome: Miss,
+		latency: resp.FirstByte, age: ageThen(resp.Fields), outcome: Miss,
 	}
 	h.fields = f.passed(resp.Fields, now)
 	h.shared = h.fields

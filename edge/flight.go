@@ -79,6 +79,7 @@ type head struct {
 	noStore httpcache.NoStoreReason
 	fresh   httpcache.Freshness
 	latency time.Duration
+	age     string // that the origin's answer arrived with, as its Age field; "" for none
 }
 
 // reader is one viewer on a flight. It is used by one goroutine.

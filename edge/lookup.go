@@ -20,6 +20,7 @@ type answer struct {
 	reason  Reason
 	noStore httpcache.NoStoreReason
 	latency time.Duration
+	age     string // with which it has just come from the origin; that of a hit is in fresh
 
 	// The body: complete, or from a flight, or straight from the origin; or made here for a failure.
 	body    []byte
@@ -197,7 +198,7 @@ func (v *visit) ofFlight(q *query, r *reader, h *head, why Reason) (*answer, ste
 	}
 	a := &answer{
 		status: h.status, fields: h.fields, length: h.length, outcome: h.outcome, reason: why,
-		noStore: h.noStore, latency: h.latency, reader: r, failed: h.failure != 0, failure: h.failure,
+		noStore: h.noStore, latency: h.latency, age: h.age, reader: r, failed: h.failure != 0, failure: h.failure,
 		life: f.life, stamp: f.stamp, began: f.began, subject: f.subject.Load(), fresh: h.fresh,
 	}
 	if h.reason != 0 {

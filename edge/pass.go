@@ -65,7 +65,7 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 	a := &answer{
 		status: resp.Status, length: resp.ContentLength, outcome: Miss, reason: why, plain: true,
 		fields:  v.e.passed(q.behavior.KeptVary, q.behavior.StripsSetCookie(), resp.Fields, v.e.now()),
-		latency: resp.FirstByte, stream: &stream{resp.Body},
+		latency: resp.FirstByte, age: ageThen(resp.Fields), stream: &stream{resp.Body},
 	}
 	if a.status >= 400 {
 		a.outcome = Failed

@@ -32,6 +32,16 @@ func (e *Edge) own(f message.Fields, o Outcome, id string) message.Fields {
 		message.Field{Name: "X-Amz-Cf-Id", Value: id})
 }
 
+// ageThen is the Age field of what an origin has just answered, "" for none.
+func ageThen(f message.Fields) string {
+	if age, said := httpcache.OriginAge(f); said {
+		return wholeSeconds(age)
+	}
+	return ""
+}
+
+func wholeSeconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
+
 // emit writes the answer. The ticket is open until its head is in the engine's hands.
 func (v *visit) emit(q *query, a *answer) {
 	if a.reader != nil {
@@ -54,8 +64,12 @@ func (v *visit) emit(q *query, a *answer) {
 // begin writes the head.
 func (v *visit) begin(a *answer, status int, f message.Fields, length int64) {
 	f = v.e.own(f, v.x.Outcome, v.x.ID)
-	if a.outcome == Hit || a.object != nil && a.outcome == Failed {
-		f = append(f, message.Field{Name: "Age", Value: strconv.FormatInt(int64(a.fresh.Age(v.now)/time.Second), 10)})
+	switch {
+	case a.outcome == Hit, a.object != nil && a.outcome == Failed:
+		f = append(f, message.Field{Name: "Age", Value: wholeSeconds(a.fresh.Age(v.now))})
+	case a.age != "":
+		// Without it a cache behind this one would take for new what another before this one had kept.
+		f = append(f, message.Field{Name: "Age", Value: a.age})
 	}
 	v.fields = f
 	v.x.Status, v.x.ContentType = status, f.Get("Content-Type")

@@ -25,12 +25,15 @@ func TestRespond_FieldsOfMissAndHit(t *testing.T) {
 		w.origin.on("/a", ok("v1", "Server: nginx", "Date: Mon, 23 Nov 2026 10:00:00 GMT", "Content-Type: text/plain",
 			"Via: 1.1 other", "X-Cache: HIT from elsewhere", "Age: 7", "Connection: X-Hop", "X-Hop: 1", "Upgrade: h2c", "X-Own: 1"))
 		miss := w.get("/a")
-		if got, want := miss.names(), "Server Date Content-Type X-Own X-Cache Via X-Amz-Cf-Pop X-Amz-Cf-Id"; got != want {
+		if got, want := miss.names(), "Server Date Content-Type X-Own X-Cache Via X-Amz-Cf-Pop X-Amz-Cf-Id Age"; got != want {
 			t.Errorf("miss: %s\nwant: %s", got, want)
+		}
+		if got := miss.fields.Get("Age"); got != "7" {
+			t.Errorf("Age of the miss: %q", got)
 		}
 		w.settle(5 * time.Second)
 		hit := w.get("/a")
-		if got, want := hit.names(), miss.names()+" Age"; got != want {
+		if got, want := hit.names(), miss.names(); got != want {
 			t.Errorf("hit:  %s\nwant: %s", got, want)
 		}
 		for name, want := range map[string]string{

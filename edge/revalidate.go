@@ -32,7 +32,7 @@ func (f *flight) renew(resp *origin.Response) {
 	f.begin(&head{
 		status: o.Status, fields: fields, shared: fields, length: int64(len(o.Body)), object: o,
 		forAll: v.OK && v.Fresh.IsFresh(now), noStore: v.Reason,
-		outcome: RefreshHit, reason: Revalidated, latency: resp.FirstByte,
+		outcome: RefreshHit, reason: Revalidated, latency: resp.FirstByte, age: ageThen(resp.Fields),
 	})
 }
 

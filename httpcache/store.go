@@ -70,7 +70,8 @@ func Store(req *message.Request, status int, f message.Fields, ttl TTL, opt Opti
 	default:
 		return refuse(MethodNotCacheable)
 	}
-	a := answer{f: f, cc: ParseCacheControl(f), ttl: ttl, opt: opt, now: now, age: originAge(f)}
+	age, _ := OriginAge(f)
+	a := answer{f: f, cc: ParseCacheControl(f), ttl: ttl, opt: opt, now: now, age: age}
 	switch {
 	case status == 206:
 		return refuse(PartialContent)
@@ -220,8 +221,10 @@ func (a *answer) untilExpires() time.Duration {
 	return expires.Sub(date) - max(a.age, a.now.Sub(date))
 }
 
-// originAge reads the Age field: of a list the first member (RFC 9111 section 5.1); garbage is none.
-func originAge(f message.Fields) time.Duration {
+// OriginAge reads the Age field: of a list the first member (RFC 9111 section 5.1). said is false when
+// there is none, or garbage.
+func OriginAge(f message.Fields) (age time.Duration, said bool) {
 	value, _, _ := strings.Cut(f.Get("Age"), ",")
-	return time.Duration(seconds(trim(value))) * time.Second
+	n, said := digits(trim(value), maxDelta)
+	return time.Duration(n) * time.Second, said
 }
