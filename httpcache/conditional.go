@@ -23,7 +23,9 @@ func (o Outcome) String() string {
 // Conditional evaluates the preconditions of a GET or HEAD against a stored answer, in the order of
 // RFC 9110 section 13.2.2. If-Match and If-Unmodified-Since are evaluated too: an edge stands for the
 // origin and has the representation at hand. Preconditions apply to answers of 2xx only. A date that
-// cannot be read is no condition; without Last-Modified a date has nothing to be compared to.
+// cannot be read is no condition; without Last-Modified a date has nothing to be compared to. RFC 9111
+// section 4.3.2 would compare If-Modified-Since with Date then, but that says when an answer was made,
+// in whole seconds: in the second of an invalidation it would confirm the copy that has just died.
 func Conditional(req message.Fields, status int, obj message.Fields) Outcome {
 	if status < 200 || status > 299 {
 		return Proceed

@@ -56,7 +56,7 @@ func Confirms(obj, fresh304 message.Fields) bool {
 }
 
 // Refresh returns the stored fields renewed by those of a 304 (RFC 9111 section 3.2). What describes
-// the stored octets stays: Content-Length, Content-Encoding, Content-Range, and an entity tag that
+// the stored octets stays: Content-Length, Content-Encoding, Content-Range, their digests, and an entity tag that
 // differs only in being weak, as it does when the stored octets are a compressed variant. Age is the
 // 304's or none. The arguments are not changed.
 func Refresh(old, fresh304 message.Fields) message.Fields {
@@ -98,7 +98,9 @@ func describesOctets(name, value string, old message.Fields) bool {
 	switch {
 	case strings.EqualFold(name, "Content-Length"),
 		strings.EqualFold(name, "Content-Encoding"),
-		strings.EqualFold(name, "Content-Range"):
+		strings.EqualFold(name, "Content-Range"),
+		strings.EqualFold(name, "Content-Digest"), // RFC 9530: of the content, and a 304 has none
+		strings.EqualFold(name, "Content-MD5"):
 		return true
 	case strings.EqualFold(name, "ETag"):
 		return weakMatch(value, old.Get("ETag"))

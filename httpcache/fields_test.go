@@ -34,13 +34,14 @@ func TestEndToEnd(t *testing.T) {
 }
 
 func TestRefresh(t *testing.T) {
-	old := fields("Date", older, "Content-Type", "text/html", "Content-Length", "5", "ETag", `W/"a"`, "Age", "30",
+	old := fields("Date", older, "Content-Type", "text/html", "Content-Length", "5", "Content-MD5", "of-old", "ETag", `W/"a"`, "Age", "30",
 		"X-Two", "1", "Content-Encoding", "gzip", "x-two", "2", "X-Kept", "k", "Cache-Control", "max-age=1")
 	f304 := fields("Date", newer, "Content-Length", "0", "ETag", `"a"`, "Connection", "X-Hop", "X-Hop", "h",
-		"Content-Encoding", "br", "X-Two", "3", "X-TWO", "4", "X-New", "n", "Cache-Control", "max-age=9")
+		"Content-Encoding", "br", "Content-MD5", "of-new", "Content-Digest", "of-nothing", "X-Two", "3", "X-TWO", "4", "X-New", "n", "Cache-Control", "max-age=9")
 	want := "Date: " + newer + `
 Content-Type: text/html
 Content-Length: 5
+Content-MD5: of-old
 ETag: W/"a"
 X-Two: 3
 X-TWO: 4
