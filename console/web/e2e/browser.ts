@@ -3,10 +3,12 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import axe from "axe-core";
-import { type Browser, type BrowserContext, type Page, chromium } from "playwright-core";
+import { type Browser, type BrowserContext, type Locator, type Page, chromium } from "playwright-core";
 import type { World } from "./worlds";
 
 const screens = path.join(import.meta.dirname, "../../../build/screens");
+
+const documents = path.join(import.meta.dirname, "../../../docs");
 
 const quiet = [
   ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
@@ -67,6 +69,11 @@ export class Seat {
     }
     await this.page.screenshot({ path: path.join(screens, `${this.name}-${step}.png`) });
     if (fullPage) await this.page.setViewportSize(size);
+  }
+
+  // picture keeps a picture of the window, or of a part of the page, for the documents.
+  async picture(name: string, of: Locator | Page = this.page): Promise<void> {
+    await of.screenshot({ path: path.join(documents, `${name}.png`) });
   }
 
   // barriers returns what axe finds serious.

@@ -73,7 +73,7 @@ describe.each(worlds())("the walk in the %s world", (name, start) => {
     await paths.fill("images/*\n/*.css\n/a b.html\n#edition:1");
     await page.getByText("1 line cannot be used as typed").waitFor();
     await page.getByText("a leading / is added to 1 line").waitFor();
-    await page.getByText("Cached objects, all edges").waitFor();
+    await page.getByText("Cached copies").waitFor();
     await seat.shot("07-typing");
     expect(await seat.barriers()).toEqual([]);
     await page.getByRole("button", { name: "Fix 1 line" }).click();

@@ -40,6 +40,12 @@ export function Frame({ children }: { children: ReactNode }) {
       </div>
       <AppLayoutToolbar
         headerSelector="#top"
+        ariaLabels={{
+          navigation: "Navigation",
+          navigationToggle: "Open navigation",
+          navigationClose: "Close navigation",
+          notifications: "Notifications",
+        }}
         toolsHide
         navigationHide={!user}
         navigationWidth={230}

@@ -52,14 +52,14 @@ export default function AccessKeys() {
             actions={
               <SpaceBetween direction="horizontal" size="xs">
                 <Button disabled={!chosen} onClick={() => setOpen("delete")}>Delete</Button>
-                <Button variant="primary" onClick={() => setOpen("create")}>Create access key</Button>
+                <Button variant="primary" disabled={!keys.data} onClick={() => setOpen("create")}>Create access key</Button>
               </SpaceBetween>
             }
           >
             Access keys
           </Header>
         }
-        empty={<Empty title="No access keys" />}
+        empty={!keys.error && <Empty title="No access keys" />}
       />
       {open === "create" && <CreateKey close={close} />}
       {open === "delete" && chosen && <DeleteKey accessKey={chosen} close={close} />}

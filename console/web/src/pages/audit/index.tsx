@@ -56,7 +56,7 @@ export default function Audit() {
           />
         }
         footer={kept?.nextMarker ? <Button loading={trail.loading} onClick={() => setPages(pages + 1)}>Show older</Button> : undefined}
-        empty={<Empty title={filter ? "No matches" : "Nothing has been changed yet"} />}
+        empty={!trail.error && <Empty title={filter ? "No matches" : "Nothing has been changed yet"} />}
       />
     </SpaceBetween>
   );

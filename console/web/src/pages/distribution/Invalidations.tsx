@@ -33,7 +33,7 @@ export function Invalidations({ id }: { id: string }) {
   const { items, filterProps, filteredItemsCount, paginationProps, collectionProps, actions } = useCollection(list.data?.items ?? [], {
     filtering: {
       filteringFunction: (i, text) => [i.id, i.status, i.by.user, ...i.items].some((s) => s.toLowerCase().includes(text.toLowerCase())),
-      empty: <Empty title="No invalidations" action={create}>You have not dropped anything from the caches yet.</Empty>,
+      empty: !list.error && <Empty title="No invalidations" action={create}>You have not dropped anything from the caches yet.</Empty>,
       noMatch: <Empty title="No matches" action={<Button onClick={() => actions.setFiltering("")}>Clear filter</Button>} />,
     },
     pagination: { pageSize: 20 },

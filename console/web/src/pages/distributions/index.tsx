@@ -12,7 +12,7 @@ import { useState } from "react";
 import { useNavigate, useSearchParams } from "react-router";
 import { usePage, distributionsCrumb } from "../../app/page";
 import { type Row, listDistributions } from "../../distributions";
-import { plural } from "../../format";
+import { count, plural } from "../../format";
 import { Empty } from "../../parts/Empty";
 import { LoadFailure } from "../../parts/LoadFailure";
 import { usePreferences } from "../../parts/usePreferences";
@@ -49,7 +49,7 @@ export default function Distributions() {
     filtering: {
       fields: ["id", "description", "domain", "aliases", "origins"],
       defaultFilteringText: params.get("find") ?? "",
-      empty: <Empty title="No distributions" action={create}>A distribution says which content is cached, and how.</Empty>,
+      empty: !list.error && <Empty title="No distributions" action={create}>A distribution says which content is cached, and how.</Empty>,
       noMatch: <Empty title="No matches" action={<Button onClick={() => actions.setFiltering("")}>Clear filter</Button>} />,
     },
     pagination: { pageSize: preferences.pageSize ?? 20 },
@@ -80,7 +80,7 @@ export default function Distributions() {
         header={
           <Header
             variant="awsui-h1-sticky"
-            counter={list.data && `(${list.data.length})`}
+            counter={list.data && `(${count(list.data.length)})`}
             actions={
               <SpaceBetween direction="horizontal" size="xs">
                 <Button iconName="refresh" ariaLabel="Refresh" loading={list.loading && Boolean(list.data)} onClick={list.reload} />

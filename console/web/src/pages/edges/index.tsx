@@ -45,7 +45,7 @@ export default function Edges() {
             Edge locations
           </Header>
         }
-        empty={<Empty title="No edge locations">An edge appears here when it has joined.</Empty>}
+        empty={!nodes.error && <Empty title="No edge locations">An edge appears here when it has joined.</Empty>}
       />
     </SpaceBetween>
   );

@@ -42,7 +42,7 @@ function Totals({ total }: { total: Preview["total"] }) {
       <KeyValuePairs
         columns={3}
         items={[
-          { label: "Cached objects, all edges", value: <Big>{count(total.objects)}</Big> },
+          { label: "Cached copies", value: <Big>{count(total.objects)}</Big> },
           { label: "Size", value: <Big>{bytes(total.bytes)}</Big> },
           { label: "Origin requests", value: <Big>{`${rate(total.requestsPerMinute)}/min`}</Big> },
         ]}

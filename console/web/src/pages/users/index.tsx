@@ -60,14 +60,14 @@ export default function Users() {
                 >
                   Delete
                 </Button>
-                <Button variant="primary" onClick={() => setOpen("create")}>Create user</Button>
+                <Button variant="primary" disabled={!users.data} onClick={() => setOpen("create")}>Create user</Button>
               </SpaceBetween>
             }
           >
             Users
           </Header>
         }
-        empty={<Empty title="No users" />}
+        empty={!users.error && <Empty title="No users" />}
       />
       {open === "create" && <EditUser user={undefined} close={close} done={done} />}
       {open === "edit" && chosen && <EditUser user={chosen} close={close} done={done} />}

@@ -27,7 +27,7 @@ export function Popular({ id }: { id: string }) {
   const { items, filterProps, filteredItemsCount, paginationProps, collectionProps, actions } = useCollection(list.data?.items ?? [], {
     filtering: {
       fields: ["path"],
-      empty: <Empty title="No objects">Nothing has been asked for yet that is stored.</Empty>,
+      empty: !list.error && <Empty title="No objects">Nothing has been asked for yet that is stored.</Empty>,
       noMatch: <Empty title="No matches" action={<Button onClick={() => actions.setFiltering("")}>Clear filter</Button>} />,
     },
     pagination: { pageSize: 20 },
