@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -15,7 +16,7 @@ type AuditEntry struct {
 	ID       string // for paging
 	Time     time.Time
 	Action   string // the operation's name in CloudFront's API, or "EdgeJoined", "EdgeLeft"
-	Resource string // "distribution/E1…", "distribution/E1…/invalidation/I1…", "cache-policy/…", "edge/FRA50-1"
+	Resource string // "distribution/E1…", "distribution/E1…/invalidation/I1…", "cache-policy/…", "user/anna", "edge/FRA50-1"
 	By       journal.Actor
 	Seq      uint64
 }
@@ -64,6 +65,15 @@ func cmpAudit(seq uint64, part int, otherSeq uint64, otherPart int) int {
 		return 1
 	}
 	return part - otherPart
+}
+
+// AccessChanged writes down that users or access keys were changed; the change itself is auth's affair
+// and has been made.
+func (c *Control) AccessChanged(ctx context.Context, by journal.Actor, action, resource string) error {
+	_, err := c.commit(ctx, func(*state) ([]journal.Fact, error) {
+		return []journal.Fact{{AccessChanged: &journal.AccessChanged{Action: action, Resource: resource, By: by}}}, nil
+	})
+	return err
 }
 
 // What follows is the state's part.
@@ -121,6 +131,8 @@ func (s *state) deed(e *journal.Entry, part int) (action, resource string, by jo
 		if i := f.Invalidated; s.distributions[i.DistributionID] != nil {
 			return "CreateInvalidation", "distribution/" + i.DistributionID + "/invalidation/" + i.InvalidationID, i.By
 		}
+	case f.AccessChanged != nil:
+		return f.AccessChanged.Action, f.AccessChanged.Resource, f.AccessChanged.By
 	case f.EdgeJoined != nil:
 		return "EdgeJoined", "edge/" + f.EdgeJoined.Edge, by
 	case f.EdgeLeft != nil:

@@ -38,6 +38,7 @@ func everything() *Entry {
 			{EdgeLeft: &EdgeLeft{Edge: "FRA50-1", Incarnation: "i1"}},
 			{Completed: &Completed{UpTo: 6, At: at, Edges: []EdgeApplied{{Edge: "FRA50-1", Location: "FRA50", At: at}}}},
 			{Tick: &Tick{}},
+			{AccessChanged: &AccessChanged{Action: "CreateUser", Resource: "user/anna", By: by}},
 		},
 	}
 }

@@ -22,6 +22,9 @@ type Fact struct {
 	OriginRequestPolicyPut     *OriginRequestPolicyPut `json:",omitempty"`
 	OriginRequestPolicyDeleted *PolicyDeleted          `json:",omitempty"`
 
+	// Who was given, or lost, the right to do it. Users and keys themselves are in auth's files.
+	AccessChanged *AccessChanged `json:",omitempty"`
+
 	// Who takes part (P2, P4).
 	EdgeJoined *EdgeJoined `json:",omitempty"`
 	EdgeLeft   *EdgeLeft   `json:",omitempty"`
@@ -89,6 +92,14 @@ type OriginRequestPolicyPut struct {
 type PolicyDeleted struct {
 	ID string
 	By Actor
+}
+
+// AccessChanged says that users or access keys were changed. It changes nothing by itself: it is there
+// so that the audit trail has it. Never a secret.
+type AccessChanged struct {
+	Action   string // the operation: "CreateUser", "DeleteAccessKey"
+	Resource string // "user/anna", "access-key/WFAK…"
+	By       Actor
 }
 
 // EdgeJoined makes an edge a member: from this entry on Completed waits for it (P2). A new

@@ -40,7 +40,7 @@ func listUsers(_ context.Context, c *call) (any, error) {
 	return b, nil
 }
 
-func postUser(_ context.Context, c *call) (any, error) {
+func postUser(ctx context.Context, c *call) (any, error) {
 	var in struct {
 		Name     string    `json:"name"`
 		Password string    `json:"password"`
@@ -52,10 +52,11 @@ func postUser(_ context.Context, c *call) (any, error) {
 	if err := c.h.cfg.Users.Add(in.Name, in.Password, in.Role, c.h.cfg.Now()); err != nil {
 		return nil, err
 	}
+	c.changed(ctx, "CreateUser", "user/"+in.Name)
 	return c.user(in.Name)
 }
 
-func putUser(_ context.Context, c *call) (any, error) {
+func putUser(ctx context.Context, c *call) (any, error) {
 	var in struct {
 		Password string    `json:"password"`
 		Role     auth.Role `json:"role"`
@@ -75,15 +76,28 @@ func putUser(_ context.Context, c *call) (any, error) {
 	if err := c.h.cfg.Users.Change(name, in.Password, in.Role); err != nil {
 		return nil, err
 	}
+	c.changed(ctx, "UpdateUser", "user/"+name)
 	return c.user(name)
 }
 
-func deleteUser(_ context.Context, c *call) (any, error) {
+func deleteUser(ctx context.Context, c *call) (any, error) {
 	name := c.PathValue("name")
 	if err := c.noKeyAbove(name, ""); err != nil {
 		return nil, err
 	}
-	return nil, c.h.cfg.Users.Remove(name)
+	if err := c.h.cfg.Users.Remove(name); err != nil {
+		return nil, err
+	}
+	c.changed(ctx, "DeleteUser", "user/"+name)
+	return nil, nil
+}
+
+// changed puts what was done into the audit trail. It is done: that it could not be written down is for
+// the log, where it stands too.
+func (c *call) changed(ctx context.Context, action, resource string) {
+	if err := c.h.cfg.Control.AccessChanged(ctx, c.by, action, resource); err != nil {
+		c.h.cfg.Logger.Error("a change of access is not in the audit trail", "action", action, "resource", resource, "user", c.by.User, "err", err)
+	}
 }
 
 // noKeyAbove refuses when a user has keys that may more than the role; "" is less than any.
@@ -118,7 +132,7 @@ func listKeys(_ context.Context, c *call) (any, error) {
 	return b, nil
 }
 
-func postKey(_ context.Context, c *call) (any, error) {
+func postKey(ctx context.Context, c *call) (any, error) {
 	var in struct {
 		User string    `json:"user"`
 		Role auth.Role `json:"role"`
@@ -139,11 +153,17 @@ func postKey(_ context.Context, c *call) (any, error) {
 	if err := c.h.cfg.Keys.Add(k); err != nil {
 		return nil, err
 	}
+	c.changed(ctx, "CreateAccessKey", "access-key/"+k.ID)
 	return keyBody{k.ID, k.Secret, k.User, k.Role, instant(k.Created)}, nil
 }
 
 const maxKeys = 1000
 
-func deleteKey(_ context.Context, c *call) (any, error) {
-	return nil, c.h.cfg.Keys.Remove(c.PathValue("id"))
+func deleteKey(ctx context.Context, c *call) (any, error) {
+	id := c.PathValue("id")
+	if err := c.h.cfg.Keys.Remove(id); err != nil {
+		return nil, err
+	}
+	c.changed(ctx, "DeleteAccessKey", "access-key/"+id)
+	return nil, nil
 }

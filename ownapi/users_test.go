@@ -56,6 +56,17 @@ func TestUsers(t *testing.T) {
 		}
 		ask[any](h, 204, "DELETE", "/users/ops", "")
 		h.wantRefusal(404, "NotFound", "DELETE", "/users/ops", "")
+
+		// What was done is in the audit trail, newest first; what was refused is not.
+		var trail []string
+		for _, e := range ask[pageT[struct{ Action, Resource string }]](h, 200, "GET", "/audit", "").Items {
+			if e.Resource == "user/ops" {
+				trail = append(trail, e.Action)
+			}
+		}
+		if got := fmt.Sprint(trail); got != "[DeleteUser UpdateUser UpdateUser CreateUser]" {
+			t.Error(got)
+		}
 	})
 }
 
