@@ -10,7 +10,7 @@ VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo u
 LDFLAGS    := -s -w -X main.version=$(VERSION)
 FUZZTIME   ?= 5s
 
-.PHONY: help run build console test lint unit fuzz e2e test-guarantee conformance-test clients web bench generate generated deps clean
+.PHONY: help run build console test lint unit fuzz e2e test-guarantee conformance conformance-test clients web bench generate generated deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ clients: $(BIN) ## AWS CLI, boto3 and Terraform against the real binary
 
 conformance-test: $(BIN) conformance/node_modules ## http-cache-tests against the real binary, compared with what is pinned
 	cd conformance && WARMFRONT=$(CURDIR)/$(BIN) node run.mjs $(ARGS)
+
+conformance: $(BIN) conformance/node_modules ## docs/conformance.md: ours beside nginx, Varnish, Squid and Traffic Server
+	cd conformance && WARMFRONT=$(CURDIR)/$(BIN) node run.mjs --peers
 
 conformance/node_modules: conformance/package-lock.json
 	cd conformance && npm ci --no-audit --no-fund --loglevel=error

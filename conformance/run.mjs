@@ -2,6 +2,7 @@
 //
 //   node run.mjs            fails on any difference, also on an improvement
 //   node run.mjs --update   writes expected.json anew, keeping the reasons that still apply
+//   node run.mjs --peers    installs the peers, runs the suite against all, writes docs/conformance.md
 //   node run.mjs ID...      runs these tests and shows what went over the wire
 import { fork } from 'node:child_process'
 import fs from 'node:fs/promises'
@@ -11,6 +12,8 @@ import { once } from 'node:events'
 import { catalogue, count, settle } from './outcomes.mjs'
 import { startOrigin } from './origin.mjs'
 import { compare, pinned, pins, write } from './pins.mjs'
+import { install, peers } from './peers.mjs'
+import { report } from './report.mjs'
 import { startWarmfront } from './warmfront.mjs'
 
 // So many tests are not undone by a busy machine.
@@ -25,7 +28,7 @@ async function run (cache, ids = [], show = false) {
 }
 
 /** Starts a cache in front of the suite's origin, runs the suite, and stops both. */
-export async function conduct (startCache, judge) {
+async function conduct (startCache, judge) {
   const directory = await fs.mkdtemp(path.join(os.tmpdir(), 'conformance-'))
   const origin = await startOrigin()
   let cache
@@ -44,7 +47,7 @@ export async function conduct (startCache, judge) {
  * machine that is busy with other tests, a pause of three seconds can last for four, and the
  * lifetimes that the suite works with are as short. What differs twice, differs.
  */
-export async function runWhole (cache, expected) {
+async function runWhole (cache, expected) {
   const raw = await run(cache)
   const settled = settle(raw)
   const suspects = Object.keys(raw).filter(id => expected[id] !== settled[id].outcome && settled[id].outcome !== 'dependency')
@@ -66,6 +69,12 @@ async function main (args) {
   const results = await conduct(startWarmfront, cache => runWhole(cache, pinned(before)))
   const [required, optimal] = ['required', 'optimal'].map(kind => count(results, kind))
   say(`http-cache-tests: ${required.passed} of ${required.of} required, ${optimal.passed} of ${optimal.of} optimal`)
+  if (args.includes('--peers')) {
+    await install(say)
+    const judged = [{ name: 'Warmfront', results }]
+    for (const startPeer of peers) judged.push(await conduct(startPeer, async cache => ({ name: cache.name, version: cache.version, results: settle(await run(cache)) })))
+    await report(judged, before)
+  }
   if (args.includes('--update')) return write(before, results, say)
   return compare(before, results, say)
 }
