@@ -20,7 +20,9 @@ run: build ## build everything and start `warmfront dev`
 
 build: console $(BIN) ## bin/warmfront, console inside
 
-$(BIN): $(GO_FILES) go.mod go.sum console/web/dist/index.html
+EMBEDDED := ownapi/openapi.json $(wildcard demosite/web/*)
+
+$(BIN): $(GO_FILES) $(EMBEDDED) go.mod go.sum console/web/dist/index.html
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/warmfront
 
 WEB_FILES := $(shell find console/web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
