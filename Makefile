@@ -13,7 +13,7 @@ FUZZTIME   ?= 5s
 .PHONY: help run build console test lint unit fuzz e2e test-guarantee conformance conformance-test clients web bench generate generated deps clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F":.*## " '{printf "  make %-17s %s\n", $$1, $$2}'
 
 run: build ## build everything and start `warmfront dev`
 	@exec $(BIN) dev $(ARGS)
