@@ -1,6 +1,7 @@
 package distribution
 
 import (
+	"slices"
 	"time"
 )
 
@@ -82,6 +83,13 @@ type Behavior struct {
 	pattern pattern
 	key     keyPlan
 	forward forwardPlan
+}
+
+// SharesAuthorized tells whether the origin sees the Authorization of a request whose answer others find:
+// all of the viewer's headers are forwarded, and this one is not in the key.
+func (b *Behavior) SharesAuthorized() bool {
+	keyed := slices.ContainsFunc(b.key.headers, func(h keyHeader) bool { return h.name == "authorization" })
+	return !keyed && b.passes("authorization", "GET") && !b.Origin.CustomHeaders.Has("Authorization")
 }
 
 // StripsSetCookie tells whether responses lose their Set-Cookie fields, before they are stored.

@@ -224,6 +224,28 @@ func TestCompile_WhatResponsesLose(t *testing.T) {
 	}
 }
 
+func TestCompile_WhoSeesAuthorizedAnswers(t *testing.T) {
+	own := minimal()
+	own.DefaultCacheBehavior.CachePolicyId, own.DefaultCacheBehavior.OriginRequestPolicyId = ptr(optimized), ptr(allViewer)
+	own.Origins.Items[0].CustomHeaders = &wire.CustomHeaders{Quantity: ptr(int64(1)),
+		Items: []wire.OriginCustomHeader{{HeaderName: ptr("authorization"), HeaderValue: ptr("Basic of-the-edge")}}}
+	for name, c := range map[string]struct {
+		d    *Distribution
+		want bool
+	}{
+		"not forwarded":                {withManaged(t, optimized, ""), false},
+		"forwarded, not in the key":    {withManaged(t, optimized, allViewer), true},
+		"in the key":                   {withPolicies(t, cacheBy("Authorization", "", "", false, false), nil), false},
+		"replaced by the origin's":     {compiled(t, own), false},
+		"legacy":                       {withLegacy(t, &wire.ForwardedValues{QueryString: ptr(true), Cookies: &wire.CookiePreference{Forward: ptr("none")}}), false},
+		"legacy, selected: in the key": {withLegacy(t, &wire.ForwardedValues{QueryString: ptr(true), Cookies: &wire.CookiePreference{Forward: ptr("none")}, Headers: names1("Authorization")}), false},
+	} {
+		if got := c.d.Behaviors[0].SharesAuthorized(); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestCompile_TTLs(t *testing.T) {
 	for _, c := range []struct {
 		d    *Distribution

@@ -135,7 +135,8 @@ func (f *flight) verdict(status int, fields message.Fields, now time.Time) httpc
 	b := f.behavior
 	return httpcache.Store(f.request, status, fields,
 		httpcache.TTL{Min: b.MinTTL, Default: b.DefaultTTL, Max: b.MaxTTL},
-		httpcache.Options{ErrorMinTTL: f.site.ErrorTTL(status), S3Origin: b.Origin.S3, CacheOPTIONS: b.Cached.Has("OPTIONS")}, now)
+		httpcache.Options{ErrorMinTTL: f.site.ErrorTTL(status), S3Origin: b.Origin.S3, CacheOPTIONS: b.Cached.Has("OPTIONS"),
+			Authorized: f.request.Fields.Has("Authorization") && b.SharesAuthorized()}, now)
 }
 
 // passed returns the fields of an origin's answer as viewers get them: end to end, without what the

@@ -70,6 +70,21 @@ func TestRespond_CookieAndVary(t *testing.T) {
 	})
 }
 
+func TestRespond_AuthorizedAnswersAreForOne(t *testing.T) {
+	story(t, func(w *world) {
+		const allViewer = "216adef6-5c7f-47e4-b989-5492eafa07d3"
+		w.configure(behave(func(b *wire.DefaultCacheBehavior) { b.OriginRequestPolicyId = wire.Ptr(allViewer) }))
+		w.origin.on("/a", ok("ann's", "Cache-Control: max-age=60"), ok("bob's", "Cache-Control: max-age=60"), ok("all's", "Cache-Control: max-age=60"))
+		w.expect("200 Miss ann's", "/a", "Authorization: Basic ann")
+		w.expect("200 Miss bob's", "/a", "Authorization: Basic bob")
+		w.expect("200 Miss all's", "/a")
+		w.expect("200 Hit all's", "/a", "Authorization: Basic ann") // what was made without it is for all
+		w.origin.on("/b", ok("v1", "Cache-Control: public, max-age=60"))
+		w.expect("200 Miss v1", "/b", "Authorization: Basic ann")
+		w.expect("200 Hit v1", "/b", "Authorization: Basic bob")
+	})
+}
+
 func TestRespond_FieldsThatOnlyTheFirstGets(t *testing.T) {
 	story(t, func(w *world) {
 		w.configure(behave(func(b *wire.DefaultCacheBehavior) { b.CachePolicyId = wire.Ptr("cookies") }))

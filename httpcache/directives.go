@@ -20,6 +20,7 @@ const maxDelta int64 = 1 << 31
 type Directives struct {
 	NoStore, NoCache, Private       bool // unqualified: of the whole answer
 	MustRevalidate, ProxyRevalidate bool
+	Public                          bool
 	// In seconds, -1 when absent.
 	MaxAge, SMaxAge, StaleWhileRevalidate, StaleIfError int64
 	// Omit has the fields named by no-cache="…" and private="…". The answer may be stored without them.
@@ -61,6 +62,8 @@ func (d *Directives) add(name, value string) {
 		d.NoCache = !d.omit(value) || d.NoCache
 	case strings.EqualFold(name, "private"):
 		d.Private = !d.omit(value) || d.Private
+	case strings.EqualFold(name, "public"):
+		d.Public = true
 	case strings.EqualFold(name, "must-revalidate"):
 		d.MustRevalidate = true
 	case strings.EqualFold(name, "proxy-revalidate"):

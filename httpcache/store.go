@@ -17,6 +17,9 @@ type Options struct {
 	ErrorMinTTL time.Duration
 	// S3Origin raises ErrorMinTTL to a second.
 	S3Origin bool
+	// Authorized says that the origin has seen an Authorization field that is not in the cache key: what
+	// it answered is perhaps for one user, and would be found by all.
+	Authorized bool
 	// CacheOPTIONS says that the behavior caches answers to OPTIONS.
 	CacheOPTIONS bool
 }
@@ -45,13 +48,14 @@ const (
 	Private                          // the origin says private
 	NoCache                          // the origin says no-cache on an error
 	VaryStar                         // Vary: *
+	Authorized                       // to a request with Authorization, and the origin does not say that all may have it
 	NeverUsable                      // never fresh, no validator, no stale window: keeping it helps nobody
 )
 
 func (r NoStoreReason) String() string {
 	return name(r, []string{"storable", "caching-disabled", "method-not-cacheable", "head-without-body",
 		"status-not-cacheable", "partial-content", "needs-cache-control", "needs-max-age", "no-store",
-		"private", "no-cache", "vary-star", "never-usable"})
+		"private", "no-cache", "vary-star", "authorized", "never-usable"})
 }
 
 func refuse(why NoStoreReason) Verdict { return Verdict{Reason: why} }
@@ -97,7 +101,7 @@ type answer struct {
 
 // store judges 2xx and 3xx.
 func (a *answer) store() Verdict {
-	why := a.cc.forbids()
+	why := a.forbids()
 	if varyStar(a.f) && (why == Storable || why == NoCache) {
 		why = VaryStar
 	}
@@ -135,7 +139,7 @@ func (a *answer) storeError(status int) Verdict {
 	if !said {
 		life = 0
 	}
-	forbidden := a.cc.forbids()
+	forbidden := a.forbids()
 	switch status {
 	case 404, 410, 414, 501:
 		if forbidden != Storable {
@@ -163,13 +167,16 @@ func (a *answer) storeError(status int) Verdict {
 	return a.verdict(life, 0, 0, true)
 }
 
-// forbids returns the directive that is against storing, if there is one.
-func (d *Directives) forbids() NoStoreReason {
+// forbids returns what is against storing, if there is something.
+func (a *answer) forbids() NoStoreReason {
+	d := &a.cc
 	switch {
 	case d.NoStore:
 		return NoStore
 	case d.Private:
 		return Private
+	case a.opt.Authorized && !d.Public && !d.MustRevalidate && d.SMaxAge == absent: // RFC 9111 section 3.5
+		return Authorized
 	case d.NoCache:
 		return NoCache
 	}
