@@ -7,9 +7,8 @@ import { call } from './sigv4.mjs'
 export const binary = process.env.WARMFRONT ?? path.join(import.meta.dirname, '../bin/warmfront')
 
 // CloudFront looks at Vary never and at the cache key always, so whoever has an origin that varies
-// names the fields in the cache policy. These are those that the suite's origin varies on, and
-// Authorization, which CloudFront forwards for GET only from there.
-export const KEYED = ['Foo', 'Bar', 'Baz', 'Abc', 'Accept-Language', 'Authorization']
+// names the fields in the cache policy. These are those that the suite's origin varies on.
+export const KEYED = ['Foo', 'Bar', 'Baz', 'Abc', 'Accept-Language']
 
 // CloudFront keeps errors for ten seconds at least; here the origin's word alone shall count.
 const ERRORS = [400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504]
