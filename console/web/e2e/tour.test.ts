@@ -65,6 +65,7 @@ describe.each(worlds())("the tour of the %s world", (name, start) => {
     expect(await seat.barriers()).toEqual([]);
     await page.getByRole("button", { name: "Next" }).click();
     await seat.shot("03-create-4", true);
+    expect(await seat.barriers()).toEqual([]);
     await page.getByRole("button", { name: "Create distribution" }).click();
     await page.getByText("Successfully created distribution").waitFor();
     await page.getByRole("tab", { name: "General" }).waitFor();

@@ -61,6 +61,7 @@ describe.each(worlds())("the walk in the %s world", (name, start) => {
     await ask.click();
     await page.getByText("Hit from cloudfront").nth(2).waitFor();
     await seat.shot("05-before");
+    expect(await seat.barriers()).toEqual([]);
     await world.change(); // at the origin: edges still have what they have
   });
 
@@ -68,6 +69,7 @@ describe.each(worlds())("the walk in the %s world", (name, start) => {
     const { page } = seat;
     await page.getByRole("tab", { name: "Invalidations" }).click();
     await seat.shot("06-invalidations");
+    expect(await seat.barriers()).toEqual([]);
     await page.getByRole("button", { name: "Create invalidation" }).first().click();
     const paths = page.getByLabel("Add object paths");
     await paths.fill("images/*\n/*.css\n/a b.html\n#edition:1");
