@@ -119,8 +119,11 @@ func (d *dev) observe(x *edge.Exchange) {
 		FirstByte: x.FirstByte, Duration: x.Duration, ID: x.ID,
 	}
 	d.metrics.ObserveRequest(&r)
-	if x.OriginLatency > 0 {
-		d.metrics.ObserveFetch(telemetry.Fetch{Edge: x.Edge, Distribution: x.Distribution, Status: x.Status, FirstByte: x.OriginLatency})
+	switch why := x.Reason.String(); {
+	case strings.HasPrefix(why, "origin-"): // the origin failed, and a viewer met it
+		d.metrics.ObserveFetch(telemetry.Fetch{Edge: x.Edge, Distribution: x.Distribution, Failure: why, FirstByte: x.FirstByte})
+	case x.OriginLatency > 0:
+		d.metrics.ObserveFetch(telemetry.Fetch{Edge: x.Edge, Distribution: x.Distribution, FirstByte: x.OriginLatency})
 	}
 	if d.AccessLog != nil {
 		r.URI, r.Protocol = x.Request.URI(), protocol(x.Request.Major, x.Request.Minor)

@@ -22,7 +22,6 @@ func LogAccess(l *slog.Logger, r *Request) {
 		slog.Int("status", r.Status),
 		slog.String("result_type", r.Result),
 		slog.String("reason", r.Reason),
-		slog.Int64("bytes_in", r.BytesIn),
 		slog.Int64("bytes_out", r.BytesOut),
 		slog.Float64("time_to_first_byte", r.FirstByte.Seconds()),
 		slog.Float64("time_taken", r.Duration.Seconds()),

@@ -35,7 +35,6 @@ type Request struct {
 	Status       int
 	Result       string
 	Reason       string
-	BytesIn      int64 // of the body
 	BytesOut     int64 // of the body
 	FirstByte    time.Duration
 	Duration     time.Duration
@@ -48,7 +47,6 @@ type Request struct {
 type Fetch struct {
 	Edge         string
 	Distribution string
-	Status       int           // 0 when it failed
 	Failure      string        // the origin error's kind; "" when it answered
 	FirstByte    time.Duration // also of a failure: how long it took to fail
 }
@@ -60,7 +58,6 @@ type Metrics struct {
 
 	requests  *prometheus.CounterVec
 	bytesOut  *prometheus.CounterVec
-	bytesIn   *prometheus.CounterVec
 	duration  *prometheus.HistogramVec
 	reasons   *prometheus.CounterVec
 	origin    *prometheus.HistogramVec
@@ -82,8 +79,8 @@ type key struct {
 }
 
 type counters struct {
-	requests, bytesOut, bytesIn, reasons prometheus.Counter
-	duration                             prometheus.Observer
+	requests, bytesOut, reasons prometheus.Counter
+	duration                    prometheus.Observer
 }
 
 // MaxDistributions is how many distributions have series of their own.
@@ -101,11 +98,10 @@ func New() *Metrics {
 		registry:      prometheus.NewRegistry(),
 		requests:      counter("requests_total", "Answers to viewers, by CloudFront's result type and status class.", "edge", "distribution", "result", "class"),
 		bytesOut:      counter("response_bytes_total", "Octets of bodies sent to viewers.", "edge", "distribution"),
-		bytesIn:       counter("request_bytes_total", "Octets of bodies received from viewers.", "edge", "distribution"),
 		duration:      histogram("request_duration_seconds", "From the complete request to the last octet handed to the socket.", requestBuckets, "edge", "result"),
 		reasons:       counter("request_reasons_total", "Answers to viewers, by the edge's reason.", "edge", "reason"),
 		origin:        histogram("origin_latency_seconds", "From asking an origin to the head of its answer.", originBuckets, "edge", "distribution"),
-		failures:      counter("origin_failures_total", "Questions to origins that failed, by kind.", "edge", "kind"),
+		failures:      counter("origin_failures_total", "Failures of origins that viewers met, by kind.", "edge", "kind"),
 		created:       counter("invalidations_total", "Invalidations accepted.", "distribution"),
 		completed:     histogram("invalidation_completion_seconds", "From accepted to Completed on every edge.", completedBuckets, "distribution"),
 		distributions: bound{max: MaxDistributions},
@@ -113,7 +109,7 @@ func New() *Metrics {
 		failureNames:  bound{max: 16},
 	}
 	m.series.Store(&map[key]*counters{})
-	m.registry.MustRegister(m.requests, m.bytesOut, m.bytesIn, m.duration, m.reasons, m.origin, m.failures, m.created, m.completed, &m.edges,
+	m.registry.MustRegister(m.requests, m.bytesOut, m.duration, m.reasons, m.origin, m.failures, m.created, m.completed, &m.edges,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -142,7 +138,6 @@ func (m *Metrics) ObserveRequest(r *Request) {
 	c.requests.Inc()
 	c.reasons.Inc()
 	c.bytesOut.Add(float64(max(r.BytesOut, 0)))
-	c.bytesIn.Add(float64(max(r.BytesIn, 0)))
 	c.duration.Observe(r.Duration.Seconds())
 }
 
@@ -158,7 +153,6 @@ func (m *Metrics) grow(k key) *counters {
 	c := &counters{
 		requests: m.requests.WithLabelValues(k.edge, distribution, result, class(k.class)),
 		bytesOut: m.bytesOut.WithLabelValues(k.edge, distribution),
-		bytesIn:  m.bytesIn.WithLabelValues(k.edge, distribution),
 		duration: m.duration.WithLabelValues(k.edge, result),
 		reasons:  m.reasons.WithLabelValues(k.edge, reason),
 	}

@@ -38,7 +38,7 @@ func wantLines(t *testing.T, text string, lines ...string) {
 }
 
 func hit() *Request {
-	return &Request{Edge: "e1", Distribution: "E1", Status: 200, Result: "Hit", Reason: "Fresh", BytesOut: 100, BytesIn: 3, Duration: time.Millisecond}
+	return &Request{Edge: "e1", Distribution: "E1", Status: 200, Result: "Hit", Reason: "Fresh", BytesOut: 100, Duration: time.Millisecond}
 }
 
 func TestMetrics_CountByDistributionAndResult(t *testing.T) {
@@ -48,7 +48,7 @@ func TestMetrics_CountByDistributionAndResult(t *testing.T) {
 	m.ObserveRequest(&Request{Edge: "e1", Distribution: "E1", Status: 502, Result: "Error", Reason: "OriginDNS"})
 	m.ObserveRequest(&Request{Edge: "e1", Status: 403, Result: "Error", Reason: "UnknownHost"})
 	m.ObserveRequest(&Request{Edge: "e1", Distribution: "E1", Status: 999, Result: "Surprise"})
-	m.ObserveFetch(Fetch{Edge: "e1", Distribution: "E1", Status: 200, FirstByte: 20 * time.Millisecond})
+	m.ObserveFetch(Fetch{Edge: "e1", Distribution: "E1", FirstByte: 20 * time.Millisecond})
 	m.ObserveFetch(Fetch{Edge: "e1", Distribution: "E1", Failure: "DNS", FirstByte: time.Millisecond})
 	m.InvalidationCreated("E1")
 	m.InvalidationCompleted("E1", 4*time.Millisecond)
@@ -58,7 +58,6 @@ func TestMetrics_CountByDistributionAndResult(t *testing.T) {
 		`warmfront_requests_total{class="4xx",distribution="none",edge="e1",result="Error"} 1`,
 		`warmfront_requests_total{class="other",distribution="E1",edge="e1",result="other"} 1`,
 		`warmfront_response_bytes_total{distribution="E1",edge="e1"} 200`,
-		`warmfront_request_bytes_total{distribution="E1",edge="e1"} 6`,
 		`warmfront_request_reasons_total{edge="e1",reason="Fresh"} 2`,
 		`warmfront_origin_latency_seconds_count{distribution="E1",edge="e1"} 2`,
 		`warmfront_origin_failures_total{edge="e1",kind="DNS"} 1`,
