@@ -45,8 +45,9 @@ lint: console generated ## gofmt, go vet, staticcheck, committed generated code 
 	$(TOOL) staticcheck ./...
 	cd e2e && $(GO) vet ./...
 
-unit: console ## Go tests with the race detector
+unit: console ## Go tests with the race detector, and without it those that measure memory or take long
 	$(GO) test -race ./...
+	$(GO) test ./cache/memory ./httpserver
 
 web: $(BIN) ## console: type check, unit tests, the walk in Chromium against the real binary
 	cd console/web && npm run --silent check && npm run --silent test && WARMFRONT=$(CURDIR)/$(BIN) npm run --silent e2e

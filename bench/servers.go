@@ -131,12 +131,14 @@ func startWarmfront(binary, dir string, o *origin) (*server, error) {
 		DemoDomain string
 	}
 	deadline := time.Now().Add(30 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
 	for time.Now().Before(deadline) {
+		<-tick.C
 		if b, err := os.ReadFile(ready); err == nil && json.Unmarshal(b, &r) == nil {
 			s.address = strings.TrimPrefix(r.Edges[0].URL, "http://")
 			return s, s.answers(r.DemoDomain)
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	return nil, fmt.Errorf("warmfront was not ready in 30 s")
 }

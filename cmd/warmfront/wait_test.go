@@ -242,7 +242,7 @@ func rootFiles(t *testing.T) (files []string) {
 	t.Helper()
 	all, err := os.ReadDir("/")
 	if err != nil || len(all) < 3 {
-		t.Skip("this machine has no files to mistake for selectors")
+		t.Fatalf("the root has %d files, too few to be mistaken for selectors: %v", len(all), err)
 	}
 	for _, f := range all {
 		if !strings.HasPrefix(f.Name(), ".") {
