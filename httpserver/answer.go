@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/warmfront/warmfront/internal/h1"
 	"github.com/warmfront/warmfront/internal/message"
 )
 
@@ -247,7 +248,7 @@ func appendHead(dst []byte, status int, fields message.Fields, e ending) []byte 
 		dst = e.append(dst)
 	}
 	for i := range fields {
-		if f := &fields[i]; !framingField(f.Name) && oneLine(f) {
+		if f := &fields[i]; !framingField(f.Name) && h1.OneLine(f) {
 			dst = append(append(append(dst, f.Name...), ": "...), f.Value...)
 			dst = append(dst, '\r', '\n')
 		}
@@ -270,20 +271,6 @@ func (e ending) append(dst []byte) []byte {
 		return append(dst, "Connection: close\r\n"...)
 	}
 	return append(dst, "Connection: keep-alive\r\n"...)
-}
-
-func oneLine(f *message.Field) bool {
-	for i := range len(f.Name) {
-		if octets[f.Name[i]]&inToken == 0 {
-			return false
-		}
-	}
-	for i := range len(f.Value) {
-		if octets[f.Value[i]]&inValue == 0 {
-			return false
-		}
-	}
-	return f.Name != ""
 }
 
 // framingField tells the fields that are the engine's alone.

@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+
+	"github.com/warmfront/warmfront/internal/h1"
 )
 
 var (
@@ -41,7 +43,7 @@ type body struct {
 	expects bool // the viewer waits for 100; guarded by mu
 
 	mu     sync.Mutex // held by Read
-	chunks chunks     // guarded by mu
+	chunks h1.Chunks  // guarded by mu
 	state  atomic.Uint32
 	left   atomic.Int64 // octets to come, when it is not chunked
 }
@@ -55,7 +57,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	case bodyOpen:
 	case bodyMalformed:
-		return 0, errChunk
+		return 0, h1.ErrChunk
 	case bodySlow:
 		return 0, os.ErrDeadlineExceeded
 	case bodyCut:
@@ -72,7 +74,7 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.octets(p)
 	switch {
 	case err == nil || err == io.EOF:
-	case err == errChunk:
+	case err == h1.ErrChunk:
 		b.state.Store(bodyMalformed)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		b.state.Store(bodySlow)
@@ -106,18 +108,18 @@ func (b *body) octets(p []byte) (int, error) {
 	}
 	d := b.c.desk
 	for {
-		n, err := b.chunks.feed(d.rest())
+		n, err := b.chunks.Feed(d.rest())
 		if d.use(n); err != nil {
 			return 0, err
 		}
 		switch {
-		case b.chunks.at == chunkEnd:
+		case b.chunks.Ended():
 			b.state.Store(bodyNone)
 			return 0, io.EOF
-		case b.chunks.at == chunkData:
-			n, err := b.take(p[:min(int64(len(p)), b.chunks.left)])
+		case b.chunks.Left() > 0:
+			n, err := b.take(p[:min(int64(len(p)), b.chunks.Left())])
 			if n > 0 {
-				b.chunks.took(n)
+				b.chunks.Took(n)
 			}
 			return n, err
 		}

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/h1"
 )
 
 // conn is a viewer's connection. Its fields belong to its goroutine, except where they say otherwise.
@@ -118,7 +120,7 @@ func (c *conn) head() (n int, no refusal) {
 	if len(b) == 0 {
 		return 0, no
 	}
-	if n = headEnd(b, d.scanned); n == 0 {
+	if n = h1.HeadEnd(b, d.scanned); n == 0 {
 		return 0, c.partial(b)
 	}
 	no = d.parse(b[:n], l.MaxURI)
@@ -141,7 +143,7 @@ func (c *conn) partial(b []byte) refusal {
 	switch {
 	case b[0] == '\r' && len(b) == 1 && !c.blank:
 		return refusal{}
-	case !mayBecomeHead(b, from):
+	case !h1.MayBecomeHead(b, from):
 		return malformed
 	case len(b) >= l.MaxURI+64 && bytes.IndexByte(line, '\n') < 0:
 		return longTarget

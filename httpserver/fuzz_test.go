@@ -3,14 +3,13 @@ package httpserver
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"io"
 	"net/http"
-	"net/http/httputil"
 	"net/textproto"
 	"strings"
 	"testing"
 
+	"github.com/warmfront/warmfront/internal/h1"
 	"github.com/warmfront/warmfront/internal/message"
 )
 
@@ -69,9 +68,9 @@ func FuzzHead_LikeNetHTTPOrStricter(f *testing.F) {
 	}
 	var p parser
 	f.Fuzz(func(t *testing.T, b []byte) {
-		n := headEnd(b, 0)
+		n := h1.HeadEnd(b, 0)
 		if n == 0 {
-			mayBecomeHead(b, 0)
+			h1.MayBecomeHead(b, 0)
 			return
 		}
 		// Exactly as long as the head: an over-read would be an index out of range.
@@ -79,7 +78,7 @@ func FuzzHead_LikeNetHTTPOrStricter(f *testing.F) {
 		if p.parse(head, 8192).status != 0 {
 			return
 		}
-		if !mayBecomeHead(head, 0) {
+		if !h1.MayBecomeHead(head, 0) {
 			t.Errorf("%q would have been refused while it came", head)
 		}
 		var kept Request
@@ -97,7 +96,7 @@ func sound(t *testing.T, head []byte, r *Request) {
 		t.Errorf("%q: %+v", head, r)
 	}
 	for _, f := range r.Fields {
-		if f.Name == "" || !oneLine(&f) || strings.Trim(f.Value, " \t") != f.Value {
+		if f.Name == "" || !h1.OneLine(&f) || strings.Trim(f.Value, " \t") != f.Value {
 			t.Errorf("%q: field %q", head, f)
 		}
 	}
@@ -150,53 +149,6 @@ func likeNetHTTP(t *testing.T, head []byte, r *Request, fr framing) {
 			t.Errorf("%q: %s is %q, by net/http %q", head, name, ours[name], values)
 		}
 	}
-}
-
-// Whatever the chunk reader accepts, net/http's accepts and reads the same, however it is cut.
-func FuzzChunks_LikeNetHTTPOrStricter(f *testing.F) {
-	for _, s := range []string{
-		"0\r\n\r\n", "3\r\nabc\r\n0\r\n\r\n", "3;a=b;c=\"d\\\"e\"\r\nabc\r\n00\r\nX: y\r\n\r\n", "3 \r\nabc\r\n0\r\n\r\n",
-		"3\nabc\n0\n\n", "ffffffffffffffff\r\n", "3\r\nabcd\r\n0\r\n\r\n", "-3\r\nabc\r\n0\r\n\r\n", "0x3\r\nabc\r\n0\r\n\r\n",
-	} {
-		f.Add([]byte(s), 3)
-	}
-	f.Fuzz(func(t *testing.T, b []byte, step int) {
-		ours, used, err := unchunk(b, max(1, step%7))
-		if err != nil {
-			return
-		}
-		theirs, terr := io.ReadAll(httputil.NewChunkedReader(bytes.NewReader(b[:used])))
-		if terr != nil || !bytes.Equal(ours, theirs) {
-			t.Errorf("%q: %q, by net/http %q, %v", b, ours, theirs, terr)
-		}
-		for cut := range used {
-			if _, _, err := unchunk(b[:cut], 1); err == nil {
-				t.Fatalf("%q ends already after %d octets", b, cut)
-			}
-		}
-	})
-}
-
-// unchunk gives the data of a chunked body, fed step octets at a time, and how much of b it took.
-func unchunk(b []byte, step int) (data []byte, used int, err error) {
-	var c chunks
-	for c.at != chunkEnd {
-		piece := b[used:min(len(b), used+step)]
-		if len(piece) == 0 {
-			return nil, used, errors.New("not complete")
-		}
-		n, err := c.feed(piece)
-		if err != nil {
-			return nil, used, err
-		}
-		used, piece = used+n, piece[n:]
-		if c.at == chunkData && len(piece) > 0 {
-			n := int(min(int64(len(piece)), c.left))
-			data, used = append(data, piece[:n]...), used+n
-			c.took(n)
-		}
-	}
-	return data, used, nil
 }
 
 // What a handler says cannot split an answer.

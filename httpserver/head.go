@@ -1,11 +1,10 @@
 package httpserver
 
 import (
-	"bytes"
-	"math"
 	"strings"
 	"unsafe"
 
+	"github.com/warmfront/warmfront/internal/h1"
 	"github.com/warmfront/warmfront/internal/message"
 )
 
@@ -32,28 +31,6 @@ var (
 	badVersion = refusal{505, ReasonVersion}
 	badCoding  = refusal{501, ReasonEncoding}
 )
-
-// Classes of octets. What is in none of them is nowhere in a head.
-const (
-	inToken  = 1 << iota // RFC 9110 section 5.6.2
-	inTarget             // visible ASCII but "#": a fragment never travels (RFC 9112 section 3.2)
-	inValue              // RFC 9110 section 5.5: visible, SP, HTAB, obs-text
-)
-
-var octets = func() (t [256]uint8) {
-	for c := 0x21; c < 0x7f; c++ {
-		t[c] = inTarget | inValue
-		if c > ' ' && !strings.ContainsRune("\"(),/:;<=>?@[\\]{}", rune(c)) {
-			t[c] |= inToken
-		}
-	}
-	t['#'] &^= inTarget
-	t[' '], t['\t'] = inValue, inValue
-	for c := 0x80; c <= 0xff; c++ {
-		t[c] = inValue
-	}
-	return t
-}()
 
 // parser parses one head after the other. What it returns points into the octets that it was given:
 // no copy, no allocation, and valid only as long as they are.
@@ -109,14 +86,14 @@ type seen struct {
 // requestLine reads method, target and version; the target is looked at later, when the Host is known.
 func (p *parser) requestLine(b []byte, maxURI int) ([]byte, refusal) {
 	i := 0
-	for i < len(b) && octets[b[i]]&inToken != 0 {
+	for i < len(b) && h1.Is(b[i], h1.InToken) {
 		i++
 	}
 	if i == 0 || i >= len(b) || b[i] != ' ' {
 		return nil, malformed
 	}
-	p.req.Method, b = view(b[:i]), b[i+1:]
-	for i = 0; i < len(b) && octets[b[i]]&inTarget != 0; i++ {
+	p.req.Method, b = h1.View(b[:i]), b[i+1:]
+	for i = 0; i < len(b) && h1.Is(b[i], h1.InTarget); i++ {
 	}
 	switch {
 	case i > maxURI:
@@ -124,9 +101,9 @@ func (p *parser) requestLine(b []byte, maxURI int) ([]byte, refusal) {
 	case i == 0 || i >= len(b) || b[i] != ' ':
 		return nil, malformed
 	}
-	p.req.Path, b = view(b[:i]), b[i+1:]
+	p.req.Path, b = h1.View(b[:i]), b[i+1:]
 	const version = "HTTP/1.1\r\n"
-	if len(b) < len(version) || string(b[:5]) != "HTTP/" || b[6] != '.' || b[8] != '\r' || b[9] != '\n' || !digit(b[5]) || !digit(b[7]) {
+	if len(b) < len(version) || string(b[:5]) != "HTTP/" || b[6] != '.' || b[8] != '\r' || b[9] != '\n' || !h1.Digit(b[5]) || !h1.Digit(b[7]) {
 		return nil, malformed
 	}
 	if b[5] != '1' || b[7] > '1' {
@@ -138,27 +115,10 @@ func (p *parser) requestLine(b []byte, maxURI int) ([]byte, refusal) {
 
 // field reads one field line.
 func (p *parser) field(b []byte, s *seen) ([]byte, refusal) {
-	i := 0
-	for i < len(b) && octets[b[i]]&inToken != 0 {
-		i++
-	}
-	if i == 0 || i >= len(b) || b[i] != ':' {
-		return nil, malformed // also a folded line, and a blank before the colon
-	}
-	name := view(b[:i])
-	for i++; i < len(b) && (b[i] == ' ' || b[i] == '\t'); i++ {
-	}
-	b = b[i:]
-	for i = 0; i < len(b) && octets[b[i]]&inValue != 0; i++ {
-	}
-	if i+1 >= len(b) || b[i] != '\r' || b[i+1] != '\n' {
+	name, value, rest, ok := h1.FieldLine(b)
+	if !ok {
 		return nil, malformed
 	}
-	rest := b[i+2:]
-	for i > 0 && (b[i-1] == ' ' || b[i-1] == '\t') {
-		i--
-	}
-	value := view(b[:i])
 	p.req.Fields = append(p.req.Fields, message.Field{Name: name, Value: value})
 	switch len(name) {
 	case 4:
@@ -168,7 +128,7 @@ func (p *parser) field(b []byte, s *seen) ([]byte, refusal) {
 		}
 	case 6:
 		if strings.EqualFold(name, "Expect") {
-			p.expects = equalASCII(value, "100-continue")
+			p.expects = h1.EqualASCII(value, "100-continue")
 			p.reserved = !p.expects
 		}
 	case 10:
@@ -193,9 +153,9 @@ func (p *parser) field(b []byte, s *seen) ([]byte, refusal) {
 func (p *parser) connection(value string, s *seen) {
 	for option := range strings.SplitSeq(value, ",") {
 		switch option = strings.Trim(option, " \t"); {
-		case equalASCII(option, "close"):
+		case h1.EqualASCII(option, "close"):
 			p.closes = true
-		case equalASCII(option, "keep-alive"):
+		case h1.EqualASCII(option, "keep-alive"):
 			s.keep = true
 		}
 	}
@@ -211,14 +171,14 @@ func (p *parser) frame(s *seen) refusal {
 		if s.codings > 1 || s.lengths > 0 || p.req.Minor == 0 || s.coding == "" {
 			return malformed
 		}
-		if !equalASCII(s.coding, "chunked") {
+		if !h1.EqualASCII(s.coding, "chunked") {
 			return badCoding
 		}
 		p.length = -1
 	case s.lengths > 1:
 		return malformed
 	case s.lengths == 1:
-		n, ok := parseLength(s.length)
+		n, ok := h1.ParseLength(s.length)
 		if !ok {
 			return malformed
 		}
@@ -227,20 +187,6 @@ func (p *parser) frame(s *seen) refusal {
 	p.expects = p.expects && p.length != 0 && p.req.Minor > 0
 	p.req.ContentLength = p.length
 	return refusal{}
-}
-
-// parseLength reads 1*DIGIT.
-func parseLength(s string) (n int64, ok bool) {
-	if s == "" {
-		return 0, false
-	}
-	for i := range len(s) {
-		if !digit(s[i]) || n > (math.MaxInt64-9)/10 {
-			return 0, false
-		}
-		n = n*10 + int64(s[i]-'0')
-	}
-	return n, true
 }
 
 // target takes the request target apart and finds the host (RFC 9112 sections 3.2 and 3.3).
@@ -293,68 +239,12 @@ func escapesOK(path string) bool {
 		if i < 0 {
 			return true
 		}
-		if len(path) < i+3 || !hex(path[i+1]) || !hex(path[i+2]) {
+		if len(path) < i+3 || !h1.Hex(path[i+1]) || !h1.Hex(path[i+2]) {
 			return false
 		}
 		path = path[i+3:]
 	}
 }
-
-// headEnd returns the length of the head at the beginning of b, or 0 when its end is not there yet.
-// The first from octets have been searched before.
-func headEnd(b []byte, from int) int {
-	from = max(0, from-3)
-	if i := bytes.Index(b[from:], []byte("\r\n\r\n")); i >= 0 {
-		return from + i + 4
-	}
-	return 0
-}
-
-// mayBecomeHead tells whether the octets may still become a head. A viewer that speaks something else, or
-// ends its lines in its own way, would otherwise wait for an answer until the time for a head is over.
-func mayBecomeHead(b []byte, from int) bool {
-	if len(b) > 0 && octets[b[0]]&inToken == 0 {
-		return false
-	}
-	for i := max(0, from-1); i < len(b); i++ {
-		switch c := b[i]; {
-		case octets[c] != 0:
-		case c == '\r':
-			if i+1 < len(b) && b[i+1] != '\n' {
-				return false
-			}
-		case c == '\n':
-			if b[i-1] != '\r' {
-				return false
-			}
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// equalASCII tells whether s is the lower-case word in any case. strings.EqualFold would also take the
-// Kelvin sign for a "k" and a long "ſ" for an "s", which no other program on the way does; it will do
-// for field names only, which are ASCII.
-func equalASCII(s, word string) bool {
-	if len(s) != len(word) {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i]; c != word[i] && (c < 'A' || c > 'Z' || c|0x20 != word[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func digit(c byte) bool { return '0' <= c && c <= '9' }
-
-func hex(c byte) bool { return digit(c) || 'a' <= c|0x20 && c|0x20 <= 'f' }
-
-// view is b as a string without a copy.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // lasting returns a copy of the parsed request that stays valid: one copy of the head, into which all
 // its strings point. A handler's request must be such a copy, because what it is handed to, an

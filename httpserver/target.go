@@ -3,6 +3,8 @@ package httpserver
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/warmfront/warmfront/internal/h1"
 )
 
 // splitTarget takes apart a request target that is not in origin form: the absolute form gives raw
@@ -51,7 +53,7 @@ func splitHost(s string) (host, port string, ok bool) {
 		host, port = s[:end], s[end+1:]
 	}
 	for i := range len(port) {
-		if !digit(port[i]) || i >= 5 {
+		if !h1.Digit(port[i]) || i >= 5 {
 			return "", "", false
 		}
 	}
@@ -65,7 +67,7 @@ func regName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
 		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', digit(c), c == '-', c == '.', c == '_', c == '~':
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', h1.Digit(c), c == '-', c == '.', c == '_', c == '~':
 		default:
 			return false
 		}

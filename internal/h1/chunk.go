@@ -1,10 +1,10 @@
-package httpserver
+package h1
 
 import "errors"
 
-// errChunk says that a chunked body is not one. Where it would end is unknown from then on, so the
+// ErrChunk says that a chunked body is not one. Where it would end is unknown from then on, so the
 // connection carries nothing more.
-var errChunk = errors.New("httpserver: malformed chunked body")
+var ErrChunk = errors.New("malformed chunked body")
 
 // What surrounds the chunks must not cost more than it carries (L9).
 const (
@@ -14,11 +14,11 @@ const (
 	maxChunkSize = 1<<60 - 1 // fifteen hexadecimal digits
 )
 
-// chunks follows the framing of a chunked body (RFC 9112 section 7.1), octet by octet. It accepts what
+// Chunks follows the framing of a chunked body (RFC 9112 section 7.1), octet by octet. It accepts what
 // the grammar generates without the blanks that it tolerates ("BWS"): a size, extensions with token
 // or quoted values, CRLF. Extensions and trailers are checked and forgotten, so nothing in them can
 // reach anybody.
-type chunks struct {
+type Chunks struct {
 	at       chunkState
 	left     int64 // octets of data to come in this chunk, while at is chunkData
 	line     int   // octets of the line so far
@@ -50,11 +50,11 @@ const (
 	chunkEnd
 )
 
-// feed takes framing octets until data, the end, or the end of b, and returns how many.
-func (c *chunks) feed(b []byte) (n int, err error) {
+// Feed takes framing octets until data, the end, or the end of b, and returns how many.
+func (c *Chunks) Feed(b []byte) (n int, err error) {
 	for n < len(b) && c.at != chunkData && c.at != chunkEnd {
 		if !c.next(b[n]) {
-			return n, errChunk
+			return n, ErrChunk
 		}
 		n++
 	}
@@ -62,7 +62,7 @@ func (c *chunks) feed(b []byte) (n int, err error) {
 }
 
 // next takes one octet.
-func (c *chunks) next(b byte) bool {
+func (c *Chunks) next(b byte) bool {
 	switch {
 	case c.at <= chunkLF:
 		if c.line++; c.line > maxChunkLine {
@@ -83,10 +83,10 @@ func (c *chunks) next(b byte) bool {
 }
 
 // sizeLine takes an octet of the line before a chunk's data.
-func (c *chunks) sizeLine(b byte) bool {
+func (c *Chunks) sizeLine(b byte) bool {
 	switch c.at {
 	case chunkSize, chunkDigits:
-		if hex(b) && c.left <= maxChunkSize>>4 {
+		if Hex(b) && c.left <= maxChunkSize>>4 {
 			c.at, c.left = chunkDigits, c.left<<4|unhex(b)
 			return true
 		}
@@ -104,7 +104,7 @@ func (c *chunks) sizeLine(b byte) bool {
 }
 
 // ended takes the octet after a part of the line.
-func (c *chunks) ended(b byte) bool {
+func (c *Chunks) ended(b byte) bool {
 	switch b {
 	case '\r':
 		c.at = chunkLF
@@ -116,8 +116,8 @@ func (c *chunks) ended(b byte) bool {
 	return true
 }
 
-func (c *chunks) extension(b byte) bool {
-	token := octets[b]&inToken != 0
+func (c *Chunks) extension(b byte) bool {
+	token := octets[b]&InToken != 0
 	switch c.at {
 	case chunkExtension:
 		c.at = chunkName
@@ -143,15 +143,15 @@ func (c *chunks) extension(b byte) bool {
 		case '\\':
 			c.at = chunkEscaped
 		}
-		return octets[b]&inValue != 0
+		return octets[b]&InValue != 0
 	case chunkEscaped:
 		c.at = chunkQuoted
-		return octets[b]&inValue != 0
+		return octets[b]&InValue != 0
 	}
 	return c.ended(b)
 }
 
-func (c *chunks) trailers(b byte) bool {
+func (c *Chunks) trailers(b byte) bool {
 	switch c.at {
 	case trailerLine:
 		if b == '\r' {
@@ -159,19 +159,19 @@ func (c *chunks) trailers(b byte) bool {
 			return true
 		}
 		c.at = trailerName
-		return octets[b]&inToken != 0
+		return octets[b]&InToken != 0
 	case trailerName:
 		if b == ':' {
 			c.at = trailerValue
 			return true
 		}
-		return octets[b]&inToken != 0
+		return octets[b]&InToken != 0
 	case trailerValue:
 		if b == '\r' {
 			c.at = trailerLF
 			return true
 		}
-		return octets[b]&inValue != 0
+		return octets[b]&InValue != 0
 	case trailerLF:
 		c.at = trailerLine
 		return b == '\n'
@@ -180,15 +180,26 @@ func (c *chunks) trailers(b byte) bool {
 	return b == '\n'
 }
 
-// took notes that n octets of data have been read.
-func (c *chunks) took(n int) {
+// Left returns how many octets of data come next, before more framing: 0 unless Feed has stopped for them.
+func (c *Chunks) Left() int64 {
+	if c.at != chunkData {
+		return 0
+	}
+	return c.left
+}
+
+// Ended tells whether the body is over, trailers and all.
+func (c *Chunks) Ended() bool { return c.at == chunkEnd }
+
+// Took notes that n octets of data have been read.
+func (c *Chunks) Took(n int) {
 	if c.left -= int64(n); c.left == 0 {
 		c.at = chunkDataCR
 	}
 }
 
 func unhex(c byte) int64 {
-	if digit(c) {
+	if Digit(c) {
 		return int64(c - '0')
 	}
 	return int64(c|0x20-'a') + 10
