@@ -23,6 +23,10 @@ func Compile(put Source) (*Distribution, error) {
 		HTTPVersion:       wire.Val(c.HttpVersion),
 	}
 	d.root = "/" + d.DefaultRootObject
+	d.Security = securityOf(defaultSecurity)
+	if v := c.ViewerCertificate; v != nil {
+		d.Security = securityOf(wire.Val(v.MinimumProtocolVersion))
+	}
 	if c.CacheTagConfig != nil {
 		d.CacheTagHeader = wire.Val(c.CacheTagConfig.HeaderName)
 	}

@@ -56,7 +56,8 @@ type Distribution struct {
 
 	CacheTagHeader string // name of the response field with cache tags; "" when off
 	AWSWildcards   bool   // tag warmfront:wildcards=aws: a "*" that is not last is literal
-	HTTPVersion    string // "http1.1", "http2", "http3" or "http2and3"; recorded
+	HTTPVersion    string // "http1.1", "http2", "http3" or "http2and3": see HTTP2 and HTTP3
+	Security       *Security
 
 	root string // "/" + DefaultRootObject
 }
@@ -79,6 +80,12 @@ func (d *Distribution) ErrorTTL(status int) time.Duration {
 	}
 	return DefaultErrorTTL
 }
+
+// HTTP2 tells whether viewers may speak HTTP/2.
+func (d *Distribution) HTTP2() bool { return d.HTTPVersion == "http2" || d.HTTPVersion == "http2and3" }
+
+// HTTP3 tells whether viewers may speak HTTP/3.
+func (d *Distribution) HTTP3() bool { return d.HTTPVersion == "http3" || d.HTTPVersion == "http2and3" }
 
 // RootedPath returns the path that stands for the requested one: the default root object for exactly
 // "/", the path itself otherwise. Behavior takes a rooted path; AppendKey and Forward root it

@@ -3,6 +3,7 @@ package httpserver
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -21,9 +22,15 @@ type conn struct {
 	e      *engine
 	nc     net.Conn
 	raw    syscall.RawConn // nil: through nc
+	tls    *tls.Conn       // nil: plain HTTP; otherwise nc is the same
 	remote netip.AddrPort
 	client netip.Prefix
-	place  int // in the gate's list; guarded by the gate's lock
+
+	scheme     string // "http" or "https"
+	serverName string // of the handshake
+	protocol   string // negotiated in the handshake: one of overTCP, or "", which is HTTP/1.1
+
+	place int // in the gate's list; guarded by the gate's lock
 
 	desk    *desk // nil: nothing is at hand
 	first   bool  // nothing has been asked yet
@@ -47,7 +54,12 @@ type conn struct {
 var errHalted = errors.New("httpserver: request is over")
 
 func newConn(e *engine, nc net.Conn) *conn {
-	c := &conn{e: e, nc: nc, raw: rawConn(nc), first: true}
+	c := &conn{e: e, nc: nc, scheme: "http", first: true}
+	if e.tls != nil {
+		c.tls = tls.Server(nc, e.tls)
+		c.nc = c.tls
+	}
+	c.raw = rawConn(c.nc)
 	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
 		ap := a.AddrPort()
 		c.remote = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
@@ -59,9 +71,13 @@ func newConn(e *engine, nc net.Conn) *conn {
 	return c
 }
 
-// serve is the connection's goroutine.
+// serve is the connection's goroutine. What was negotiated is in c.protocol: this is where the protocols of
+// overTCP part.
 func (c *conn) serve() {
 	defer c.end()
+	if !c.secure() {
+		return
+	}
 	for c.more() && c.work() {
 	}
 }
@@ -124,7 +140,7 @@ func (c *conn) head() (n int, no refusal) {
 		return 0, c.partial(b)
 	}
 	no = d.parse(b[:n], l.MaxURI)
-	d.req.Remote = c.remote
+	d.req.Remote, d.req.Scheme, d.req.ServerName = c.remote, c.scheme, c.serverName
 	if n > l.MaxHeader && no != longTarget {
 		no = largeHead
 	}

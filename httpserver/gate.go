@@ -89,7 +89,9 @@ func (e *engine) turnAway(c *conn) {
 	e.running.Go(func() {
 		defer func() { <-e.gate.refusing }()
 		defer c.end()
-		c.refuse(refusal{503, ReasonTooMany}, false)
+		if c.tls == nil { // a handshake is more than who is turned away may cost
+			c.refuse(refusal{503, ReasonTooMany}, false)
+		}
 	})
 }
 

@@ -17,6 +17,11 @@
 // Plain TCP is read and written by raw system calls (transfer.go, sock_linux.go), anything else through
 // net.Conn.
 //
+// # TLS
+//
+// With Server.TLS a connection begins with a handshake (tls.go). What its name wants (Names) decides the version,
+// the cipher suites and the protocol, within what this server speaks.
+//
 // # Time
 //
 // No request has a timer. A connection that has to wait notes until when, and one goroutine, the warden,

@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,6 +20,7 @@ type Server struct {
 	Addr     string       // host:port of a TCP address
 	Handler  Handler
 	Answerer Answerer // nil: every request goes to Handler
+	TLS      *TLS     // nil: plain HTTP
 	// Refuse writes the answer to what never becomes a request: malformed, too large, one connection
 	// too many. It must begin an answer and not block; the connection closes after it. Nil: a line of
 	// plain text. It may be called concurrently.
@@ -86,8 +88,11 @@ func (l Limits) withDefaults() Limits {
 //
 // Goroutines, all waited for here: the one that accepts, the warden, and one for each connection.
 func (s *Server) Run(ctx context.Context) error {
-	if s.Handler == nil {
+	switch {
+	case s.Handler == nil:
 		return errors.New("httpserver: no handler")
+	case s.TLS != nil && s.TLS.Certificate == nil:
+		return errors.New("httpserver: TLS without certificates")
 	}
 	l, err := s.listen(ctx)
 	if err != nil {
@@ -133,7 +138,8 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 // engine is one running Server.
 type engine struct {
 	handler  Handler
-	answerer Answerer // may be nil
+	answerer Answerer    // may be nil
+	tls      *tls.Config // nil: plain HTTP
 	refuse   func(ResponseWriter, int, string)
 	limits   Limits
 	log      *slog.Logger
@@ -159,6 +165,9 @@ func (s *Server) engine() *engine {
 		refuse:   s.Refuse,
 		limits:   s.Limits.withDefaults(),
 		log:      s.Logger,
+	}
+	if s.TLS != nil {
+		e.tls = s.TLS.Config(overTCP...)
 	}
 	if e.refuse == nil {
 		e.refuse = refusePlain

@@ -110,7 +110,9 @@ type Request struct {
 	Major    int    // of the HTTP version
 	Minor    int
 	Remote   netip.AddrPort // the viewer's end of the connection
-	Fields   Fields
+	// ServerName is the name that the viewer asked for in its TLS handshake, lower case; "" without.
+	ServerName string
+	Fields     Fields
 }
 
 // URI returns path and query as sent.
