@@ -77,6 +77,9 @@ type Config struct {
 	Logger  *slog.Logger      // default: discard
 	Observe func(x *Exchange) // called once per request, concurrently, and must not block; may be nil
 
+	// HTTPSPort is where this edge's viewers are sent to by redirect-to-https; 0: 443.
+	HTTPSPort int
+
 	// Refuse: without a lease on the journal stored objects are not revalidated but refused (L5).
 	Refuse bool
 

@@ -18,6 +18,7 @@ var failures = [reasons]struct {
 }{
 	UnknownHost:          {403, Failed, "Bad request."},
 	Disabled:             {403, Failed, "Bad request."},
+	Misdirected:          {421, Failed, "Bad request. The name of the TLS handshake is one of another distribution."},
 	BadTarget:            {400, Failed, "Bad request."},
 	MethodNotAllowed:     {403, Failed, "This distribution is not configured to allow the HTTP request method that was used for this request. The distribution supports only cachable requests."},
 	HTTPSOnly:            {403, Failed, "Bad request. This distribution is configured to be reached by HTTPS only."},

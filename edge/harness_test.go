@@ -272,6 +272,8 @@ func request(line string, lines ...string) *httpserver.Request {
 			r.Host = value
 		case name == "Scheme":
 			r.Scheme = value
+		case name == "ServerName":
+			r.ServerName = value
 		default:
 			r.Fields.Add(name, value)
 		}

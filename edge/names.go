@@ -14,3 +14,16 @@ func (e *Edge) Policy(serverName string) (p httpserver.Policy, known bool) {
 		MinVersion: s.Security.MinVersion, CipherSuites: s.Security.CipherSuites,
 	}, true
 }
+
+// misdirected tells whether the connection was opened under a name of another distribution than the one
+// that the request is for. Its handshake was by the other's rules, which may be laxer, so the request
+// belongs on a connection of its own (RFC 9110 section 7.4). A name that no distribution has is forgiven, as no
+// name is: there are no other rules.
+func (q *query) misdirected() bool {
+	name := q.req.ServerName
+	if name == "" || name == q.req.Host {
+		return false
+	}
+	s := q.snap.site(name)
+	return s != nil && s != q.site
+}

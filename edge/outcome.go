@@ -62,6 +62,7 @@ const (
 	ToHTTPS              // … the behavior redirects to https
 	UnknownHost          // … no distribution has this host
 	Disabled             // … the distribution is disabled
+	Misdirected          // … the connection was opened under another distribution's name
 	BadTarget            // … the request target is not a path
 	MethodNotAllowed     // … the behavior does not allow the method
 	HTTPSOnly            // … the behavior wants https
@@ -92,7 +93,7 @@ var reasonNames = [reasons]string{
 	StaleOnError: "stale-on-error", Revalidated: "revalidated",
 	Cold: "cold", Invalidated: "invalidated", Expired: "expired", LeaseLost: "lease-lost", Unshared: "unshared",
 	MethodUncached: "method-uncached", CachingDisabled: "caching-disabled", RangeUncached: "range-uncached",
-	ToHTTPS: "to-https", UnknownHost: "unknown-host", Disabled: "disabled", BadTarget: "bad-target",
+	ToHTTPS: "to-https", UnknownHost: "unknown-host", Disabled: "disabled", Misdirected: "misdirected", BadTarget: "bad-target",
 	MethodNotAllowed: "method-not-allowed", HTTPSOnly: "https-only", UnexpectedBody: "unexpected-body",
 	TooManyHops: "too-many-hops", UpgradeRefused: "upgrade-refused", ExpectationFailed: "expectation-failed",
 	RangeNotSatisfiable: "range-not-satisfiable", PreconditionFailed: "precondition-failed",

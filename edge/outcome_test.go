@@ -75,6 +75,7 @@ var stories = []struct {
 	{Disabled, Failed, func(w *world) {
 		w.configure(func(p *journal.DistributionPut) { p.Config.Enabled = wire.Ptr(false) })
 	}, "/a", nil, "403 Error page"},
+	{Misdirected, Failed, func(w *world) { other(w, "other.test") }, "/a", []string{"ServerName: other.test"}, "421 Error page"},
 	{BadTarget, Failed, nil, "OPTIONS *", nil, "400 Error page"},
 	{MethodNotAllowed, Failed, nil, "POST /a", nil, "403 Error page"},
 	{MethodNotAllowed, Failed, nil, "BREW /a", nil, "403 Error page"},

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/warmfront/warmfront/distribution"
@@ -58,6 +59,10 @@ func (v *visit) redirect(r *message.Request) *answer {
 	if r.Method != "GET" && r.Method != "HEAD" && (r.Major > 1 || r.Minor > 0) {
 		status = 307
 	}
+	host := r.Host
+	if port := v.e.cfg.HTTPSPort; port != 0 && port != 443 {
+		host += ":" + strconv.Itoa(port)
+	}
 	body := redirectBody(status)
 	a := &v.answers[0]
 	*a = answer{
@@ -65,7 +70,7 @@ func (v *visit) redirect(r *message.Request) *answer {
 		fields: message.Fields{
 			{Name: "Server", Value: "CloudFront"}, {Name: "Date", Value: httpDate(v.now)},
 			{Name: "Content-Type", Value: "text/html"},
-			{Name: "Location", Value: "https://" + r.Host + r.URI()},
+			{Name: "Location", Value: "https://" + host + r.URI()},
 		},
 	}
 	return a

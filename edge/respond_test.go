@@ -164,6 +164,14 @@ func TestRespond_Redirects(t *testing.T) {
 		}
 		w.origin.on("/a", ok("secure"))
 		w.expect("200 Miss secure", "/a", "Scheme: https")
+		w.edge.cfg.HTTPSPort = 8441
+		if v := w.get("/a"); v.fields.Get("Location") != "https://"+host+":8441/a" {
+			t.Errorf("Location %q", v.fields.Get("Location"))
+		}
+		w.edge.cfg.HTTPSPort = 443
+		if v := w.get("/a"); v.fields.Get("Location") != "https://"+host+"/a" {
+			t.Errorf("Location %q", v.fields.Get("Location"))
+		}
 	})
 }
 

@@ -181,6 +181,9 @@ func (v *visit) pin(q *query) *answer {
 	if !q.site.Enabled {
 		return v.failure(Disabled)
 	}
+	if q.misdirected() {
+		return v.failure(Misdirected)
+	}
 	if !strings.HasPrefix(r.Path, "/") {
 		return v.failure(BadTarget)
 	}
