@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os/exec"
 	"strconv"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -17,8 +18,11 @@ func point(ts *testscript.TestScript) {
 	ts.Setenv("AWS_ENDPOINT_URL_CLOUDFRONT", w.proc.ready.API)
 	ts.Setenv("AWS_ACCESS_KEY_ID", w.proc.ready.AccessKeyID)
 	ts.Setenv("AWS_SECRET_ACCESS_KEY", w.proc.ready.SecretAccessKey)
+	ts.Setenv("CA", w.proc.ready.CA)
 	for i, e := range w.proc.ready.Edges {
 		ts.Setenv("EDGE"+strconv.Itoa(i+1), e.URL)
+		_, port, _ := strings.Cut(strings.TrimPrefix(e.HTTPS, "https://"), ":")
+		ts.Setenv("HTTPS"+strconv.Itoa(i+1), port)
 	}
 }
 

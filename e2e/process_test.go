@@ -17,7 +17,8 @@ type ready struct {
 	PID             int
 	API             string
 	Console         string
-	Edges           []struct{ Name, URL string }
+	Edges           []struct{ Name, URL, HTTPS string }
+	CA              string
 	Demo            string
 	Telemetry       string
 	AccessKeyID     string

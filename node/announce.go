@@ -26,12 +26,14 @@ type Ready struct {
 	SecretAccessKey  string
 	AWSEnv           string // path of aws.env
 	Data             string
+	CA               string `json:",omitempty"` // path of the certificate to trust for the edges' https
 }
 
 // ReadyEdge is one edge of Ready.
 type ReadyEdge struct {
-	Name string
-	URL  string
+	Name  string
+	URL   string
+	HTTPS string `json:",omitempty"` // URL
 }
 
 // awsEnv is the environment that turns any AWS client to this Warmfront.
@@ -52,7 +54,7 @@ func (r *Ready) announce(out io.Writer, password string) {
 	fmt.Fprintf(t, "  Sign in\tuser %s, password %s\n", r.User, password)
 	fmt.Fprintf(t, "  API endpoint\t%s\n", r.API)
 	for _, e := range r.Edges {
-		fmt.Fprintf(t, "  Edge %s\t%s\n", e.Name, e.URL)
+		fmt.Fprintf(t, "  Edge %s\t%s   %s\n", e.Name, e.URL, e.HTTPS)
 	}
 	if r.Demo != "" {
 		fmt.Fprintf(t, "  Demonstration site (origin)\t%s\n", r.Demo)
@@ -67,7 +69,23 @@ func (r *Ready) announce(out io.Writer, password string) {
 	for _, line := range strings.Split(strings.TrimSpace(r.awsEnv()), "\n") {
 		fmt.Fprintf(out, "  %s\n", line)
 	}
+	r.announceTrust(out)
 	fmt.Fprintf(out, "\nAn AWS CLI before 1.29 or 2.13 needs --endpoint-url %s instead of the last line.\n\n", r.API)
+}
+
+// announceTrust says how to make clients take the edges' certificates.
+func (r *Ready) announceTrust(out io.Writer) {
+	if r.CA == "" {
+		return
+	}
+	fmt.Fprintf(out, `
+The edges' https has certificates of this Warmfront's own authority. To trust it:
+
+  curl                  --cacert %[1]s
+  most programs         SSL_CERT_FILE=%[1]s
+  Debian, everything    sudo cp %[1]s /usr/local/share/ca-certificates/warmfront.crt && sudo update-ca-certificates
+  browsers              import that file as an authority for web sites
+`, r.CA)
 }
 
 // writeReady writes aws.env, and the ready file when one is asked for. A reader never sees half of it.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/auth"
+	"github.com/warmfront/warmfront/certificate"
 	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/journal/jetstream"
 	"github.com/warmfront/warmfront/origin"
@@ -28,10 +29,12 @@ type DevConfig struct {
 	Data      string // directory of everything that is kept
 	ReadyFile string // "" writes none
 
-	Control   string
-	Edges     []string // one edge location each
-	Demo      string   // or "off"
-	Telemetry string   // or "off"
+	Control string
+	Edges   []string // one edge location each
+	// EdgesHTTPS are the addresses of the same edges for https; empty: they speak plain HTTP only.
+	EdgesHTTPS []string
+	Demo       string // or "off"
+	Telemetry  string // or "off"
 
 	Suffix      string   // distributions answer at dXXXX.<suffix>
 	Origins     []string // "name=address" each
@@ -95,6 +98,8 @@ type dev struct {
 	meter   *ownapi.Meter // the recent past, for the console
 	places  []*place
 	ready   Ready
+
+	authority *certificate.Authority // nil: no https
 }
 
 // run starts the roles bottom up and stops them top down: viewers first, the journal last. Each
@@ -115,6 +120,9 @@ func (d *dev) run(ctx context.Context) (err error) {
 		return err
 	}
 	if err := d.startDemo(ctx, base); err != nil {
+		return err
+	}
+	if err := d.openAuthority(); err != nil {
 		return err
 	}
 	edges := newPhase(context.WithoutCancel(ctx))

@@ -23,25 +23,33 @@ func location(i int) string {
 	return fmt.Sprintf("LAX%d-P1", 50+i)
 }
 
-// place is one edge location of this process: an edge with its own memory, origin connections and port.
+// place is one edge location of this process: an edge with its own memory, origin connections and ports.
 type place struct {
-	name   string
-	edge   *edge.Edge
-	store  *memory.Store
-	origin *origin.Client
-	server *httpserver.Server
-	l      net.Listener
+	name    string
+	edge    *edge.Edge
+	store   *memory.Store
+	origin  *origin.Client
+	servers []*httpserver.Server // plain HTTP, and https if that is on
+	l       net.Listener         // of the first
 }
 
 // startEdges makes one place per listener and waits until each may serve (L5).
 func (d *dev) startEdges(ctx context.Context, p *phase) error {
 	for i, l := range d.ls.edges {
-		pl, err := d.newPlace(location(i), l)
+		var secure net.Listener
+		if len(d.ls.secure) > 0 {
+			secure = d.ls.secure[i]
+		}
+		pl, err := d.newPlace(location(i), l, secure)
 		if err != nil {
 			return err
 		}
 		d.places = append(d.places, pl)
-		d.ready.Edges = append(d.ready.Edges, ReadyEdge{Name: pl.name, URL: url(l)})
+		ready := ReadyEdge{Name: pl.name, URL: url(l)}
+		if secure != nil {
+			ready.HTTPS = secureURL(secure)
+		}
+		d.ready.Edges = append(d.ready.Edges, ready)
 		p.run(pl.run)
 	}
 	head := d.control.Seq() // beyond it an edge makes no progress: entries of others come in for ever
@@ -55,7 +63,8 @@ func (d *dev) startEdges(ctx context.Context, p *phase) error {
 	return nil
 }
 
-func (d *dev) newPlace(name string, l net.Listener) (*place, error) {
+// newPlace makes the edge location that listens on l, and on secure for https unless that is nil.
+func (d *dev) newPlace(name string, l, secure net.Listener) (*place, error) {
 	log := d.Logger.With("edge", name)
 	store, err := memory.New(memory.Config{Capacity: d.CacheSize})
 	if err != nil {
@@ -71,15 +80,22 @@ func (d *dev) newPlace(name string, l net.Listener) (*place, error) {
 			_, err := d.control.Join(ctx, j)
 			return err
 		},
-		Leave: d.control.Leave,
+		Leave:     d.control.Leave,
+		HTTPSPort: port(secure),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &place{
-		name: name, edge: e, store: store, origin: fetch, l: l,
-		server: &httpserver.Server{Listener: l, Handler: e, Answerer: e, Refuse: e.Refuse, Logger: log},
-	}, nil
+	pl := &place{name: name, edge: e, store: store, origin: fetch, l: l}
+	serve := func(l net.Listener, t *httpserver.TLS) {
+		pl.servers = append(pl.servers, &httpserver.Server{Listener: l, Handler: e, Answerer: e, TLS: t, Refuse: e.Refuse, Logger: log})
+	}
+	serve(l, nil)
+	if secure != nil {
+		known := func(name string) bool { _, known := e.Policy(name); return known }
+		serve(secure, &httpserver.TLS{Certificate: d.authority.Certificates(known), Names: e})
+	}
+	return pl, nil
 }
 
 // run serves until ctx ends. The sockets drain first: an edge leaves the journal only after its last
@@ -89,7 +105,9 @@ func (pl *place) run(ctx context.Context) error {
 	member := newPhase(context.WithoutCancel(ctx))
 	member.run(pl.edge.Run)
 	served := newPhase(ctx)
-	served.run(pl.server.Run)
+	for _, s := range pl.servers {
+		served.run(s.Run)
+	}
 	select {
 	case <-served.failed(): // ctx ended, or the server could not go on
 	case <-member.failed(): // without the journal nothing may be served

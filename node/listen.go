@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -37,6 +38,7 @@ func listen(flag, address string) (net.Listener, error) {
 type listeners struct {
 	control, demo, telemetry net.Listener // demo and telemetry may be nil: off
 	edges                    []net.Listener
+	secure                   []net.Listener // https, one for each of edges; or none
 }
 
 func openListeners(c DevConfig) (*listeners, error) {
@@ -59,6 +61,16 @@ func (ls *listeners) open(c DevConfig) (err error) {
 		}
 		ls.edges = append(ls.edges, l)
 	}
+	if len(c.EdgesHTTPS) > 0 && len(c.EdgesHTTPS) != len(c.Edges) {
+		return fmt.Errorf("--edges-https has %d addresses and --edges %d: give as many, or \"off\"", len(c.EdgesHTTPS), len(c.Edges))
+	}
+	for _, a := range c.EdgesHTTPS {
+		l, err := listen("edges-https", a)
+		if err != nil {
+			return err
+		}
+		ls.secure = append(ls.secure, l)
+	}
 	if c.Demo != off {
 		if ls.demo, err = listen("demo", c.Demo); err != nil {
 			return err
@@ -74,7 +86,7 @@ func (ls *listeners) open(c DevConfig) (err error) {
 
 // close is for the way out; a listener that a server has closed already does not mind.
 func (ls *listeners) close() {
-	for _, l := range append([]net.Listener{ls.control, ls.demo, ls.telemetry}, ls.edges...) {
+	for _, l := range slices.Concat([]net.Listener{ls.control, ls.demo, ls.telemetry}, ls.edges, ls.secure) {
 		if l != nil {
 			l.Close()
 		}
@@ -82,12 +94,17 @@ func (ls *listeners) close() {
 }
 
 // url gives the address of a listener as a URL that works on this machine.
-func url(l net.Listener) string {
+func url(l net.Listener) string { return "http://" + address(l) }
+
+// secureURL is the same for a listener that speaks TLS.
+func secureURL(l net.Listener) string { return "https://" + address(l) }
+
+func address(l net.Listener) string {
 	host, port, _ := net.SplitHostPort(l.Addr().String())
 	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return net.JoinHostPort(host, port)
 }
 
 // lockData makes sure that one process uses a data directory at a time.

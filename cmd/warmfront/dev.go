@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -28,6 +29,7 @@ Environment, for scripts and CI (otherwise generated at the first start and kept
 const devExample = `  warmfront dev
   warmfront dev --data /var/tmp/warmfront --ready-file /tmp/ready
   warmfront dev --control 127.0.0.1:0 --edges 127.0.0.1:0,127.0.0.1:0 --demo off --telemetry off
+  warmfront dev --edges-https off
   warmfront dev --origin my-bucket.s3.amazonaws.com=127.0.0.1:8090 --origin '*.example.com=http://127.0.0.1:3000'`
 
 func devCommand() *cobra.Command {
@@ -49,6 +51,11 @@ func devCommand() *cobra.Command {
 					return err
 				}
 			}
+			if cmd.Flags().Changed("edges") && !cmd.Flags().Changed("edges-https") {
+				c.EdgesHTTPS = freePorts(c.Edges)
+			} else if len(c.EdgesHTTPS) == 1 && c.EdgesHTTPS[0] == "off" {
+				c.EdgesHTTPS = nil
+			}
 			c.Version = version
 			c.Out = cmd.OutOrStdout()
 			c.Getenv = os.Getenv
@@ -63,6 +70,7 @@ func devCommand() *cobra.Command {
 	f.StringVar(&c.ReadyFile, "ready-file", "", "`file` to write, as JSON, when everything serves; removed at the stop")
 	f.StringVar(&c.Control, "control", "127.0.0.1:9000", "`address` of the API and the console")
 	f.StringSliceVar(&c.Edges, "edges", []string{"127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:8083"}, "`addresses` of the edges, one edge location each")
+	f.StringSliceVar(&c.EdgesHTTPS, "edges-https", []string{"127.0.0.1:8441", "127.0.0.1:8442", "127.0.0.1:8443"}, "`addresses` of the same edges for https, or \"off\"; free ports where only --edges is given")
 	f.StringVar(&c.Demo, "demo", "127.0.0.1:8090", "`address` of the demonstration site, or \"off\"")
 	f.StringVar(&c.Telemetry, "telemetry", "127.0.0.1:9100", "`address` of metrics, health and profiles, or \"off\"")
 	f.StringVar(&c.Suffix, "suffix", "localhost", "`domain` under which distributions answer: dXXXX.<suffix>")
@@ -74,6 +82,20 @@ func devCommand() *cobra.Command {
 	f.StringVar(&logLevel, "log-level", "warn", "`level`: debug, info, warn, error")
 	f.StringVar(&logFormat, "log-format", "text", "`format`: text, json")
 	return cmd
+}
+
+// freePorts are addresses with port 0 beside others: whoever chooses the edges' addresses must not run into
+// the default ones of https.
+func freePorts(addresses []string) []string {
+	var free []string
+	for _, a := range addresses {
+		host, _, err := net.SplitHostPort(a)
+		if err != nil {
+			return nil // the error is about this one
+		}
+		free = append(free, net.JoinHostPort(host, "0"))
+	}
+	return free
 }
 
 func defaultData() string {
