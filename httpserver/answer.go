@@ -49,7 +49,10 @@ func (x *turn) close(panicked bool) bool {
 	case a.aborted || panicked && a.begun:
 		a.cut()
 		return false
-	case !a.begun && c.gone.Load() && !panicked:
+	case !a.begun && !panicked && x.body.refusal().status != 0:
+		c.refuse(x.body.refusal(), a.head) // a handler that could not read the body has nothing to say
+		return false
+	case !a.begun && !panicked && (c.gone.Load() || x.body.state.Load() == bodyCut):
 		return false
 	case !a.begun:
 		if !panicked {

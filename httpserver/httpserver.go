@@ -49,8 +49,9 @@ type Request struct {
 }
 
 // Handler lives the life of a request. It is called concurrently, once per request, and must begin
-// an answer before it returns; otherwise the engine answers 500. ctx ends when the viewer goes away
-// or the server's drain time is over.
+// an answer before it returns; otherwise the engine answers 500, unless reading the request's body has
+// failed: then the engine knows the answer, or that nobody waits for one. ctx ends when the viewer goes
+// away or the server's drain time is over.
 type Handler interface {
 	Serve(ctx context.Context, w ResponseWriter, r *Request)
 }

@@ -134,6 +134,31 @@ func TestAnswer_PanicAndSilenceAnswer500(t *testing.T) {
 	}
 }
 
+// A handler that cannot read the body and says nothing is no mistake: the engine knows what was wrong.
+func TestAnswer_SilenceOverABrokenBody(t *testing.T) {
+	silent := handlerFunc(func(_ context.Context, _ ResponseWriter, r *Request) { io.Copy(io.Discard, r.Body) })
+	var logged strings.Builder
+	addr, stop := start(t, &Server{Handler: silent, Limits: Limits{ReadBodyTimeout: 30 * time.Millisecond}, Logger: logTo(&logged)})
+	const post = "POST / HTTP/1.1\r\nHost: h\r\n"
+	for send, want := range map[string]string{
+		post + "Transfer-Encoding: chunked\r\n\r\nx\r\n": "HTTP/1.1 400 Bad Request\r\n",
+		post + "Content-Length: 5\r\n\r\nab":             "HTTP/1.1 408 Request Timeout\r\n",
+	} {
+		c := dial(t, addr)
+		io.WriteString(c, send)
+		if got, _ := io.ReadAll(c); !strings.HasPrefix(string(got), want) {
+			t.Errorf("%q: got %q", send, got)
+		}
+	}
+	if got := exchange(t, addr, post+"Content-Length: 5\r\n\r\nab"); got != "" {
+		t.Errorf("to a viewer that broke off: %q", got)
+	}
+	stop()
+	if strings.Contains(logged.String(), "BUG") {
+		t.Errorf("logged: %s", &logged)
+	}
+}
+
 func TestAnswer_AbortBeforeBeginSendsNothing(t *testing.T) {
 	addr, _ := start(t, &Server{Handler: handlerFunc(func(_ context.Context, w ResponseWriter, _ *Request) { w.Abort() })})
 	c := dial(t, addr)
