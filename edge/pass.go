@@ -47,7 +47,8 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 	fields := v.e.hopped(fw.Fields, q.req, v.x.ID)
 	for _, x := range q.req.Fields {
 		if conditional(x.Name) {
-			fields = append(fields, x)
+			// Of two lines one origin takes the first, another the last: they are one list, or nothing.
+			fields.Set(x.Name, q.req.Fields.Joined(x.Name))
 		}
 	}
 	ask := &origin.Request{

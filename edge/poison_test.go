@@ -142,6 +142,22 @@ func TestPoison_MethodBodyAndRange(t *testing.T) {
 	})
 }
 
+// Of two lines of a condition or a range one program takes the first, another the last, and what is
+// there twice although it was sent once is no condition at all.
+func TestPoison_ConditionsComeToTheOriginOnce(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", ok("0123456789", "Cache-Control: max-age=60"))
+		w.expect("200 Miss 0123456789", "/a", "Range: bytes=1-2", "Range: bytes=3-4")
+		w.configure(behave(allMethods))
+		w.get("PUT /a", "a body", `If-Match: "1"`, `If-Unmodified-Since: x`, `If-None-Match: "2"`, `If-None-Match: "3"`)
+		for name, want := range map[string]string{"If-Match": `"1"`, "If-Unmodified-Since": "x", "If-None-Match": `"2", "3"`} {
+			if got := w.origin.last().Fields.Values(name); len(got) != 1 || got[0] != want {
+				t.Errorf("%s: %q", name, got)
+			}
+		}
+	})
+}
+
 // An error that a viewer provoked with a field is not there for the next one: the field goes nowhere.
 func TestPoison_OversizedFieldsAreNotTheOriginsProblem(t *testing.T) {
 	story(t, func(w *world) {

@@ -24,7 +24,7 @@ func (v *visit) emitRange(q *query, a *answer) bool {
 	if a.status != 200 || a.length < 0 || !v.wantsRange(q) || !httpcache.IfRange(q.req.Fields, a.fields) {
 		return false
 	}
-	ranges, verdict := httpcache.ParseRange(q.req.Fields.Get("Range"), a.length)
+	ranges, verdict := httpcache.ParseRange(q.req.Fields.Joined("Range"), a.length)
 	switch {
 	case verdict == httpcache.RangeUnsatisfiable:
 		v.unsatisfiable(a.length)
