@@ -73,6 +73,7 @@ func TestInline_OneReadIsAnsweredInOneWrite(t *testing.T) {
 	if string(got) != want.String() {
 		t.Errorf("got %q", got)
 	}
+	eventually(t, func() bool { return h.sent.Load() > 0 }) // it is told after the write
 	if h.answered.Load() != 16 || h.sent.Load() != 1 {
 		t.Errorf("%d answers in %d batches", h.answered.Load(), h.sent.Load())
 	}
