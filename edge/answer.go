@@ -24,10 +24,6 @@ import (
 // nothing that came after it is acknowledged before the ticket closes (E3). A batch is what one read
 // brought, so a ticket is open for as long as a handful of lookups and one write take.
 
-// inlineBody is the largest body that is answered inline. A larger one may take long enough that its
-// duration, or its being cut, belongs into the access log, which Answer writes before it is sent.
-const inlineBody = 128 << 10
-
 // copiedBody is up to where a body is copied behind its head instead of being written from its place.
 const copiedBody = 8 << 10
 
@@ -47,10 +43,10 @@ type inline struct {
 }
 
 // Answer implements httpserver.Inline.
-func (a *inline) Answer(dst []byte, r *httpserver.Request) (out, rest []byte, ok bool) {
+func (a *inline) Answer(dst []byte, r *httpserver.Request) (out []byte, rest httpserver.Rest, ok bool) {
 	v := &a.visit
 	if partial(r.Fields) {
-		return dst, nil, false
+		return dst, rest, false
 	}
 	if a.ticket.snap == nil {
 		a.ticket = a.e.open()
@@ -61,13 +57,27 @@ func (a *inline) Answer(dst []byte, r *httpserver.Request) (out, rest []byte, ok
 	o := v.plainHit()
 	v.ticket, v.r = ticket{}, nil // the ticket is the batch's
 	if o == nil {
-		return dst, nil, false
+		return dst, rest, false
 	}
 	o.Hits.Add(1)
 	out, rest = a.write(dst, o, r.Method == "HEAD")
-	a.e.cfg.Observe(&v.x)
-	v.x = Exchange{}
+	if len(rest.Octets) == 0 || r.Major != 1 {
+		a.observe() // of an answer that shares its connection with others, before it is out
+	}
 	return out, rest, true
+}
+
+// Done implements httpserver.Inline: a body that was sent from its place is out, or cut.
+func (a *inline) Done(sent int64, cut bool) {
+	x := &a.visit.x
+	x.Bytes, x.Aborted = sent, cut
+	x.Duration = a.visit.since()
+	a.observe()
+}
+
+func (a *inline) observe() {
+	a.e.cfg.Observe(&a.visit.x)
+	a.visit.x = Exchange{}
 }
 
 // Sent implements httpserver.Inline.
@@ -84,7 +94,7 @@ func (v *visit) plainHit() *cache.Object {
 	}
 	q.key = q.behavior.AppendKey(q.key[:0], q.site.Distribution, q.req)
 	o := v.e.store.Get(q.key)
-	if o == nil || len(o.Block) == 0 || len(o.Body) > inlineBody {
+	if o == nil || len(o.Block) == 0 {
 		return nil
 	}
 	if st, _ := v.e.judge(q, o, v.now); st != usable || v.ticket.dead() {
@@ -94,7 +104,7 @@ func (v *visit) plainHit() *cache.Object {
 }
 
 // write lays the answer out and completes the exchange.
-func (a *inline) write(dst []byte, o *cache.Object, head bool) (out, rest []byte) {
+func (a *inline) write(dst []byte, o *cache.Object, head bool) (out []byte, rest httpserver.Rest) {
 	x := &a.visit.x
 	dst = append(dst, o.Block...)
 	at := len(dst)
@@ -108,7 +118,7 @@ func (a *inline) write(dst []byte, o *cache.Object, head bool) (out, rest []byte
 		if len(o.Body) <= copiedBody {
 			dst = append(dst, o.Body...)
 		} else {
-			rest = o.Body
+			rest.Octets = o.Body
 		}
 	}
 	x.Outcome, x.Reason, x.Status = Hit, Fresh, o.Status

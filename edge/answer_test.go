@@ -51,16 +51,22 @@ func (w *world) both(line string, lines ...string) (inline bool) {
 	before := len(w.seen)
 	out, rest, ok := a.Answer([]byte("before"), asked)
 	if !ok {
-		if string(out) != "before" || rest != nil || len(w.seen) != before {
-			w.t.Errorf("%s: declined, but left %q, %d octets", line, out, len(rest))
+		if string(out) != "before" || rest.Octets != nil || len(w.seen) != before {
+			w.t.Errorf("%s: declined, but left %q, %d octets", line, out, len(rest.Octets))
 		}
 		a.Sent()
 		return false
 	}
 	a.Sent()
+	if n := len(rest.Octets); n > 0 {
+		if len(w.seen) != before {
+			w.t.Errorf("%s: observed before its body was out", line)
+		}
+		a.Done(int64(n), false)
+	}
 	var s onWire
 	w.edge.Serve(context.Background(), &s, request(line, lines...))
-	if got, want := withoutID(string(out)+string(rest)), withoutID("before"+s.out.String()); got != want {
+	if got, want := withoutID(string(out)+string(rest.Octets)), withoutID("before"+s.out.String()); got != want {
 		w.t.Errorf("%s %q:\ninline %.2000q\nServe  %.2000q", line, lines, got, want)
 	}
 	if n := len(w.seen); n != before+2 || told(w.seen[n-1]) != told(w.seen[n-2]) {
@@ -86,7 +92,7 @@ func TestAnswer_SameAsServe(t *testing.T) {
 			w.get(p)
 		}
 		w.settle(2 * time.Second)
-		want := map[string]bool{"/plain": true, "/": true, "/index.html": true, "/empty": true, "/large": true, "/moved": true, "/odd": true}
+		want := map[string]bool{"/plain": true, "/": true, "/index.html": true, "/empty": true, "/large": true, "/huge": true, "/moved": true, "/odd": true}
 		for _, p := range paths {
 			if got := w.both(p); got != want[p] {
 				t.Errorf("%s inline: %v", p, got)
@@ -169,6 +175,26 @@ func TestAnswer_TicketClosesWhenTheBatchIsSent(t *testing.T) {
 		}
 		a.Sent()
 	}, unswept)
+}
+
+// What is told of a body that is sent from its place is how it ended.
+func TestAnswer_BodyIsToldWhenItIsOver(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", ok(strings.Repeat("x", 1<<20), "Cache-Control: max-age=600"))
+		w.get("/a")
+		a, before := w.edge.Inline(), len(w.seen)
+		_, rest, ok := a.Answer(nil, request("/a"))
+		if !ok || len(rest.Octets) != 1<<20 || len(w.seen) != before {
+			t.Fatalf("%v, %d octets, %d told", ok, len(rest.Octets), len(w.seen)-before)
+		}
+		a.Sent()
+		w.settle(3 * time.Second)
+		a.Done(1000, true)
+		x := w.seen[len(w.seen)-1]
+		if len(w.seen) != before+1 || x.Bytes != 1000 || !x.Aborted || x.Duration != 3*time.Second || x.FirstByte != 0 {
+			t.Errorf("%d told, the last %+v", len(w.seen)-before, x)
+		}
+	})
 }
 
 func TestAnswer_ExpiredTicketAnswersNothing(t *testing.T) {

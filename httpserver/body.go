@@ -94,7 +94,8 @@ func (b *body) proceed() bool {
 		return false
 	}
 	b.expects = false
-	return b.c.send([]byte("HTTP/1.1 100 Continue\r\n\r\n"), nil) == nil
+	_, err := b.c.send([]byte("HTTP/1.1 100 Continue\r\n\r\n"), nil)
+	return err == nil
 }
 
 // octets reads at least one octet of the body, or to its end.

@@ -108,13 +108,13 @@ func (c *conn) work() bool {
 	for {
 		n, no := c.head()
 		if no.status != 0 {
-			if c.flush(nil) {
+			if c.flush(Rest{}) {
 				c.refuse(no, c.desk.req.Method == "HEAD")
 			}
 			return false
 		}
 		if n == 0 {
-			return c.flush(nil)
+			return c.flush(Rest{})
 		}
 		c.first, c.blank, c.headDue = false, false, 0
 		if !c.request(n) {
@@ -176,20 +176,20 @@ func (c *conn) request(n int) bool {
 		rest, ok, panicked := c.inline()
 		switch {
 		case panicked:
-			if c.flush(nil) {
+			if c.flush(Rest{}) {
 				d.inline = c.e.answerer.Inline() // the old one may be in any state
 				c.refuse(refusal{500, ReasonInternal}, d.req.Method == "HEAD")
 			}
 			return false
 		case ok:
 			d.use(n)
-			if len(rest) > 0 || len(d.out) >= fullBatch {
+			if len(rest.Octets) > 0 || len(d.out) >= fullBatch {
 				return c.flush(rest)
 			}
 			return true
 		}
 	}
-	return c.flush(nil) && c.handle(n)
+	return c.flush(Rest{}) && c.handle(n)
 }
 
 // plain tells whether the request may be offered to the inline answerer.
@@ -200,7 +200,7 @@ func (c *conn) plain() bool {
 }
 
 // inline offers the request and contains a panic.
-func (c *conn) inline() (rest []byte, ok, panicked bool) {
+func (c *conn) inline() (rest Rest, ok, panicked bool) {
 	d := c.desk
 	d.asked = true
 	defer func() {
@@ -217,15 +217,18 @@ func (c *conn) inline() (rest []byte, ok, panicked bool) {
 }
 
 // flush sends what has been answered, and rest behind it.
-func (c *conn) flush(rest []byte) bool {
-	d := c.desk
-	if len(d.out) == 0 && len(rest) == 0 {
+func (c *conn) flush(rest Rest) bool {
+	d, n := c.desk, len(rest.Octets)
+	if len(d.out) == 0 && n == 0 {
 		d.sent() // it has been asked, and has declined
 		return true
 	}
-	err := c.send(d.out, rest)
-	d.out = d.out[:0]
+	left, err := c.send(d.out, rest.Octets)
 	d.sent()
+	if n > 0 {
+		d.inline.Done(int64(n-min(left, n)), err != nil)
+	}
+	d.out = d.out[:0]
 	return err == nil
 }
 

@@ -23,6 +23,13 @@ import (
 type hits struct {
 	answered, sent atomic.Int64
 	offered        atomic.Int64
+	done           chan done // nil: nobody wants to know
+}
+
+type done struct {
+	octets int64
+	cut    bool
+	sents  int64 // calls of Sent before it
 }
 
 func (h *hits) Inline() Inline { return &hit{h} }
@@ -31,27 +38,33 @@ type hit struct{ *hits }
 
 var largeBody = bytes.Repeat([]byte("0123456789abcdef"), 4096)
 
-func (h *hit) Answer(dst []byte, r *Request) (out, rest []byte, ok bool) {
+func (h *hit) Answer(dst []byte, r *Request) (out []byte, rest Rest, ok bool) {
 	h.offered.Add(1)
 	body := []byte(r.Path)
 	switch {
 	case strings.HasPrefix(r.Path, "/large"):
-		body, rest = nil, largeBody
+		body, rest.Octets = nil, largeBody
 	case strings.HasPrefix(r.Path, "/panic"):
 		panic("oh")
 	case !strings.HasPrefix(r.Path, "/hit"):
-		return dst, nil, false
+		return dst, rest, false
 	}
 	h.answered.Add(1)
-	dst = AppendHead(dst, 200, message.Fields{{Name: "X-Inline", Value: "1"}}, int64(len(body)+len(rest)))
+	dst = AppendHead(dst, 200, message.Fields{{Name: "X-Inline", Value: "1"}}, int64(len(body)+len(rest.Octets)))
 	dst = append(dst, "\r\n"...)
 	if r.Method == "HEAD" {
-		return dst, nil, true
+		return dst, Rest{}, true
 	}
 	return append(dst, body...), rest, true
 }
 
 func (h *hit) Sent() { h.sent.Add(1) }
+
+func (h *hit) Done(sent int64, cut bool) {
+	if h.done != nil {
+		h.done <- done{sent, cut, h.sent.Load()}
+	}
+}
 
 func get(path string) string { return "GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n" }
 
@@ -130,6 +143,34 @@ func TestInline_SentBeforeAnythingIsWaitedFor(t *testing.T) {
 		io.WriteString(c, get("/large"))
 	}
 	eventually(t, func() bool { return h.answered.Load() > 10 && h.sent.Load() >= 2+h.answered.Load()-1 })
+}
+
+func TestInline_DoneSaysHowTheRestEnded(t *testing.T) {
+	h := &hits{done: make(chan done, 1)}
+	addr, _ := start(t, &Server{Handler: handlerFunc(echo), Answerer: h})
+	exchange(t, addr, get("/hit")+get("/large"))
+	if got, want := <-h.done, (done{int64(len(largeBody)), false, 1}); got != want {
+		t.Errorf("a body that was taken: %+v, want %+v", got, want)
+	}
+	c := dial(t, addr)
+	c.(*net.TCPConn).SetReadBuffer(4096)
+	c.(*net.TCPConn).SetLinger(0)
+	go func() {
+		for h.sent.Load() < 1000 { // until nobody takes it
+			if _, err := io.WriteString(c, get("/large")); err != nil {
+				return
+			}
+		}
+	}()
+	var last done
+	for taken := 0; !last.cut; taken++ {
+		if last = <-h.done; taken == 3 {
+			c.Close()
+		}
+	}
+	if last.octets >= int64(len(largeBody)) || last.octets < 0 {
+		t.Errorf("a body that was cut: %+v", last)
+	}
 }
 
 func TestInline_IsOfferedPlainRequestsOnly(t *testing.T) {

@@ -66,14 +66,23 @@ type Answerer interface {
 // without Expect, on a connection that lives on. It must not block.
 type Inline interface {
 	// Answer appends a complete answer to dst and returns true, or returns dst unchanged and false.
-	// What it returns as rest follows on the wire without being copied, and must never change; a large
-	// body belongs there. r and everything in it is valid until Answer returns.
-	Answer(dst []byte, r *Request) (out, rest []byte, ok bool)
+	// What it returns as rest follows on the wire without being copied; a large body belongs there. r
+	// and everything in it is valid until Answer returns; where Done follows, r and dst are until then.
+	Answer(dst []byte, r *Request) (out []byte, rest Rest, ok bool)
 	// Sent says that what Answer has appended to dst since the last Sent is in the socket's hands, or
 	// never will be. It is called after every batch in which Answer was called, also when it has only
 	// declined, and before any Handler runs or anything is waited for but room for dst in the socket:
 	// a rest that a slow viewer takes its time for is not waited for.
 	Sent()
+	// Done says that the rest of the last answer is out, or that it was cut after sent octets. It is
+	// called before the next Answer, and only for requests of HTTP/1.1: there nothing else is answered
+	// while a rest is under way.
+	Done(sent int64, cut bool)
+}
+
+// Rest is what follows an answer of an Inline on the wire: octets that never change.
+type Rest struct {
+	Octets []byte
 }
 
 // ResponseWriter writes one answer. It is used by one goroutine, until the handler returns.

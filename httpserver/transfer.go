@@ -108,8 +108,9 @@ func (c *conn) readable(fd uintptr) bool {
 	return true
 }
 
-// send writes a and then b, waiting for the viewer where it must.
-func (c *conn) send(a, b []byte) error {
+// send writes a and then b, waiting for the viewer where it must. left is how much of them was not
+// taken when it failed.
+func (c *conn) send(a, b []byte) (left int, err error) {
 	w := &c.write
 	w.a, w.b, w.err, w.wait = a, b, nil, false
 	defer func() { w.a, w.b = nil, nil }()
@@ -120,7 +121,7 @@ func (c *conn) send(a, b []byte) error {
 			c.writeDue.Store(0)
 		}
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || c.writeOverdue() {
-			return err
+			return len(w.a) + len(w.b), err
 		}
 		c.nc.SetWriteDeadline(time.Time{})
 	}
