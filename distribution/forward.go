@@ -52,9 +52,10 @@ func (b *Behavior) Forward(d *Distribution, r *message.Request) Forwarded {
 
 // addViewers adds those of the viewer's headers that may pass, in their order.
 func (b *Behavior) addViewers(out *message.Fields, r *message.Request) {
-	nominated := r.Fields.Joined("Connection")
+	nominated := nominations(r.Fields)
 	for _, x := range r.Fields {
-		if b.passes(strings.ToLower(x.Name), r.Method) && !b.Origin.CustomHeaders.Has(x.Name) && !names(nominated, x.Name) {
+		lower := strings.ToLower(x.Name)
+		if b.passes(lower, r.Method) && !b.Origin.CustomHeaders.Has(x.Name) && !nominated[lower] {
 			*out = append(*out, x)
 		}
 	}
@@ -130,16 +131,26 @@ func (p *forwardPlan) cookieField(r *message.Request) string {
 	return s.String()
 }
 
-// names tells whether a comma-separated list has the name, in any case.
-func names(list, name string) bool {
-	for rest, more := list, list != ""; more; {
-		var item string
-		item, rest, more = strings.Cut(rest, ",")
-		if strings.EqualFold(strings.Trim(item, " \t"), name) {
-			return true
+// nominations are the lower-case names that Connection fields list: fields that end here (RFC 9110
+// section 7.6.1). Usually there are none but words of the connection itself, which name no field, and it is
+// nil. It is a set because a viewer may send thousands, and as many fields.
+func nominations(f message.Fields) (set map[string]bool) {
+	for i := range f {
+		if !named(f[i].Name, "Connection") {
+			continue
+		}
+		for item := range strings.SplitSeq(f[i].Value, ",") {
+			switch item = strings.ToLower(strings.Trim(item, " \t")); item {
+			case "", "close", "keep-alive":
+			default:
+				if set == nil {
+					set = map[string]bool{}
+				}
+				set[item] = true
+			}
 		}
 	}
-	return false
+	return set
 }
 
 // KeptVary returns what a response keeps of its Vary value: "*", Accept-Encoding, Cookie, the headers

@@ -229,3 +229,29 @@ func BenchmarkForward_AllViewer(b *testing.B) {
 		d.Behaviors[0].Forward(d, r)
 	}
 }
+
+// What a viewer can make dearest: as many cookies as fit, in the worst order, all of them keyed.
+func BenchmarkKey_EightThousandCookies(b *testing.B) {
+	var list strings.Builder
+	for i := 8000; i > 0; i-- {
+		fmt.Fprintf(&list, "%c%c=;", 'A'+i/200, 'A'+i%200/4) // the last of them first
+	}
+	r := request("GET /a", "Cookie: "+list.String())
+	d := withPolicies(b, cacheBy("", "all", "", false, false), nil)
+	for b.Loop() {
+		d.Behaviors[0].AppendKey(nil, d, r)
+	}
+}
+
+// As many words in Connection as fit, and a field for each as far as a head may have them.
+func BenchmarkForward_ThousandsOfNominations(b *testing.B) {
+	lines := []string{"Connection: " + strings.Repeat("a,", 14000)}
+	for i := range 500 {
+		lines = append(lines, fmt.Sprintf("X%d: y", i))
+	}
+	r := request("GET /a", lines...)
+	d := withPolicies(b, cacheBy("", "", "", false, false), requestBy("allViewer", "all", "all"))
+	for b.Loop() {
+		d.Behaviors[0].Forward(d, r)
+	}
+}

@@ -122,16 +122,11 @@ func (s *selector) appendCookies(dst []cookie, r *message.Request) []cookie {
 			if !ok || name == "" || name[0] == '$' || !s.has(name) {
 				continue
 			}
-			dst = insertCookie(dst, cookie{name, value})
+			dst = append(dst, cookie{name, value})
 		}
 	}
+	slices.SortStableFunc(dst, byName) // a viewer may send ten thousand, in the worst order
 	return dst
 }
 
-func insertCookie(dst []cookie, c cookie) []cookie {
-	dst = append(dst, c)
-	for i := len(dst) - 1; i > 0 && dst[i-1].name > c.name; i-- {
-		dst[i-1], dst[i] = dst[i], dst[i-1]
-	}
-	return dst
-}
+func byName(a, b cookie) int { return strings.Compare(a.name, b.name) }

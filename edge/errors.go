@@ -156,7 +156,10 @@ func (v *visit) pageRequest(path string) *message.Request {
 	return r
 }
 
-// conditional tells the fields that make a GET conditional or partial.
+// conditions are the fields that make a GET conditional or partial.
+var conditions = [...]string{"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"}
+
+// conditional tells whether a field is one of the conditions. The lengths spare the hit path the letters.
 func conditional(name string) bool {
 	switch len(name) {
 	case 5:

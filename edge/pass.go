@@ -45,10 +45,10 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 	v.ticket.close()
 	fw := q.behavior.Forward(q.site.Distribution, q.req)
 	fields := v.e.hopped(fw.Fields, q.req, v.x.ID)
-	for _, x := range q.req.Fields {
-		if conditional(x.Name) {
+	for _, name := range conditions {
+		if q.req.Fields.Has(name) {
 			// Of two lines one origin takes the first, another the last: they are one list, or nothing.
-			fields.Set(x.Name, q.req.Fields.Joined(x.Name))
+			fields.Set(name, q.req.Fields.Joined(name))
 		}
 	}
 	ask := &origin.Request{
