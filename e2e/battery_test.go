@@ -54,7 +54,7 @@ func TestBattery_Poisoning(t *testing.T) {
 func (f *field) fight(b *battle, set, path string) error {
 	f.origin.program(b.rules)
 	host := set + ".example"
-	fill := strings.NewReplacer("{p}", path, "{d}", strings.TrimSuffix(path, "/a"), "{h}", host, "{H}", `Host: `+host+`\r\n`, "{V}", `Host: victim.example\r\n`)
+	fill := strings.NewReplacer("{p}", path, "{d}", strings.TrimSuffix(path, "/a"), "{h}", host, "{s}", "https://"+host+f.secure[strings.LastIndexByte(f.secure, ':'):], "{H}", `Host: `+host+`\r\n`, "{V}", `Host: victim.example\r\n`)
 	var v *viewer
 	defer func() {
 		if v != nil {

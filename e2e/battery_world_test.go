@@ -12,6 +12,7 @@ import (
 type field struct {
 	*world
 	edge   string // host:port
+	secure string // host:port of the same for https
 	origin *recorder
 	bank   *recorder // the victim's
 	probes int
@@ -54,6 +55,7 @@ func newField(t *testing.T, sets []string, args ...string) *field {
 		t.Fatal(err)
 	}
 	f.edge = strings.TrimPrefix(f.proc.ready.Edges[0].URL, "http://")
+	f.secure = strings.TrimPrefix(f.proc.ready.Edges[0].HTTPS, "https://")
 	f.distribute(t, "victim", f.bank, map[string]string{"policy": "optimized", "alias": "victim.example"})
 	for _, name := range sets {
 		options := map[string]string{"alias": name + ".example"}

@@ -40,6 +40,10 @@ type parser struct {
 	fields message.Fields // room for req.Fields
 }
 
+// maxFields is how many field lines a head may have. The octets of a head would be enough for eight
+// thousand, and whoever handles a request looks through its fields more than once (law L9).
+const maxFields = 512
+
 // fieldRoom is how many fields a parser keeps room for.
 const fieldRoom = 32
 
@@ -118,6 +122,9 @@ func (p *parser) field(b []byte, s *seen) ([]byte, refusal) {
 	name, value, rest, ok := h1.FieldLine(b)
 	if !ok {
 		return nil, malformed
+	}
+	if len(p.req.Fields) == maxFields {
+		return nil, largeHead
 	}
 	p.req.Fields = append(p.req.Fields, message.Field{Name: name, Value: value})
 	switch len(name) {
