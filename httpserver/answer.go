@@ -156,7 +156,7 @@ func (a *answer) Write(p []byte) (int, error) {
 	if !a.bodied || len(p) == 0 {
 		return len(p), nil
 	}
-	d := a.c.desk
+	d, n := a.c.desk, len(p)
 	if a.chunked {
 		d.out = append(strconv.AppendUint(d.out, uint64(len(p)), 16), '\r', '\n')
 	}
@@ -164,7 +164,6 @@ func (a *answer) Write(p []byte) (int, error) {
 		d.out = append(d.out, p...)
 		p = nil
 	}
-	n := len(p)
 	if p != nil || len(d.out) >= fullOut {
 		a.send(p)
 	}
@@ -174,7 +173,7 @@ func (a *answer) Write(p []byte) (int, error) {
 	if a.err != nil {
 		return 0, a.err
 	}
-	return max(n, 0), nil
+	return n, nil
 }
 
 // send hands what has gathered, and p behind it, to the socket.
@@ -217,6 +216,7 @@ func (a *answer) end() error {
 // cleanly: a reset tells.
 func (a *answer) cut() {
 	a.c.desk.out = a.c.desk.out[:0]
+	a.c.broken = true
 	if l, ok := a.c.nc.(interface{ SetLinger(int) error }); ok && a.sent && a.bodied && a.left < 0 && !a.chunked {
 		l.SetLinger(0)
 	}

@@ -22,7 +22,8 @@ type conn struct {
 	e      *engine
 	nc     net.Conn
 	raw    syscall.RawConn // nil: through nc
-	tls    *tls.Conn       // nil: plain HTTP; otherwise nc is the same
+	wire   *wire           // nil: plain HTTP
+	tls    *tls.Conn       // over wire; nil: no handshake has begun
 	remote netip.AddrPort
 	client netip.Prefix
 
@@ -35,6 +36,7 @@ type conn struct {
 	desk    *desk // nil: nothing is at hand
 	first   bool  // nothing has been asked yet
 	blank   bool  // an empty line in front of the request has been skipped
+	broken  bool  // the last answer was cut: no goodbye
 	lingers bool  // what the viewer still sends is to be read before the connection is closed
 	headDue int64 // when the head that has begun must be there; 0: none has begun
 
@@ -56,8 +58,7 @@ var errHalted = errors.New("httpserver: request is over")
 func newConn(e *engine, nc net.Conn) *conn {
 	c := &conn{e: e, nc: nc, scheme: "http", first: true}
 	if e.tls != nil {
-		c.tls = tls.Server(nc, e.tls)
-		c.nc = c.tls
+		c.wire = &wire{Conn: nc, c: c}
 	}
 	c.raw = rawConn(c.nc)
 	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
@@ -274,12 +275,13 @@ const lingerTime = 500 * time.Millisecond
 // end closes the connection.
 func (c *conn) end() {
 	if p := recover(); p != nil {
-		c.lingers, c.desk = false, nil
+		c.lingers, c.broken, c.desk = false, true, nil
 		c.e.log.Error("BUG: connection panicked", "panic", p, "stack", string(debug.Stack()))
 	}
 	if c.cancel != nil {
 		c.cancel()
 	}
+	c.goodbye()
 	if cw, ok := c.nc.(interface{ CloseWrite() error }); ok && c.lingers && !c.gone.Load() {
 		cw.CloseWrite()
 		c.nc.SetReadDeadline(time.Now().Add(lingerTime))
@@ -290,5 +292,8 @@ func (c *conn) end() {
 	if c.desk != nil {
 		c.e.giveBack(c.desk)
 		c.desk = nil
+	}
+	if c.wire != nil {
+		c.wire.giveBack()
 	}
 }

@@ -89,7 +89,7 @@ func (e *engine) turnAway(c *conn) {
 	e.running.Go(func() {
 		defer func() { <-e.gate.refusing }()
 		defer c.end()
-		if c.tls == nil { // a handshake is more than who is turned away may cost
+		if c.wire == nil { // a handshake is more than who is turned away may cost
 			c.refuse(refusal{503, ReasonTooMany}, false)
 		}
 	})

@@ -14,13 +14,14 @@
 // ResponseWriter (answer.go). Between requests a connection has no buffer: what was read into and
 // written from is given back (desk.go).
 //
-// Plain TCP is read and written by raw system calls (transfer.go, sock_linux.go), anything else through
-// net.Conn.
+// TCP is read and written by raw system calls (transfer.go, sock_linux.go), anything else through net.Conn.
 //
 // # TLS
 //
-// With Server.TLS a connection begins with a handshake (tls.go). What its name wants (Names) decides the version,
-// the cipher suites and the protocol, within what this server speaks.
+// With Server.TLS a connection begins with a handshake. What its name wants (Names) decides the version, the
+// cipher suites and the protocol, within what this server speaks (tls.go). crypto/tls does the cryptography; the
+// octets go the same way as without it (secure.go, wire.go): one read brings whole records, one write takes all
+// records of a batch, and who waits for a viewer has no buffers.
 //
 // # Time
 //

@@ -54,6 +54,7 @@ const (
 	ReasonTooMany     = "too many connections"
 	ReasonSlowBody    = "request body not sent in time"
 	ReasonInternal    = "internal error"
+	ReasonPlain       = "plain HTTP on a port for HTTPS"
 )
 
 // statusHeaderTooLarge is CloudFront's status for a request over its 32,768 octets; no RFC knows it.
@@ -146,6 +147,7 @@ type engine struct {
 	gate     *gate
 	base     context.Context // ends when the drain's time is over
 	desks    sync.Pool       // of *desk
+	shakes   chan struct{}   // a slot for each handshake that is computed
 	running  sync.WaitGroup  // connections, those that are turned away too
 	draining atomic.Bool     // no request is begun any more
 	yields   bool            // let others go first before reading again
@@ -176,6 +178,7 @@ func (s *Server) engine() *engine {
 		e.log = slog.Default()
 	}
 	e.yields = runtime.GOMAXPROCS(0) <= maxYielding
+	e.shakes = make(chan struct{}, runtime.GOMAXPROCS(0))
 	e.gate = newGate(&e.limits)
 	e.desks.New = e.newDesk
 	return e

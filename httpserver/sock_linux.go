@@ -75,6 +75,20 @@ func hungUp(fd uintptr) bool {
 	}
 }
 
+// halfClosed is hungUp where the last that was sent is an alert that has not been read: the other side has closed
+// its direction, and no more than such an alert waits.
+func halfClosed(fd uintptr) bool {
+	const closeWait, alert = 8, 96 // TCP_CLOSE_WAIT; the longest alert, padded and sealed
+	var state byte
+	size, waiting := uint32(1), int32(0)
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO, uintptr(unsafe.Pointer(&state)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 || state != closeWait {
+		return hungUp(fd)
+	}
+	_, _, errno = syscall.RawSyscall(syscall.SYS_IOCTL, fd, syscall.TIOCINQ, uintptr(unsafe.Pointer(&waiting)))
+	return errno == 0 && waiting <= alert
+}
+
 // rawConn gives access to the descriptor of a plain TCP socket, nil for any other.
 func rawConn(nc net.Conn) syscall.RawConn {
 	tcp, ok := nc.(*net.TCPConn)

@@ -18,3 +18,5 @@ func writeSocket(uintptr, *[2]syscall.Iovec, []byte, []byte) (int, syscall.Errno
 }
 
 func hungUp(uintptr) bool { return false }
+
+func halfClosed(uintptr) bool { return false }

@@ -102,23 +102,3 @@ func keyOf(p Policy, hello *tls.ClientHelloInfo) configKey {
 
 // serverName is a name of a hello as hosts are spelled here.
 func serverName(s string) string { return strings.ToLower(strings.TrimSuffix(s, ".")) }
-
-// secure shakes hands, if the server speaks TLS. It reports whether the connection may go on.
-func (c *conn) secure() bool {
-	if c.tls == nil {
-		return true
-	}
-	due := c.e.after(c.e.limits.ReadHeaderTimeout)
-	c.readDue.Store(due)
-	c.writeDue.Store(due)
-	err := c.tls.Handshake()
-	c.readDue.Store(0)
-	c.writeDue.Store(0)
-	if err != nil {
-		c.e.log.Debug("tls handshake ended", "remote", c.remote, "err", err)
-		return false
-	}
-	state := c.tls.ConnectionState()
-	c.scheme, c.protocol, c.serverName = "https", state.NegotiatedProtocol, serverName(state.ServerName)
-	return true
-}

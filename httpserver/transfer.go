@@ -22,6 +22,7 @@ type reading struct {
 type writing struct {
 	ready func(fd uintptr) bool
 	a, b  []byte // what is left
+	head  int    // octets of a that are left of what a desk answers
 	iov   [2]syscall.Iovec
 	err   error
 	wait  bool
@@ -50,20 +51,27 @@ func (c *conn) readInto(p []byte, due int64) (int, error) {
 }
 
 func (c *conn) readOnce(p []byte, due int64) (int, error) {
-	r := &c.read
 	if p == nil && c.e.draining.Load() {
 		return 0, os.ErrDeadlineExceeded
 	}
+	if c.tls != nil && !c.wire.shaking {
+		return c.readSecure(p, due)
+	}
+	return c.readOctets(p, due)
+}
+
+// readOctets reads from the socket: into p or the desk, or into the wire if there is one.
+func (c *conn) readOctets(p []byte, due int64) (int, error) {
+	r := &c.read
 	if c.raw == nil {
-		if p == nil {
-			p = c.deskRoom()
-		}
+		p = c.roomFor(p)
 		c.readDue.Store(due)
 		n, err := c.nc.Read(p)
 		c.readDue.Store(0)
 		if n > 0 || err == io.EOF {
 			err = nil
 		}
+		c.arrived(n)
 		return n, err
 	}
 	r.p, r.due, r.n, r.err, r.wait = p, due, 0, nil, false
@@ -75,7 +83,27 @@ func (c *conn) readOnce(p []byte, due int64) (int, error) {
 	if err == nil {
 		err = r.err
 	}
+	c.arrived(r.n)
 	return r.n, err
+}
+
+// roomFor is where what is read from the socket goes when p is asked for.
+func (c *conn) roomFor(p []byte) []byte {
+	switch {
+	case c.wire != nil:
+		return c.wire.room()
+	case p == nil:
+		return c.deskRoom()
+	}
+	return p
+}
+
+// arrived notes what was read into the wire.
+func (c *conn) arrived(n int) {
+	if w := c.wire; w != nil {
+		w.in = w.in[:len(w.in)+n]
+		w.idle()
+	}
 }
 
 func (c *conn) deskRoom() []byte {
@@ -88,15 +116,14 @@ func (c *conn) deskRoom() []byte {
 // readable is called when there may be something to read. It returns false to wait.
 func (c *conn) readable(fd uintptr) bool {
 	r := &c.read
-	p := r.p
-	if p == nil {
-		p = c.deskRoom()
-	}
-	n, errno := readSocket(fd, p)
+	n, errno := readSocket(fd, c.roomFor(r.p))
 	if errno == syscall.EAGAIN {
-		if r.p == nil && len(c.desk.in) == 0 {
+		if r.p == nil && c.desk != nil && len(c.desk.in) == 0 {
 			c.e.giveBack(c.desk)
 			c.desk = nil
+		}
+		if c.wire != nil {
+			c.wire.idle()
 		}
 		r.wait = true
 		c.readDue.Store(r.due)
@@ -111,8 +138,16 @@ func (c *conn) readable(fd uintptr) bool {
 // send writes a and then b, waiting for the viewer where it must. left is how much of them was not
 // taken when it failed.
 func (c *conn) send(a, b []byte) (left int, err error) {
+	if c.tls != nil {
+		return c.sendSecure(a, b)
+	}
+	return c.sendOctets(a, b, len(a))
+}
+
+// sendOctets is send to the socket. The first head octets of a are what a desk answers.
+func (c *conn) sendOctets(a, b []byte, head int) (left int, err error) {
 	w := &c.write
-	w.a, w.b, w.err, w.wait = a, b, nil, false
+	w.a, w.b, w.head, w.err, w.wait = a, b, head, nil, false
 	defer func() { w.a, w.b = nil, nil }()
 	for {
 		err := c.sendOnce()
@@ -155,7 +190,7 @@ func (c *conn) writable(fd uintptr) bool {
 	for len(w.a)+len(w.b) > 0 {
 		n, errno := writeSocket(fd, &w.iov, w.a, w.b)
 		if errno == syscall.EAGAIN {
-			if len(w.a) == 0 && c.desk != nil {
+			if w.head <= 0 && c.desk != nil {
 				c.desk.sent() // only a body is left, and that may take as long as the viewer likes
 			}
 			w.wait = true
@@ -173,6 +208,7 @@ func (c *conn) writable(fd uintptr) bool {
 
 func (w *writing) took(n int) {
 	k := min(n, len(w.a))
+	w.head -= k
 	w.a, w.b = w.a[k:], w.b[n-k:]
 }
 

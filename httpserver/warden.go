@@ -71,7 +71,13 @@ func (c *conn) look() {
 		return
 	}
 	gone := false
-	c.raw.Control(func(fd uintptr) { gone = hungUp(fd) })
+	c.raw.Control(func(fd uintptr) {
+		if c.wire == nil {
+			gone = hungUp(fd)
+		} else {
+			gone = halfClosed(fd)
+		}
+	})
 	if gone && c.handling.Load() {
 		c.gone.Store(true)
 		c.cancel()

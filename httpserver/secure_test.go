@@ -1,0 +1,272 @@
+package httpserver
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// recorded counts the records of application data that a client gets, and sends octet by octet if it is slow.
+type recorded struct {
+	net.Conn
+	slow    bool
+	in      []byte
+	records int
+}
+
+func (r *recorded) Read(p []byte) (int, error) {
+	n, err := r.Conn.Read(p)
+	for r.in = append(r.in, p[:n]...); len(r.in) >= recordHead && len(r.in) >= recordLen(r.in); r.in = r.in[recordLen(r.in):] {
+		if r.in[0] == 23 {
+			r.records++
+		}
+	}
+	return n, err
+}
+
+func (r *recorded) Write(p []byte) (int, error) {
+	if !r.slow {
+		return r.Conn.Write(p)
+	}
+	for i := range p {
+		if _, err := r.Conn.Write(p[i : i+1]); err != nil {
+			return i, err
+		}
+	}
+	return len(p), nil
+}
+
+// over shakes hands over a recorded connection.
+func over(t *testing.T, addr string, slow bool, c *tls.Config) (*tls.Conn, *recorded) {
+	t.Helper()
+	r := &recorded{Conn: dial(t, addr), slow: slow}
+	c.InsecureSkipVerify = true
+	tc := tls.Client(r, c)
+	if err := tc.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	return tc, r
+}
+
+func startSecure(t *testing.T, s *Server) (addr string) {
+	t.Helper()
+	show, _ := selfSigned(t, "a.test")
+	s.TLS = &TLS{Certificate: show}
+	addr, _ = start(t, s)
+	return addr
+}
+
+func TestSecure_OneBatchIsOneRecord(t *testing.T) {
+	h := &hits{}
+	addr := startSecure(t, &Server{Handler: handlerFunc(echo), Answerer: h})
+	c, r := over(t, addr, false, &tls.Config{MaxVersion: tls.VersionTLS12}) // whose tickets are not application data
+	io.WriteString(c, strings.Repeat(get("/hit"), 16))
+	br := newAnswers(c)
+	for range 16 {
+		if body := br.next(t); string(body) != "/hit" {
+			t.Errorf("got %q", body)
+		}
+	}
+	if r.records != 1 || h.sent.Load() != 1 {
+		t.Errorf("%d records, %d batches", r.records, h.sent.Load())
+	}
+	io.WriteString(c, get("/large")) // head and 64 KiB
+	if body := br.next(t); !bytes.Equal(body, largeBody) || r.records != 1+5 {
+		t.Errorf("%d octets in %d records", len(body), r.records-1)
+	}
+}
+
+// However requests are cut into records and segments, they are read the same.
+func TestSecure_RequestsInAnyPieces(t *testing.T) {
+	addr := startSecure(t, &Server{Handler: handlerFunc(echo), Answerer: &hits{}})
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		for _, slow := range []bool{false, true} {
+			for _, step := range []int{1, 50, 1 << 20} {
+				c, _ := over(t, addr, slow, &tls.Config{MinVersion: version, MaxVersion: version})
+				body := strings.Repeat("0123456789", 2000)
+				if slow {
+					body = body[:3000]
+				}
+				send := get("/hit1") + "POST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nabcde" + get("/hit3")
+				if step > 1 {
+					send += "POST /4 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nbb8\r\n" + body[:3000] + "\r\n0\r\n\r\n"
+				}
+				for rest := send; rest != ""; rest = rest[min(step, len(rest)):] {
+					io.WriteString(c, rest[:min(step, len(rest))])
+				}
+				br := newAnswers(c)
+				for _, want := range []string{"/hit1", "body=abcde err=<nil>", "/hit3", body[:3000]}[:strings.Count(send, "HTTP/1.1")] {
+					if got := br.next(t); !bytes.Contains(got, []byte(want)) {
+						t.Errorf("%s slow %v step %d: %.80q, want %.80q", tls.VersionName(version), slow, step, got, want)
+					}
+				}
+				c.Close()
+			}
+		}
+	}
+}
+
+func TestSecure_LargeBodiesBothWaysAtOnce(t *testing.T) {
+	addr := startSecure(t, &Server{Handler: handlerFunc(func(_ context.Context, w ResponseWriter, r *Request) {
+		w.Begin(200, nil, r.ContentLength)
+		w.Flush()
+		io.Copy(struct{ io.Writer }{w}, r.Body)
+	})})
+	sent := bytes.Repeat([]byte("0123456789abcdef"), 1<<17)
+	c, _ := over(t, addr, false, &tls.Config{})
+	go func() {
+		fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", len(sent))
+		c.Write(sent)
+	}()
+	if got := newAnswers(c).next(t); !bytes.Equal(got, sent) {
+		t.Errorf("%d octets came back", len(got))
+	}
+}
+
+func TestSecure_WhatIsNoTLS(t *testing.T) {
+	addr := startSecure(t, &Server{Handler: handlerFunc(echo)})
+	for send, want := range map[string]string{
+		get("/"): "HTTP/1.1 400 Bad Request\r\n", "G": "HTTP/1.1 400 Bad Request\r\n",
+		"\x00\x01": "", "\x16\x03": "", "\x16\xff\xff\xff\xff": "", "\x15\x03\x01\x00\x02\x01\x00": "", "\x80\x2e\x01": "",
+	} {
+		got := exchange(t, addr, send)
+		if !strings.HasPrefix(got, want) || want == "" && strings.Contains(got, "HTTP") || want != "" && !strings.Contains(got, ReasonPlain) {
+			t.Errorf("%q: %q", send, got)
+		}
+	}
+}
+
+func TestSecure_SlowHandshakesAreCut(t *testing.T) {
+	addr := startSecure(t, &Server{Handler: handlerFunc(echo), Limits: Limits{ReadHeaderTimeout: 40 * time.Millisecond}})
+	for _, send := range []string{"", "\x16\x03\x01\x02\x00", hello(t)} {
+		c := dial(t, addr)
+		io.WriteString(c, send)
+		if _, err := io.Copy(io.Discard, c); errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%d octets of a handshake: %v", len(send), err)
+		}
+	}
+	// Whoever waits for a slow viewer must not keep others from shaking hands.
+	for range 64 {
+		io.WriteString(dial(t, addr), hello(t))
+	}
+	over(t, addr, false, &tls.Config{})
+}
+
+// hello is what a client says first.
+func hello(t *testing.T) string {
+	t.Helper()
+	client, server := net.Pipe()
+	defer server.Close()
+	said := make(chan string, 1)
+	go func() {
+		b := make([]byte, 16<<10)
+		n, _ := server.Read(b)
+		client.Close()
+		said <- string(b[:n])
+	}()
+	tls.Client(client, &tls.Config{InsecureSkipVerify: true}).Handshake()
+	return <-said
+}
+
+func TestSecure_ViewerThatLeavesEndsTheContext(t *testing.T) {
+	began, ended := make(chan bool), make(chan bool)
+	addr := startSecure(t, &Server{Limits: Limits{IdleTimeout: 100 * time.Millisecond}, Handler: handlerFunc(func(ctx context.Context, w ResponseWriter, _ *Request) {
+		began <- true
+		<-ctx.Done()
+		ended <- true
+	})})
+	c, _ := over(t, addr, false, &tls.Config{})
+	io.WriteString(c, get("/"))
+	<-began
+	c.Close() // says so by an alert, which nobody reads
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the handler was not told")
+	}
+}
+
+func TestSecure_AnAnswerIsSentBeforeASlowViewerIsWaitedFor(t *testing.T) {
+	h := &hits{}
+	addr := startSecure(t, &Server{Handler: handlerFunc(echo), Answerer: h})
+	c, r := over(t, addr, false, &tls.Config{})
+	r.Conn.(*net.TCPConn).SetReadBuffer(4096)
+	for range 200 { // 12 MiB that nobody takes
+		io.WriteString(c, get("/large"))
+	}
+	eventually(t, func() bool { return h.answered.Load() > 10 && h.sent.Load() >= h.answered.Load()-1 })
+}
+
+// The end of a body that only the end of the connection ends is said by an alert; a cut body has none.
+func TestSecure_TheEndIsSaidUnlessItIsACut(t *testing.T) {
+	for name, whole := range map[string]bool{"whole": true, "cut": false} {
+		addr := startSecure(t, &Server{Handler: handlerFunc(func(_ context.Context, w ResponseWriter, _ *Request) {
+			w.Begin(200, nil, -1)
+			io.WriteString(w, "abc")
+			w.Flush()
+			if !whole {
+				w.Abort()
+			}
+		})})
+		c, _ := over(t, addr, false, &tls.Config{})
+		io.WriteString(c, "GET / HTTP/1.0\r\n\r\n")
+		if got, err := io.ReadAll(c); (err == nil) != whole || whole && !strings.HasSuffix(string(got), "abc") {
+			t.Errorf("%s: %q %v", name, got, err)
+		}
+	}
+}
+
+// What the client's end costs is measured too.
+func TestBudget_IdleSecureConnection(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector's own memory would be measured")
+	}
+	addr := startSecure(t, &Server{Handler: handlerFunc(echo), Answerer: &hits{}})
+	idle(t, 40<<10, func() net.Conn { c, _ := over(t, addr, false, &tls.Config{}); return c })
+}
+
+// answers reads one answer after the other.
+type answers struct{ br *bufio.Reader }
+
+func newAnswers(c net.Conn) answers { return answers{bufio.NewReaderSize(c, 1<<20)} }
+
+// next is the body of the next one.
+func (a answers) next(t *testing.T) []byte {
+	t.Helper()
+	r, err := http.ReadResponse(a.br, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+// The battery's cases by TLS: what is refused, and what the handler sees, does not depend on what is beneath.
+func TestSecure_Battery(t *testing.T) {
+	rec := &recorder{}
+	addr := startSecure(t, &Server{Handler: rec})
+	for _, c := range readBattery(t) {
+		for _, step := range []int{1 << 20, 7} {
+			if step == 7 && len(c.send) > 4096 {
+				continue
+			}
+			client, _ := over(t, addr, false, &tls.Config{})
+			if got := rec.outcome(t, converse(t, client, c.send, step)); !slices.Contains(c.allowed, got) {
+				t.Errorf("%s: %q\n  in pieces of %d\n  got  %s\n  want %s", c.name, c.send, step, got, strings.Join(c.allowed, "\n    or "))
+			}
+		}
+	}
+}
