@@ -43,6 +43,9 @@ type Limits struct {
 	DrainTimeout      time.Duration // answers in flight may take this long after Run's ctx ends. Default 10 s
 }
 
+// DefaultMaxConns is what MaxConns is when it is not set.
+const DefaultMaxConns = 16384
+
 // Reasons given to Refuse.
 const (
 	ReasonMalformed   = "malformed request"
@@ -73,7 +76,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	size(&l.MaxHeader, 32768)
 	size(&l.MaxURI, 8192)
-	size(&l.MaxConns, 16384)
+	size(&l.MaxConns, DefaultMaxConns)
 	size(&l.MaxConnsPerClient, -1)
 	wait(&l.ReadHeaderTimeout, 10*time.Second)
 	wait(&l.ReadBodyTimeout, 30*time.Second)

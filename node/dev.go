@@ -18,6 +18,7 @@ import (
 	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/certificate"
 	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/journal/jetstream"
 	"github.com/warmfront/warmfront/origin"
 	"github.com/warmfront/warmfront/ownapi"
@@ -39,8 +40,9 @@ type DevConfig struct {
 	Suffix      string   // distributions answer at dXXXX.<suffix>
 	Origins     []string // "name=address" each
 	OriginsFile string
-	CacheSize   int64        // bytes per edge
-	AccessLog   *slog.Logger // takes a line per request; nil: none
+	CacheSize   int64             // bytes per edge
+	AccessLog   *slog.Logger      // takes a line per request; nil: none
+	Limits      httpserver.Limits // of viewers, for each address of an edge
 
 	Getenv func(string) string // may give the access key and the password
 
@@ -81,6 +83,7 @@ func Dev(ctx context.Context, c DevConfig) error {
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
+	c.Limits = fit(c.Limits, len(ls.edges)+len(ls.secure), descriptors(), c.Logger)
 	d := &dev{DevConfig: c, ls: ls, who: who, log: log, resolve: resolve}
 	return errors.Join(d.run(ctx), log.Close())
 }

@@ -88,7 +88,7 @@ func (d *dev) newPlace(name string, l, secure net.Listener) (*place, error) {
 	}
 	pl := &place{name: name, edge: e, store: store, origin: fetch, l: l}
 	serve := func(l net.Listener, t *httpserver.TLS) {
-		pl.servers = append(pl.servers, &httpserver.Server{Listener: l, Handler: e, Answerer: e, TLS: t, Refuse: e.Refuse, Logger: log})
+		pl.servers = append(pl.servers, &httpserver.Server{Listener: l, Handler: e, Answerer: e, TLS: t, Refuse: e.Refuse, Limits: d.Limits, Logger: log})
 	}
 	serve(l, nil)
 	if secure != nil {

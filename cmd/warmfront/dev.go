@@ -36,12 +36,16 @@ func devCommand() *cobra.Command {
 	var c node.DevConfig
 	var cacheSize, logLevel, logFormat string
 	var accessLog bool
+	var limits *limitFlags
 	cmd := &cobra.Command{
 		Use: "dev", Short: "Everything in one process, for a laptop or a CI job",
 		Long: devLong, Example: devExample, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if c.CacheSize, err = parseSize(cacheSize); err != nil {
 				return usage("--cache-size: %w", err)
+			}
+			if c.Limits, err = limits.check(); err != nil {
+				return err
 			}
 			if c.Logger, err = logger(logLevel, logFormat); err != nil {
 				return err
@@ -77,6 +81,7 @@ func devCommand() *cobra.Command {
 	f.StringArrayVar(&c.Origins, "origin", nil, "send an origin's name elsewhere: `name=address`; \"*.name\" for all below it; may be repeated")
 	f.StringVar(&c.OriginsFile, "origins-file", "", "`file` with such lines, # begins a comment")
 	f.StringVar(&cacheSize, "cache-size", "256MiB", "memory for cached objects, per edge")
+	limits = addLimits(cmd)
 	f.BoolVar(&c.AcceptJournalLoss, "accept-journal-loss", false, "start although the journal has lost facts that it had confirmed; they stay lost")
 	f.BoolVar(&accessLog, "access-log", false, "log every request")
 	f.StringVar(&logLevel, "log-level", "warn", "`level`: debug, info, warn, error")
