@@ -336,6 +336,12 @@ func (f *flight) giveUp() {
 	}
 }
 
+// scrap ends a flight that is not launched. Who has joined it already tries again.
+func (f *flight) scrap(lead *reader) {
+	f.end(nil)
+	lead.leave()
+}
+
 // end is the last thing that a fill does: err says why the body is not complete.
 func (f *flight) end(err error) {
 	f.mu.Lock()

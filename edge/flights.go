@@ -116,6 +116,7 @@ func (t *flights) board(f *flight, alone, solo bool) (*reader, boarding) {
 		}
 	}
 	f.alone, f.closed = alone || there != nil, solo
+	r := f.lead() // before anybody can join, for whoever leaves last ends the flight
 	if !f.alone {
 		sh.byKey[f.key] = f
 	}
@@ -125,14 +126,12 @@ func (t *flights) board(f *flight, alone, solo bool) (*reader, boarding) {
 	// Between the lookup that found nothing and this place another flight may have stored and landed.
 	if !f.alone {
 		if o := t.e.store.Peek([]byte(f.key)); o != nil && o != f.seen {
-			t.landed(f)
+			f.scrap(r)
 			return nil, late
 		}
 	}
-	r := f.lead()
 	if !t.launch(f) {
-		f.end(nil)
-		r.leave()
+		f.scrap(r)
 		return nil, full
 	}
 	return r, took
