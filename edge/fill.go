@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/invalidation"
@@ -353,7 +355,7 @@ func (f *flight) failed(err error) error {
 	if why == ViewerGone {
 		return nil // cancelled: nobody waits
 	}
-	f.e.log.Debug("origin failed", "distribution", f.site.ID, "origin", f.behavior.Origin.ID, "reason", why.String(), "err", err)
+	f.e.noteFailure(f.site, f.behavior, why, err)
 	if f.fallBack(status, 0) {
 		return nil
 	}
@@ -367,6 +369,15 @@ func (f *flight) failed(err error) error {
 	}
 	f.begin(h)
 	return nil
+}
+
+// noteFailure logs why an origin could not be asked.
+func (e *Edge) noteFailure(x *site, b *distribution.Behavior, why Reason, err error) {
+	level, message := slog.LevelDebug, "origin failed"
+	if why == Internal {
+		level, message = slog.LevelError, "BUG: no request to the origin"
+	}
+	e.log.Log(context.Background(), level, message, "distribution", x.ID, "origin", b.Origin.ID, "reason", why.String(), "err", err)
 }
 
 // failureOf names what went wrong at the origin, and the status that viewers get for it.
@@ -390,6 +401,8 @@ func failureOf(err error) (Reason, int) {
 		return OriginHeaderTooBig, 502
 	case origin.Closed:
 		return OriginClosed, 502
+	case origin.Unsendable:
+		return Internal, 500
 	case origin.Canceled:
 		return ViewerGone, 502
 	}

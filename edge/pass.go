@@ -60,7 +60,7 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 	}
 	resp, err := v.e.cfg.Origin.Fetch(v.ctx, q.behavior.Origin, ask)
 	if err != nil {
-		return v.unpassed(err)
+		return v.unpassed(q, err)
 	}
 	v.streams = append(v.streams, stream{resp.Body})
 	a := &answer{
@@ -85,11 +85,12 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 
 // unpassed is the answer when the origin could not be asked. The request may have had an effect: it
 // is not sent again.
-func (v *visit) unpassed(err error) (*answer, step) {
+func (v *visit) unpassed(q *query, err error) (*answer, step) {
 	why, _ := failureOf(err)
 	if why == ViewerGone || v.ctx.Err() != nil {
 		return nil, left
 	}
+	v.e.noteFailure(q.site, q.behavior, why, err)
 	a := *v.failure(why)
 	v.passed = &a
 	return v.passed, found

@@ -1,92 +1,94 @@
 package origin
 
 import (
-	"errors"
+	"crypto/tls"
 	"net"
-	"net/http/httptrace"
-	"sync"
+	"syscall"
 	"time"
 )
 
-// conn is a connection to an origin. It closes two gaps of net/http's Transport.
-//
-// An origin may refuse to take octets for ever; Write has a limit.
-//
-// An origin may send more than the length that it said. Transport reads ahead, and when the connection
-// is taken for the next request in the microseconds before Transport looks, the surplus becomes that
-// request's answer: a wrong object under a right key. settle closes this: Transport asks for octets
-// only when it has used up all that it was given, so a connection with its reader inside Read has
-// nothing left over, and one with a surplus is closed by Transport as soon as it looks.
+// conn is a connection to an origin. One exchange after the other owns it; in between it lies in its
+// pool. It has no goroutine and no buffer.
 type conn struct {
-	net.Conn
-	timeout time.Duration // of a Write; 0: none
-
-	mu      sync.Mutex
-	change  sync.Cond
-	reading bool // guarded by mu: Transport waits inside Read
-	closed  bool // guarded by mu
-	silent  bool // guarded by mu: settled, and the next request not yet written: nothing may come
+	nc     net.Conn // sock, or TLS on it
+	sock   *socket
+	pool   *pool
+	host   string // the name for which TLS was spoken
+	reused bool
+	since  time.Time // when it became idle; guarded by the pool's mu
+	one    [1]byte
 }
 
-func newConn(nc net.Conn, timeout time.Duration) *conn {
-	c := &conn{Conn: nc, timeout: timeout}
-	c.change.L = &c.mu
+// newConn makes a conn of what connect or connectTLS have made.
+func newConn(nc net.Conn, p *pool, host string) *conn {
+	c := &conn{nc: nc, pool: p, host: host}
+	if t, ok := nc.(*tls.Conn); ok {
+		nc = t.NetConn()
+	}
+	c.sock = nc.(*socket)
 	return c
 }
 
-var errUnasked = errors.New("the origin sent octets that nobody asked for")
-
-func (c *conn) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	c.reading = true
-	c.change.Broadcast()
-	c.mu.Unlock()
-
-	n, err := c.Conn.Read(p)
-
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.reading = false
-	if n > 0 && c.silent {
-		return 0, errUnasked
-	}
-	return n, err
+// quiet tells whether an idle connection is open and has nothing to read. An origin that has sent more
+// than its answer, in a second piece, would otherwise give the next request a stranger's answer.
+func (c *conn) quiet() bool {
+	c.sock.atOnce = true
+	n, err := c.nc.Read(c.one[:])
+	c.sock.atOnce = false
+	return n == 0 && err == errNothing
 }
 
-func (c *conn) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	c.silent = false
-	c.mu.Unlock()
-	if c.timeout > 0 {
-		c.SetWriteDeadline(time.Now().Add(c.timeout))
-	}
-	return c.Conn.Write(p)
+// socket is the connection that connect makes, below TLS. It can be read without waiting, so that what
+// TLS would have to say is known as well.
+type socket struct {
+	net.Conn
+	raw    syscall.RawConn // nil: the connection has no file descriptor
+	atOnce bool            // Read does not wait; owned by whoever owns the connection
+
+	// Of the read at once; fields, so that it allocates nothing.
+	read func(fd uintptr)
+	p    []byte
+	n    int
+	err  error
 }
 
-func (c *conn) Close() error {
-	c.mu.Lock()
-	c.closed = true
-	c.change.Broadcast()
-	c.mu.Unlock()
-	return c.Conn.Close()
+func newSocket(nc net.Conn) *socket {
+	s := &socket{Conn: nc}
+	if sc, ok := nc.(syscall.Conn); ok && canReadAtOnce {
+		if raw, err := sc.SyscallConn(); err == nil {
+			s.raw, s.read = raw, s.readFD
+		}
+	}
+	return s
 }
 
-// settle waits until Transport's reader has used up everything, or has closed the connection over a
-// surplus; then Transport takes another connection by itself. It waits for no network, only for
-// Transport's goroutine to come round.
-func (c *conn) settle() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for !c.reading && !c.closed {
-		c.change.Wait()
+func (s *socket) Read(p []byte) (int, error) {
+	if !s.atOnce {
+		return s.Conn.Read(p)
 	}
-	c.silent = true
+	if s.raw == nil {
+		// Nearly at once is the best that can be had here.
+		s.SetReadDeadline(time.Now().Add(time.Millisecond))
+		n, err := s.Conn.Read(p)
+		if timeout(err) {
+			err = errNothing
+		}
+		return n, err
+	}
+	s.p = p
+	if err := s.raw.Control(s.read); err != nil {
+		return 0, err
+	}
+	s.p = nil
+	return s.n, s.err
 }
 
-// settled is called by Transport with the connection that it has chosen, before it counts on an
-// answer from it.
-var settled = &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
-	if c, ok := info.Conn.(*conn); ok && info.Reused {
-		c.settle()
-	}
-}}
+// nothing is what a read at once gives when there is nothing to read. crypto/tls goes on after an error
+// that is temporary.
+type nothing struct{}
+
+var errNothing net.Error = nothing{}
+
+func (nothing) Error() string   { return "nothing to read yet" }
+func (nothing) Timeout() bool   { return true }
+func (nothing) Temporary() bool { return true }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"strings"
 	"syscall"
 
 	"github.com/warmfront/warmfront/distribution"
@@ -24,10 +23,11 @@ const (
 	ReadTimeout                // connected, then silent for too long, or never complete
 	HeaderTooBig               // the head of its answer is over the limit
 	Closed                     // it closed the connection before or within the answer
+	Unsendable                 // nothing of the origin's doing: the request could not be written as one request. A mistake of ours
 	Canceled                   // nothing of the origin's doing: the caller's context ended, or the viewer's body broke off
 )
 
-var kindNames = [...]string{"Invalid", "DNS", "Connect", "ConnectTimeout", "TLS", "ReadTimeout", "HeaderTooBig", "Closed", "Canceled"}
+var kindNames = [...]string{"Invalid", "DNS", "Connect", "ConnectTimeout", "TLS", "ReadTimeout", "HeaderTooBig", "Closed", "Unsendable", "Canceled"}
 
 // Kinds lists all kinds, for tables that must not miss one.
 func Kinds() []Kind {
@@ -73,48 +73,28 @@ func (e *Error) again(o *distribution.Origin) bool {
 	return false
 }
 
-// classify names what net/http's Transport reports. Most of its errors have no type; what is neither
-// a matter of time nor of the connection can only be something that it could not read.
-func classify(ctx context.Context, op string, err error) *Error {
-	var own *Error
-	var timeout net.Error
-	switch {
-	case ctx.Err() != nil:
-		// The transport may report any consequence of the end first, such as a closed connection.
-		cause := context.Cause(ctx)
-		if errors.Is(cause, errReadTimeout) || errors.Is(cause, errCompletion) {
-			return &Error{ReadTimeout, op, cause}
+// classify names what a connection reports: whether it is gone, or says what is no HTTP.
+func classify(op string, err error) *Error {
+	for _, gone := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, io.ErrClosedPipe, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED} {
+		if errors.Is(err, gone) {
+			return &Error{Closed, op, err}
 		}
-		return &Error{Canceled, op, cause}
-	case errors.As(err, &own):
-		return own
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return &Error{ReadTimeout, op, err}
-	case strings.Contains(err.Error(), "response headers exceeded"):
-		return &Error{HeaderTooBig, op, err}
-	case connectionGone(err):
-		return &Error{Closed, op, err}
 	}
 	return &Error{Invalid, op, err}
 }
 
-func connectionGone(err error) bool {
-	for _, gone := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
-		if errors.Is(err, gone) {
-			return true
-		}
-	}
-	return strings.Contains(err.Error(), "server closed idle connection")
+func timeout(err error) bool {
+	var t net.Error
+	return errors.As(err, &t) && t.Timeout()
 }
 
 // dialError names why there is no connection.
 func dialError(err error) *Error {
 	var dns *net.DNSError
-	var timeout net.Error
 	switch {
 	case errors.As(err, &dns):
 		return &Error{DNS, "connect", err}
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, context.DeadlineExceeded), timeout(err):
 		return &Error{ConnectTimeout, "connect", err}
 	case errors.Is(err, context.Canceled):
 		return &Error{Canceled, "connect", err}
@@ -124,9 +104,8 @@ func dialError(err error) *Error {
 
 // handshakeError names why there is no TLS on the connection.
 func handshakeError(err error) *Error {
-	var timeout net.Error
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, context.DeadlineExceeded), timeout(err):
 		return &Error{ConnectTimeout, "handshake", err}
 	case errors.Is(err, context.Canceled):
 		return &Error{Canceled, "handshake", err}

@@ -5,8 +5,11 @@
 // Content-Encoding, adds no User-Agent, takes no proxy from the environment and knows no cache.
 // Connections are kept per origin setting, so that two distributions with the same origin share them.
 //
-// Underneath is net/http's Transport. What it loses is lost here too: the order of fields (they are
-// sorted by name, so that equal answers are equal) and the spelling of their names.
+// It speaks HTTP/1.1 (RFC 9112) itself, in the goroutine that asks: one write for the request, one read for
+// most answers, the body straight into its reader's memory. What goes out is written anew from the
+// parsed form and can be read in one way only; of what comes back only that is accepted which can be
+// read in one way only. A connection carries another request when exactly the answer has come from it
+// and nothing else.
 package origin
 
 import (
@@ -36,7 +39,7 @@ type Config struct {
 	// MaxIdlePerHost bounds the idle connections per origin; 0 means 64.
 	MaxIdlePerHost int
 	// MaxHeader bounds the head of a response in octets; 0 means 32,768.
-	MaxHeader int64
+	MaxHeader int
 }
 
 // Client fetches. It is made by New and may be used concurrently.
@@ -44,8 +47,10 @@ type Client struct {
 	resolve   *resolver
 	roots     *x509.CertPool // nil: the system's
 	maxIdle   int
-	maxHeader int64
+	maxHeader int
 	dial      func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	sending sync.WaitGroup // the goroutines that send a request's body
 
 	mu    sync.Mutex
 	pools map[poolKey]*pool // guarded by mu
@@ -94,34 +99,22 @@ func readRoots(file string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// Close closes the idle connections. Answers in flight are not disturbed.
+// Close closes the idle connections and waits for those who still read a request's body. It is called when
+// no Fetch will be.
 func (c *Client) Close() error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	for k, p := range c.pools {
-		p.CloseIdleConnections()
+		p.close()
 		delete(c.pools, k)
 	}
+	c.mu.Unlock()
+	c.sending.Wait()
 	return nil
 }
 
-// Request to an origin. Path and Query go out as they are. Of Fields, those of the connection
-// (Connection, Content-Length, Transfer-Encoding, ...) and Host are dropped: they are made from the
-// rest.
-type Request struct {
-	Method        string
-	Path          string
-	Query         string
-	HasQuery      bool
-	Host          string // the Host field; "": the origin's domain name
-	Scheme        string // of the viewer, for match-viewer
-	Fields        message.Fields
-	Body          io.Reader // nil: none. It may still be read after Fetch has returned, until the response's Body is closed
-	ContentLength int64     // of Body; -1: not known
-}
-
-// Response of an origin. Fields are sorted by name; Body must be closed. Errors of Body are *Error
-// too: a body shorter than it said ends with Closed, octets beyond the said length are never seen.
+// Response of an origin. Fields come in the origin's order and spelling, without Transfer-Encoding and
+// Trailer, which were about the connection. Body must be closed; it is read by one goroutine. Its errors are
+// *Error too: a body shorter than it said ends with Closed, octets beyond the said length are never seen.
 type Response struct {
 	Status        int
 	Fields        message.Fields
@@ -134,6 +127,7 @@ type Response struct {
 var (
 	errReadTimeout = errors.New("the origin sent nothing within its read timeout")
 	errCompletion  = errors.New("the answer was not complete within the response completion timeout")
+	errEnded       = &Error{Canceled, "ask", context.Canceled}
 )
 
 // Fetch asks o. The error is always an *Error. A GET or HEAD is asked up to o.ConnectionAttempts
@@ -141,109 +135,48 @@ var (
 // methods are asked once. Informational answers are swallowed. When ctx ends, so does Body.
 func (c *Client) Fetch(ctx context.Context, o *distribution.Origin, r *Request) (*Response, error) {
 	began := time.Now()
-	ctx, cancel := context.WithCancelCause(ctx)
-	f := &fetch{ctx: ctx, cancel: cancel}
+	var due time.Time
 	if t := o.ResponseCompletionTimeout; t > 0 {
-		f.completion = time.AfterFunc(t, func() { cancel(errCompletion) })
+		due = began.Add(t)
 	}
 	attempts := 1
 	if r.Body == nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		attempts = min(max(o.ConnectionAttempts, 1), 3)
 	}
 	for n := 1; ; n++ {
-		resp, err := c.ask(ctx, o, r)
+		x, h, err := c.ask(ctx, o, r, due)
 		if err == nil {
-			return f.response(resp, o, time.Since(began), n), nil
+			return &Response{
+				Status: h.status, Fields: h.fields, Body: x, ContentLength: h.length,
+				FirstByte: time.Since(began), Attempts: n,
+			}, nil
 		}
 		if n >= attempts || !err.again(o) {
-			f.end()
 			return nil, err
 		}
 	}
 }
 
-// ask asks once and classifies what went wrong.
-func (c *Client) ask(ctx context.Context, o *distribution.Origin, r *Request) (*http.Response, *Error) {
-	p, scheme, host, err := c.pool(o, r)
+// ask asks once. An origin may close an idle connection at the very moment in which it is used again: what
+// has got no octet on such a one is asked on a fresh one, if nothing can have happened twice.
+func (c *Client) ask(ctx context.Context, o *distribution.Origin, r *Request, due time.Time) (*exchange, *head, *Error) {
+	p, host, err := c.pool(o, r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	resp, rtErr := p.RoundTrip(httpRequest(ctx, o, r, scheme, host))
-	if rtErr != nil {
-		return nil, classify(ctx, "ask", rtErr)
-	}
-	if resp.StatusCode == http.StatusSwitchingProtocols {
-		resp.Body.Close()
-		return nil, &Error{Kind: Invalid, Op: "ask", Err: errors.New("the origin switches protocols unasked")}
-	}
-	return resp, nil
-}
-
-// fetch is what a Fetch holds until its body is closed.
-type fetch struct {
-	ctx        context.Context
-	cancel     context.CancelCauseFunc
-	completion *time.Timer // nil: no limit
-}
-
-func (f *fetch) end() {
-	if f.completion != nil {
-		f.completion.Stop()
-	}
-	f.cancel(context.Canceled)
-}
-
-func (f *fetch) response(resp *http.Response, o *distribution.Origin, first time.Duration, attempts int) *Response {
-	b := &body{fetch: f, rc: resp.Body, timeout: o.ReadTimeout}
-	if b.timeout > 0 {
-		b.timer = time.AfterFunc(b.timeout, func() { f.cancel(errReadTimeout) })
-		b.timer.Stop()
-	}
-	return &Response{
-		Status:        resp.StatusCode,
-		Fields:        fieldsOf(resp.Header),
-		Body:          b,
-		ContentLength: resp.ContentLength,
-		FirstByte:     first,
-		Attempts:      attempts,
-	}
-}
-
-// body counts the time that the origin lets a read wait. The time between reads is the reader's own:
-// a slow viewer does not make a slow origin.
-type body struct {
-	*fetch
-	rc      io.ReadCloser
-	timer   *time.Timer // nil: no limit
-	timeout time.Duration
-	err     error // sticky
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	if b.err != nil {
-		return 0, b.err
-	}
-	if b.timer != nil {
-		b.timer.Reset(b.timeout)
-		defer b.timer.Stop()
-	}
-	n, err := b.rc.Read(p)
-	switch {
-	case err == io.EOF:
-		b.err = io.EOF
-		if b.completion != nil {
-			b.completion.Stop() // complete: what the reader does now is not the origin's time
+	for cn := p.take(host); ; cn = nil {
+		if cn == nil {
+			if cn, err = c.open(ctx, p, host, due); err != nil {
+				return nil, nil, err
+			}
 		}
-	case err != nil:
-		b.err = classify(b.ctx, "read body", err)
+		x := &exchange{ctx: ctx, limit: o.ReadTimeout, due: due, c: cn}
+		h, err := x.ask(o, r, c.maxHeader)
+		if err == nil {
+			return x, h, nil
+		}
+		if !cn.reused || x.answered || err.Kind != Closed || !r.replayable() {
+			return nil, nil, err
+		}
 	}
-	return n, b.err
-}
-
-func (b *body) Close() error {
-	if b.err == nil {
-		b.err = &Error{Kind: Canceled, Op: "read body", Err: errors.New("body closed")}
-	}
-	b.end()
-	return b.rc.Close()
 }

@@ -1,116 +1,124 @@
 package origin
 
 import (
-	"context"
-	"fmt"
+	"errors"
 	"io"
-	"net/http"
-	"net/http/httptrace"
-	"net/url"
-	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/internal/h1"
 	"github.com/warmfront/warmfront/internal/message"
 )
 
-// httpRequest says r in net/http's words. host is the pool's name for the connection.
-func httpRequest(ctx context.Context, o *distribution.Origin, r *Request, scheme, host string) *http.Request {
-	req := &http.Request{
-		Method:        r.Method,
-		URL:           rawURL(scheme, host, r),
-		Host:          r.Host,
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
-		Header:        make(http.Header, len(r.Fields)+2),
-		ContentLength: r.ContentLength,
-	}
-	if req.Host == "" {
-		req.Host = o.DomainName
-	}
-	for _, f := range r.Fields {
-		if name := http.CanonicalHeaderKey(f.Name); !ofConnection(name) {
-			name = spelled(name)
-			req.Header[name] = append(req.Header[name], f.Value)
-		}
-	}
-	if _, ok := req.Header["User-Agent"]; !ok {
-		req.Header["User-Agent"] = nil // or net/http says its own
-	}
-	req.Header["Connection"] = []string{"Keep-Alive"}
-	if r.Body == nil || r.ContentLength == 0 {
-		req.ContentLength = 0
-	} else {
-		req.Body = io.NopCloser(viewerBody{r.Body})
-	}
-	return req.WithContext(httptrace.WithClientTrace(ctx, settled))
+// Request to an origin. Path and Query go out as they are. Of Fields, those of the connection
+// (Connection, Content-Length, Transfer-Encoding, ...) and Host are dropped: they are made from the
+// rest. The others keep their order and spelling.
+type Request struct {
+	Method   string
+	Path     string
+	Query    string
+	HasQuery bool
+	Host     string // the Host field; "": the origin's domain name
+	Scheme   string // of the viewer, for match-viewer
+	Fields   message.Fields
+	// Body is nil when there is none. It is read while the answer is awaited, and when that comes early, a
+	// moment longer than until the response's Body is closed: until its Read returns.
+	Body          io.Reader
+	ContentLength int64 // of Body; -1: not known
 }
 
-// rawURL makes a URL whose request target is exactly path and query as given. url.URL would decode
-// and encode them again; Opaque is sent as it is, except that it takes a leading "//" for an
-// authority. Such a path goes through Path and RawPath, which keep every octet that a path may have.
-func rawURL(scheme, host string, r *Request) *url.URL {
-	u := &url.URL{Scheme: scheme, Host: host}
-	if !strings.HasPrefix(r.Path, "//") {
-		u.Opaque = r.Path
-	} else if p, err := url.PathUnescape(r.Path); err == nil {
-		u.Path, u.RawPath = p, r.Path
-	} else {
-		u.Path = r.Path
-	}
-	u.RawQuery, u.ForceQuery = r.Query, r.HasQuery
-	return u
-}
+// What would not be read as the request that it is, is not sent. Whoever made it should have known: these
+// are our own mistakes.
+var (
+	errMethod = errors.New("the method is no token, or CONNECT")
+	errTarget = errors.New("the request target has octets that no target has")
+	errHost   = errors.New("the Host field has octets that no host has")
+	errField  = errors.New("a field is not one line")
+)
 
-// ofConnection tells the fields that belong to the viewer's or our own connection.
-func ofConnection(canonical string) bool {
-	switch canonical {
-	case "Host", "Connection", "Keep-Alive", "Proxy-Connection", "Content-Length", "Transfer-Encoding", "Te", "Trailer", "Upgrade", "Expect":
-		return true
+// bodied tells whether the request has a body.
+func (r *Request) bodied() bool { return r.Body != nil && r.ContentLength != 0 }
+
+// replayable tells whether the request may be sent again when nobody knows whether it has arrived.
+func (r *Request) replayable() bool {
+	switch r.Method {
+	case "GET", "HEAD", "OPTIONS", "TRACE":
+		return !r.bodied()
 	}
 	return false
 }
 
-// viewerBody marks the errors of a request body: they are not the origin's.
-type viewerBody struct{ r io.Reader }
-
-func (b viewerBody) Read(p []byte) (int, error) {
-	n, err := b.r.Read(p)
-	if err != nil && err != io.EOF {
-		err = &Error{Canceled, "send body", fmt.Errorf("the request's body broke off: %w", err)}
+// appendRequest writes the request's head from its parsed form. Everything is looked at again: what
+// goes out can be read in one way only.
+func appendRequest(dst []byte, o *distribution.Origin, r *Request) ([]byte, error) {
+	if r.Method == "" || r.Method == "CONNECT" || !h1.All(r.Method, h1.InToken) {
+		return dst, errMethod
 	}
-	return n, err
+	dst = append(append(dst, r.Method...), ' ')
+	star := r.Path == "*" && r.Method == "OPTIONS" && !r.HasQuery
+	if !star && !strings.HasPrefix(r.Path, "/") || !h1.All(r.Path, h1.InTarget) || !h1.All(r.Query, h1.InTarget) {
+		return dst, errTarget
+	}
+	dst = append(dst, r.Path...)
+	if r.HasQuery {
+		dst = append(append(dst, '?'), r.Query...)
+	}
+	host := r.Host
+	if host == "" {
+		host = o.DomainName
+	}
+	if !isHost(host) {
+		return dst, errHost
+	}
+	dst = append(append(append(dst, " HTTP/1.1\r\nHost: "...), host...), '\r', '\n')
+	for i := range r.Fields {
+		f := &r.Fields[i]
+		if ofConnection(f.Name) {
+			continue
+		}
+		if !h1.OneLine(f) {
+			return dst, errField
+		}
+		dst = append(append(append(dst, f.Name...), ": "...), f.Value...)
+		dst = append(dst, '\r', '\n')
+	}
+	return append(appendFraming(dst, r), "Connection: Keep-Alive\r\n\r\n"...), nil
 }
 
-// fieldsOf lists a header section by name.
-func fieldsOf(h http.Header) message.Fields {
-	f := make(message.Fields, 0, len(h))
-	for name, values := range h {
-		for _, v := range values {
-			f = append(f, message.Field{Name: spelled(name), Value: v})
+func appendFraming(dst []byte, r *Request) []byte {
+	switch {
+	case r.bodied() && r.ContentLength < 0:
+		return append(dst, "Transfer-Encoding: chunked\r\n"...)
+	case r.bodied():
+		dst = append(dst, "Content-Length: "...)
+		return append(strconv.AppendInt(dst, r.ContentLength, 10), '\r', '\n')
+	case r.Method == "POST", r.Method == "PUT", r.Method == "PATCH":
+		return append(dst, "Content-Length: 0\r\n"...)
+	}
+	return dst
+}
+
+// isHost tells whether s can be nothing else than host[:port]: no userinfo, path, list or escape.
+func isHost(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', h1.Digit(c):
+		case c == '-', c == '.', c == '_', c == '~', c == ':', c == '[', c == ']':
+		default:
+			return false
 		}
 	}
-	slices.SortStableFunc(f, func(a, b message.Field) int { return strings.Compare(a.Name, b.Name) })
-	return f
+	return s != ""
 }
 
-// spelled gives the usual spelling of names that net/http's canonical form gets wrong. It means
-// nothing to machines, but people read these.
-func spelled(canonical string) string {
-	switch canonical {
-	case "Etag":
-		return "ETag"
-	case "Www-Authenticate":
-		return "WWW-Authenticate"
-	case "Content-Md5":
-		return "Content-MD5"
-	case "X-Xss-Protection":
-		return "X-XSS-Protection"
-	case "X-Ua-Compatible":
-		return "X-UA-Compatible"
-	case "Dnt":
-		return "DNT"
+// ofConnection tells the fields that belong to the viewer's or our own connection.
+func ofConnection(name string) bool {
+	for _, own := range [...]string{"Host", "Connection", "Keep-Alive", "Proxy-Connection", "Content-Length",
+		"Transfer-Encoding", "TE", "Trailer", "Upgrade", "HTTP2-Settings", "Expect"} {
+		if len(name) == len(own) && strings.EqualFold(name, own) {
+			return true
+		}
 	}
-	return canonical
+	return false
 }
