@@ -9,6 +9,7 @@ import (
 
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/internal/pages"
 	"github.com/warmfront/warmfront/invalidation"
 )
 
@@ -26,6 +27,7 @@ type Object struct {
 	Fields message.Fields // as they are stored: end-to-end fields only
 	Block  []byte         // prepared header block for HTTP/1.1, without the per-hit fields; see edge
 	Body   []byte
+	Pages  *pages.Octets // where Body lies, if not in the heap: keep it, or the Object, with every slice of Body
 	Fresh  httpcache.Freshness
 	Hits   atomic.Uint64 // since it was stored; popularity and receipts
 
@@ -60,7 +62,8 @@ type Store interface {
 	// Peek is Get without counting as a use.
 	Peek(key []byte) *Object
 	// Put stores o, in place of what was under its key, and evicts what no longer fits. It returns
-	// false when o alone is larger than the store accepts; then nothing is stored.
+	// false when o alone is larger than the store accepts; then nothing is stored. It may move Body to
+	// Pages, if Pages is nil: nobody else may know of o yet.
 	Put(o *Object) bool
 	// Remove drops o if it is still what is stored under its key.
 	Remove(o *Object) bool

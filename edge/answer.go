@@ -118,7 +118,7 @@ func (a *inline) write(dst []byte, o *cache.Object, head bool) (out []byte, rest
 		if len(o.Body) <= copiedBody {
 			dst = append(dst, o.Body...)
 		} else {
-			rest.Octets = o.Body
+			rest = httpserver.Rest{Octets: o.Body, Pages: o.Pages}
 		}
 	}
 	x.Outcome, x.Reason, x.Status = Hit, Fresh, o.Status

@@ -25,6 +25,7 @@ func (f *flight) renew(resp *origin.Response) {
 		f.tag(resp.Fields)
 	}
 	o := f.object(f.old.Status, fields, f.old.Body, v.Fresh)
+	o.Pages = f.old.Pages
 	o.Hits.Store(f.old.Hits.Load())
 	if v.OK {
 		f.put(o)
@@ -59,7 +60,7 @@ func held(old *cache.Object, now time.Time, pause time.Duration) *cache.Object {
 	o := &cache.Object{
 		Key: old.Key, Distribution: old.Distribution, Subject: old.Subject,
 		Stamp: old.Stamp, Epoch: old.Epoch, FetchStart: old.FetchStart,
-		Status: old.Status, Fields: old.Fields, Block: old.Block, Body: old.Body,
+		Status: old.Status, Fields: old.Fields, Block: old.Block, Body: old.Body, Pages: old.Pages,
 		Fresh: old.Fresh.Hold(now, pause),
 	}
 	o.Hits.Store(old.Hits.Load())

@@ -181,7 +181,7 @@ func (a *answer) send(p []byte) {
 	d := a.c.desk
 	if a.err == nil && len(d.out)+len(p) > 0 {
 		a.sent = true
-		_, a.err = a.c.send(d.out, p)
+		_, a.err = a.c.send(d.out, Rest{Octets: p})
 	}
 	d.out = d.out[:0]
 }

@@ -94,7 +94,7 @@ func (b *body) proceed() bool {
 		return false
 	}
 	b.expects = false
-	_, err := b.c.send([]byte("HTTP/1.1 100 Continue\r\n\r\n"), nil)
+	_, err := b.c.send([]byte("HTTP/1.1 100 Continue\r\n\r\n"), Rest{})
 	return err == nil
 }
 

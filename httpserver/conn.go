@@ -224,7 +224,8 @@ func (c *conn) flush(rest Rest) bool {
 		d.sent() // it has been asked, and has declined
 		return true
 	}
-	left, err := c.send(d.out, rest.Octets)
+	left, err := c.send(d.out, rest)
+	runtime.KeepAlive(rest.Pages)
 	d.sent()
 	if n > 0 {
 		d.inline.Done(int64(n-min(left, n)), err != nil)
@@ -265,7 +266,7 @@ func (c *conn) call(x *turn) (panicked bool) {
 // refuse writes a last answer of the engine's own.
 func (c *conn) refuse(no refusal, head bool) {
 	c.lingers = true
-	c.send(c.e.refusalBytes(no, head), nil)
+	c.send(c.e.refusalBytes(no, head), Rest{})
 }
 
 // lingerTime is how long a connection is read after its last answer when the viewer is still sending.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/internal/pages"
 )
 
 // hits is an Answerer that takes /hit…, /large… and panics at /panic.
@@ -24,6 +25,7 @@ type hits struct {
 	answered, sent atomic.Int64
 	offered        atomic.Int64
 	done           chan done // nil: nobody wants to know
+	pages          *pages.Octets
 }
 
 type done struct {
@@ -44,6 +46,8 @@ func (h *hit) Answer(dst []byte, r *Request) (out []byte, rest Rest, ok bool) {
 	switch {
 	case strings.HasPrefix(r.Path, "/large"):
 		body, rest.Octets = nil, largeBody
+	case strings.HasPrefix(r.Path, "/pages"):
+		body, rest = nil, Rest{h.pages.Bytes(), h.pages}
 	case strings.HasPrefix(r.Path, "/panic"):
 		panic("oh")
 	case !strings.HasPrefix(r.Path, "/hit"):

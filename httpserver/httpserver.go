@@ -40,6 +40,7 @@ import (
 	"io"
 
 	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/internal/pages"
 )
 
 // Request is a parsed request. A Handler may keep its strings; an Inline may not.
@@ -81,9 +82,11 @@ type Inline interface {
 	Done(sent int64, cut bool)
 }
 
-// Rest is what follows an answer of an Inline on the wire: octets that never change.
+// Rest is what follows an answer of an Inline on the wire: octets that never change. Whoever keeps its
+// Octets keeps its Pages too.
 type Rest struct {
 	Octets []byte
+	Pages  *pages.Octets // where Octets lie: the kernel may send them from there. Nil: in the heap
 }
 
 // ResponseWriter writes one answer. It is used by one goroutine, until the handler returns.

@@ -157,7 +157,7 @@ func (c *conn) sendRecords(head int) (left int, err error) {
 	if out == nil {
 		return 0, nil
 	}
-	left, err = c.sendOctets(out, nil, head)
+	left, err = c.sendOctets(out, Rest{}, head)
 	if cap(out) == wireRoom {
 		wireOut.Put((*[wireRoom]byte)(out[:wireRoom]))
 	}

@@ -122,6 +122,7 @@ func (s *Server) Run(ctx context.Context) error {
 		<-accepted
 	}
 	e.drain(cut)
+	e.pipes.close()
 	close(stop)
 	warden.Wait()
 	return err
@@ -151,10 +152,11 @@ type engine struct {
 	base     context.Context // ends when the drain's time is over
 	desks    sync.Pool       // of *desk
 	shakes   chan struct{}   // a slot for each handshake that is computed
-	running  sync.WaitGroup  // connections, those that are turned away too
-	draining atomic.Bool     // no request is begun any more
-	yields   bool            // let others go first before reading again
-	now      atomic.Int64    // ns since Run began, as of the warden's last round
+	pipes    pipes
+	running  sync.WaitGroup // connections, those that are turned away too
+	draining atomic.Bool    // no request is begun any more
+	yields   bool           // let others go first before reading again
+	now      atomic.Int64   // ns since Run began, as of the warden's last round
 }
 
 // maxYielding is up to how many cores a connection lets others go first when it has answered. By the

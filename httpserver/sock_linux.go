@@ -62,6 +62,17 @@ func writeSocket(fd uintptr, iov *[2]syscall.Iovec, a, b []byte) (n int, errno s
 	}
 }
 
+// writeMore writes what the socket takes of p, behind which more will follow: nothing is sent for its
+// sake alone.
+func writeMore(fd uintptr, p []byte) (n int, errno syscall.Errno) {
+	r, _, errno := unbroken(syscall.RawSyscall6, syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
+		syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL|syscall.MSG_MORE, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(r), 0
+}
+
 // hungUp tells whether the other side has closed the connection or at least its direction, and everything
 // that it sent before has been read.
 func hungUp(fd uintptr) bool {

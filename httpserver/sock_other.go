@@ -17,6 +17,21 @@ func writeSocket(uintptr, *[2]syscall.Iovec, []byte, []byte) (int, syscall.Errno
 	panic("BUG: no raw sockets here")
 }
 
+func writeMore(uintptr, []byte) (int, syscall.Errno) { panic("BUG: no raw sockets here") }
+
+// pipes are Linux's.
+type pipes struct{}
+
+type pipe struct{}
+
+func (*pipes) get() *pipe { return nil }
+func (*pipes) put(*pipe)  {}
+func (*pipes) close()     {}
+
+func (*pipe) send(uintptr, *syscall.Iovec, []byte) (int, syscall.Errno) {
+	panic("BUG: no pipes here")
+}
+
 func hungUp(uintptr) bool { return false }
 
 func halfClosed(uintptr) bool { return false }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/pages"
 )
 
 // reading is one read, by the connection's goroutine or by whoever reads a request body.
@@ -21,8 +23,10 @@ type reading struct {
 // writing is one write.
 type writing struct {
 	ready func(fd uintptr) bool
-	a, b  []byte // what is left
-	head  int    // octets of a that are left of what a desk answers
+	a, b  []byte        // what is left
+	head  int           // octets of a that are left of what a desk answers
+	pages *pages.Octets // where b lies, if it is not to be copied
+	pipe  *pipe         // borrowed to send from pages
 	iov   [2]syscall.Iovec
 	err   error
 	wait  bool
@@ -137,18 +141,18 @@ func (c *conn) readable(fd uintptr) bool {
 
 // send writes a and then b, waiting for the viewer where it must. left is how much of them was not
 // taken when it failed.
-func (c *conn) send(a, b []byte) (left int, err error) {
+func (c *conn) send(a []byte, b Rest) (left int, err error) {
 	if c.tls != nil {
-		return c.sendSecure(a, b)
+		return c.sendSecure(a, b.Octets)
 	}
 	return c.sendOctets(a, b, len(a))
 }
 
 // sendOctets is send to the socket. The first head octets of a are what a desk answers.
-func (c *conn) sendOctets(a, b []byte, head int) (left int, err error) {
+func (c *conn) sendOctets(a []byte, b Rest, head int) (left int, err error) {
 	w := &c.write
-	w.a, w.b, w.head, w.err, w.wait = a, b, head, nil, false
-	defer func() { w.a, w.b = nil, nil }()
+	w.a, w.b, w.head, w.pages, w.err, w.wait = a, b.Octets, head, b.Pages, nil, false
+	defer c.sendOver()
 	for {
 		err := c.sendOnce()
 		if w.wait {
@@ -159,6 +163,15 @@ func (c *conn) sendOctets(a, b []byte, head int) (left int, err error) {
 			return len(w.a) + len(w.b), err
 		}
 		c.nc.SetWriteDeadline(time.Time{})
+	}
+}
+
+func (c *conn) sendOver() {
+	w := &c.write
+	w.a, w.b, w.pages = nil, nil, nil
+	if w.pipe != nil {
+		c.e.pipes.put(w.pipe)
+		w.pipe = nil
 	}
 }
 
@@ -188,7 +201,7 @@ func (c *conn) woken(err error) error {
 func (c *conn) writable(fd uintptr) bool {
 	w := &c.write
 	for len(w.a)+len(w.b) > 0 {
-		n, errno := writeSocket(fd, &w.iov, w.a, w.b)
+		n, errno := c.writeSome(fd)
 		if errno == syscall.EAGAIN {
 			if w.head <= 0 && c.desk != nil {
 				c.desk.sent() // only a body is left, and that may take as long as the viewer likes
@@ -204,6 +217,21 @@ func (c *conn) writable(fd uintptr) bool {
 		w.took(n)
 	}
 	return true
+}
+
+// writeSome writes what the socket takes: from pages, if there are some and a pipe is to be had.
+func (c *conn) writeSome(fd uintptr) (n int, errno syscall.Errno) {
+	w := &c.write
+	if w.pages != nil && w.pipe == nil {
+		w.pipe = c.e.pipes.get()
+	}
+	if w.pipe == nil {
+		return writeSocket(fd, &w.iov, w.a, w.b)
+	}
+	if len(w.a) > 0 {
+		return writeMore(fd, w.a)
+	}
+	return w.pipe.send(fd, &w.iov[0], w.b)
 }
 
 func (w *writing) took(n int) {

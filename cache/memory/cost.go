@@ -5,6 +5,7 @@ import (
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/internal/pages"
 )
 
 const (
@@ -23,7 +24,12 @@ const (
 // cost is what an object weighs: its octets, its struct, and the overhead as measured by
 // TestCost_MatchesTheHeap. Strings that several objects share are counted for each.
 func cost(o *cache.Object) int64 {
-	n := objectBytes + heap(cap(o.Body)) + heap(cap(o.Block)) + int64(len(o.Key))
+	n := objectBytes + heap(cap(o.Block)) + int64(len(o.Key))
+	if o.Pages != nil {
+		n += pages.Rounded(len(o.Body))
+	} else {
+		n += heap(cap(o.Body))
+	}
 	n += int64(cap(o.Fields)) * fieldBytes
 	for i := range o.Fields {
 		n += int64(len(o.Fields[i].Name) + len(o.Fields[i].Value))

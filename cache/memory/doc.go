@@ -40,11 +40,17 @@
 // The queues are rings of slot numbers and the ghost is an array of fingerprints: nothing that the
 // garbage collector would have to walk except the one pointer per object.
 //
+// # Large bodies
+//
+// A body of 16 KiB or more is moved to pages outside of the heap (internal/pages) when it is stored: the
+// kernel can send it from there without copying, and the garbage collector needs no room of its own
+// for it. It is freed when nobody refers to its object any more, as it would be in the heap.
+//
 // # Bound
 //
 // The shards share one budget. Bytes are reserved before an object is stored and given back after one
 // is evicted, so Stats().Bytes never exceeds the capacity. What an object weighs is in cost.go. Room
 // is made in the object's own shard if that has its fair share, else in the largest one: an object far
 // larger than a shard's share does not empty it. The garbage collector needs room of its own on top,
-// as GOGC or GOMEMLIMIT say.
+// as GOGC or GOMEMLIMIT say; what is evicted is free when it has been round.
 package memory

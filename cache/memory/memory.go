@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/internal/pages"
 )
 
 // Config of a Store.
@@ -28,6 +29,7 @@ type Store struct {
 	seed      maphash.Seed // random: nobody outside can choose keys that collide
 	shift     int          // a hash's highest bits choose the shard
 	shards    []shard
+	pool      *pages.Pool  // of large bodies; nil: there is none here
 	bytes     atomic.Int64 // reserved by what is stored or about to be; never above capacity
 }
 
@@ -52,6 +54,7 @@ func New(c Config) (*Store, error) {
 		seed:      maphash.MakeSeed(),
 		shift:     64 - bits.TrailingZeros(uint(n)),
 		shards:    make([]shard, n),
+		pool:      pages.New(c.Capacity),
 	}
 	for i := range s.shards {
 		s.shards[i].smallShare = c.Capacity / int64(n) / smallPart
@@ -87,6 +90,12 @@ func (s *Store) Put(o *cache.Object) bool {
 	c := cost(o)
 	if c > s.maxObject {
 		return false
+	}
+	if o.Pages == nil {
+		if o.Pages = s.pool.Copy(o.Body); o.Pages != nil {
+			o.Body = o.Pages.Bytes()
+			c = cost(o)
+		}
 	}
 	hash := maphash.String(s.seed, o.Key)
 	sh := &s.shards[hash>>s.shift]

@@ -1,10 +1,13 @@
 package memory
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"testing"
+	"time"
+	"unsafe"
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/cache/cachetest"
@@ -96,7 +99,7 @@ func TestCost_MatchesTheHeap(t *testing.T) {
 		for i := range n {
 			s.Put(realistic(i, size))
 		}
-		used, st := heapInUse()-before, s.Stats()
+		used, st := heapInUse()-before+s.pool.Held(), s.Stats()
 		ratio := float64(used) / float64(st.Bytes)
 		t.Logf("body %6d: %6d objects, counted %5d each, heap %5d each: %.3f", size, st.Objects,
 			st.Bytes/st.Objects, used/st.Objects, ratio)
@@ -104,9 +107,44 @@ func TestCost_MatchesTheHeap(t *testing.T) {
 			t.Fatalf("%d of %d objects are there", st.Objects, n)
 		}
 		if ratio < 0.85 || ratio > 1.10 {
-			t.Errorf("body %d: the heap holds %.2f times what is counted", size, ratio)
+			t.Errorf("body %d: the heap and the pages hold %.2f times what is counted", size, ratio)
 		}
 		runtime.KeepAlive(s)
+	}
+}
+
+// Large bodies are kept outside of the heap, for as long as somebody has the object.
+func TestPut_MovesLargeBodiesToPages(t *testing.T) {
+	s := open(t, Config{Capacity: 16 << 20})
+	if s.pool == nil {
+		t.Skip("no pages on this system")
+	}
+	for i, size := range []int{0, 100, 16<<10 - 1} {
+		if s.Put(cachetest.Object(fmt.Sprint(i), size)); s.Get([]byte(fmt.Sprint(i))).Pages != nil {
+			t.Errorf("%d octets moved", size)
+		}
+	}
+	s.Put(cachetest.Object("large", 1<<20))
+	o := s.Get([]byte("large"))
+	want := cachetest.Object("large", 1<<20).Body
+	if o.Pages == nil || unsafe.SliceData(o.Body) != unsafe.SliceData(o.Pages.Bytes()) || !bytes.Equal(o.Body, want) {
+		t.Fatal("not in pages, or not its octets")
+	}
+	renewed := &cache.Object{Key: o.Key, Body: o.Body, Pages: o.Pages}
+	s.Put(renewed)
+	if unsafe.SliceData(renewed.Body) != unsafe.SliceData(o.Body) {
+		t.Error("a body that is in pages was moved again")
+	}
+	s.Clear()
+	heapInUse()
+	if !bytes.Equal(o.Body, want) {
+		t.Error("freed under its reader")
+	}
+	o, renewed = nil, nil
+	for deadline := time.Now().Add(10 * time.Second); s.pool.Held() > 0; runtime.Gosched() {
+		if heapInUse(); time.Now().After(deadline) {
+			t.Fatalf("%d octets are never freed", s.pool.Held())
+		}
 	}
 }
 
