@@ -5,8 +5,11 @@ import "github.com/warmfront/warmfront/cloudfront/wire"
 // changes gives every compiled field of a distribution another valid value. Numbers in brackets
 // choose the element of rich(): behavior 0 has the legacy settings, 1 has policies.
 var changes = map[string]func(c *wire.DistributionConfig){
-	"Enabled":                            func(c *wire.DistributionConfig) { c.Enabled = ptr(false) },
-	"Aliases.Items[]":                    func(c *wire.DistributionConfig) { c.Aliases.Items[0] = "other.example.com" },
+	"Enabled":         func(c *wire.DistributionConfig) { c.Enabled = ptr(false) },
+	"Aliases.Items[]": func(c *wire.DistributionConfig) { c.Aliases.Items[0] = "other.example.com" },
+	"ViewerCertificate.MinimumProtocolVersion": func(c *wire.DistributionConfig) {
+		c.ViewerCertificate = byACM("TLSv1.2_2021")
+	},
 	"DefaultRootObject":                  func(c *wire.DistributionConfig) { c.DefaultRootObject = ptr("home.html") },
 	"CacheTagConfig.HeaderName":          func(c *wire.DistributionConfig) { c.CacheTagConfig.HeaderName = ptr("X-Tags") },
 	"Origins.Items[].Id":                 func(c *wire.DistributionConfig) { renameOrigin(c) },

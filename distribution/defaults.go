@@ -134,9 +134,10 @@ func fillRestrictions(c *wire.DistributionConfig) {
 	fill(&c.Restrictions.GeoRestriction.RestrictionType, "none")
 }
 
-// fillViewerCertificate describes the default certificate. It never adds an SSLSupportMethod: only
-// clients that sent one expect it back. The security policy is TLSv1 with the default certificate,
-// whatever was sent, as with CloudFront.
+// fillViewerCertificate describes the certificate. It never adds an SSLSupportMethod: only clients that sent
+// one expect it back. The security policy is TLSv1 with the default certificate, whatever was sent, as with
+// CloudFront; with another it is TLSv1 unless another was sent. The deprecated names of a certificate follow the
+// present ones: who edits what was read back may leave them as they were.
 func fillViewerCertificate(c *wire.DistributionConfig) {
 	fill(&c.ViewerCertificate, wire.ViewerCertificate{})
 	v := c.ViewerCertificate
@@ -146,7 +147,12 @@ func fillViewerCertificate(c *wire.DistributionConfig) {
 	absent(&v.CertificateSource)
 	absent(&v.SSLSupportMethod)
 	absent(&v.MinimumProtocolVersion)
-	if v.ACMCertificateArn != nil || v.IAMCertificateId != nil {
+	switch {
+	case v.ACMCertificateArn != nil:
+		fillNamedCertificate(v, *v.ACMCertificateArn, "acm")
+		return
+	case v.IAMCertificateId != nil:
+		fillNamedCertificate(v, *v.IAMCertificateId, "iam")
 		return
 	}
 	fill(&v.CloudFrontDefaultCertificate, true)
@@ -154,6 +160,12 @@ func fillViewerCertificate(c *wire.DistributionConfig) {
 		v.MinimumProtocolVersion = wire.Ptr("TLSv1")
 		fill(&v.CertificateSource, "cloudfront")
 	}
+}
+
+func fillNamedCertificate(v *wire.ViewerCertificate, name, source string) {
+	fill(&v.CloudFrontDefaultCertificate, false)
+	fill(&v.MinimumProtocolVersion, defaultSecurity)
+	v.Certificate, v.CertificateSource = wire.Ptr(name), wire.Ptr(source)
 }
 
 func fillOrigin(o *wire.Origin) {

@@ -135,7 +135,7 @@ func TestFillDefaults_SSLSupportMethodOnlyIfSent(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	c.ViewerCertificate = &wire.ViewerCertificate{ACMCertificateArn: ptr("arn:x"), SSLSupportMethod: ptr("sni-only"), MinimumProtocolVersion: ptr("TLSv1.2_2021")}
-	if v := filled(c).ViewerCertificate; v.CloudFrontDefaultCertificate != nil || *v.MinimumProtocolVersion != "TLSv1.2_2021" {
+	if v := filled(c).ViewerCertificate; *v.CloudFrontDefaultCertificate || *v.MinimumProtocolVersion != "TLSv1.2_2021" {
 		t.Errorf("with a certificate: %+v", v)
 	}
 }

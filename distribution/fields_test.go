@@ -113,9 +113,7 @@ func TestFields_EveryFieldIsCompiledRecordedOrRefused(t *testing.T) {
 // asking are values other than "x", 1 and true that ask for a refused feature.
 var asking = map[string]any{
 	"ConnectionMode": "tenant-only",
-	"Restrictions.GeoRestriction.RestrictionType":    "blacklist",
-	"ViewerCertificate.CertificateSource":            "acm",
-	"ViewerCertificate.CloudFrontDefaultCertificate": false,
+	"Restrictions.GeoRestriction.RestrictionType": "blacklist",
 }
 
 func TestFields_RefusedOnesAreNamed(t *testing.T) {
@@ -238,7 +236,7 @@ func TestFields_RecordedOnesAreAccepted(t *testing.T) {
 	for path, value := range map[string]any{
 		"CallerReference": "other", "Comment": "other", "HttpVersion": "http2and3", "IsIPV6Enabled": false, "PriceClass": "PriceClass_100",
 		"Logging.Bucket": "b", "Logging.Prefix": "p", "Logging.IncludeCookies": true,
-		"ViewerCertificate.MinimumProtocolVersion": "TLSv1.2_2021", "ViewerCertificate.SSLSupportMethod": "vip",
+		"ViewerCertificate.SSLSupportMethod":              "vip",
 		"Origins.Items[].OriginShield.OriginShieldRegion": "eu-central-1",
 	} {
 		if _, word := rowOf(documented(t)["DistributionConfig"], path); word != "recorded" {

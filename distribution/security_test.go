@@ -2,6 +2,7 @@ package distribution
 
 import (
 	"crypto/tls"
+	"reflect"
 	"testing"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
@@ -41,5 +42,44 @@ func TestSecurity_SuitesExistAndSuitTheVersion(t *testing.T) {
 func TestSecurity_DefaultCertificateMeansTLSv1(t *testing.T) {
 	if d := compiled(t, filled(minimal())); d.Security.Name != "TLSv1" || !d.HTTP2() || d.HTTP3() {
 		t.Errorf("%+v, HTTP/2 %v, HTTP/3 %v", d.Security, d.HTTP2(), d.HTTP3())
+	}
+}
+
+// byACM is a certificate of ACM, as Terraform sends it.
+func byACM(policy string) *wire.ViewerCertificate {
+	return &wire.ViewerCertificate{ACMCertificateArn: ptr(arn), SSLSupportMethod: ptr("sni-only"), MinimumProtocolVersion: ptr(policy)}
+}
+
+const arn = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+
+func TestViewerCertificate_OfOnesOwnIsReadBackAndItsPolicyHolds(t *testing.T) {
+	for sent, want := range map[string]wire.ViewerCertificate{
+		"acm": {
+			ACMCertificateArn: ptr(arn), SSLSupportMethod: ptr("sni-only"), MinimumProtocolVersion: ptr("TLSv1.2_2019"),
+			CloudFrontDefaultCertificate: ptr(false), Certificate: ptr(arn), CertificateSource: ptr("acm"),
+		},
+		"iam": {
+			IAMCertificateId: ptr("ASCA1"), SSLSupportMethod: ptr("sni-only"), MinimumProtocolVersion: ptr("TLSv1.2_2019"),
+			CloudFrontDefaultCertificate: ptr(false), Certificate: ptr("ASCA1"), CertificateSource: ptr("iam"),
+		},
+	} {
+		c := minimal()
+		c.ViewerCertificate = byACM("TLSv1.2_2019")
+		if sent == "iam" {
+			c.ViewerCertificate.ACMCertificateArn, c.ViewerCertificate.IAMCertificateId = nil, ptr("ASCA1")
+		}
+		c.ViewerCertificate.Certificate = ptr("arn:aws:acm:us-east-1:123456789012:certificate/before")
+		for range 2 { // what is read back is accepted and stays
+			FillDefaults(c)
+			if err := Validate(c, Known{}); err != nil {
+				t.Fatalf("%s: %v", sent, err)
+			}
+			if got := *c.ViewerCertificate; !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: read back %+v", sent, got)
+			}
+		}
+		if d := compiled(t, c); d.Security.Name != "TLSv1.2_2019" {
+			t.Errorf("%s: policy %s", sent, d.Security.Name)
+		}
 	}
 }

@@ -163,17 +163,25 @@ func (v *checker) refuseTop(c *wire.DistributionConfig, path string) {
 	v.viewerCertificate(c.ViewerCertificate, path+".ViewerCertificate")
 }
 
+// viewerCertificate takes the names of certificates that CloudFront would show, but not on trust that there
+// are such: an edge shows what its own store has for a name.
 func (v *checker) viewerCertificate(c *wire.ViewerCertificate, path string) {
 	const code = "InvalidViewerCertificate"
-	advice := "set CloudFrontDefaultCertificate to true; aliases are served without a certificate of their own"
-	v.refuse(c.ACMCertificateArn != nil, code, path+".ACMCertificateArn", advice)
-	v.refuse(c.IAMCertificateId != nil, code, path+".IAMCertificateId", advice)
-	v.refuse(c.Certificate != nil, code, path+".Certificate", advice)
 	v.oneOf(c.CertificateSource, wire.CertificateSourceValues, path+".CertificateSource")
-	v.refuse(c.CertificateSource != nil && *c.CertificateSource != "cloudfront", code, path+".CertificateSource", advice)
-	v.must(wire.Val(c.CloudFrontDefaultCertificate), code, path+".CloudFrontDefaultCertificate", "it is false and no certificate is named: set it to true")
 	v.oneOf(c.SSLSupportMethod, wire.SSLSupportMethodValues, path+".SSLSupportMethod")
 	v.oneOf(c.MinimumProtocolVersion, wire.MinimumProtocolVersionValues, path+".MinimumProtocolVersion")
+	acm, iam := c.ACMCertificateArn, c.IAMCertificateId
+	if acm == nil && iam == nil {
+		v.must(wire.Val(c.CloudFrontDefaultCertificate), code, path+".CloudFrontDefaultCertificate", "it is false and no certificate is named: set it to true, or give ACMCertificateArn")
+		v.must(c.Certificate == nil, code, path+".Certificate", "it is deprecated: give ACMCertificateArn or IAMCertificateId instead")
+		v.must(c.CertificateSource == nil || *c.CertificateSource == "cloudfront", code, path+".CertificateSource", "it is deprecated: give ACMCertificateArn or IAMCertificateId instead")
+		return
+	}
+	v.must(acm == nil || iam == nil, code, path+".IAMCertificateId", "there is an ACMCertificateArn too: remove one")
+	v.must(!wire.Val(c.CloudFrontDefaultCertificate), code, path+".CloudFrontDefaultCertificate", "it is true and a certificate is named: set it to false, or remove the certificate")
+	v.must(acm == nil || strings.HasPrefix(*acm, "arn:") && strings.Contains(*acm, ":acm:"), code, path+".ACMCertificateArn", "%.100q is not the ARN of a certificate", wire.Val(acm))
+	v.must(c.SSLSupportMethod != nil, code, path+".SSLSupportMethod", "a certificate is named: add \"sni-only\"")
+	v.refuse(wire.Val(c.SSLSupportMethod) != "sni-only", code, path+".SSLSupportMethod", "set it to \"sni-only\": an edge cannot know a distribution by its own IP address")
 }
 
 var (

@@ -152,12 +152,28 @@ var refusedBehaviors = []refusal{
 	{"TooManyQueryStringParameters", "QueryStringCacheKeys", legacy(func(v *wire.ForwardedValues) {
 		v.QueryStringCacheKeys = &wire.QueryStringCacheKeys{Quantity: ptr(int64(11)), Items: many(11)}
 	})},
-	{"InvalidViewerCertificate", "ViewerCertificate.ACMCertificateArn", func(c *wire.DistributionConfig) {
-		c.ViewerCertificate = &wire.ViewerCertificate{ACMCertificateArn: ptr("arn:aws:acm:us-east-1:1:certificate/x"), SSLSupportMethod: ptr("sni-only")}
-	}},
+	{"InvalidViewerCertificate", "ViewerCertificate.ACMCertificateArn", certificate(func(v *wire.ViewerCertificate) { v.ACMCertificateArn = ptr("x") })},
+	{"InvalidViewerCertificate", "ViewerCertificate.IAMCertificateId", certificate(func(v *wire.ViewerCertificate) { v.IAMCertificateId = ptr("x") })},
+	{"InvalidViewerCertificate", "ViewerCertificate.CloudFrontDefaultCertificate", certificate(func(v *wire.ViewerCertificate) { v.CloudFrontDefaultCertificate = ptr(true) })},
+	{"InvalidViewerCertificate", "ViewerCertificate.CloudFrontDefaultCertificate", certificate(func(v *wire.ViewerCertificate) {
+		*v = wire.ViewerCertificate{CloudFrontDefaultCertificate: ptr(false)}
+	})},
+	{"InvalidViewerCertificate", "ViewerCertificate.Certificate", certificate(func(v *wire.ViewerCertificate) { *v = wire.ViewerCertificate{Certificate: ptr("x")} })},
+	{"InvalidViewerCertificate", "ViewerCertificate.CertificateSource", certificate(func(v *wire.ViewerCertificate) { *v = wire.ViewerCertificate{CertificateSource: ptr("acm")} })},
+	{"InvalidViewerCertificate", "ViewerCertificate.SSLSupportMethod", certificate(func(v *wire.ViewerCertificate) { v.SSLSupportMethod = nil })},
+	{"InvalidViewerCertificate", "ViewerCertificate.SSLSupportMethod", certificate(func(v *wire.ViewerCertificate) { v.SSLSupportMethod = ptr("vip") })},
+	{"InvalidArgument", "ViewerCertificate.MinimumProtocolVersion", certificate(func(v *wire.ViewerCertificate) { v.MinimumProtocolVersion = ptr("TLSv9") })},
 	{"InvalidGeoRestrictionParameter", "GeoRestriction.Items", func(c *wire.DistributionConfig) {
 		c.Restrictions = &wire.Restrictions{GeoRestriction: &wire.GeoRestriction{RestrictionType: ptr("none"), Quantity: ptr(int64(1)), Items: []string{"DE"}}}
 	}},
+}
+
+// certificate changes a certificate of one's own.
+func certificate(f func(*wire.ViewerCertificate)) func(*wire.DistributionConfig) {
+	return func(c *wire.DistributionConfig) {
+		c.ViewerCertificate = byACM("TLSv1.2_2021")
+		f(c.ViewerCertificate)
+	}
 }
 
 // many returns n different names.

@@ -1,11 +1,21 @@
 package edge
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
+	"crypto/x509"
+	"math/big"
+	"net"
+	"slices"
 	"testing"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/journal"
 )
 
@@ -62,4 +72,82 @@ func TestMisdirected_IsNoPlainHit(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Each of CloudFront's security policies by real handshakes: which versions are spoken, and by which suites.
+func TestPolicy_HandshakesByEachSecurityPolicy(t *testing.T) {
+	certificates := map[string]*tls.Certificate{"ecdsa": selfSigned(t, false), "rsa": selfSigned(t, true)}
+	story(t, func(w *world) {
+		for _, policy := range wire.MinimumProtocolVersionValues {
+			w.configure(func(p *journal.DistributionPut) {
+				p.Config.ViewerCertificate = &wire.ViewerCertificate{
+					ACMCertificateArn: wire.Ptr("arn:aws:acm:us-east-1:1:certificate/x"), SSLSupportMethod: wire.Ptr("sni-only"), MinimumProtocolVersion: wire.Ptr(policy),
+				}
+			})
+			w.settle(0)
+			want, _ := w.edge.Policy(host)
+			for kind, c := range certificates {
+				server := (&httpserver.TLS{Names: w.edge, Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c, nil }}).Config("http/1.1")
+				for v := uint16(tls.VersionTLS10); v <= tls.VersionTLS13; v++ {
+					suite, err := handshake(server, &tls.Config{ServerName: host, MinVersion: v, MaxVersion: v, CipherSuites: everySuite()})
+					if (err == nil) != (v >= want.MinVersion) {
+						t.Errorf("%s, %s, %s: %v", policy, kind, tls.VersionName(v), err)
+					}
+					if err == nil && v < tls.VersionTLS13 && !slices.Contains(want.CipherSuites, suite) {
+						t.Errorf("%s, %s, %s by %s", policy, kind, tls.VersionName(v), tls.CipherSuiteName(suite))
+					}
+				}
+			}
+			// Only who knows it has 3DES.
+			_, err := handshake(&tls.Config{
+				MinVersion: tls.VersionTLS10, CipherSuites: want.CipherSuites, Certificates: []tls.Certificate{*certificates["rsa"]},
+			}, &tls.Config{ServerName: host, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA}})
+			if oldest := policy == "SSLv3" || policy == "TLSv1"; oldest != (err == nil) {
+				t.Errorf("%s: 3DES: %v", policy, err)
+			}
+		}
+	})
+}
+
+func everySuite() (ids []uint16) {
+	for _, s := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+		ids = append(ids, s.ID)
+	}
+	return ids
+}
+
+// handshake returns the suite that both have agreed on.
+func handshake(server, client *tls.Config) (suite uint16, err error) {
+	client.InsecureSkipVerify = true
+	a, b := net.Pipe()
+	defer a.Close()
+	done := make(chan bool)
+	go func() {
+		s := tls.Server(b, server)
+		s.Handshake()
+		b.Close()
+		close(done)
+	}()
+	c := tls.Client(a, client)
+	err = c.Handshake()
+	a.Close()
+	<-done
+	return c.ConnectionState().CipherSuite, err
+}
+
+func selfSigned(t *testing.T, byRSA bool) *tls.Certificate {
+	var key crypto.Signer
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if byRSA {
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
