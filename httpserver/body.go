@@ -152,8 +152,10 @@ func notAll(err error) error {
 }
 
 // refusal is what a viewer gets that has sent a broken body, or none, whatever the handler says.
-func (b *body) refusal() refusal {
-	switch b.state.Load() {
+func (b *body) refusal() refusal { return bodyRefusal(b.state.Load()) }
+
+func bodyRefusal(state uint32) refusal {
+	switch state {
 	case bodyMalformed:
 		return malformed
 	case bodySlow:

@@ -12,6 +12,7 @@ type gate struct {
 
 	mu        sync.Mutex
 	conns     []*conn              // guarded by mu; each knows its place
+	others    int                  // guarded by mu: connections that are not among them
 	perClient map[netip.Prefix]int // guarded by mu; only when there is a limit
 
 	refusing chan struct{} // a slot for each connection that is being turned away
@@ -28,18 +29,65 @@ func newGate(l *Limits) *gate {
 func (g *gate) admit(c *conn) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.limits.MaxConns > 0 && len(g.conns) >= g.limits.MaxConns {
+	if !g.enter(c.client) {
 		return false
-	}
-	if g.limits.MaxConnsPerClient > 0 && c.client.IsValid() {
-		if g.perClient[c.client] >= g.limits.MaxConnsPerClient {
-			return false
-		}
-		g.perClient[c.client]++
 	}
 	c.place = len(g.conns)
 	g.conns = append(g.conns, c)
 	return true
+}
+
+// enter counts one more connection of a client, if there may be one. Requires mu.
+func (g *gate) enter(client netip.Prefix) bool {
+	if g.limits.MaxConns > 0 && len(g.conns)+g.others >= g.limits.MaxConns {
+		return false
+	}
+	if g.limits.MaxConnsPerClient > 0 && client.IsValid() {
+		if g.perClient[client] >= g.limits.MaxConnsPerClient {
+			return false
+		}
+		g.perClient[client]++
+	}
+	return true
+}
+
+// admitOther counts a connection that each does not visit: one of QUIC.
+func (g *gate) admitOther(client netip.Prefix) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.enter(client) {
+		return false
+	}
+	g.others++
+	return true
+}
+
+// leaveOther forgets one that admitOther has counted.
+func (g *gate) leaveOther(client netip.Prefix) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.others--
+	g.exit(client)
+}
+
+// crowded tells whether half of the connections that there may be, in all or from one client, are there.
+func (g *gate) crowded(client netip.Prefix) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l := g.limits
+	return l.MaxConns > 0 && len(g.conns)+g.others >= l.MaxConns/2 ||
+		l.MaxConnsPerClient > 0 && g.perClient[client] >= l.MaxConnsPerClient/2
+}
+
+// exit counts one connection less. Requires mu.
+func (g *gate) exit(client netip.Prefix) {
+	if n, ok := g.perClient[client]; ok {
+		if n--; n == 0 {
+			delete(g.perClient, client)
+		} else {
+			g.perClient[client] = n
+		}
+	}
 }
 
 // leave forgets a connection; one that was not admitted too.
@@ -54,19 +102,13 @@ func (g *gate) leave(c *conn) {
 	g.conns[c.place].place = c.place
 	g.conns[last] = nil
 	g.conns = g.conns[:last]
-	if n, ok := g.perClient[c.client]; ok {
-		if n--; n == 0 {
-			delete(g.perClient, c.client)
-		} else {
-			g.perClient[c.client] = n
-		}
-	}
+	g.exit(c.client)
 }
 
 func (g *gate) count() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.conns)
+	return len(g.conns) + g.others
 }
 
 // each visits the open connections, under the lock: visit must not block.

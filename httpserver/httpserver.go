@@ -23,9 +23,14 @@
 // octets go the same way as without it (secure.go, wire.go): one read brings whole records, one write takes all
 // records of a batch, and who waits for a viewer has no buffers.
 //
+// # HTTP/3
+//
+// With Server.Packets there is QUIC beside TCP (h3.go). Each request has a stream and a goroutine; from its
+// field section on (h3request.go) it goes the same way.
+//
 // # Time
 //
-// No request has a timer. A connection that has to wait notes until when, and one goroutine, the warden,
+// No request of TCP has a timer. A connection that has to wait notes until when, and one goroutine, the warden,
 // goes round and wakes those that are overdue; it also looks whether the viewers of waiting handlers
 // are still there (warden.go). Times are therefore kept to within a quarter of a second.
 //
@@ -64,8 +69,9 @@ type Answerer interface {
 }
 
 // Inline answers plain hits on the way. It is used by one goroutine at a time, for the requests of one
-// connection's batch, then for another's. It is offered GET and HEAD of HTTP/1.1 without body and
-// without Expect, on a connection that lives on. It must not block.
+// connection's batch, then for another's. It is offered GET and HEAD without body and without Expect, on
+// a connection that lives on. It must not block. For HTTP/3 it answers as for HTTP/1.1, and the engine says
+// the same in HTTP/3.
 type Inline interface {
 	// Answer appends a complete answer to dst and returns true, or returns dst unchanged and false.
 	// What it returns as rest follows on the wire without being copied; a large body belongs there. r

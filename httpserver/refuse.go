@@ -18,9 +18,11 @@ func refusePlain(w ResponseWriter, status int, reason string) {
 	w.Write([]byte(text))
 }
 
-// refusalBytes lets Refuse write its document and lays it out. A panic in it costs the document, not the
-// status.
-func (e *engine) refusalBytes(no refusal, head bool) []byte {
+// refusalBytes lays out the answer to what is refused in HTTP/1.1.
+func (e *engine) refusalBytes(no refusal, head bool) []byte { return e.refusal(no, head).bytes() }
+
+// refusal lets Refuse write its document. A panic in it costs the document, not the status.
+func (e *engine) refusal(no refusal, head bool) *rawAnswer {
 	a := &rawAnswer{head: head, status: no.status}
 	func() {
 		defer func() {
@@ -31,7 +33,7 @@ func (e *engine) refusalBytes(no refusal, head bool) []byte {
 		}()
 		e.refuse(a, no.status, no.reason)
 	}()
-	return a.bytes()
+	return a
 }
 
 // rawAnswer is the ResponseWriter of refusals: a complete answer in memory, the last one on its

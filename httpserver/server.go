@@ -21,6 +21,8 @@ type Server struct {
 	Handler  Handler
 	Answerer Answerer // nil: every request goes to Handler
 	TLS      *TLS     // nil: plain HTTP
+	// Packets is a UDP socket for HTTP/3, taken over and closed by Run. It needs TLS. Nil: no HTTP/3.
+	Packets net.PacketConn
 	// Refuse writes the answer to what never becomes a request: malformed, too large, one connection
 	// too many. It must begin an answer and not block; the connection closes after it. Nil: a line of
 	// plain text. It may be called concurrently.
@@ -90,13 +92,16 @@ func (l Limits) withDefaults() Limits {
 // for Limits.DrainTimeout, then their contexts end and their connections are cut. It returns nil after
 // a drain, and an error when it could not listen or accept.
 //
-// Goroutines, all waited for here: the one that accepts, the warden, and one for each connection.
+// Goroutines, all waited for here: the one that accepts, for each socket, the warden, and one for each
+// connection, which waits for those that it has.
 func (s *Server) Run(ctx context.Context) error {
 	switch {
 	case s.Handler == nil:
 		return errors.New("httpserver: no handler")
 	case s.TLS != nil && s.TLS.Certificate == nil:
 		return errors.New("httpserver: TLS without certificates")
+	case s.Packets != nil && s.TLS == nil:
+		return errors.New("httpserver: HTTP/3 without TLS")
 	}
 	l, err := s.listen(ctx)
 	if err != nil {
@@ -107,18 +112,35 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cut()
 	e.base = base
 
+	var h *h3side
+	if s.Packets != nil {
+		if h, err = e.listenH3(s); err != nil {
+			l.Close()
+			return err
+		}
+		defer h.close()
+	}
 	stop := make(chan struct{})
 	var warden sync.WaitGroup
 	warden.Go(func() { e.watch(stop) })
-	accepted := make(chan error, 1)
+	accepting, accepted := 1, make(chan error, 2)
 	go func() { accepted <- e.accept(l) }()
+	if h != nil {
+		accepting++
+		go func() { accepted <- h.accept() }()
+	}
 	select {
 	case err = <-accepted:
+		accepting--
 		err = fmt.Errorf("httpserver: accept on %s: %w", l.Addr(), err)
-		l.Close()
 	case <-ctx.Done():
-		e.draining.Store(true)
-		l.Close()
+	}
+	e.draining.Store(true)
+	l.Close()
+	if h != nil {
+		h.drain()
+	}
+	for range accepting {
 		<-accepted
 	}
 	e.drain(cut)

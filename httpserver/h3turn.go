@@ -1,0 +1,262 @@
+package httpserver
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/warmfront/warmfront/internal/h3"
+)
+
+// h3turn is one request of HTTP/3, on its stream, in its goroutine.
+type h3turn struct {
+	c   *h3conn
+	s   *quic.Stream
+	in  *bufio.Reader // of the stream; the body's as soon as there is a handler
+	d   *desk
+	ctx context.Context
+	section
+	body   h3body
+	answer h3answer
+}
+
+var errWaste = errors.New("httpserver: a stream of frames that mean nothing")
+
+// serve lives the life of the request. A mistake in it costs its stream, not the connection.
+func (x *h3turn) serve() {
+	e := x.c.e
+	x.in = h3readers.Get().(*bufio.Reader)
+	in := x.in
+	in.Reset(x.s)
+	x.d = e.desk()
+	defer func() {
+		if p := recover(); p != nil {
+			e.log.Error("BUG: request panicked", "panic", p, "stack", string(debug.Stack()))
+			x.reset(h3.InternalError)
+			return // what it had borrowed may be in any state
+		}
+		in.Reset(nil)
+		h3readers.Put(in)
+		e.giveBack(x.d)
+	}()
+	x.body.x, x.answer.x = x, x
+	no, ok := x.head()
+	switch {
+	case !ok:
+	case no.status != 0:
+		x.refuse(no)
+		x.s.CancelRead(quic.StreamErrorCode(h3.NoError))
+	case !x.inline() && x.settled():
+		x.handle()
+	}
+}
+
+// head reads the field section and looks whether a body follows. When it is not ok, there is nobody to
+// answer.
+func (x *h3turn) head() (no refusal, ok bool) {
+	l := &x.c.e.limits
+	x.s.SetReadDeadline(deadline(l.ReadHeaderTimeout))
+	t, n, err := x.frame(&x.body.waste)
+	switch {
+	case err != nil:
+		x.reset(h3.RequestIncomplete)
+		return no, false
+	case t != h3.Headers:
+		x.c.close(h3.FrameUnexpected, "request without a field section")
+		return no, false
+	case n > uint64(l.MaxHeader+sectionRoom):
+		return largeHead, true
+	}
+	if cap(x.d.in) < int(n) {
+		x.d.in = make([]byte, 0, n)
+	}
+	encoded := x.d.in[:n]
+	if _, err := io.ReadFull(x.in, encoded); err != nil {
+		x.reset(h3.RequestIncomplete)
+		return no, false
+	}
+	no, err = x.parse(encoded, l)
+	x.answer.head = x.pseudo[pseudoMethod] == "HEAD"
+	if err != nil {
+		x.c.close(h3.DecompressionFailed, "field section")
+		return no, false
+	}
+	if no.status != 0 {
+		return no, true
+	}
+	x.req.Remote, x.req.ServerName = x.c.remote(), x.c.name()
+	return x.length()
+}
+
+// sectionRoom is how much longer than what it says a field section may be: numbers of lengths.
+const sectionRoom = 1 << 10
+
+// length finds out how long the body is, as far as that can be known before it has come.
+func (x *h3turn) length() (no refusal, ok bool) {
+	b := &x.body
+	b.state.Store(bodyOpen)
+	b.told, b.expects = x.framing.length, x.expects
+	if !b.expects && b.told <= 0 {
+		switch err := b.begin(); {
+		case err == io.EOF:
+			b.become(bodyNone)
+			x.framing.length = 0
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return refusal{408, ReasonSlowBody}, true
+		case err == errLength || err == errFrame || err == errWaste:
+			return malformed, true
+		case err != nil:
+			x.reset(h3.RequestIncomplete)
+			return no, false
+		}
+	}
+	x.req.ContentLength = x.framing.length
+	if b.state.Load() == bodyOpen {
+		x.req.Body = b
+	}
+	return no, true
+}
+
+// frame reads the head of the next frame that the RFC knows.
+func (x *h3turn) frame(waste *int) (h3.Type, uint64, error) {
+	for {
+		t, n, err := h3.ReadFrame(x.in)
+		switch {
+		case err == io.ErrUnexpectedEOF:
+			return 0, 0, errFrame
+		case err != nil:
+			return 0, 0, err
+		case t.Reserved():
+			x.c.close(h3.FrameUnexpected, "frame of a reserved type")
+			return 0, 0, errFrame
+		case t.Known() && n > 0:
+			return t, n, nil
+		}
+		if *waste += 2; n > maxWaste || *waste+int(n) > maxWaste {
+			return 0, 0, errWaste
+		}
+		if t.Known() {
+			return t, 0, nil
+		}
+		*waste += int(n)
+		if _, err := x.in.Discard(int(n)); err != nil {
+			return 0, 0, cutShort(err)
+		}
+	}
+}
+
+// inline lets the answerer take a plain hit. That is all that is answered in early data, which somebody
+// may have recorded and sent again: an answer from the cache changes nothing anywhere.
+func (x *h3turn) inline() bool {
+	d := x.d
+	if d.inline == nil || x.framing.length != 0 || x.reserved || x.req.Method != "GET" && x.req.Method != "HEAD" {
+		return false
+	}
+	d.asked = true
+	defer d.sent()
+	answer, rest, ok := d.inline.Answer(d.out, &x.req)
+	if !ok {
+		return false
+	}
+	d.out = answer[:0]
+	out, body := appendPrepared(d.in[:0], answer)
+	if n := len(body) + len(rest.Octets); n > 0 {
+		out = h3.AppendFrame(out, h3.Data, uint64(n))
+	}
+	if len(out)+len(body) <= cap(out) {
+		out, body = append(out, body...), nil
+	}
+	err := x.send(out)
+	if err == nil {
+		err = x.send(body)
+	}
+	d.sent()
+	if err == nil && len(rest.Octets) > 0 {
+		err = x.send(rest.Octets)
+		runtime.KeepAlive(rest.Pages)
+	}
+	if err == nil {
+		err = x.s.Close()
+	}
+	if err != nil {
+		x.reset(h3.InternalError)
+	}
+	return true
+}
+
+// settled waits until the viewer's handshake is complete: from then on the request is known to be its
+// own, sent once (RFC 8470 section 3).
+func (x *h3turn) settled() bool {
+	select {
+	case <-x.c.qc.HandshakeComplete():
+		return true
+	case <-x.s.Context().Done():
+	case <-x.c.ctx.Done():
+	}
+	x.reset(h3.RequestCancelled)
+	return false
+}
+
+// handle gives the request to the Handler.
+func (x *h3turn) handle() {
+	ctx, cancel := context.WithCancel(x.c.ctx)
+	defer cancel()
+	defer context.AfterFunc(x.s.Context(), cancel)() // the viewer wants no answer any more
+	x.ctx = ctx
+	x.answer.close(x.call())
+}
+
+// call runs the handler and contains its panic.
+func (x *h3turn) call() (panicked bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			panicked = true
+			r := &x.req
+			x.c.e.log.Error("BUG: handler panicked", "panic", p, "method", r.Method, "host", r.Host, "path", r.Path, "stack", string(debug.Stack()))
+		}
+	}()
+	x.c.e.handler.Serve(x.ctx, &x.answer, &x.req)
+	return false
+}
+
+// refuse writes an answer of the engine's own. The connection lives on: its streams do not touch each other.
+func (x *h3turn) refuse(no refusal) {
+	a := x.c.e.refusal(no, x.answer.head)
+	if a.aborted {
+		x.reset(h3.MessageError)
+		return
+	}
+	out := appendHead3(x.d.out[:0], a.status, a.fields, int64(a.body.Len()))
+	if a.body.Len() > 0 && !a.head {
+		out = append(h3.AppendFrame(out, h3.Data, uint64(a.body.Len())), a.body.Bytes()...)
+	}
+	x.d.out = out[:0]
+	if x.send(out) != nil || x.s.Close() != nil {
+		x.reset(h3.MessageError)
+	}
+}
+
+// send writes to the stream, waiting for the viewer where it must.
+func (x *h3turn) send(p []byte) error {
+	for len(p) > 0 {
+		x.s.SetWriteDeadline(deadline(x.c.e.limits.WriteTimeout))
+		n, err := x.s.Write(p[:min(len(p), maxWrite)])
+		if err != nil {
+			return err
+		}
+		p = p[n:]
+	}
+	return nil
+}
+
+// reset cuts the stream, both ways.
+func (x *h3turn) reset(code uint64) {
+	x.s.CancelRead(quic.StreamErrorCode(code))
+	x.s.CancelWrite(quic.StreamErrorCode(code))
+}
