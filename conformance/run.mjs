@@ -1,9 +1,10 @@
-// make conformance-test: the suite against the real binary, compared with what is pinned in expected.json.
+// make conformance-test: the suite against the real binary, in both modes, compared with what is pinned.
 //
 //   node run.mjs            fails on any difference, also on an improvement
-//   node run.mjs --update   writes expected.json anew, keeping the reasons that still apply
+//   node run.mjs --update   writes the pins anew, keeping the reasons that still apply
 //   node run.mjs --peers    installs the peers, runs the suite against all, writes docs/conformance.md
 //   node run.mjs ID...      runs these tests and shows what went over the wire
+//   --mode=rfc              only that mode: cloudfront or rfc
 import { fork } from 'node:child_process'
 import fs from 'node:fs/promises'
 import os from 'node:os'
@@ -14,7 +15,7 @@ import { startOrigin } from './origin.mjs'
 import { compare, pinned, pins, write } from './pins.mjs'
 import { install, peers } from './peers.mjs'
 import { report } from './report.mjs'
-import { startWarmfront } from './warmfront.mjs'
+import { MODES, startWarmfront } from './warmfront.mjs'
 
 // So many tests are not undone by a busy machine.
 const MANY = 60
@@ -55,28 +56,45 @@ async function runWhole (cache, expected) {
   return settle(raw)
 }
 
+/** One mode of ours against its pins: {name, results, before}. */
+async function runMode (mode, say) {
+  const before = await pins(mode)
+  const results = await conduct(startWarmfront(mode), cache => runWhole(cache, pinned(before)))
+  const [required, optimal] = ['required', 'optimal'].map(kind => count(results, kind))
+  say(`http-cache-tests, ${mode}: ${required.passed} of ${required.of} required, ${optimal.passed} of ${optimal.of} optimal`)
+  return { name: `Warmfront (${mode})`, mode, results, before }
+}
+
+/** Runs some tests and shows what went over the wire. */
+async function show (modes, ids, say) {
+  for (const mode of modes) {
+    const results = await conduct(startWarmfront(mode), cache => run(cache, ids, true))
+    for (const [id, { outcome, detail = '' }] of Object.entries(results)) say(`${mode} ${id}: ${outcome} ${detail}`)
+  }
+}
+
 async function main (args) {
   console.log = () => {} // the suite's origin talks
   const say = text => process.stdout.write(`${text}\n`)
   const ids = args.filter(arg => !arg.startsWith('--'))
   for (const id of ids) if (!catalogue.has(id)) throw new Error(`no test is called ${id}`)
+  const modes = MODES.filter(mode => !args.some(arg => arg.startsWith('--mode=')) || args.includes(`--mode=${mode}`))
   if (ids.length > 0) {
-    const results = await conduct(startWarmfront, cache => run(cache, ids, true))
-    for (const [id, { outcome, detail = '' }] of Object.entries(results)) say(`${id}: ${outcome} ${detail}`)
+    await show(modes, ids, say)
     return 0
   }
-  const before = await pins()
-  const results = await conduct(startWarmfront, cache => runWhole(cache, pinned(before)))
-  const [required, optimal] = ['required', 'optimal'].map(kind => count(results, kind))
-  say(`http-cache-tests: ${required.passed} of ${required.of} required, ${optimal.passed} of ${optimal.of} optimal`)
+  const ours = []
+  for (const mode of modes) ours.push(await runMode(mode, say))
   if (args.includes('--peers')) {
     await install(say)
-    const judged = [{ name: 'Warmfront', results }]
+    const judged = [...ours]
     for (const startPeer of peers) judged.push(await conduct(startPeer, async cache => ({ name: cache.name, version: cache.version, results: settle(await run(cache)) })))
-    await report(judged, before)
+    await report(judged)
   }
-  if (args.includes('--update')) return write(before, results, say)
-  return compare(before, results, say)
+  const finish = args.includes('--update') ? write : compare
+  let code = 0
+  for (const { mode, before, results } of ours) code = Math.max(code, await finish(mode, before, results, say))
+  return code
 }
 
 if (process.argv[1] === import.meta.filename) process.exit(await main(process.argv.slice(2)))

@@ -6,6 +6,9 @@ import { call } from './sigv4.mjs'
 
 export const binary = process.env.WARMFRONT ?? path.join(import.meta.dirname, '../bin/warmfront')
 
+/** Whose rules a distribution goes by: the values of the tag warmfront:semantics. */
+export const MODES = ['cloudfront', 'rfc']
+
 // CloudFront looks at Vary never and at the cache key always, so whoever has an origin that varies
 // names the fields in the cache policy. These are those that the suite's origin varies on.
 export const KEYED = ['Foo', 'Bar', 'Baz', 'Abc', 'Accept-Language']
@@ -17,11 +20,16 @@ const items = (name, values) => `<Quantity>${values.length}</Quantity><Items>${v
 
 // As the managed policies UseOriginCacheControlHeaders-QueryStrings and AllViewer, but without cookies:
 // forwarding those switches conditional requests and request collapsing off.
-const cachePolicy = `<CachePolicyConfig xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/">
+// With RFC semantics nothing is in the key but the query: Vary says the rest.
+const keyed = names => names.length === 0
+  ? '<HeadersConfig><HeaderBehavior>none</HeaderBehavior></HeadersConfig>'
+  : `<HeadersConfig><HeaderBehavior>whitelist</HeaderBehavior><Headers>${items('Name', names)}</Headers></HeadersConfig>`
+
+const cachePolicy = names => `<CachePolicyConfig xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/">
 <Name>conformance</Name><MinTTL>0</MinTTL><DefaultTTL>0</DefaultTTL><MaxTTL>31536000</MaxTTL>
 <ParametersInCacheKeyAndForwardedToOrigin>
 <EnableAcceptEncodingGzip>true</EnableAcceptEncodingGzip><EnableAcceptEncodingBrotli>true</EnableAcceptEncodingBrotli>
-<HeadersConfig><HeaderBehavior>whitelist</HeaderBehavior><Headers>${items('Name', KEYED)}</Headers></HeadersConfig>
+${keyed(names)}
 <CookiesConfig><CookieBehavior>none</CookieBehavior></CookiesConfig>
 <QueryStringsConfig><QueryStringBehavior>all</QueryStringBehavior></QueryStringsConfig>
 </ParametersInCacheKeyAndForwardedToOrigin></CachePolicyConfig>`
@@ -33,7 +41,8 @@ const requestPolicy = `<OriginRequestPolicyConfig xmlns="http://cloudfront.amazo
 
 const keptAsLongAsTheOriginSays = ERRORS.map(code => `<CustomErrorResponse><ErrorCode>${code}</ErrorCode><ErrorCachingMinTTL>0</ErrorCachingMinTTL></CustomErrorResponse>`)
 
-const distribution = (cachePolicyId, requestPolicyId) => `<DistributionConfig xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/">
+const distribution = (cachePolicyId, requestPolicyId, mode) => `<DistributionConfigWithTags xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/">
+<DistributionConfig>
 <CallerReference>conformance</CallerReference><Comment>http-cache-tests</Comment><Enabled>true</Enabled>
 <Origins><Quantity>1</Quantity><Items><Origin><Id>suite</Id><DomainName>origin.example</DomainName>
 <CustomOriginConfig><HTTPPort>80</HTTPPort><HTTPSPort>443</HTTPSPort><OriginProtocolPolicy>http-only</OriginProtocolPolicy></CustomOriginConfig>
@@ -42,12 +51,13 @@ const distribution = (cachePolicyId, requestPolicyId) => `<DistributionConfig xm
 <AllowedMethods>${items('Method', ['GET', 'HEAD', 'OPTIONS', 'PUT', 'POST', 'PATCH', 'DELETE'])}<CachedMethods>${items('Method', ['GET', 'HEAD'])}</CachedMethods></AllowedMethods>
 <CachePolicyId>${cachePolicyId}</CachePolicyId><OriginRequestPolicyId>${requestPolicyId}</OriginRequestPolicyId>
 </DefaultCacheBehavior>
-<CustomErrorResponses><Quantity>${ERRORS.length}</Quantity><Items>${keptAsLongAsTheOriginSays.join('')}</Items></CustomErrorResponses></DistributionConfig>`
+<CustomErrorResponses><Quantity>${ERRORS.length}</Quantity><Items>${keptAsLongAsTheOriginSays.join('')}</Items></CustomErrorResponses></DistributionConfig>
+<Tags><Items><Tag><Key>warmfront:semantics</Key><Value>${mode}</Value></Tag></Items></Tags></DistributionConfigWithTags>`
 
 const element = (xml, name) => xml.match(new RegExp(`<${name}>([^<]*)</${name}>`))[1]
 
-/** Starts Warmfront for the suite's origin: {name, version, port, host, stop}. */
-export async function startWarmfront (directory, originPort) {
+/** Starts Warmfront with a distribution of that mode for the suite's origin: {name, version, port, host, stop}. */
+export const startWarmfront = mode => async (directory, originPort) => {
   const readyFile = path.join(directory, 'ready.json')
   const running = start(binary, ['dev', '--data', path.join(directory, 'data'), '--ready-file', readyFile, '--control', '127.0.0.1:0',
     '--edges', '127.0.0.1:0', '--demo', 'off', '--telemetry', 'off', '--origin', `origin.example=127.0.0.1:${originPort}`])
@@ -55,10 +65,10 @@ export async function startWarmfront (directory, originPort) {
   const api = `${ready.API}/2020-05-31`
   const key = { id: ready.AccessKeyID, secret: ready.SecretAccessKey }
   const create = async (what, config, wanted) => element(await call(key, 'POST', `${api}/${what}`, config), wanted)
-  const cachePolicyId = await create('cache-policy', cachePolicy, 'Id')
+  const cachePolicyId = await create('cache-policy', cachePolicy(mode === 'rfc' ? [] : KEYED), 'Id')
   const requestPolicyId = await create('origin-request-policy', requestPolicy, 'Id')
-  const host = await create('distribution', distribution(cachePolicyId, requestPolicyId), 'DomainName')
+  const host = await create('distribution?WithTags', distribution(cachePolicyId, requestPolicyId, mode), 'DomainName')
   const port = Number(new URL(ready.Edges[0].URL).port)
   await until(running, 'the distribution', () => answers(port, host))
-  return { name: 'Warmfront', version: '', port, host, stop: () => running.stop('SIGINT') }
+  return { name: `Warmfront (${mode})`, version: '', port, host, stop: () => running.stop('SIGINT') }
 }

@@ -89,7 +89,12 @@ type Behavior struct {
 // all of the viewer's headers are forwarded, and this one is not in the key.
 func (b *Behavior) SharesAuthorized() bool {
 	keyed := slices.ContainsFunc(b.key.headers, func(h keyHeader) bool { return h.name == "authorization" })
-	return !keyed && b.passes("authorization", "GET") && !b.Origin.CustomHeaders.Has("Authorization")
+	return !keyed && b.ShowsAuthorization()
+}
+
+// ShowsAuthorization tells whether the origin sees the Authorization of a GET, keyed or not.
+func (b *Behavior) ShowsAuthorization() bool {
+	return b.passes("authorization", "GET") && !b.Origin.CustomHeaders.Has("Authorization")
 }
 
 // StripsSetCookie tells whether responses lose their Set-Cookie fields, before they are stored.

@@ -20,6 +20,7 @@ func Compile(put Source) (*Distribution, error) {
 		DefaultRootObject: wire.Val(c.DefaultRootObject),
 		ErrorPages:        map[int]ErrorPage{},
 		AWSWildcards:      put.Tags[TagWildcards] == WildcardsAWS,
+		RFC:               put.Tags[TagSemantics] == SemanticsRFC,
 		HTTPVersion:       wire.Val(c.HttpVersion),
 	}
 	d.root = "/" + d.DefaultRootObject

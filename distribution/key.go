@@ -21,12 +21,13 @@ type keyHeader struct {
 // A key is a sequence of parts, each with its length in front, so that no value can pretend to be
 // the next part:
 //
-//	id  method  path  encodings(1)  query?(1) query  { 'h' name { 'v' value } | 'c' name value }
+//	id  method  path  encodings(1)  query?(1) query  { 'h' name { 'v' value } | 'c' name value }  [ 'r' ]
 //
 // method is empty for GET and HEAD, which share an entry. Names of headers and cookies are in it
 // besides their values: when a policy begins to key on another header, an entry that was stored for
 // the old one is not found under the new meaning. What the viewer did not send adds nothing; such a
-// request looked the same to the origin before, and still shares its entry.
+// request looked the same to the origin before, and still shares its entry. 'r' stands for RFC semantics:
+// what was stored by the other rules is not found after a change.
 
 func beginPart(dst []byte) (_ []byte, at int) {
 	return append(dst, 0, 0, 0, 0), len(dst)
@@ -57,7 +58,11 @@ func (b *Behavior) AppendKey(dst []byte, d *Distribution, r *message.Request) []
 	for i := range b.key.headers {
 		dst = b.key.headers[i].append(dst, r)
 	}
-	return b.key.appendCookies(dst, r)
+	dst = b.key.appendCookies(dst, r)
+	if d.RFC {
+		dst = append(dst, 'r')
+	}
+	return dst
 }
 
 func (k *keyPlan) appendQuery(dst []byte, r *message.Request) []byte {

@@ -23,7 +23,11 @@ func KeyText(key []byte) string {
 		b.WriteString(", Accept-Encoding: " + encoded.String())
 	}
 	for len(k.rest) > 0 && !k.bad {
-		switch kind, name := k.byte(), k.part(); kind {
+		kind := k.byte()
+		if kind == 'r' {
+			break
+		}
+		switch name := k.part(); kind {
 		case 'h':
 			b.WriteString(", " + name + ":")
 			for len(k.rest) > 0 && k.rest[0] == 'v' && !k.bad {

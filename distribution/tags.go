@@ -1,6 +1,7 @@
 package distribution
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -11,9 +12,13 @@ import (
 const (
 	tagPrefix    = "warmfront:"
 	TagWildcards = "warmfront:wildcards" // how a "*" that is not last is read in an invalidation
+	TagSemantics = "warmfront:semantics" // whose rules say what is cached, and for how long
 
 	WildcardsAnywhere = "anywhere" // as a wildcard; the default
 	WildcardsAWS      = "aws"      // as a literal asterisk, as CloudFront does
+
+	SemanticsCloudFront = "cloudfront" // CloudFront's; the default
+	SemanticsRFC        = "rfc"        // RFC 9111's for a shared cache, to the letter
 )
 
 const (
@@ -25,6 +30,7 @@ const (
 // switches lists what each switch can be set to.
 var switches = map[string][]string{
 	TagWildcards: {WildcardsAnywhere, WildcardsAWS},
+	TagSemantics: {SemanticsCloudFront, SemanticsRFC},
 }
 
 // ValidateTags checks all tags of a distribution together, as they are after a change.
@@ -61,7 +67,8 @@ func validateTag(key, value string) error {
 	}
 	allowed, ok := switches[key]
 	if !ok {
-		return fail("InvalidTagging", "Tags", "Warmfront has no switch %q: remove the tag, or use %q", key, TagWildcards)
+		return fail("InvalidTagging", "Tags", "Warmfront has no switch %q: remove the tag, or use one of %s", key,
+			strings.Join(slices.Sorted(maps.Keys(switches)), ", "))
 	}
 	if !slices.Contains(allowed, value) {
 		return fail("InvalidTagging", "Tags", "the switch %q cannot be %q: use one of %s", key, value, strings.Join(allowed, ", "))

@@ -92,6 +92,9 @@ func (v *visit) plainHit() *cache.Object {
 	if _, past := v.passes(q); past {
 		return nil
 	}
+	if q.site.RFC {
+		return nil // requests have a say there
+	}
 	q.key = q.behavior.AppendKey(q.key[:0], q.site.Distribution, q.req)
 	o := v.e.store.Get(q.key)
 	if o == nil || len(o.Block) == 0 {

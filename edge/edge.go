@@ -116,6 +116,9 @@ type Edge struct {
 	flights  *flights
 	sweeper  *sweeper
 
+	signposts sync.Mutex // held while one is replaced: see variants.go
+	written   atomic.Pointer[written]
+
 	stopped chan struct{} // closed when Run ends
 }
 

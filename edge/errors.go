@@ -31,6 +31,7 @@ var failures = [reasons]struct {
 	NotMember:            {503, CapacityExceeded, "This edge is starting and cannot answer yet. Try again in a moment."},
 	Overtaken:            {503, CapacityExceeded, "Invalidations of this object arrive faster than the origin answers. Try again in a moment."},
 	TooManyFills:         {503, CapacityExceeded, "This edge is fetching as much as it may. Try again in a moment."},
+	OnlyIfCached:         {504, Failed, "The request wants a stored answer only, and there is none that it could get."},
 	LeaseLost:            {503, CapacityExceeded, "This edge cannot reach its control plane and must not answer from its cache."},
 	OriginDNS:            {502, Failed, "CloudFront wasn't able to resolve the origin domain name."},
 	OriginConnect:        {502, Failed, "CloudFront wasn't able to connect to the origin."},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/invalidation"
 )
@@ -86,7 +87,11 @@ func (e *Edge) explainOne(snap *Snap, x *site, r *message.Request) *Explanation 
 			out.Precedence = i
 		}
 	}
-	if o := e.store.Peek(key); o != nil && o.Epoch == snap.life {
+	o := e.store.Peek(key)
+	if o != nil && isSignpost(o) {
+		o = e.store.Peek(appendVariant(key, httpcache.Variant(o.Fields.Values(signpostNames), lookup.told())))
+	}
+	if o != nil && o.Epoch == snap.life {
 		out.Subject = o.Subject
 		out.Stored = e.stored(x, o)
 	}

@@ -64,7 +64,7 @@ func (f *flight) fill() error {
 	if resp.Status == 304 { // to a question without a condition
 		return f.failed(&origin.Error{Kind: origin.Invalid, Op: "ask", Err: errUnasked})
 	}
-	if resp.Status >= 500 && f.fallBack(resp.Status, resp.FirstByte) {
+	if resp.Status >= 500 && f.fallBack(resp.Status, failing(resp.Status), resp.FirstByte) {
 		return nil
 	}
 	h := f.judge(resp)
@@ -77,6 +77,12 @@ func (f *flight) fill() error {
 func (f *flight) fetch(old *cache.Object) (*origin.Response, error) {
 	fw := f.behavior.Forward(f.site.Distribution, f.request)
 	fields := f.e.hopped(fw.Fields, f.request, f.id)
+	if f.site.RFC {
+		fields = strictly(fields)
+	}
+	if f.span != "" {
+		fields.Add("Range", f.span)
+	}
 	if old != nil {
 		fields = append(fields, httpcache.Validators(old.Fields)...)
 	}
@@ -84,6 +90,14 @@ func (f *flight) fetch(old *cache.Object) (*origin.Response, error) {
 		Method: f.request.Method, Path: fw.Path, Query: fw.Query, HasQuery: fw.HasQuery,
 		Host: fw.Host, Scheme: f.request.Scheme, Fields: fields,
 	})
+}
+
+// failing says what a status from 500 on means. One beyond 599 is no HTTP (RFC 9110 section 15): no answer.
+func failing(status int) httpcache.StaleUse {
+	if status > 599 {
+		return httpcache.OnUnreachable
+	}
+	return httpcache.OnError
 }
 
 // hopped adds what an origin gets from this edge itself.
@@ -108,7 +122,7 @@ func (e *Edge) hopped(fields message.Fields, r *message.Request, id string) mess
 // judge makes the head of what the origin answered.
 func (f *flight) judge(resp *origin.Response) *head {
 	now := f.e.now()
-	v := f.verdict(resp.Status, resp.Fields, now)
+	v := f.verdict(resp.Status, resp.Fields, resp.FirstByte, now)
 	h := &head{
 		status: resp.Status, length: resp.ContentLength, noStore: v.Reason, fresh: v.Fresh,
 		latency: resp.FirstByte, age: ageThen(resp.Fields), outcome: Miss,
@@ -129,31 +143,53 @@ func (f *flight) judge(resp *origin.Response) *head {
 	// What must be asked for again by everybody is not shared either: private, no-store, max-age=0.
 	h.forAll = v.OK && small && v.Fresh.IsFresh(now)
 	f.tag(resp.Fields)
+	f.settle(h, resp.Fields)
 	return h
 }
 
+// settle finds the key under which the answer belongs, if it is to be stored.
+func (f *flight) settle(h *head, fields message.Fields) {
+	if f.span != "" && h.status == 206 {
+		return
+	}
+	f.isWhole()
+	if f.site.RFC && h.keep && !f.place(fields) {
+		h.keep, h.forAll, h.noStore = false, false, httpcache.VaryTooWide
+	}
+}
+
 // verdict asks the law whether an answer may be stored.
-func (f *flight) verdict(status int, fields message.Fields, now time.Time) httpcache.Verdict {
+func (f *flight) verdict(status int, fields message.Fields, delay time.Duration, now time.Time) httpcache.Verdict {
 	b := f.behavior
+	authorized := b.SharesAuthorized
+	if f.site.RFC {
+		authorized = b.ShowsAuthorization
+	}
 	return httpcache.Store(f.request, status, fields,
 		httpcache.TTL{Min: b.MinTTL, Default: b.DefaultTTL, Max: b.MaxTTL},
 		httpcache.Options{ErrorMinTTL: f.site.ErrorTTL(status), S3Origin: b.Origin.S3, CacheOPTIONS: b.Cached.Has("OPTIONS"),
-			Authorized: f.request.Fields.Has("Authorization") && b.SharesAuthorized()}, now)
+			Authorized: f.request.Fields.Has("Authorization") && authorized(),
+			Semantics:  semantics(f.site.Distribution), Delay: delay, Part: f.gotPart(status, fields)}, now)
 }
 
 // passed returns the fields of an origin's answer as viewers get them: end to end, without what the
 // behavior takes away, without what this edge says itself.
 func (f *flight) passed(from message.Fields, now time.Time) message.Fields {
-	return f.e.passed(f.behavior.KeptVary, f.behavior.StripsSetCookie(), from, now)
+	return f.e.passed(f.site, f.behavior, from, now)
 }
 
-func (e *Edge) passed(keptVary func(string) string, stripsCookie bool, from message.Fields, now time.Time) message.Fields {
+func (e *Edge) passed(x *site, b *distribution.Behavior, from message.Fields, now time.Time) message.Fields {
+	stripsCookie, keptVary := b.StripsSetCookie(), b.KeptVary
+	if x.RFC {
+		stripsCookie, keptVary = false, func(vary string) string { return vary }
+	}
 	out := make(message.Fields, 0, len(from)+1)
-	for _, x := range httpcache.EndToEnd(from) {
+	for _, line := range httpcache.EndToEnd(from) {
 		switch {
-		case ours(x.Name), stripsCookie && strings.EqualFold(x.Name, "Set-Cookie"), strings.EqualFold(x.Name, "Vary"):
+		case ours(line.Name), stripsCookie && strings.EqualFold(line.Name, "Set-Cookie"), strings.EqualFold(line.Name, "Vary"),
+			x.RFC && strings.EqualFold(line.Name, "Surrogate-Control"): // it was for this cache
 		default:
-			out = append(out, x)
+			out = append(out, line)
 		}
 	}
 	if vary := from.Joined("Vary"); vary != "" {
@@ -325,10 +361,17 @@ func (f *flight) complete(h *head) error {
 
 // object makes what this flight stores; its stamp is the flight's.
 func (f *flight) object(status int, fields message.Fields, body []byte, fresh httpcache.Freshness) *cache.Object {
+	if f.span != "" {
+		fields = append(fields.Clone(), message.Field{Name: spanField, Value: f.span})
+	}
+	var block []byte
+	if !f.site.RFC {
+		block = f.e.block(status, fields, len(body))
+	}
 	return &cache.Object{
 		Key: f.key, Distribution: f.site.ID, Subject: *f.subject.Load(),
 		Stamp: f.stamp, Epoch: f.life, FetchStart: instant(f.began),
-		Status: status, Fields: fields, Block: f.e.block(status, fields, len(body)), Body: body, Fresh: fresh,
+		Status: status, Fields: fields, Block: block, Body: body, Fresh: fresh,
 	}
 }
 
@@ -356,8 +399,12 @@ func (f *flight) failed(err error) error {
 		return nil // cancelled: nobody waits
 	}
 	f.e.noteFailure(f.site, f.behavior, why, err)
-	if f.fallBack(status, 0) {
+	if f.fallBack(status, httpcache.OnUnreachable, 0) {
 		return nil
+	}
+	f.isWhole()
+	if f.site.RFC && f.old != nil && f.old.Fresh.MustRevalidate {
+		status = 504 // RFC 9111 section 5.2.2.2: what cannot be validated is an error, preferably this one
 	}
 	h := &head{status: status, failure: why, outcome: Failed, reason: why, forAll: true, noStore: httpcache.StatusNotCacheable}
 	// The failure is an object like any other (S4): for the error caching minimum, nobody asks again.

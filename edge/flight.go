@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -20,8 +21,10 @@ import (
 type flight struct {
 	e     *Edge
 	shard *flightShard
-	key   string
-	hash  uint64 // of key
+	key   string // changes when the answer tells its variant; written with shard.mu, by the flight's own goroutine
+	base  int    // length of the key without variant and part
+	hash  uint64 // of key[:base]
+	span  string // Range of the part that is asked for; "": the whole; written as key is
 
 	// What the request that began it had pinned. The stamp is the position of that snapshot (L2, S1),
 	// not of the moment at which the fetch really began.
@@ -36,6 +39,10 @@ type flight struct {
 
 	// subject gains its tags when the head arrives.
 	subject atomic.Pointer[invalidation.Subject]
+
+	// With RFC semantics: by which fields the answer varies, and this one's variant. Set before head is.
+	vary    []string
+	variant [sha256.Size]byte
 
 	seen    *cache.Object // what the lookup had found, alive or not; nil: nothing
 	refresh bool          // begun for no viewer, to renew a stale object
@@ -110,7 +117,7 @@ func (f *flight) lead() *reader {
 // join adds a reader for what want was prepared for, if this flight can serve it (S4): same
 // configuration, not poisoned, and still complete from its first octet. Called with shard.mu.
 func (f *flight) join(want *flight) *reader {
-	if f.life != want.life || f.site.rev != want.site.rev {
+	if f.life != want.life || f.site.rev != want.site.rev || f.span != "" && f.span != want.span {
 		return nil
 	}
 	f.mu.Lock()

@@ -109,6 +109,10 @@ func (t *flights) board(f *flight, alone, solo bool) (*reader, boarding) {
 		return nil, late
 	}
 	there := sh.byKey[f.key]
+	if there != nil && !there.storing && t.e.overwritten(there.site, there.subject.Load(), there.began) {
+		delete(sh.byKey, f.key) // it cannot store any more, and whoever waits for it comes here
+		there = nil
+	}
 	if there != nil && !alone && !solo {
 		if r := there.join(f); r != nil {
 			sh.mu.Unlock()
@@ -162,6 +166,19 @@ func (t *flights) withdraw(f *flight) {
 		delete(f.shard.byKey, f.key)
 	}
 	f.shard.mu.Unlock()
+}
+
+// rekey moves f to the key under which its answer belongs. If somebody is there, f cannot store.
+func (t *flights) rekey(f *flight, key string) {
+	f.shard.mu.Lock()
+	defer f.shard.mu.Unlock()
+	if f.key != key && f.shard.byKey[f.key] == f {
+		delete(f.shard.byKey, f.key)
+		if f.shard.byKey[key] == nil {
+			f.shard.byKey[key] = f
+		}
+	}
+	f.key, f.span = key, ""
 }
 
 // claim lets f store: only if it still has its key's place.

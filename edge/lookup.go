@@ -50,6 +50,7 @@ const (
 	stale                    // alive, to be revalidated
 	fenced                   // alive for all that is known, but too little is known (L5)
 	dead
+	overwritten // an unsafe request came after it
 )
 
 // check returns the number of a rule that kills the object, 0 when it is alive (L3). For one that was
@@ -74,6 +75,8 @@ func (e *Edge) judge(q *query, o *cache.Object, now time.Time) (st state, rule u
 		return dead, rule
 	}
 	switch {
+	case q.site.RFC && e.overwritten(q.site, &o.Subject, began(o)):
+		return overwritten, 0
 	case !e.lease.Allows(e.clock(), began(o)):
 		return fenced, 0
 	case o.Fresh.IsFresh(now):
@@ -89,9 +92,12 @@ func (e *Edge) judge(q *query, o *cache.Object, now time.Time) (st state, rule u
 // obtain finds an answer in the cache or fetches one. A hit leaves the ticket open; a fetch closes it,
 // unless this is the final attempt.
 func (v *visit) obtain(q *query, slot int) (*answer, step) {
-	o := v.e.store.Get(q.key)
+	o := v.e.find(q)
+	if q.site.RFC {
+		return v.obtainStrict(q, o, slot)
+	}
 	if o == nil {
-		return v.fetch(q, nil, Cold, slot)
+		return v.fetchOrPart(q, nil, Cold, slot)
 	}
 	st, rule := v.e.judge(q, o, v.now)
 	switch st {
@@ -107,7 +113,7 @@ func (v *visit) obtain(q *query, slot int) (*answer, step) {
 		if planted(deadCondition) {
 			return v.fetch(q, o, Invalidated, slot)
 		}
-		return v.fetch(q, nil, Invalidated, slot)
+		return v.fetchOrPart(q, nil, Invalidated, slot)
 	case fenced:
 		if v.e.cfg.Refuse {
 			return v.failure(LeaseLost), found
@@ -143,7 +149,7 @@ func (v *visit) fetch(q *query, old *cache.Object, why Reason, slot int) (*answe
 		f.old = old
 	}
 	f.held = v.final
-	alone := v.alone || v.final || q.behavior.CachingDisabled
+	alone := v.alone || v.unstored || v.final || q.behavior.CachingDisabled
 	solo := q.behavior.ForwardsCookies
 	if v.e.flights.shy.has(f.hash, f.began) {
 		if solo = true; v.wantsRange(q) && !v.final {
@@ -189,6 +195,9 @@ func (v *visit) fetch(q *query, old *cache.Object, why Reason, slot int) (*answe
 // ofFlight is the answer from a flight's head.
 func (v *visit) ofFlight(q *query, r *reader, h *head, why Reason) (*answer, step) {
 	f := r.f
+	if !r.first && !q.suits(f) {
+		return nil, again
+	}
 	if !r.first && !h.forAll {
 		v.alone = true // what came is for the viewer that asked
 		return nil, again
@@ -233,6 +242,13 @@ func (v *visit) decide(q *query, a *answer) step {
 	if planted(pinnedOnly) || planted(waiterUnchecked) && a.reader != nil && !a.reader.first {
 		return found
 	}
+	if q.site.RFC && v.e.overwritten(q.site, a.about(), a.fetched()) {
+		v.because = Overtaken
+		if a.reader != nil {
+			a.reader.f.poison()
+		}
+		return again
+	}
 	x := s.sites[q.site.ID]
 	ok := s.joined && s.life == a.life && x != nil && x.rev == q.site.rev
 	if ok && a.object != nil {
@@ -257,14 +273,27 @@ func (v *visit) decide(q *query, a *answer) step {
 // process was stopped. Before the first probe only what was fetched since the start counts (S5), and
 // that for no longer than L: then a rule that is not known may have been completed without this edge.
 func (v *visit) leased(a *answer) bool {
-	now, t0 := v.e.clock(), a.began
-	if a.object != nil {
-		t0 = began(a.object)
-	}
+	now, t0 := v.e.clock(), a.fetched()
 	if v.e.lease.Allows(now, t0) {
 		return true
 	}
 	return a.reader != nil && !v.e.lease.Synced() && now-t0 <= v.e.lease.Timing().Lease
+}
+
+// about is what rules are compared with.
+func (a *answer) about() *invalidation.Subject {
+	if a.object != nil {
+		return &a.object.Subject
+	}
+	return a.subject
+}
+
+// fetched is when the fetch of the answer began.
+func (a *answer) fetched() time.Duration {
+	if a.object != nil {
+		return began(a.object)
+	}
+	return a.began
 }
 
 // unleased: the answer took so long, without the journal, that it may not be sent.

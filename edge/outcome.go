@@ -46,11 +46,14 @@ const (
 	Collapsed                          // along with the fill that another request had begun
 	StaleWhileRevalidate               // stale, the origin is asked in the background
 	StaleOnError                       // stale, the origin has failed
+	StaleOnRequest                     // stale, the viewer takes it (max-stale)
 	Revalidated                        // stale, the origin said 304
 
 	// Fetched, because …
 	Cold            // … there was no object
 	Invalidated     // … a rule matches the object
+	Overwritten     // … an unsafe request came after the object
+	Insisted        // … the viewer wants the origin's word (no-cache, max-age, min-fresh)
 	Expired         // … the object was stale
 	LeaseLost       // … the journal had not been heard of (L5)
 	Unshared        // … the fill that it waited for brought what is for one viewer only
@@ -63,6 +66,7 @@ const (
 	UnknownHost          // … no distribution has this host
 	Disabled             // … the distribution is disabled
 	Misdirected          // … the connection was opened under another distribution's name
+	OnlyIfCached         // … the viewer wanted a stored answer or none
 	BadTarget            // … the request target is not a path
 	MethodNotAllowed     // … the behavior does not allow the method
 	HTTPSOnly            // … the behavior wants https
@@ -90,7 +94,8 @@ const (
 
 var reasonNames = [reasons]string{
 	Fresh: "fresh", Collapsed: "collapsed", StaleWhileRevalidate: "stale-while-revalidate",
-	StaleOnError: "stale-on-error", Revalidated: "revalidated",
+	StaleOnError: "stale-on-error", StaleOnRequest: "stale-on-request", Overwritten: "overwritten", Insisted: "insisted",
+	OnlyIfCached: "only-if-cached", Revalidated: "revalidated",
 	Cold: "cold", Invalidated: "invalidated", Expired: "expired", LeaseLost: "lease-lost", Unshared: "unshared",
 	MethodUncached: "method-uncached", CachingDisabled: "caching-disabled", RangeUncached: "range-uncached",
 	ToHTTPS: "to-https", UnknownHost: "unknown-host", Disabled: "disabled", Misdirected: "misdirected", BadTarget: "bad-target",

@@ -53,6 +53,24 @@ var stories = []struct {
 		w.get("/a")
 		w.settle(2 * time.Second)
 	}, "/a", nil, "200 Hit v1"},
+	{StaleOnRequest, Hit, func(w *world) {
+		w.configure(rfc)
+		w.origin.on("/a", ok("v1", "Cache-Control: max-age=1", `ETag: "1"`))
+		w.get("/a")
+		w.settle(9 * time.Second)
+	}, "/a", []string{"Cache-Control: max-stale=10"}, "200 Hit v1"},
+	{Insisted, Miss, func(w *world) {
+		w.configure(rfc)
+		w.origin.on("/a", ok("v1"), ok("v2"))
+		w.get("/a")
+	}, "/a", []string{"Cache-Control: no-cache"}, "200 Miss v2"},
+	{Overwritten, Miss, func(w *world) {
+		w.configure(rfc)
+		w.origin.on("/a", ok("v1"), ok("done"), ok("v2"))
+		w.get("/a")
+		w.get("POST /a")
+	}, "/a", nil, "200 Miss v2"},
+	{OnlyIfCached, Failed, func(w *world) { w.configure(rfc) }, "/a", []string{"Cache-Control: only-if-cached"}, "504 Error page"},
 	{CachingDisabled, Miss, func(w *world) {
 		w.configure(behave(func(b *wire.DefaultCacheBehavior) { b.CachePolicyId = wire.Ptr("uncached") }))
 		w.origin.on("/a", ok("v1"))

@@ -11,7 +11,7 @@ import (
 // passes tells which requests go past the cache.
 func (v *visit) passes(q *query) (Reason, bool) {
 	switch m := q.req.Method; {
-	case m != "GET" && m != "HEAD" && !(m == "OPTIONS" && q.behavior.Cached.Has("OPTIONS")):
+	case m != "GET" && m != "HEAD" && !(m == "OPTIONS" && q.behavior.Cached.Has("OPTIONS") && !q.site.RFC):
 		return MethodUncached, true
 	case q.behavior.CachingDisabled:
 		return CachingDisabled, true
@@ -45,6 +45,9 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 	v.ticket.close()
 	fw := q.behavior.Forward(q.site.Distribution, q.req)
 	fields := v.e.hopped(fw.Fields, q.req, v.x.ID)
+	if q.site.RFC {
+		fields = strictly(fields)
+	}
 	for _, name := range conditions {
 		if q.req.Fields.Has(name) {
 			// Of two lines one origin takes the first, another the last: they are one list, or nothing.
@@ -59,13 +62,21 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 		ask.Body, ask.ContentLength = v.r.Body, v.r.ContentLength
 	}
 	resp, err := v.e.cfg.Origin.Fetch(v.ctx, q.behavior.Origin, ask)
+	if q.site.RFC && !safe(q.req.Method) {
+		switch {
+		case err != nil:
+			v.e.wrote(q, nil) // it may have been done all the same
+		case resp.Status < 400:
+			v.e.wrote(q, resp.Fields)
+		}
+	}
 	if err != nil {
 		return v.unpassed(q, err)
 	}
 	v.streams = append(v.streams, stream{resp.Body})
 	a := &answer{
 		status: resp.Status, length: resp.ContentLength, outcome: Miss, reason: why, plain: true,
-		fields:  v.e.passed(q.behavior.KeptVary, q.behavior.StripsSetCookie(), resp.Fields, v.e.now()),
+		fields:  v.e.passed(q.site, q.behavior, resp.Fields, v.e.now()),
 		latency: resp.FirstByte, age: ageThen(resp.Fields), stream: &stream{resp.Body},
 	}
 	if a.status >= 400 {

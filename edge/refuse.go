@@ -24,7 +24,7 @@ func (v *visit) refuse(q *query) *answer {
 		}
 	}
 	switch {
-	case !b.Allowed.Has(r.Method):
+	case !q.allows(r.Method):
 		return v.failure(MethodNotAllowed)
 	case (r.Method == "GET" || r.Method == "HEAD") && v.r.ContentLength != 0:
 		return v.failure(UnexpectedBody)
@@ -37,6 +37,17 @@ func (v *visit) refuse(q *query) *answer {
 	}
 	return nil
 }
+
+// allows tells whether the behavior takes the method. One that takes all of CloudFront's seven takes any
+// with RFC semantics, but for the two that speak to whoever is on the way.
+func (q *query) allows(method string) bool {
+	if q.site.RFC && q.behavior.Allowed == everyMethod {
+		return method != "TRACE" && method != "CONNECT"
+	}
+	return q.behavior.Allowed.Has(method)
+}
+
+var everyMethod = distribution.Methods("GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE")
 
 func hops(r *message.Request) (n int) {
 	for i := range r.Fields {

@@ -34,7 +34,7 @@ func (e *Edge) own(f message.Fields, o Outcome, id string) message.Fields {
 
 // ageThen is the Age field of what an origin has just answered, "" for none.
 func ageThen(f message.Fields) string {
-	if age, said := httpcache.OriginAge(f); said {
+	if age, said := httpcache.OriginAge(f); said == httpcache.AgeSaid {
 		return wholeSeconds(age)
 	}
 	return ""
@@ -64,6 +64,9 @@ func (v *visit) emit(q *query, a *answer) {
 // begin writes the head.
 func (v *visit) begin(a *answer, status int, f message.Fields, length int64) {
 	f = v.e.own(f, v.x.Outcome, v.x.ID)
+	if x := v.main.site; x != nil && x.RFC {
+		f = v.appendCacheStatus(f, a)
+	}
 	switch {
 	case a.outcome == Hit, a.object != nil && a.outcome == Failed:
 		f = append(f, message.Field{Name: "Age", Value: wholeSeconds(a.fresh.Age(v.now))})

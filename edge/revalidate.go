@@ -13,7 +13,10 @@ import (
 func (f *flight) renew(resp *origin.Response) {
 	now := f.e.now()
 	merged := httpcache.Refresh(f.old.Fields, resp.Fields)
-	v := f.verdict(f.old.Status, merged, now)
+	if f.site.RFC && !resp.Fields.Has("Date") {
+		merged.Set("Date", httpDate(now)) // or the 304 would be as old as what it renews (RFC 9110 section 6.6.1)
+	}
+	v := f.verdict(f.old.Status, merged, resp.FirstByte, now)
 	fields := f.passed(merged, now)
 	for _, name := range v.Omit {
 		fields.Del(name)
@@ -23,6 +26,9 @@ func (f *flight) renew(resp *origin.Response) {
 	f.subject.Store(&s)
 	if f.site.CacheTagHeader != "" && resp.Fields.Has(f.site.CacheTagHeader) {
 		f.tag(resp.Fields)
+	}
+	if f.site.RFC && v.OK && !f.alone && !f.place(merged) {
+		v = httpcache.Verdict{Reason: httpcache.VaryTooWide}
 	}
 	o := f.object(f.old.Status, fields, f.old.Body, v.Fresh)
 	o.Pages = f.old.Pages
@@ -40,13 +46,13 @@ func (f *flight) renew(resp *origin.Response) {
 // fallBack answers a failure of the origin with the stale object, if there is one that may be used. The
 // object keeps its stamp: it is no younger than before, and every rule since counts. For a while the
 // origin is left alone.
-func (f *flight) fallBack(status int, latency time.Duration) bool {
+func (f *flight) fallBack(status int, why httpcache.StaleUse, latency time.Duration) bool {
 	now := f.e.now()
-	if f.old == nil || f.old.Fresh.MayServeStale(now, httpcache.OnError) != httpcache.StaleAllowed ||
+	if f.old == nil || f.old.Fresh.MayServeStale(now, why) != httpcache.StaleAllowed ||
 		!f.e.lease.Allows(f.e.clock(), began(f.old)) {
 		return false
 	}
-	held := held(f.old, now, f.site.ErrorTTL(status))
+	held := held(f.old, now, why, f.site.ErrorTTL(status))
 	f.put(held)
 	f.begin(&head{
 		status: held.Status, fields: held.Fields, shared: held.Fields, length: int64(len(held.Body)), object: held,
@@ -56,12 +62,12 @@ func (f *flight) fallBack(status int, latency time.Duration) bool {
 }
 
 // held is the same object, with the note that its origin has just failed.
-func held(old *cache.Object, now time.Time, pause time.Duration) *cache.Object {
+func held(old *cache.Object, now time.Time, why httpcache.StaleUse, pause time.Duration) *cache.Object {
 	o := &cache.Object{
 		Key: old.Key, Distribution: old.Distribution, Subject: old.Subject,
 		Stamp: old.Stamp, Epoch: old.Epoch, FetchStart: old.FetchStart,
 		Status: old.Status, Fields: old.Fields, Block: old.Block, Body: old.Body, Pages: old.Pages,
-		Fresh: old.Fresh.Hold(now, pause),
+		Fresh: old.Fresh.Hold(now, why, pause),
 	}
 	o.Hits.Store(old.Hits.Load())
 	o.SetChecked(old.Checked())
@@ -71,6 +77,13 @@ func held(old *cache.Object, now time.Time, pause time.Duration) *cache.Object {
 // instant keeps a reading of the journal's clock in an object. FetchStart is compared with such
 // readings only, never with a date: the clock counts suspended time, which time.Time does not (C2).
 func instant(t time.Duration) time.Time { return time.Unix(0, int64(t)) }
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
 
 // began is the reading again.
 func began(o *cache.Object) time.Duration { return time.Duration(o.FetchStart.UnixNano()) }

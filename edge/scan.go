@@ -30,7 +30,7 @@ func (e *Edge) living(ctx context.Context, distribution string, visit func(*cach
 			}
 			runtime.Gosched()
 		}
-		if o.Distribution == distribution && o.Epoch == snap.life && x.check(o) == 0 {
+		if o.Distribution == distribution && !isSignpost(o) && o.Epoch == snap.life && x.check(o) == 0 {
 			visit(o)
 		}
 		return true

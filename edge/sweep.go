@@ -131,7 +131,7 @@ func (s *sweeper) visit(snap *Snap, o *cache.Object) {
 // free drops a dead object and counts it for the rule that killed it, 0 for none. Whoever finds it
 // first counts it.
 func (s *sweeper) free(o *cache.Object, rule uint64) {
-	if !s.e.store.Remove(o) || rule == 0 {
+	if !s.e.store.Remove(o) || rule == 0 || isSignpost(o) {
 		return
 	}
 	s.mu.Lock()

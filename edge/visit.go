@@ -27,11 +27,12 @@ type visit struct {
 	x   Exchange
 
 	// What outlives an attempt.
-	alone   bool    // its answer is for this viewer only: neither join a flight nor be joined
-	direct  bool    // the range that it asks for cannot be cut from a kept object
-	final   bool    // the last attempt
-	passed  *answer // of a request that must not be sent twice
-	because Reason  // why the last attempt came to nothing
+	alone    bool    // its answer is for this viewer only: neither join a flight nor be joined
+	direct   bool    // the range that it asks for cannot be cut from a kept object
+	final    bool    // the last attempt
+	unstored bool    // the viewer wants nothing of it stored
+	passed   *answer // of a request that must not be sent twice
+	because  Reason  // why the last attempt came to nothing
 
 	// Of one attempt.
 	now     time.Time
@@ -45,6 +46,7 @@ type visit struct {
 	answers [2]answer // to the two queries, where no fetch makes its own
 	fields  message.Fields
 	scratch []byte
+	span    string // Range of the part that is to be fetched; "": the whole
 }
 
 // query is what an attempt looks for: the request itself, or the page that explains its error.
@@ -55,6 +57,7 @@ type query struct {
 	req      *message.Request
 	path     string // with the default root object in place of "/"
 	key      []byte
+	base     int // length of the key without what variants and parts have behind it; 0: all
 }
 
 var visits = sync.Pool{New: func() any {
@@ -215,12 +218,16 @@ func (q *query) subject() *invalidation.Subject {
 func (v *visit) flight(q *query) *flight {
 	f := &flight{
 		e: v.e, key: string(q.key), life: q.snap.life, stamp: q.snap.seq,
-		site: q.site, behavior: q.behavior, request: cloned(q.req), id: v.x.ID, began: v.e.clock(),
+		site: q.site, behavior: q.behavior, request: cloned(q.req), id: v.x.ID, began: v.e.start(),
+		span: strings.Clone(v.span), base: len(q.key),
+	}
+	if q.base > 0 {
+		f.base = q.base
 	}
 	if f.request.Method == "HEAD" {
 		f.request.Method = "GET" // they share an object
 	}
-	f.hash = v.e.flights.hash(q.key)
+	f.hash = v.e.flights.hash(q.key[:f.base])
 	f.shard = v.e.flights.shard(f.hash)
 	f.subject.Store(q.subject())
 	return f

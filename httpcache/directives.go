@@ -20,7 +20,8 @@ const maxDelta int64 = 1 << 31
 type Directives struct {
 	NoStore, NoCache, Private       bool // unqualified: of the whole answer
 	MustRevalidate, ProxyRevalidate bool
-	Public                          bool
+	Public, Immutable               bool
+	MustUnderstand                  bool // with RFC semantics
 	// In seconds, -1 when absent.
 	MaxAge, SMaxAge, StaleWhileRevalidate, StaleIfError int64
 	// Omit has the fields named by no-cache="…" and private="…". The answer may be stored without them.
@@ -31,19 +32,21 @@ type Directives struct {
 
 // ParseCacheControl reads all Cache-Control lines of an answer.
 func ParseCacheControl(f message.Fields) Directives {
-	d := Directives{MaxAge: absent, SMaxAge: absent, StaleWhileRevalidate: absent, StaleIfError: absent}
+	d := noDirectives()
 	for i := range f {
 		if !strings.EqualFold(f[i].Name, "Cache-Control") {
 			continue
 		}
 		d.Present = true
-		for rest := f[i].Value; rest != ""; {
-			var name, value string
-			name, value, rest = nextDirective(rest)
-			d.add(name, value)
+		for m := (members{rest: f[i].Value}); m.more(); {
+			d.add(directive(m.next()))
 		}
 	}
 	return d
+}
+
+func noDirectives() Directives {
+	return Directives{MaxAge: absent, SMaxAge: absent, StaleWhileRevalidate: absent, StaleIfError: absent}
 }
 
 func (d *Directives) add(name, value string) {
@@ -68,6 +71,10 @@ func (d *Directives) add(name, value string) {
 		d.MustRevalidate = true
 	case strings.EqualFold(name, "proxy-revalidate"):
 		d.ProxyRevalidate = true
+	case strings.EqualFold(name, "immutable"):
+		d.Immutable = true
+	case strings.EqualFold(name, "must-understand"):
+		d.MustUnderstand = true
 	}
 }
 
@@ -114,14 +121,38 @@ func digits(s string, limit int64) (n int64, ok bool) {
 	return n, s != ""
 }
 
-// nextDirective cuts the first member off a list of directives. The value is unquoted.
-func nextDirective(s string) (name, value, rest string) {
-	end := memberEnd(s)
-	member := trim(s[:end])
-	if end < len(s) {
-		end++ // the comma
+// members goes through the members of one line of a list field, in time that grows with its length only.
+// Commas within a quoted string do not count. A quote that is never closed is an ordinary character, as are
+// those behind it: what follows, perhaps a no-store, must not be swallowed.
+type members struct {
+	rest   string
+	broken bool // such a quote has been there
+}
+
+// more tells whether there is something left.
+func (m *members) more() bool { return m.rest != "" }
+
+// next cuts the first member off.
+func (m *members) next() string {
+	s, end := m.rest, len(m.rest)
+scan:
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == ',':
+			end = i
+			break scan
+		case s[i] == '"' && !m.broken:
+			n := quotedEnd(s[i:])
+			m.broken = n == 0
+			i += max(0, n-1)
+		}
 	}
-	rest = s[end:]
+	m.rest = s[min(end+1, len(s)):]
+	return trim(s[:end])
+}
+
+// directive takes a member apart. The value is unquoted.
+func directive(member string) (name, value string) {
 	name, value, _ = strings.Cut(member, "=")
 	if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
 		value = unquote(value[1 : len(value)-1])
@@ -129,26 +160,9 @@ func nextDirective(s string) (name, value, rest string) {
 	// "max-age =5" is not a directive of that grammar, but it is one in its author's mind: the name
 	// counts, and the blank makes its number garbage, hence stale.
 	if t := trim(name); t != name {
-		return t, " " + value, rest
+		return t, " " + value
 	}
-	return name, value, rest
-}
-
-// memberEnd returns the index of the comma that ends the first list member, or len(s). Commas within
-// a quoted string do not count. A quote that is never closed is an ordinary character: what follows
-// it, perhaps a no-store, must not be swallowed.
-func memberEnd(s string) int {
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case ',':
-			return i
-		case '"':
-			if n := quotedEnd(s[i:]); n > 0 {
-				i += n - 1
-			}
-		}
-	}
-	return len(s)
+	return name, value
 }
 
 // quotedEnd returns the length of the quoted string at the beginning of s, 0 if it is not closed.

@@ -17,11 +17,14 @@ type Freshness struct {
 
 	// How long after FreshUntil it may still be used. Zero: not at all.
 	StaleWhileRevalidate time.Duration // while a fetch goes on in the background
-	StaleIfError         time.Duration // when the origin is unreachable or answers 500–599
+	StaleIfError         time.Duration // when the origin answers 500–599
+	StaleIfUnreachable   time.Duration // when the origin does not answer
 
 	// MustRevalidate forbids stale use of any kind: the origin said must-revalidate,
 	// proxy-revalidate, no-cache, or something that only the minimum TTL overrode.
 	MustRevalidate bool
+
+	Immutable bool // will not change while it is fresh (RFC 8246)
 
 	// HeldUntil is set by Hold: the origin has just failed, and until then it is not asked again.
 	HeldUntil time.Time
@@ -41,7 +44,8 @@ type StaleUse uint8
 
 const (
 	WhileRevalidating StaleUse = iota // answer now, fetch in the background
-	OnError                           // the origin is unreachable or answered 500–599
+	OnError                           // the origin answered 500–599
+	OnUnreachable                     // the origin does not answer
 )
 
 // StaleVerdict says whether a stale answer may be used, or why not.
@@ -64,8 +68,11 @@ func (f Freshness) MayServeStale(now time.Time, use StaleUse) StaleVerdict {
 		return StaleAllowed
 	}
 	window := f.StaleWhileRevalidate
-	if use == OnError {
+	switch use {
+	case OnError:
 		window = f.StaleIfError
+	case OnUnreachable:
+		window = f.StaleIfUnreachable
 	}
 	switch {
 	case f.MustRevalidate:
@@ -78,11 +85,15 @@ func (f Freshness) MayServeStale(now time.Time, use StaleUse) StaleVerdict {
 	return StaleAllowed
 }
 
-// Hold returns f after a failed attempt to revalidate: for d, but not beyond the stale-if-error
-// window, the stale answer is used without asking the failing origin again.
-func (f Freshness) Hold(now time.Time, d time.Duration) Freshness {
+// Hold returns f after a failed attempt to revalidate: for d, but not beyond the window for such a
+// failure, the stale answer is used without asking the failing origin again.
+func (f Freshness) Hold(now time.Time, use StaleUse, d time.Duration) Freshness {
 	f.HeldUntil = now.Add(d)
-	if end := f.FreshUntil.Add(f.StaleIfError); end.Before(f.HeldUntil) {
+	window := f.StaleIfError
+	if use == OnUnreachable {
+		window = f.StaleIfUnreachable
+	}
+	if end := f.FreshUntil.Add(window); end.Before(f.HeldUntil) {
 		f.HeldUntil = end
 	}
 	if f.MustRevalidate {

@@ -81,15 +81,15 @@ func TestFreshness_Hold(t *testing.T) {
 	if f.Held(at(11)) {
 		t.Error("held before any failure")
 	}
-	h := f.Hold(at(11), 10*time.Second)
+	h := f.Hold(at(11), OnError, 10*time.Second)
 	if !h.Held(at(20)) || h.Held(at(21)) || f.Held(at(20)) {
 		t.Error("held for something other than 10 s")
 	}
-	if h := f.Hold(at(35), 10*time.Second); !h.Held(at(39)) || h.Held(at(40)) {
+	if h := f.Hold(at(35), OnError, 10*time.Second); !h.Held(at(39)) || h.Held(at(40)) {
 		t.Error("held beyond the stale window")
 	}
 	f.MustRevalidate = true
-	if f.Hold(at(11), time.Minute).Held(at(12)) {
+	if f.Hold(at(11), OnError, time.Minute).Held(at(12)) {
 		t.Error("held in spite of must-revalidate")
 	}
 }

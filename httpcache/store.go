@@ -1,7 +1,6 @@
 package httpcache
 
 import (
-	"strings"
 	"time"
 
 	"github.com/warmfront/warmfront/internal/message"
@@ -22,6 +21,12 @@ type Options struct {
 	Authorized bool
 	// CacheOPTIONS says that the behavior caches answers to OPTIONS.
 	CacheOPTIONS bool
+
+	Semantics Semantics
+	// Delay is the time between question and answer: with RFC semantics an answer is as much older.
+	Delay time.Duration
+	// Part says that a 206 is in order: one range of a body of known size, as it was asked for.
+	Part bool
 }
 
 // Verdict is the answer of Store.
@@ -50,12 +55,20 @@ const (
 	VaryStar                         // Vary: *
 	Authorized                       // to a request with Authorization, and the origin does not say that all may have it
 	NeverUsable                      // never fresh, no validator, no stale window: keeping it helps nobody
+
+	// With RFC semantics.
+	RequestNoStore // the request says no-store
+	NotUnderstood  // must-understand, and the status is none of RFC 9110's
+	NoLifetime     // no lifetime, and the status may not be cached without one
+	GuessedCookie  // Set-Cookie, and no lifetime: others shall not get it for a guess
+	VaryTooWide    // Vary has too many names to keep variants apart
 )
 
 func (r NoStoreReason) String() string {
 	return name(r, []string{"storable", "caching-disabled", "method-not-cacheable", "head-without-body",
 		"status-not-cacheable", "partial-content", "needs-cache-control", "needs-max-age", "no-store",
-		"private", "no-cache", "vary-star", "authorized", "never-usable"})
+		"private", "no-cache", "vary-star", "authorized", "never-usable",
+		"request-no-store", "not-understood", "no-lifetime", "guessed-cookie", "vary-too-wide"})
 }
 
 func refuse(why NoStoreReason) Verdict { return Verdict{Reason: why} }
@@ -68,16 +81,22 @@ func Store(req *message.Request, status int, f message.Fields, ttl TTL, opt Opti
 		return refuse(CachingDisabled)
 	}
 	switch {
-	case req.Method == "GET", req.Method == "OPTIONS" && opt.CacheOPTIONS:
+	case req.Method == "GET", req.Method == "OPTIONS" && opt.CacheOPTIONS && opt.Semantics == CloudFront:
 	case req.Method == "HEAD":
 		return refuse(HeadWithoutBody)
 	default:
 		return refuse(MethodNotCacheable)
 	}
-	age, _ := OriginAge(f)
-	a := answer{f: f, cc: ParseCacheControl(f), ttl: ttl, opt: opt, now: now, age: age}
+	age, said := OriginAge(f)
+	a := answer{f: f, ttl: ttl, opt: opt, now: now, age: age, brokenAge: said == AgeBroken}
+	if opt.Semantics == RFC {
+		a.cc, a.targeted = Governing(f)
+		a.age = a.currentAge(age)
+		return a.strict(req, status)
+	}
+	a.cc = ParseCacheControl(f)
 	switch {
-	case status == 206:
+	case status == 206 && !opt.Part:
 		return refuse(PartialContent)
 	case status == 304 || status < 200 || status > 599:
 		return refuse(StatusNotCacheable)
@@ -96,7 +115,10 @@ type answer struct {
 	ttl TTL
 	opt Options
 	now time.Time
-	age time.Duration // by the Age field
+	age time.Duration // by the Age field; with RFC semantics also by Date, and by the time that it took
+
+	brokenAge bool
+	targeted  bool // cc is not Cache-Control's
 }
 
 // store judges 2xx and 3xx.
@@ -194,6 +216,7 @@ func (a *answer) verdict(life, whileRevalidate, ifError time.Duration, must bool
 		InitialAge:           a.age,
 		StaleWhileRevalidate: whileRevalidate,
 		StaleIfError:         ifError,
+		StaleIfUnreachable:   ifError,
 		MustRevalidate:       must,
 	}}
 }
@@ -211,6 +234,9 @@ func (a *answer) lifetime() (life time.Duration, said bool) {
 	default:
 		return 0, false
 	}
+	if a.brokenAge {
+		life = 0
+	}
 	return max(0, life), true
 }
 
@@ -226,12 +252,4 @@ func (a *answer) untilExpires() time.Duration {
 		date = a.now
 	}
 	return expires.Sub(date) - max(a.age, a.now.Sub(date))
-}
-
-// OriginAge reads the Age field: of a list the first member (RFC 9111 section 5.1). said is false when
-// there is none, or garbage.
-func OriginAge(f message.Fields) (age time.Duration, said bool) {
-	value, _, _ := strings.Cut(f.Get("Age"), ",")
-	n, said := digits(trim(value), maxDelta)
-	return time.Duration(n) * time.Second, said
 }

@@ -72,7 +72,7 @@ func TestStore_TTLTable(t *testing.T) {
 		{"Age beyond max-age", cc("max-age=60", "Age", "90"), legacy, 0},
 		{"min TTL counts from arrival", cc("max-age=60", "Age", "90"), hourly, time.Hour},
 		{"default TTL counts from arrival", fields("Age", "90"), legacy, day},
-		{"garbage Age is none", cc("max-age=60", "Age", "-45"), legacy, time.Minute},
+		{"garbage Age is stale", cc("max-age=60", "Age", "-45"), legacy, 0},
 		{"first of an Age list", cc("max-age=60", "Age", "20, 40"), legacy, 40 * time.Second},
 		{"overflowing max-age", cc("max-age=99999999999999999999"), legacy, year},
 		{"overflowing Age", cc("max-age=60", "Age", "99999999999999999999"), legacy, 0},

@@ -1,0 +1,85 @@
+package edge
+
+import (
+	"strings"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/httpcache"
+	"github.com/warmfront/warmfront/internal/message"
+)
+
+// Parts. Of what is not stored the first range is asked for as it is, and the 206 is stored as a part: one
+// for each key. Who asks for something in it gets it; who asks for anything else, be it the whole, makes
+// the whole be fetched. So of a large body of which only the beginning is wanted only that is fetched, and
+// of one of which every part is wanted nothing is fetched more than twice.
+
+// spanField keeps in a part what was asked for: a name that no origin can send.
+const spanField = ":span"
+
+// fetchOrPart fetches the whole, or looks for a part and fetches that.
+func (v *visit) fetchOrPart(q *query, old *cache.Object, why Reason, slot int) (*answer, step) {
+	f := q.req.Fields
+	if old != nil || slot != 0 || v.final || v.alone || v.unstored || !v.wantsRange(q) || f.Has("If-Range") || !httpcache.OnePart(f.Get("Range")) {
+		return v.fetch(q, old, why, slot)
+	}
+	span := f.Get("Range")
+	whole := len(q.key)
+	q.key = append(q.key, 'p')
+	o := v.e.store.Get(q.key)
+	if o != nil {
+		if st, _ := v.e.judge(q, o, v.now); st == usable {
+			if a := v.ofPart(o, span, slot); a != nil {
+				return a, found
+			}
+		}
+		v.e.store.Remove(o)
+	} else if v.e.flights.takesPart(v.e.flights.hash(q.key[:q.base]), string(q.key[:whole]), string(q.key), span) {
+		v.span = span
+	}
+	if v.span == "" {
+		q.key = q.key[:whole]
+	}
+	a, st := v.fetch(q, nil, why, slot)
+	v.span, q.key = "", q.key[:whole]
+	return a, st
+}
+
+// ofPart is the answer from a stored part, nil if it is not in there.
+func (v *visit) ofPart(o *cache.Object, span string, slot int) *answer {
+	r, size, ok := httpcache.WithinPart(span, o.Fields.Get("Content-Range"), int64(len(o.Body)))
+	if !ok && o.Fields.Get(spanField) != span {
+		return nil
+	}
+	a := v.hit(slot, o, Fresh)
+	a.fields = o.Fields.Clone()
+	a.fields.Del(spanField)
+	if ok {
+		part, _, _ := httpcache.ParseContentRange(o.Fields.Get("Content-Range"))
+		a.body = o.Body[r.Start : r.Start+r.Length]
+		a.fields.Set("Content-Range", httpcache.Range{Start: part.Start + r.Start, Length: r.Length}.ContentRange(size))
+		a.length = r.Length
+	}
+	return a
+}
+
+// takesPart tells whether a part may be asked for by itself: the whole is not on its way, nor is another part.
+func (t *flights) takesPart(hash uint64, whole, part, span string) bool {
+	sh := t.shard(hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	there := sh.byKey[part]
+	return sh.byKey[whole] == nil && (there == nil || there.span == span)
+}
+
+// isWhole: what comes is no part, although one was asked for.
+func (f *flight) isWhole() {
+	if f.span != "" {
+		f.e.flights.rekey(f, strings.TrimSuffix(f.key, "p"))
+	}
+}
+
+// gotPart tells whether an answer is the part that was asked for, and can be stored as one.
+func (f *flight) gotPart(status int, fields message.Fields) bool {
+	_, _, ok := httpcache.ParseContentRange(fields.Get("Content-Range"))
+	return f.span != "" && status == 206 && ok && (!f.site.RFC || !fields.Has("Vary"))
+}

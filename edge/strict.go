@@ -1,0 +1,115 @@
+package edge
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/httpcache"
+	"github.com/warmfront/warmfront/internal/message"
+)
+
+// What is different with RFC semantics (tag warmfront:semantics=rfc): requests have a say, Vary makes
+// variants (variants.go), unsafe requests invalidate (written.go), and Cache-Status tells what happened.
+// docs/semantics.md has both modes side by side.
+
+// obtainStrict is obtain for a request that may have wishes.
+func (v *visit) obtainStrict(q *query, o *cache.Object, slot int) (*answer, step) {
+	w := httpcache.ParseWishes(q.req.Fields)
+	v.unstored = w.NoStore
+	why, old := Cold, (*cache.Object)(nil)
+	if o != nil {
+		st, rule := v.e.judge(q, o, v.now)
+		switch use := o.Fresh.Serves(w, v.now); {
+		case st == dead:
+			v.e.sweeper.free(o, rule)
+			why = Invalidated
+		case st == overwritten:
+			v.e.store.Remove(o)
+			why = Overwritten
+		case st == fenced:
+			if why, old = LeaseLost, o; v.e.cfg.Refuse {
+				return v.failure(LeaseLost), found
+			}
+		case use == httpcache.UseFresh:
+			return v.hit(slot, o, Fresh), found
+		case use == httpcache.UseStale:
+			return v.hit(slot, o, StaleOnRequest), found
+		case use != httpcache.AskStale:
+			why, old = Insisted, o
+		case st == usableHeld:
+			return v.hit(slot, o, StaleOnError), found
+		case st == usableStale && !w.OnlyIfCached:
+			v.refresh(q, o)
+			return v.hit(slot, o, StaleWhileRevalidate), found
+		default:
+			why, old = Expired, o
+		}
+	}
+	if w.OnlyIfCached {
+		return v.failure(OnlyIfCached), found
+	}
+	return v.fetchOrPart(q, old, why, slot)
+}
+
+// semantics tells Store whose rules to go by.
+func semantics(d *distribution.Distribution) httpcache.Semantics {
+	if d.RFC {
+		return httpcache.RFC
+	}
+	return httpcache.CloudFront
+}
+
+// strictly completes what an origin is asked: that this cache understands Surrogate-Control.
+func strictly(fields message.Fields) message.Fields {
+	value := httpcache.Capability
+	if before := fields.Joined("Surrogate-Capability"); before != "" {
+		value = before + ", " + value
+	}
+	fields.Set("Surrogate-Capability", value)
+	return fields
+}
+
+// forwardReasons are RFC 9211's words for why a request went on to the origin.
+var forwardReasons = [reasons]string{
+	Cold: "uri-miss", Invalidated: "miss", Overwritten: "miss", Expired: "stale", Revalidated: "stale", LeaseLost: "stale",
+	Unshared: "miss", MethodUncached: "method", CachingDisabled: "bypass", RangeUncached: "bypass", Insisted: "request",
+	Collapsed: "miss", StaleOnError: "stale",
+}
+
+// appendCacheStatus appends what this cache did (RFC 9211), behind what caches before it have said.
+func (v *visit) appendCacheStatus(f message.Fields, a *answer) message.Fields {
+	s := append(make([]byte, 0, 64), "Warmfront"...)
+	word := forwardReasons[a.reason]
+	switch {
+	case a.failed && a.object == nil && a.reader == nil:
+		s = append(append(s, "; detail="...), a.reason.String()...)
+	case a.object != nil && a.reader == nil, a.reason == Fresh:
+		s = append(s, "; hit; ttl="...)
+		s = strconv.AppendInt(s, int64(a.fresh.FreshUntil.Sub(v.now).Truncate(time.Second)/time.Second), 10)
+	default:
+		if q := &v.main; a.reason == Cold && len(q.key) > q.base {
+			word = "vary-miss"
+		}
+		if word == "" {
+			word = "miss"
+		}
+		s = append(append(s, "; fwd="...), word...)
+		if a.outcome == RefreshHit {
+			s = append(s, "; fwd-status=304"...)
+		} else if !a.failed {
+			s = strconv.AppendInt(append(s, "; fwd-status="...), int64(a.status), 10)
+		}
+		if a.reader != nil && a.noStore == httpcache.Storable && !a.failed {
+			s = append(s, "; stored"...)
+		}
+		if a.reason == Collapsed {
+			s = append(s, "; collapsed"...)
+		}
+		if a.failed {
+			s = append(append(s, "; detail="...), a.reason.String()...)
+		}
+	}
+	return append(f, message.Field{Name: "Cache-Status", Value: string(s)})
+}

@@ -1,0 +1,124 @@
+package edge
+
+import (
+	"hash/maphash"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/invalidation"
+)
+
+// Unsafe requests, with RFC semantics (RFC 9111 section 4.4). When the origin has answered a POST or the
+// like without an error, what was fetched of its URI before that moment is not served after it: objects,
+// fills in flight and 304s to questions that were asked before. It is the promise of an invalidation, by
+// the clock of this edge and for this edge alone; the RFC asks no more, and the other edges hear of a
+// change by an invalidation as ever.
+
+// written has for each URI when it was last written to, in a table that never forgets and never grows:
+// URIs share slots, and what shares the slot of one that was written to is fetched again for nothing. 2 MiB,
+// made when the first such request comes.
+type written struct {
+	seed  maphash.Seed
+	last  atomic.Int64
+	slots [1 << 18]atomic.Int64 // the reading of the journal's clock, and 1; 0: never
+}
+
+func (w *written) slot(site, path, query string) *atomic.Int64 {
+	var h maphash.Hash
+	h.SetSeed(w.seed)
+	for _, s := range [...]string{site, path, query} {
+		h.WriteString(s)
+		h.WriteByte(0)
+	}
+	return &w.slots[h.Sum64()%uint64(len(w.slots))]
+}
+
+func atLeast(a *atomic.Int64, n int64) {
+	for {
+		old := a.Load()
+		if old >= n || a.CompareAndSwap(old, n) {
+			return
+		}
+	}
+}
+
+// overwritten tells whether something of the site was written to after t0, or at that very instant.
+func (e *Edge) overwritten(x *site, s *invalidation.Subject, t0 time.Duration) bool {
+	w := e.written.Load()
+	return w != nil && x.RFC && int64(t0) < w.slot(x.ID, s.Path, s.Query).Load()
+}
+
+// start is the clock's reading for a fetch that begins now: after everything that has been written, also
+// where the clock has not moved since.
+func (e *Edge) start() time.Duration {
+	now := e.clock()
+	if w := e.written.Load(); w != nil {
+		now = max(now, time.Duration(w.last.Load()))
+	}
+	return now
+}
+
+// wrote notes the answer to an unsafe request: its URI, and those of the same origin that Location and
+// Content-Location name.
+func (e *Edge) wrote(q *query, fields message.Fields) {
+	w := e.written.Load()
+	if w == nil {
+		w = &written{seed: maphash.MakeSeed()}
+		if !e.written.CompareAndSwap(nil, w) {
+			w = e.written.Load()
+		}
+	}
+	now := int64(e.clock()) + 1
+	atLeast(&w.last, now)
+	mark := func(r *message.Request) {
+		path := q.site.RootedPath(r.Path)
+		keyed, _ := q.site.Behavior(path).KeyedQuery(r)
+		atLeast(w.slot(q.site.ID, path, keyed), now)
+	}
+	mark(q.req)
+	for _, name := range [...]string{"Location", "Content-Location"} {
+		if r := sameOrigin(q.req, fields.Get(name)); r != nil {
+			mark(r)
+		}
+	}
+}
+
+// sameOrigin resolves a reference in an answer to r; nil: there is none, or it leads to another origin.
+func sameOrigin(r *message.Request, ref string) *message.Request {
+	host := r.Host
+	if r.Port != "" {
+		host += ":" + r.Port
+	}
+	base, err := url.Parse(r.Scheme + "://" + host + r.URI())
+	if err != nil || ref == "" {
+		return nil
+	}
+	u, err := base.Parse(ref)
+	if err != nil || u.Scheme != base.Scheme || u.Hostname() != base.Hostname() || port(u) != port(base) {
+		return nil
+	}
+	there := *r
+	there.Path, there.Query, there.HasQuery = u.EscapedPath(), u.RawQuery, u.RawQuery != "" || u.ForceQuery
+	return &there
+}
+
+func port(u *url.URL) string {
+	switch p := u.Port(); {
+	case p != "":
+		return p
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
+}
+
+// safe methods change nothing (RFC 9110 section 9.2.1, and the registry of methods).
+func safe(method string) bool {
+	switch method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY":
+		return true
+	}
+	return false
+}
