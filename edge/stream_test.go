@@ -262,6 +262,15 @@ func TestFill_PanicIsContained(t *testing.T) {
 	})
 }
 
+// A request that cannot be written is our mistake, not the origin's.
+func TestFill_UnsendableIsInternal(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", fails(origin.Unsendable))
+		w.expect("500 Error page", "/a")
+		w.wantWhy("Error internal")
+	})
+}
+
 func TestFill_UnaskedNotModified(t *testing.T) {
 	story(t, func(w *world) {
 		w.origin.on("/a", status(304, ""))

@@ -60,6 +60,9 @@ func (x *exchange) readPlain(p []byte) (n int, err error) {
 		n, err = x.wait(p)
 	}
 	if x.left < 0 {
+		if err == io.EOF && x.c.torn() {
+			err = io.ErrUnexpectedEOF
+		}
 		return n, err
 	}
 	switch x.left -= int64(n); {

@@ -2,6 +2,7 @@ package origin
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"syscall"
 	"time"
@@ -38,12 +39,16 @@ func (c *conn) quiet() bool {
 	return n == 0 && err == errNothing
 }
 
+// torn tells of an end of what was read that TLS has not announced: anybody on the way may have made it.
+func (c *conn) torn() bool { return c.nc != c.sock && c.sock.ended }
+
 // socket is the connection that connect makes, below TLS. It can be read without waiting, so that what
 // TLS would have to say is known as well.
 type socket struct {
 	net.Conn
 	raw    syscall.RawConn // nil: the connection has no file descriptor
-	atOnce bool            // Read does not wait; owned by whoever owns the connection
+	atOnce bool            // Read does not wait; owned, as what follows, by whoever owns the connection
+	ended  bool            // the origin has closed it
 
 	// Of the read at once; fields, so that it allocates nothing.
 	read func(fd uintptr)
@@ -64,7 +69,9 @@ func newSocket(nc net.Conn) *socket {
 
 func (s *socket) Read(p []byte) (int, error) {
 	if !s.atOnce {
-		return s.Conn.Read(p)
+		n, err := s.Conn.Read(p)
+		s.ended = err == io.EOF
+		return n, err
 	}
 	if s.raw == nil {
 		// Nearly at once is the best that can be had here.

@@ -380,7 +380,7 @@ func TestRead_LongBodiesBorrowNothing(t *testing.T) {
 	}
 }
 
-func TestTLS_ReuseAndSurplus(t *testing.T) {
+func TestTLS_ReuseSurplusAndTornEnds(t *testing.T) {
 	server, roots := certified(t)
 	var answer atomic.Value
 	l, err := tls.Listen("tcp", "127.0.0.1:0", server)
@@ -403,7 +403,14 @@ func TestTLS_ReuseAndSurplus(t *testing.T) {
 					if _, err := readHead(br); err != nil {
 						return
 					}
-					io.WriteString(nc, answer.Load().(string))
+					a := answer.Load().(string)
+					io.WriteString(nc, a)
+					if strings.HasSuffix(a, "farewell") {
+						nc.Close()
+					}
+					if strings.Contains(a, "close") {
+						return
+					}
 				}
 			}()
 		}
@@ -424,6 +431,8 @@ func TestTLS_ReuseAndSurplus(t *testing.T) {
 		{okShort + "ef", "ef", "<nil>", 2},
 		{"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n" + long + "evil", long, "<nil>", 2}, // what TLS has decrypted already counts
 		{okShort + "gh", "gh", "<nil>", 3},
+		{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwith a farewell", "with a farewell", "<nil>", 3},
+		{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwithout", "without", "Closed", 4}, // who has ended it?
 	} {
 		answer.Store(x.answer)
 		if _, body, err := fetchAll(t, c, o, get("/")); body != x.body || kindOf(err) != x.kind || conns.Load() != x.conns {
