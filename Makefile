@@ -10,7 +10,7 @@ VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo u
 LDFLAGS    := -s -w -X main.version=$(VERSION)
 FUZZTIME   ?= 5s
 
-.PHONY: help run build console test lint unit fuzz e2e test-guarantee conformance conformance-test clients web bench generate generated deps clean
+.PHONY: help run build console test lint unit fuzz e2e test-guarantee conformance conformance-test clients web bench bench-full bench-index performance generate generated deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F":.*## " '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -74,8 +74,18 @@ conformance/node_modules: conformance/package-lock.json
 fuzz: ## every fuzz target for FUZZTIME
 	@tools/fuzz $(FUZZTIME)
 
-bench: $(BIN) ## our ratios against nginx and Varnish
-	@bench/run
+bench: $(BIN) ## what a hit costs beside nginx, Varnish, HAProxy, H2O and Traffic Server, in 5 minutes
+	@bench/run $(ARGS)
+
+bench-full: $(BIN) ## all rows of the bench, more and longer rounds: half an hour
+	@bench/run -full $(ARGS)
+
+bench-index: ## the index, and the way of an invalidation, as Go benchmarks
+	$(GO) test -run '^$$' -bench 'Stale|Match' -benchmem ./invalidation
+	$(GO) test -run '^$$' -bench 'Invalidate' -benchtime 300x ./node
+
+performance: ## docs/performance.md and its plots from docs/performance.json; RESULTS=build/bench/full.json replaces that
+	$(GO) run ./bench/page $(if $(RESULTS),-results $(RESULTS))
 
 generate: ## write the generated code anew
 	cd tools/wiregen && npm ci --no-audit --no-fund --loglevel=error && node generate.mjs

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/warmfront/warmfront/bench/load"
+	"github.com/warmfront/warmfront/bench/server"
+)
+
+func idle(ctx context.Context, s *server.Server) (beside, error) {
+	release, err := load.Hold(ctx, s.Plain, idleConns, load.One(load.Get(s.Host, object(1<<10)), 1), 1<<10)
+	if err != nil {
+		return beside{}, err
+	}
+	return beside{release: func() (int, error) { release(); return 0, nil }, conns: idleConns}, nil
+}
+
+// slow lets the connections be slow for a while before anything is measured.
+func slow(ctx context.Context, s *server.Server) (beside, error) {
+	release, err := load.Slow(s.Plain, slowConns, load.Get(s.Host, object(1<<20)))
+	if err != nil {
+		return beside{}, err
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(2 * time.Second):
+	}
+	return beside{release: func() (int, error) { release(); return 0, nil }, conns: slowConns}, nil
+}
+
+// invalidations come at a steady rate until release, four at a time at most: the rate is kept while each takes less
+// than 40 ms. Servers that are measured without them have nothing beside.
+func invalidations(ctx context.Context, s *server.Server) (beside, error) {
+	if s.Name != "Warmfront with invalidations" && s.Name != "Varnish with bans" {
+		return beside{release: func() (int, error) { return 0, nil }}, nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	first := time.Now().UnixMicro() // no two are the same
+	due := make(chan int)
+	done := make(chan error)
+	const workers = 4
+	for range workers {
+		go func() {
+			var err error
+			for i := range due {
+				if err == nil {
+					err = s.Invalidate(ctx, int(first)+i)
+				}
+			}
+			done <- err
+		}()
+	}
+	accepted := make(chan int)
+	go func() {
+		accepted <- pace(ctx, everySec, due)
+		close(due)
+	}()
+	return beside{release: func() (int, error) {
+		cancel()
+		n := <-accepted
+		var first error
+		for range workers {
+			if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+				first = err
+			}
+		}
+		return n, first
+	}}, nil
+}
+
+// pace sends numbers at the rate until ctx ends, and returns how many were taken.
+func pace(ctx context.Context, perSecond int, due chan<- int) (n int) {
+	t := time.NewTicker(time.Second / time.Duration(perSecond))
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return n
+		case <-t.C:
+		}
+		select {
+		case <-ctx.Done():
+			return n
+		case due <- n:
+			n++
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warmfront/warmfront/bench/result"
+)
+
+// The committed page is what the committed results make; `make performance` writes it.
+func TestPage_IsWhatTheCommittedResultsMake(t *testing.T) {
+	docs := filepath.Join("..", "..", "docs")
+	files, err := render(filepath.Join(docs, "performance.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range files {
+		got, err := os.ReadFile(filepath.Join(docs, name))
+		if err != nil {
+			t.Error(err)
+		} else if !bytes.Equal(got, want) {
+			t.Errorf("docs/%s is not what docs/performance.json makes: run make performance", name)
+		}
+	}
+	committed, _ := filepath.Glob(filepath.Join(docs, "performance-*.svg"))
+	for _, path := range committed {
+		if files[filepath.Base(path)] == nil {
+			t.Errorf("%s is made of nothing any more: remove it", path)
+		}
+	}
+}
+
+func sample() *result.Results {
+	server := func(name string, cpu float64) result.Server {
+		return result.Server{Name: name, Version: "1.2", Runs: []result.Run{{Answers: 1e6, Seconds: 10, CPU: cpu, P50: 90, P99: 1500, P999: 2.5e6}, {Answers: 1e6, Seconds: 10, CPU: 2 * cpu}}}
+	}
+	idle := server("nginx", 20)
+	idle.PerConn = 5 << 10
+	return &result.Results{Form: "full", Machine: result.Machine{CPU: "<CPU>", Cores: 2}, Rows: []result.Row{
+		{Name: "1k", Title: "A hit of 1 KiB & more", Load: "64 connections", Unit: "request", Began: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+			Servers: []result.Server{server("Warmfront", 10), server("nginx", 20), {Name: "H2O", Failed: "it\nended | so"}}},
+		{Name: "idle", Title: "Idle", Load: "many", Unit: "request", Servers: []result.Server{{Name: "Warmfront", Failed: "refused"}, idle}},
+	}}
+}
+
+func TestPage_TellsWhatWasMeasuredAndWhatFailed(t *testing.T) {
+	b, err := page(sample(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"2 January 2026",
+		"| A hit of 1 KiB & more | CPU ≤ 0.55 × nginx | 0.50 | reached |",
+		"| Warmfront | 15.0 µs | 10.0–20.0 | 100,000 |",
+		"| **0.50** |",
+		"H2O failed: it ended / so.",
+		"Warmfront failed: refused.",
+		"nginx 5.0 KiB.",
+	} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(string(b), "NaN") {
+		t.Error("the page has a NaN")
+	}
+}
+
+func TestPlot_IsWellFormedAndHasABarPerServer(t *testing.T) {
+	for _, p := range plots {
+		svg := p.draw(sample())
+		if svg == nil {
+			continue
+		}
+		d := xml.NewDecoder(bytes.NewReader(svg))
+		for {
+			if _, err := d.Token(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatalf("%s: %v\n%s", p.file, err, svg)
+			}
+		}
+		if p.file == "performance-http1.svg" && (bytes.Count(svg, []byte(`class="other"`)) != 1 || bytes.Count(svg, []byte(`class="ours"`)) != 1) {
+			t.Errorf("%s has other bars than nginx's and Warmfront's", p.file)
+		}
+	}
+	if plots[1].draw(sample()) != nil {
+		t.Error("a plot of nothing")
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	for got, want := range map[string]string{
+		number(123.4): "123", number(12.34): "12.3", number(1.234): "1.23",
+		thousands(1234567): "1,234,567", thousands(999): "999",
+		duration(90): "90 µs", duration(1500): "1.50 ms", duration(2.5e6): "2.50 s",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

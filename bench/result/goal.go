@@ -1,0 +1,135 @@
+package result
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Goal is one of the aims for Warmfront, as the ratio of its measure to that of another.
+type Goal struct {
+	Row     string
+	Of      string   // whose measure: a server of the row
+	Against []string // servers of the row: the best of them counts. Empty: see OtherRow and PerConn
+	// OtherRow means: against Of's own median there. Not round by round: the two were minutes apart.
+	OtherRow string
+	Measure  Measure
+	What     string // what the measure is
+	Limit    float64
+	AtLeast  bool // Limit is the least; otherwise the most
+	// TwoCores means the capacity of two cores divided by that of one: 2 × CPU of Against / CPU of Of.
+	TwoCores bool
+	// PerConn means: octets per held connection, no ratio.
+	PerConn bool
+}
+
+// Goals are all of them.
+var Goals = []Goal{
+	cpu("1k", 0.55, "nginx"), cpu("1k", 0.30, "Varnish"), cpu("1k", 0.85, "HAProxy", "H2O"),
+	cpu("16k", 0.6, "nginx"),
+	cpu("100k", 0.6, "nginx"),
+	cpu("1m", 0.95, "nginx"),
+	cpu("keys", 0.4, "nginx"),
+	{Row: "keys", Of: ours, OtherRow: "1k", Measure: CPU, What: "CPU", Limit: 1.2},
+	cpu("tls-1k", 0.6, "nginx"), cpu("tls-1k", 0.85, "H2O"),
+	cpu("tls-100k", 0.75, "nginx"),
+	cpu("h2-one", 0.2, "nginx"), cpu("h2-one", 1, "H2O"),
+	cpu("h2-keys", 0.2, "nginx"), cpu("h2-keys", 1, "H2O"),
+	{Row: "latency", Of: ours, Against: []string{"nginx"}, Measure: P99, What: "p99", Limit: 1},
+	{Row: "idle", Of: ours, PerConn: true, Limit: 8 << 10},
+	{Row: "cores", Of: "Warmfront on two cores", Against: []string{ours}, Measure: CPU, What: "capacity", Limit: 1.8, AtLeast: true, TwoCores: true},
+	{Row: "log", Of: "Warmfront with log", Against: []string{ours}, Measure: CPU, What: "CPU", Limit: 1.08},
+}
+
+const ours = "Warmfront"
+
+func cpu(row string, limit float64, against ...string) Goal {
+	return Goal{Row: row, Of: ours, Against: against, Measure: CPU, What: "CPU", Limit: limit}
+}
+
+// Verdict is a goal beside what was found.
+type Verdict struct {
+	Goal  Goal
+	Value float64 // median, NaN-free
+	Least float64 // over the rounds; Least and Greatest are Value where there are none
+	Great float64
+	OK    bool
+}
+
+// Judge returns the verdict on a goal; ok is false where it was not measured.
+func (r *Results) Judge(g Goal) (v Verdict, ok bool) {
+	v.Goal = g
+	row := r.Row(g.Row)
+	if row == nil {
+		return v, false
+	}
+	of := row.Server(g.Of)
+	switch {
+	case of == nil:
+		return v, false
+	case g.PerConn:
+		v.Value = of.PerConn
+		v.Least, v.Great, ok = v.Value, v.Value, v.Value > 0
+	case g.OtherRow != "":
+		if other := r.Row(g.OtherRow); other != nil && other.Server(g.Of) != nil {
+			v.Value = of.Median(g.Measure) / other.Server(g.Of).Median(g.Measure)
+			v.Least, v.Great, ok = v.Value, v.Value, true
+		}
+	default:
+		ok = v.against(row, of)
+	}
+	v.OK = v.Value <= g.Limit
+	if g.AtLeast {
+		v.OK = v.Value >= g.Limit
+	}
+	return v, ok
+}
+
+// against takes the greatest of the ratios: that to the best of the others. All of them must be there.
+func (v *Verdict) against(row *Row, of *Server) bool {
+	for _, name := range v.Goal.Against {
+		other := row.Server(name)
+		if other == nil {
+			return false
+		}
+		middle, least, great := Ratio(of, other, v.Goal.Measure)
+		if v.Goal.TwoCores {
+			middle, least, great = 2/middle, 2/great, 2/least
+		}
+		if middle > v.Value {
+			v.Value, v.Least, v.Great = middle, least, great
+		}
+	}
+	return len(v.Goal.Against) > 0
+}
+
+// Text is the goal in words: "CPU ≤ 0.55 × nginx".
+func (g Goal) Text() string {
+	sign := "≤"
+	if g.AtLeast {
+		sign = "≥"
+	}
+	switch {
+	case g.PerConn:
+		return fmt.Sprintf("%s %.0f KiB per connection", sign, g.Limit/1024)
+	case g.TwoCores:
+		return fmt.Sprintf("%s %s %.2g × one core", g.What, sign, g.Limit)
+	case g.OtherRow != "":
+		return fmt.Sprintf("%s %s %.3g × its own with one key", g.What, sign, g.Limit)
+	case g.Against[0] == ours:
+		return fmt.Sprintf("%s %s %.3g × without", g.What, sign, g.Limit)
+	case len(g.Against) > 1:
+		return fmt.Sprintf("%s %s %.2f × the best of %s", g.What, sign, g.Limit, strings.Join(g.Against, " and "))
+	}
+	return fmt.Sprintf("%s %s %.2f × %s", g.What, sign, g.Limit, g.Against[0])
+}
+
+// Found is the value in words, with its spread over the rounds.
+func (v Verdict) Found() string {
+	if v.Goal.PerConn {
+		return fmt.Sprintf("%.1f KiB", v.Value/1024)
+	}
+	if v.Least == v.Great {
+		return fmt.Sprintf("%.2f", v.Value)
+	}
+	return fmt.Sprintf("%.2f (%.2f–%.2f)", v.Value, v.Least, v.Great)
+}

@@ -1,0 +1,171 @@
+// Package result knows what a bench found: rows, servers, runs, in one JSON file; what follows from them
+// (medians, ratios round by round, spreads); and the goals.
+//
+// Ratios are taken per round, between two runs that were seconds apart, and then the median: a machine
+// that is slow for a minute is so for both.
+package result
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Results is the whole file.
+type Results struct {
+	Form    string // "short" or "full"
+	Machine Machine
+	Rows    []Row
+}
+
+// Machine is where it was measured.
+type Machine struct {
+	CPU    string
+	Cores  int
+	Kernel string
+	GiB    int // memory
+	// LoadAverage of the last minute before the bench began: what else went on.
+	LoadAverage float64
+}
+
+// Row is one load on several servers.
+type Row struct {
+	Name    string // as -only knows it
+	Title   string
+	Load    string // what was sent, for people
+	Unit    string // what CPU is per: "request" or "connection"
+	Began   time.Time
+	Seconds float64 // of one run
+	Servers []Server
+}
+
+// Server is one server in one row.
+type Server struct {
+	Name    string
+	Version string
+	Failed  string  `json:",omitempty"` // why there are no runs, or not all
+	PerConn float64 `json:",omitempty"` // octets of memory per held connection
+	Runs    []Run   `json:",omitempty"` // one per round, the same number for all that did not fail
+}
+
+// Run is one run.
+type Run struct {
+	Answers      int
+	Seconds      float64
+	CPU          float64 // seconds, of the server's processes
+	Generator    float64 // seconds in which the generator was not idle
+	P50, P99     float64 // µs
+	P999         float64 // µs
+	Invalidation int     `json:",omitempty"` // accepted during the run
+}
+
+// Measure is a figure of one run.
+type Measure func(Run) float64
+
+// CPU is µs of the server per answer.
+func CPU(r Run) float64 { return r.CPU / float64(r.Answers) * 1e6 }
+
+// Rate is answers per second.
+func Rate(r Run) float64 { return float64(r.Answers) / r.Seconds }
+
+// P50, P99 and P999 are latencies in µs.
+func P50(r Run) float64  { return r.P50 }
+func P99(r Run) float64  { return r.P99 }
+func P999(r Run) float64 { return r.P999 }
+
+// Busy is the part of the run in which the generator was not idle: near 1 it is what bounds the rate.
+func Busy(r Run) float64 { return r.Generator / r.Seconds }
+
+// Invalidations is how many were accepted per second.
+func Invalidations(r Run) float64 { return float64(r.Invalidation) / r.Seconds }
+
+// Row returns the row of that name, or nil.
+func (r *Results) Row(name string) *Row {
+	for i := range r.Rows {
+		if r.Rows[i].Name == name {
+			return &r.Rows[i]
+		}
+	}
+	return nil
+}
+
+// Put replaces the row of the same name, or adds it.
+func (r *Results) Put(row Row) {
+	if old := r.Row(row.Name); old != nil {
+		*old = row
+		return
+	}
+	r.Rows = append(r.Rows, row)
+}
+
+// Server returns the server of that name when all its runs are there, otherwise nil.
+func (r *Row) Server(name string) *Server {
+	for i := range r.Servers {
+		if s := &r.Servers[i]; s.Name == name && s.Failed == "" && len(s.Runs) > 0 {
+			return s
+		}
+	}
+	return nil
+}
+
+// Median of a measure over the runs.
+func (s *Server) Median(m Measure) float64 { return median(s.values(m)) }
+
+// Spread is the least and the greatest value of a measure.
+func (s *Server) Spread(m Measure) (least, greatest float64) {
+	v := s.values(m)
+	return slices.Min(v), slices.Max(v)
+}
+
+func (s *Server) values(m Measure) []float64 {
+	v := make([]float64, len(s.Runs))
+	for i, r := range s.Runs {
+		v[i] = m(r)
+	}
+	return v
+}
+
+// Ratio is the median, the least and the greatest of a's measure divided by b's, round by round.
+func Ratio(a, b *Server, m Measure) (middle, least, greatest float64) {
+	v := make([]float64, min(len(a.Runs), len(b.Runs)))
+	for i := range v {
+		v[i] = m(a.Runs[i]) / m(b.Runs[i])
+	}
+	return median(v), slices.Min(v), slices.Max(v)
+}
+
+func median(v []float64) float64 {
+	v = slices.Clone(v)
+	slices.Sort(v)
+	if n := len(v); n%2 == 0 {
+		return (v[n/2-1] + v[n/2]) / 2
+	}
+	return v[len(v)/2]
+}
+
+// Read reads a file that Write wrote.
+func Read(path string) (*Results, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &Results{}
+	return r, json.Unmarshal(b, r)
+}
+
+// Write replaces the file.
+func (r *Results) Write(path string) error {
+	b, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".new", append(b, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}

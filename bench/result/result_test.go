@@ -1,0 +1,94 @@
+package result
+
+import (
+	"path/filepath"
+	"reflect"
+	"testing"
+)
+
+func server(name string, cpu ...float64) Server {
+	s := Server{Name: name}
+	for _, c := range cpu {
+		s.Runs = append(s.Runs, Run{Answers: 1_000_000, Seconds: 2, CPU: c, P99: 10 * c})
+	}
+	return s
+}
+
+func TestRatio_IsPerRound(t *testing.T) {
+	// The machine was twice as slow in the second round, for both.
+	a, b := server("a", 10, 20, 11), server("b", 20, 40, 22)
+	if m, least, great := Ratio(&a, &b, CPU); m != 0.5 || least != 0.5 || great != 0.5 {
+		t.Errorf("%v %v %v", m, least, great)
+	}
+	if m := a.Median(CPU); m != 11 {
+		t.Errorf("median %v", m)
+	}
+	if least, great := a.Spread(CPU); least != 10 || great != 20 {
+		t.Errorf("spread %v %v", least, great)
+	}
+	even := server("c", 1, 2, 4, 8)
+	if m := even.Median(CPU); m != 3 {
+		t.Errorf("median of an even number %v", m)
+	}
+	if r := Rate(a.Runs[0]); r != 500_000 {
+		t.Errorf("rate %v", r)
+	}
+}
+
+func TestJudge(t *testing.T) {
+	failed := server("H2O", 1, 1, 1)
+	failed.Failed = "it ended"
+	idle := server("Warmfront", 10)
+	idle.PerConn = 9000
+	r := &Results{Rows: []Row{
+		{Name: "1k", Servers: []Server{server("Warmfront", 10, 10, 12), server("nginx", 20, 20, 20), server("HAProxy", 16, 16, 16), server("H2O", 12.5, 12.5, 12.5)}},
+		{Name: "keys", Servers: []Server{server("Warmfront", 13, 13, 13), server("nginx", 50, 50, 50)}},
+		{Name: "tls-1k", Servers: []Server{server("Warmfront", 13, 13, 13), failed}},
+		{Name: "cores", Servers: []Server{server("Warmfront on two cores", 12.5), server("Warmfront", 10)}},
+		{Name: "idle", Servers: []Server{idle}},
+	}}
+	for _, c := range []struct {
+		goal  Goal
+		found string // "" is not measured
+		ok    bool
+	}{
+		{cpu("1k", 0.55, "nginx"), "0.50 (0.50–0.60)", true},
+		{cpu("1k", 0.45, "nginx"), "0.50 (0.50–0.60)", false},
+		{cpu("1k", 0.85, "HAProxy", "H2O"), "0.80 (0.80–0.96)", true},
+		{cpu("1k", 0.85, "Varnish"), "", false},
+		{cpu("tls-1k", 0.85, "H2O"), "", false},
+		{cpu("h2-one", 0.85, "H2O"), "", false},
+		{Goal{Row: "keys", Of: ours, OtherRow: "1k", Measure: CPU, Limit: 1.2}, "1.30", false},
+		{Goal{Row: "cores", Of: "Warmfront on two cores", Against: []string{ours}, Measure: CPU, Limit: 1.8, AtLeast: true, TwoCores: true}, "1.60", false},
+		{Goal{Row: "idle", Of: ours, PerConn: true, Limit: 8 << 10}, "8.8 KiB", false},
+	} {
+		v, measured := r.Judge(c.goal)
+		if !measured {
+			if c.found != "" {
+				t.Errorf("%s: not measured", c.goal.Text())
+			}
+			continue
+		}
+		if v.Found() != c.found || v.OK != c.ok {
+			t.Errorf("%s: %s %v, want %s %v", c.goal.Text(), v.Found(), v.OK, c.found, c.ok)
+		}
+	}
+}
+
+func TestResults_AreReadAsTheyWereWritten(t *testing.T) {
+	r := &Results{Form: "full", Machine: Machine{CPU: "x", Cores: 2}}
+	r.Put(Row{Name: "1k", Servers: []Server{server("nginx", 1)}})
+	r.Put(Row{Name: "16k"})
+	r.Put(Row{Name: "1k", Servers: []Server{server("nginx", 2)}})
+	path := filepath.Join(t.TempDir(), "a", "results.json")
+	if err := r.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, r) || len(got.Rows) != 2 || got.Rows[0].Servers[0].Runs[0].CPU != 2 {
+		t.Errorf("got %+v", got)
+	}
+}

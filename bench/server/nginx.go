@@ -1,0 +1,64 @@
+package server
+
+import (
+	"context"
+	"fmt"
+)
+
+// StartNginx runs nginx as a caching proxy, tuned:
+//   - one worker, as it has one core; no accept mutex, all that wait are accepted at once; own sockets by reuseport
+//   - connections are never closed for having served enough requests
+//   - descriptors and sizes of cached files are kept (open_file_cache): as many as the limit of open files leaves
+//     beside 11,000 connections
+//   - a cached file of 16 KiB or less is read and written together with its head; a larger one goes by sendfile: a
+//     second call costs more than copying so little
+//   - the folder of the cache is two levels deep, files are written where they stay, a miss of a key is fetched once
+//   - TLS 1.3 or 1.2 by OpenSSL, records of 16 KiB, sessions by tickets; HTTP/2 with 128 streams
+//   - no access log (the row of the log has one, buffered)
+func StartNginx(ctx context.Context, env Env) (*Server, error) {
+	return nginx(ctx, env, "nginx", "off")
+}
+
+// StartNginxLogging is nginx with its access log in the "combined" format, written 64 KiB at a time, at least once a second.
+func StartNginxLogging(ctx context.Context, env Env) (*Server, error) {
+	return nginx(ctx, env, "nginx with log", "access.log combined buffer=64k flush=1s")
+}
+
+func nginx(ctx context.Context, env Env, name, log string) (*Server, error) {
+	if err := must("nginx", "nginx-light"); err != nil {
+		return nil, err
+	}
+	at, err := free(2)
+	if err != nil {
+		return nil, err
+	}
+	conf := fmt.Sprintf(`user root; worker_processes 1; daemon off; pid nginx.pid; error_log error.log crit;
+worker_rlimit_nofile %[1]d;
+events { worker_connections 11000; use epoll; accept_mutex off; multi_accept on; }
+http {
+  access_log %[2]s; server_tokens off; default_type application/octet-stream;
+  keepalive_requests 1000000000; keepalive_timeout 3600; client_header_timeout 60; tcp_nodelay on; tcp_nopush on; reset_timedout_connection on;
+  open_file_cache max=%[3]d inactive=1h; open_file_cache_valid 1h; open_file_cache_min_uses 1; open_file_cache_errors on;
+  proxy_cache_path cache levels=1:2 keys_zone=c:64m inactive=1d max_size=4g use_temp_path=off;
+  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+  upstream origin { server %[4]s; keepalive 16; }
+  ssl_certificate %[7]s; ssl_certificate_key %[8]s; ssl_protocols TLSv1.2 TLSv1.3; ssl_buffer_size 16k;
+  ssl_session_cache shared:s:16m; ssl_session_tickets on; ssl_ecdh_curve X25519:prime256v1; http2_max_concurrent_streams 128;
+  proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
+  proxy_cache c; proxy_cache_key $host$request_uri; proxy_cache_lock on; add_header X-Cache $upstream_cache_status;
+  server {
+    listen %[5]s reuseport backlog=4096;
+    listen %[6]s ssl http2 reuseport backlog=4096;
+    location / { sendfile off; output_buffers 1 32k; proxy_pass http://origin; }
+    location /o/102400 { sendfile on; sendfile_max_chunk 512k; proxy_pass http://origin; }
+    location /o/1048576 { sendfile on; sendfile_max_chunk 512k; proxy_pass http://origin; }
+  }
+}
+`, env.OpenFiles, log, max(100, env.OpenFiles-12000), env.Origin.Address(), at[0], at[1], env.Cert.Chain, env.Cert.Key)
+	s, err := begin(env, name, map[string]string{"nginx.conf": conf, "cache/": ""})
+	if err != nil {
+		return nil, err
+	}
+	s.Version, s.Plain, s.TLS = version("nginx", "-v"), at[0], at[1]
+	return s.run(ctx, env, []string{"nginx", "-c", s.dir + "/nginx.conf", "-p", s.dir})
+}
