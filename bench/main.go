@@ -14,6 +14,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -23,7 +24,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/warmfront/warmfront/bench/floor"
 	"github.com/warmfront/warmfront/bench/result"
+	"github.com/warmfront/warmfront/bench/server"
 )
 
 func main() {
@@ -35,9 +38,18 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 0, "rounds (default 3, -full 5)")
 	flag.DurationVar(&o.length, "length", 0, "of one run (default 700ms, -full 2s)")
 	flag.StringVar(&o.out, "out", "", "file for the results (default build/bench/short.json, -full build/bench/full.json); with -only, its other rows stay")
+	floorAt := flag.String("floor", "", "serve as what the kernel alone costs, at this `address`, and nothing else; the bench starts itself so")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	if *floorAt != "" {
+		if err := serveFloor(ctx, *floorAt); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			stop()
+			os.Exit(1)
+		}
+		return
+	}
 	failed, err := run(ctx, &o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -47,6 +59,14 @@ func main() {
 		stop()
 		os.Exit(1)
 	}
+}
+
+func serveFloor(ctx context.Context, address string) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	return floor.Serve(ctx, at, server.Sizes)
 }
 
 type options struct {

@@ -17,6 +17,9 @@ import (
 	"github.com/warmfront/warmfront/bench/server"
 )
 
+// fillTimeout is for 100,000 objects on a machine that is busy.
+const fillTimeout = 3 * time.Minute
+
 // bench is one run of the command: the servers that were started, and what is in their caches.
 type bench struct {
 	options *options
@@ -140,10 +143,14 @@ func (b *bench) fill(ctx context.Context, r row, s *server.Server) error {
 	if r.fill == nil || s.Files || b.filled[s][r.fill] {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, fillTimeout)
+	defer cancel()
+	began := time.Now()
 	if err := r.fill.do(ctx, s); err != nil {
 		return fmt.Errorf("filling the cache: %w", err)
 	}
 	b.filled[s][r.fill] = true
+	fmt.Fprintf(os.Stderr, "  filled   %-28s in %.1f s\n", s.Name, time.Since(began).Seconds())
 	return nil
 }
 

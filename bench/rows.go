@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/warmfront/warmfront/bench/load"
@@ -41,7 +42,8 @@ type beside struct {
 }
 
 var (
-	everyone = []string{"Warmfront", "nginx", "Varnish", "HAProxy", "H2O", "Traffic Server"}
+	everyone     = []string{"Warmfront", "nginx", "Varnish", "HAProxy", "H2O", "Traffic Server"}
+	andTheKernel = append(slices.Clone(everyone), "the kernel")
 )
 
 // starts says how each server is started.
@@ -57,6 +59,7 @@ var starts = map[string]server.Start{
 	"HAProxy":                      server.StartHAProxy,
 	"H2O":                          server.StartH2O,
 	"Traffic Server":               server.StartTrafficServer,
+	"the kernel":                   server.StartFloor,
 }
 
 var rows = []row{
@@ -66,7 +69,7 @@ var rows = []row{
 	sized("1m", "A hit of 1 MiB", 1<<20),
 	{name: "keys", title: "100,000 keys", short: true, servers: everyone, fill: keysPlain,
 		load: "64 keep-alive connections, 100,000 objects of 1 KiB, asked for by Zipf's law with exponent 1", make: manyKeys},
-	{name: "conns", title: "512 connections", servers: everyone, load: "512 keep-alive connections, one object of 1 KiB", make: closed(1<<10, 512, 1)},
+	{name: "conns", title: "512 connections", servers: andTheKernel, load: "512 keep-alive connections, one object of 1 KiB", make: closed(1<<10, 512, 1)},
 	{name: "pipelined", title: "Pipelined", servers: everyone,
 		load: "64 connections, each sends 16 requests for one object of 1 KiB at once and the next 16 when all are answered", make: closed(1<<10, 64, 16)},
 	{name: "tls-1k", title: "HTTPS, 1 KiB", short: true, servers: everyone, load: "HTTP/1.1 over TLS 1.3, 64 keep-alive connections, one object of 1 KiB", make: secure(1 << 10)},
@@ -77,7 +80,7 @@ var rows = []row{
 		load: "HTTP/2 over TLS 1.3, 16 connections with 32 streams each, one object of 1 KiB"},
 	{name: "h2-keys", title: "HTTP/2, 100,000 keys", short: true, servers: everyone, fill: keysHTTP2, make: http2Keys,
 		load: "HTTP/2 over TLS 1.3, 16 connections with 32 streams each, 100,000 objects of 1 KiB, by Zipf's law with exponent 1"},
-	{name: "latency", title: "Latency at a fixed rate", short: true, servers: everyone, make: open,
+	{name: "latency", title: "Latency at a fixed rate", short: true, servers: andTheKernel, make: open,
 		load: "10,000 requests a second for one object of 1 KiB over 64 connections, at times that do not depend on the answers (Poisson); latency counts from when a request was due"},
 	{name: "idle", title: "Beside 10,000 idle connections", servers: everyone, make: closed(1<<10, 64, 1), beside: idle, fresh: true,
 		load: "64 busy keep-alive connections, one object of 1 KiB, beside 10,000 connections that had one hit and are silent"},
@@ -102,7 +105,7 @@ func rowNames() (names []string) {
 func object(size int) string { return fmt.Sprintf("/o/%d", size) }
 
 func sized(name, title string, size int) row {
-	return row{name: name, title: title, short: true, servers: everyone, load: "64 keep-alive connections, one object", make: closed(size, 64, 1)}
+	return row{name: name, title: title, short: true, servers: andTheKernel, load: "64 keep-alive connections, one object", make: closed(size, 64, 1)}
 }
 
 func closed(size, conns, depth int) func(s *server.Server) load.Load {

@@ -37,7 +37,7 @@ const (
 )
 
 const style = `text{font:12px system-ui,sans-serif;fill:#1f2328}.title{font-weight:600;font-size:13px}.head{font-weight:600;font-size:15px}` +
-	`.ours{fill:#d1541f}.other{fill:#8aa4c0}.range{stroke:#1f2328;stroke-width:1}`
+	`.ours{fill:#d1541f}.other{fill:#8aa4c0}.floor{fill:#c8ccd1}.range{stroke:#1f2328;stroke-width:1}`
 
 // draw returns the picture, nil when none of its rows was measured. Bars begin at zero; the thin line is from
 // the least to the greatest of the rounds.
@@ -83,8 +83,11 @@ func (p plot) panel(b *strings.Builder, row *result.Row, x, y int) {
 	y += titleHeight
 	for _, s := range servers {
 		class := "other"
-		if strings.HasPrefix(s.Name, "Warmfront") {
+		switch {
+		case strings.HasPrefix(s.Name, "Warmfront"):
 			class = "ours"
+		case s.Name == "the kernel":
+			class = "floor"
 		}
 		v := s.Median(p.measure)
 		least, greatest := s.Spread(p.measure)

@@ -1,0 +1,153 @@
+// Package floor knows what the kernel alone costs: a server that reads whatever comes, takes it for a
+// request, and writes an answer that was made before. It parses nothing but the size in "/o/SIZE", keeps
+// nothing, judges nothing; one thread, epoll, one read and one write per request. No server that uses these
+// system calls can cost less; what one costs more is its own.
+package floor
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// fields are about as many octets of head as caches send.
+const fields = "Content-Type: application/octet-stream\r\nCache-Control: max-age=86400\r\nETag: \"one\"\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n" +
+	"Age: 12345\r\nVia: 1.1 floor.localhost\r\nX-Cache: Hit from floor\r\nX-Id: 0123456789012345678901234567890123456789012345678901234567890123\r\n"
+
+// conn is one connection. Of what could not be written yet the end is kept.
+type conn struct {
+	fd   int32
+	rest []byte
+}
+
+// Serve listens and serves until ctx ends. Sizes are those of the objects.
+func Serve(ctx context.Context, at netip.AddrPort, sizes []int) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	answers := map[string][]byte{}
+	for _, size := range sizes {
+		head := fmt.Sprintf("HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n", fields, size)
+		answers[strconv.Itoa(size)] = append([]byte(head), bytes.Repeat([]byte("w"), size)...)
+	}
+	listener, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(listener)
+	if err := unix.Bind(listener, &unix.SockaddrInet4{Addr: at.Addr().As4(), Port: int(at.Port())}); err != nil {
+		return err
+	}
+	if err := unix.Listen(listener, 4096); err != nil {
+		return err
+	}
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(epoll)
+	s := &server{epoll: epoll, listener: int32(listener), answers: answers, conns: map[int32]*conn{}, buf: make([]byte, 64<<10)}
+	if err := s.watch(unix.EPOLL_CTL_ADD, s.listener, unix.EPOLLIN); err != nil {
+		return err
+	}
+	defer s.close()
+	return s.run(ctx)
+}
+
+type server struct {
+	epoll    int
+	listener int32
+	answers  map[string][]byte
+	conns    map[int32]*conn
+	buf      []byte
+}
+
+func (s *server) watch(operation int, fd int32, events uint32) error {
+	return unix.EpollCtl(s.epoll, operation, int(fd), &unix.EpollEvent{Events: events, Fd: fd})
+}
+
+func (s *server) close() {
+	for fd := range s.conns {
+		unix.Close(int(fd))
+	}
+}
+
+func (s *server) run(ctx context.Context) error {
+	events := make([]unix.EpollEvent, 128)
+	for ctx.Err() == nil {
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_WAIT, uintptr(s.epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 100, 0, 0)
+		if errno == unix.EINTR {
+			continue
+		}
+		if errno != 0 {
+			return errno
+		}
+		for _, e := range events[:n] {
+			if e.Fd == s.listener {
+				s.accept()
+				continue
+			}
+			if c := s.conns[e.Fd]; !s.turn(c) {
+				unix.Close(int(c.fd))
+				delete(s.conns, c.fd)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *server) accept() {
+	for {
+		fd, _, err := unix.Accept4(int(s.listener), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		if err != nil {
+			return
+		}
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		s.conns[int32(fd)] = &conn{fd: int32(fd)}
+		if s.watch(unix.EPOLL_CTL_ADD, int32(fd), unix.EPOLLIN) != nil {
+			unix.Close(fd)
+			delete(s.conns, int32(fd))
+		}
+	}
+}
+
+// turn reads a request or goes on with an answer. It is false when the connection is over.
+func (s *server) turn(c *conn) bool {
+	if len(c.rest) > 0 {
+		if !c.write() {
+			return false
+		}
+		return len(c.rest) > 0 || s.watch(unix.EPOLL_CTL_MOD, c.fd, unix.EPOLLIN) == nil
+	}
+	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(c.fd), uintptr(unsafe.Pointer(&s.buf[0])), uintptr(len(s.buf)))
+	if errno == unix.EAGAIN {
+		return true
+	}
+	if errno != 0 || n == 0 {
+		return false
+	}
+	_, after, _ := bytes.Cut(s.buf[:n], []byte("/o/"))
+	size, _, _ := bytes.Cut(after, []byte(" "))
+	if c.rest = s.answers[string(size)]; c.rest == nil || !c.write() {
+		return false
+	}
+	return len(c.rest) == 0 || s.watch(unix.EPOLL_CTL_MOD, c.fd, unix.EPOLLOUT) == nil
+}
+
+// write writes what the socket takes.
+func (c *conn) write() bool {
+	n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(c.fd), uintptr(unsafe.Pointer(&c.rest[0])), uintptr(len(c.rest)))
+	if errno == unix.EAGAIN {
+		return true
+	}
+	if errno != 0 {
+		return false
+	}
+	c.rest = c.rest[n:]
+	return true
+}
