@@ -27,8 +27,12 @@ func dialViewer(address string) (*viewer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newViewer(c), nil
+}
+
+func newViewer(c net.Conn) *viewer {
 	c.SetDeadline(time.Now().Add(10 * time.Second))
-	return &viewer{c: c.(*net.TCPConn), br: bufio.NewReader(c)}, nil
+	return &viewer{c: c.(*net.TCPConn), br: bufio.NewReader(c)}
 }
 
 // send sends octets in pieces of step; an edge that refuses early may have closed before the end.
