@@ -76,6 +76,9 @@ func newConn(e *engine, nc net.Conn) *conn {
 // overTCP part.
 func (c *conn) serve() {
 	defer c.end()
+	if c.raw != nil {
+		c.raw.Control(boundUnsent)
+	}
 	if !c.secure() {
 		return
 	}

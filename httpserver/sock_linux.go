@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // The socket of a connection is not blocking, so these calls return at once: they go around the
@@ -98,6 +100,18 @@ func halfClosed(fd uintptr) bool {
 	}
 	_, _, errno = syscall.RawSyscall(syscall.SYS_IOCTL, fd, syscall.TIOCINQ, uintptr(unsafe.Pointer(&waiting)))
 	return errno == 0 && waiting <= alert
+}
+
+// maxUnsent is how many octets may wait in a socket without having been sent once: beyond it the socket takes
+// no more. Without it the kernel takes megabytes for each viewer that reads slowly, and a thousand of them
+// bring it to the end of its memory for TCP, which all connections of the machine share. What is under way
+// to a viewer is not bounded by it, so that one far away gets all that his line can carry.
+const maxUnsent = 256 << 10
+
+// boundUnsent sets maxUnsent. It is not inherited from a listener: those of package net are for multipath TCP,
+// whose connections begin without any such bound. Where it cannot be set, the kernel's own bounds hold.
+func boundUnsent(fd uintptr) {
+	syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, maxUnsent)
 }
 
 // rawConn gives access to the descriptor of a plain TCP socket, nil for any other.

@@ -9,6 +9,8 @@ import (
 
 // Elsewhere than on Linux connections go through net.Conn.
 
+func boundUnsent(uintptr) {}
+
 func rawConn(net.Conn) syscall.RawConn { return nil }
 
 func readSocket(uintptr, []byte) (int, syscall.Errno) { panic("BUG: no raw sockets here") }
