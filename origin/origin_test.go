@@ -167,7 +167,6 @@ func TestFetch_LyingOrigins(t *testing.T) {
 
 // What an origin sends beyond the length that it said must never become the next answer.
 func TestFetch_SurplusIsNotTheNextAnswer(t *testing.T) {
-	const evil = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 	o, _ := liar(t, func(nc net.Conn, _ int, _ string) {
 		br := bufio.NewReader(nc)
 		for {
