@@ -52,7 +52,7 @@ func (a *inline) Answer(dst []byte, r *httpserver.Request) (out []byte, rest htt
 		a.ticket = a.e.open()
 	}
 	v.now = a.e.now()
-	v.x = Exchange{Start: v.now, Edge: a.e.cfg.Name, Pop: a.e.cfg.Location, Request: &r.Request}
+	v.x = Exchange{Start: v.now, Edge: a.e.cfg.Name, Pop: a.e.cfg.Location, Request: &r.Request, Stripe: a.ticket.stripe}
 	v.ticket, v.r = a.ticket, r
 	o := v.plainHit()
 	v.ticket, v.r = ticket{}, nil // the ticket is the batch's

@@ -37,9 +37,9 @@ func withoutID(answer string) string {
 	return anyID.ReplaceAllString(head, "ID") + "\r\n\r\n" + body
 }
 
-// told is what is compared of two exchanges: everything but ids and durations.
+// told is what is compared of two exchanges: everything but ids, durations and where it is counted.
 func told(x Exchange) string {
-	x.FirstByte, x.Duration, x.Start, x.ID, x.Request = 0, 0, time.Time{}, fmt.Sprint(len(x.ID)), nil
+	x.FirstByte, x.Duration, x.Start, x.ID, x.Request, x.Stripe = 0, 0, time.Time{}, fmt.Sprint(len(x.ID)), nil, 0
 	return fmt.Sprintf("%+v", x)
 }
 

@@ -134,8 +134,10 @@ type Exchange struct {
 	Pop     string           // as in X-Amz-Cf-Pop
 	ID      string           // as in X-Amz-Cf-Id
 	Request *message.Request // as the viewer sent it
+	Stripe  uint32           // internal/stripe's, for what is counted
 
 	Distribution string // id; "" when the host is nobody's
+	Domain       string // the distribution's domain name
 	Behavior     string // path pattern of the behavior; ""
 
 	Outcome Outcome

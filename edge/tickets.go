@@ -2,12 +2,13 @@ package edge
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/stripe"
 )
 
-// stripes is into how many counters open tickets are spread: enough that two cores seldom meet.
+// stripes is into how many counters open tickets are spread: up to so many cores, each has its own.
 const stripes = 32
 
 // tickets counts the decisions that were taken on a snapshot and whose response heads are not
@@ -49,7 +50,7 @@ type ticket struct {
 
 // open pins the current snapshot: until close, no entry after it is acknowledged, for at most D.
 func (e *Edge) open() ticket {
-	i := rand.Uint32() % stripes
+	i := stripe.Here() % stripes
 	for {
 		s := e.snap.Load()
 		s.tickets.stripe[i].open.Add(1)

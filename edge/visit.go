@@ -9,6 +9,7 @@ import (
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/internal/stripe"
 	"github.com/warmfront/warmfront/invalidation"
 )
 
@@ -68,7 +69,7 @@ var visits = sync.Pool{New: func() any {
 func (e *Edge) Serve(ctx context.Context, w httpserver.ResponseWriter, r *httpserver.Request) {
 	v := visits.Get().(*visit)
 	v.e, v.ctx, v.w, v.r, v.because = e, ctx, w, r, Overtaken
-	v.x = Exchange{Start: e.now(), Edge: e.cfg.Name, Pop: e.cfg.Location, ID: newID(), Request: &r.Request}
+	v.x = Exchange{Start: e.now(), Edge: e.cfg.Name, Pop: e.cfg.Location, ID: newID(), Request: &r.Request, Stripe: stripe.Here()}
 	v.live()
 	v.x.Duration = e.now().Sub(v.x.Start)
 	e.cfg.Observe(&v.x)
@@ -180,7 +181,7 @@ func (v *visit) pin(q *query) *answer {
 	if q.site == nil {
 		return v.failure(UnknownHost)
 	}
-	v.x.Distribution = q.site.ID
+	v.x.Distribution, v.x.Domain = q.site.ID, q.site.DomainName
 	if !q.site.Enabled {
 		return v.failure(Disabled)
 	}

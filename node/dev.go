@@ -37,12 +37,13 @@ type DevConfig struct {
 	Demo       string // or "off"
 	Telemetry  string // or "off"
 
-	Suffix      string   // distributions answer at dXXXX.<suffix>
-	Origins     []string // "name=address" each
-	OriginsFile string
-	CacheSize   int64             // bytes per edge
-	AccessLog   *slog.Logger      // takes a line per request; nil: none
-	Limits      httpserver.Limits // of viewers, for each address of an edge
+	Suffix       string   // distributions answer at dXXXX.<suffix>
+	Origins      []string // "name=address" each
+	OriginsFile  string
+	CacheSize    int64             // bytes per edge
+	AccessLog    string            // file that gets a line per request, "-" for Err; "": none
+	AccessFormat string            // one of telemetry.AccessLogFormats
+	Limits       httpserver.Limits // of viewers, for each address of an edge
 
 	Getenv func(string) string // may give the access key and the password
 
@@ -52,6 +53,7 @@ type DevConfig struct {
 	Version string
 	Logger  *slog.Logger
 	Out     io.Writer // what people are told
+	Err     io.Writer // where an access log goes that has no file
 
 	// For tests in this package.
 	serving      func(*dev) // called once everything serves
@@ -98,7 +100,8 @@ type dev struct {
 
 	control *control.Control
 	metrics *telemetry.Metrics
-	meter   *ownapi.Meter // the recent past, for the console
+	meter   *ownapi.Meter        // the recent past, for the console
+	access  *telemetry.AccessLog // nil: none
 	places  []*place
 	ready   Ready
 
@@ -126,6 +129,9 @@ func (d *dev) run(ctx context.Context) (err error) {
 		return err
 	}
 	if err := d.openAuthority(); err != nil {
+		return err
+	}
+	if err := d.startAccessLog(base); err != nil {
 		return err
 	}
 	edges := newPhase(context.WithoutCancel(ctx))

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -109,14 +110,27 @@ func (d *dev) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 	return ownapi.New(c)
 }
 
+// startAccessLog opens the log before the first request can be answered; it is written until after the last.
+func (d *dev) startAccessLog(p *phase) (err error) {
+	if d.AccessLog == "" {
+		return nil
+	}
+	if d.access, err = telemetry.OpenAccessLog(d.AccessLog, d.AccessFormat, d.Err, d.Logger.With("role", "telemetry")); err != nil {
+		return fmt.Errorf("--access-log: %w", err)
+	}
+	d.metrics.CountDropped(d.access.Dropped)
+	p.run(d.access.Run)
+	return nil
+}
+
 // observe is told of every request of every edge.
 func (d *dev) observe(x *edge.Exchange) {
 	d.meter.Observe(x)
 	r := telemetry.Request{
 		Time: x.Start.Add(x.Duration), Edge: x.Edge, Location: x.Pop, Distribution: x.Distribution,
-		Remote: x.Request.Remote, Method: x.Request.Method, Scheme: x.Request.Scheme, Host: x.Request.Host,
+		Domain: x.Domain, Behavior: x.Behavior, Head: x.Request, Stripe: x.Stripe,
 		Status: x.Status, Result: x.Outcome.String(), Reason: x.Reason.String(), BytesOut: x.Bytes,
-		FirstByte: x.FirstByte, Duration: x.Duration, ID: x.ID,
+		FirstByte: x.FirstByte, Duration: x.Duration, ID: x.ID, ContentType: x.ContentType, Aborted: x.Aborted,
 	}
 	d.metrics.ObserveRequest(&r)
 	switch why := x.Reason.String(); {
@@ -125,15 +139,9 @@ func (d *dev) observe(x *edge.Exchange) {
 	case x.OriginLatency > 0:
 		d.metrics.ObserveFetch(telemetry.Fetch{Edge: x.Edge, Distribution: x.Distribution, FirstByte: x.OriginLatency})
 	}
-	if d.AccessLog != nil {
-		r.URI, r.Protocol = x.Request.URI(), protocol(x.Request.Major, x.Request.Minor)
-		r.UserAgent, r.Referer = x.Request.Fields.Get("User-Agent"), x.Request.Fields.Get("Referer")
-		telemetry.LogAccess(d.AccessLog, &r)
+	if d.access != nil {
+		d.access.Observe(&r)
 	}
-}
-
-func protocol(major, minor int) string {
-	return "HTTP/" + string(rune('0'+major)) + "." + string(rune('0'+minor))
 }
 
 // state is what a scrape asks of an edge.

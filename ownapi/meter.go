@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"math"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,7 +50,7 @@ type series struct {
 	active      int64   // the last step with requests
 }
 
-// stripe is one cache line of counters; requests choose one by chance, so that two cores seldom meet.
+// stripe is one cache line of counters; the requests of a core use the same.
 type stripe struct {
 	outcomes [edge.CapacityExceeded + 1]atomic.Uint64
 	bytes    atomic.Uint64
@@ -94,7 +93,7 @@ func (m *Meter) Observe(x *edge.Exchange) {
 			return
 		}
 	}
-	st := &s.stripes[rand.Uint32()%stripes]
+	st := &s.stripes[x.Stripe%stripes]
 	st.outcomes[x.Outcome].Add(1)
 	if x.Bytes > 0 {
 		st.bytes.Add(uint64(x.Bytes))

@@ -1,17 +1,13 @@
 package telemetry
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -101,7 +97,7 @@ func TestMetrics_LabelsAreBounded(t *testing.T) {
 		}
 	}
 	wantLines(t, text, fmt.Sprintf(`warmfront_invalidations_total{distribution="other"} %d`, MaxDistributions))
-	if n := len(*m.series.Load()); n > 64 {
+	if n := len(*m.requests.series.Load()); n > 64 {
 		t.Errorf("%d series remembered", n)
 	}
 }
@@ -206,20 +202,5 @@ func TestServer_RunAndStop(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
-	}
-}
-
-func TestLogAccess_OneLine(t *testing.T) {
-	var out bytes.Buffer
-	r := hit()
-	r.Remote = netip.MustParseAddrPort("127.0.0.1:1234")
-	r.URI = "/a?b\n"
-	LogAccess(slog.New(slog.NewJSONHandler(&out, nil)), r)
-	var line map[string]any
-	if err := json.Unmarshal(out.Bytes(), &line); err != nil || strings.Count(out.String(), "\n") != 1 {
-		t.Fatalf("%v: %s", err, out.String())
-	}
-	if line["result_type"] != "Hit" || line["reason"] != "Fresh" || line["client"] != "127.0.0.1:1234" || line["uri"] != "/a?b\n" {
-		t.Error(out.String())
 	}
 }

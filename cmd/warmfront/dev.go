@@ -8,12 +8,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/warmfront/warmfront/node"
+	"github.com/warmfront/warmfront/telemetry"
 )
 
 const devLong = `Starts the whole of Warmfront in one process: the control plane with the CloudFront API and the
@@ -35,7 +37,6 @@ const devExample = `  warmfront dev
 func devCommand() *cobra.Command {
 	var c node.DevConfig
 	var cacheSize, logLevel, logFormat string
-	var accessLog bool
 	var limits *limitFlags
 	cmd := &cobra.Command{
 		Use: "dev", Short: "Everything in one process, for a laptop or a CI job",
@@ -50,10 +51,8 @@ func devCommand() *cobra.Command {
 			if c.Logger, err = logger(logLevel, logFormat); err != nil {
 				return err
 			}
-			if accessLog { // whatever the level of the other messages
-				if c.AccessLog, err = logger("info", logFormat); err != nil {
-					return err
-				}
+			if !slices.Contains(telemetry.AccessLogFormats, c.AccessFormat) {
+				return usage("--access-log-format %q: use %s", c.AccessFormat, strings.Join(telemetry.AccessLogFormats, " or "))
 			}
 			if cmd.Flags().Changed("edges") && !cmd.Flags().Changed("edges-https") {
 				c.EdgesHTTPS = freePorts(c.Edges)
@@ -61,7 +60,7 @@ func devCommand() *cobra.Command {
 				c.EdgesHTTPS = nil
 			}
 			c.Version = version
-			c.Out = cmd.OutOrStdout()
+			c.Out, c.Err = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			c.Getenv = os.Getenv
 			if err := node.Dev(cmd.Context(), c); !errors.Is(err, context.Canceled) {
 				return err
@@ -83,7 +82,9 @@ func devCommand() *cobra.Command {
 	f.StringVar(&cacheSize, "cache-size", "256MiB", "memory for cached objects, per edge")
 	limits = addLimits(cmd)
 	f.BoolVar(&c.AcceptJournalLoss, "accept-journal-loss", false, "start although the journal has lost facts that it had confirmed; they stay lost")
-	f.BoolVar(&accessLog, "access-log", false, "log every request")
+	f.StringVar(&c.AccessLog, "access-log", "", "append a line for every request to `file`; without a file to standard error")
+	f.Lookup("access-log").NoOptDefVal = "-"
+	f.StringVar(&c.AccessFormat, "access-log-format", "w3c", "`format`: w3c, as CloudFront's standard logs; json")
 	f.StringVar(&logLevel, "log-level", "warn", "`level`: debug, info, warn, error")
 	f.StringVar(&logFormat, "log-format", "text", "`format`: text, json")
 	return cmd
