@@ -37,22 +37,31 @@ func (c *Client) pool(o *distribution.Origin, r *Request) (p *pool, host string,
 			host = hostname(r.Host)
 		}
 	}
+	p, evicted := c.find(k)
+	if evicted != nil {
+		evicted.close() // without mu: TLS says farewell
+	}
+	return p, host, nil
+}
+
+// find returns the pool under k, and one that had to make room for it.
+func (c *Client) find(k poolKey) (p, evicted *pool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.clock++
 	if p = c.pools[k]; p == nil {
-		c.evict()
+		evicted = c.evict()
 		p = &pool{key: k, maxIdle: c.maxIdle, sending: &c.sending}
 		c.pools[k] = p
 	}
 	p.used = c.clock
-	return p, host, nil
+	return p, evicted
 }
 
-// evict makes room for one more pool. Requires mu.
-func (c *Client) evict() {
+// evict makes room for one more pool and returns the one that had to go. Requires mu.
+func (c *Client) evict() *pool {
 	if len(c.pools) < maxPools {
-		return
+		return nil
 	}
 	var oldest poolKey
 	least := c.clock + 1
@@ -61,8 +70,9 @@ func (c *Client) evict() {
 			oldest, least = k, p.used
 		}
 	}
-	c.pools[oldest].close()
+	p := c.pools[oldest]
 	delete(c.pools, oldest)
+	return p
 }
 
 func (c *Client) key(o *distribution.Origin, viewerScheme string) (poolKey, error) {

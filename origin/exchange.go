@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"net"
-	"net/http"
 	"sync"
 	"time"
 
@@ -174,7 +173,7 @@ func (x *exchange) talk(o *distribution.Origin, r *Request, maxHead int) (*head,
 		switch {
 		case perr == errFieldCount:
 			return nil, &Error{HeaderTooBig, "ask", perr}
-		case perr == nil && h.status == http.StatusSwitchingProtocols:
+		case perr == nil && h.status == 101:
 			perr = errSwitches
 		}
 		if perr != nil {

@@ -3,7 +3,6 @@ package origin
 import (
 	"bytes"
 	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/warmfront/warmfront/internal/h1"
@@ -149,14 +148,14 @@ func (h *head) frame(minor byte, method string, s *seen) error {
 		if h.chunked || h.length > 0 {
 			return errInterimBody
 		}
-	case h.status == http.StatusNoContent:
+	case h.status == 204:
 		// One that announces a body may send it: who reads on might take it for the next answer.
 		h.closes = h.closes || h.chunked || h.length > 0
 	}
 	switch {
 	case h.bodied(method):
 		h.closes = h.closes || !h.chunked && h.length < 0
-	case method == http.MethodHead:
+	case method == "HEAD":
 		h.chunked = false
 	default:
 		h.length, h.chunked = 0, false
@@ -166,5 +165,5 @@ func (h *head) frame(minor byte, method string, s *seen) error {
 
 // bodied tells whether a body follows the head.
 func (h *head) bodied(method string) bool {
-	return method != http.MethodHead && h.status >= 200 && h.status != http.StatusNoContent && h.status != http.StatusNotModified
+	return method != "HEAD" && h.status >= 200 && h.status != 204 && h.status != 304
 }

@@ -19,7 +19,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -103,11 +102,12 @@ func readRoots(file string) (*x509.CertPool, error) {
 // no Fetch will be.
 func (c *Client) Close() error {
 	c.mu.Lock()
-	for k, p := range c.pools {
-		p.close()
-		delete(c.pools, k)
-	}
+	all := c.pools
+	c.pools = map[poolKey]*pool{}
 	c.mu.Unlock()
+	for _, p := range all {
+		p.close()
+	}
 	c.sending.Wait()
 	return nil
 }
@@ -140,7 +140,7 @@ func (c *Client) Fetch(ctx context.Context, o *distribution.Origin, r *Request) 
 		due = began.Add(t)
 	}
 	attempts := 1
-	if r.Body == nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+	if r.Body == nil && (r.Method == "GET" || r.Method == "HEAD") {
 		attempts = min(max(o.ConnectionAttempts, 1), 3)
 	}
 	for n := 1; ; n++ {
@@ -160,6 +160,9 @@ func (c *Client) Fetch(ctx context.Context, o *distribution.Origin, r *Request) 
 // ask asks once. An origin may close an idle connection at the very moment in which it is used again: what
 // has got no octet on such a one is asked on a fresh one, if nothing can have happened twice.
 func (c *Client) ask(ctx context.Context, o *distribution.Origin, r *Request, due time.Time) (*exchange, *head, *Error) {
+	if ctx.Err() != nil {
+		return nil, nil, &Error{Canceled, "ask", context.Cause(ctx)}
+	}
 	p, host, err := c.pool(o, r)
 	if err != nil {
 		return nil, nil, err

@@ -325,6 +325,19 @@ func TestFetch_CallerCancels(t *testing.T) {
 	}
 }
 
+func TestFetch_NothingIsAskedForNobody(t *testing.T) {
+	c := client(t, Config{})
+	c.dial = func(context.Context, string, string) (net.Conn, error) {
+		t.Error("connects")
+		return nil, errors.New("never")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Fetch(ctx, originAt("127.0.0.1:80"), get("/")); kindOf(err) != "Canceled" {
+		t.Error(err)
+	}
+}
+
 func TestFetch_BrokenViewerBodyIsNotTheOriginsFault(t *testing.T) {
 	o, _ := liar(t, func(nc net.Conn, _ int, _ string) { io.Copy(io.Discard, nc) })
 	broken := io.MultiReader(strings.NewReader("ab"), errReader{})
