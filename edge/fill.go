@@ -149,7 +149,9 @@ func (f *flight) judge(resp *origin.Response) *head {
 
 // settle finds the key under which the answer belongs, if it is to be stored.
 func (f *flight) settle(h *head, fields message.Fields) {
-	if f.span != "" && h.status == 206 {
+	if f.span != "" && h.status != 200 {
+		// An error, or whatever else it is, may be about the range: who asks for the whole must not find it.
+		h.keep = h.keep && h.status == 206
 		return
 	}
 	f.isWhole()
@@ -402,13 +404,12 @@ func (f *flight) failed(err error) error {
 	if f.fallBack(status, httpcache.OnUnreachable, 0) {
 		return nil
 	}
-	f.isWhole()
 	if f.site.RFC && f.old != nil && f.old.Fresh.MustRevalidate {
 		status = 504 // RFC 9111 section 5.2.2.2: what cannot be validated is an error, preferably this one
 	}
 	h := &head{status: status, failure: why, outcome: Failed, reason: why, forAll: true, noStore: httpcache.StatusNotCacheable}
 	// The failure is an object like any other (S4): for the error caching minimum, nobody asks again.
-	if least := f.site.ErrorTTL(status); least > 0 && !f.alone {
+	if least := f.site.ErrorTTL(status); least > 0 && !f.alone && f.span == "" {
 		now := f.e.now()
 		h.noStore = httpcache.Storable
 		h.fresh = httpcache.Freshness{Stored: now, FreshUntil: now.Add(least), MustRevalidate: true}

@@ -11,7 +11,8 @@ import (
 // Parts. Of what is not stored the first range is asked for as it is, and the 206 is stored as a part: one
 // for each key. Who asks for something in it gets it; who asks for anything else, be it the whole, makes
 // the whole be fetched. So of a large body of which only the beginning is wanted only that is fetched, and
-// of one of which every part is wanted nothing is fetched more than twice.
+// of one of which every part is wanted nothing is fetched more than twice. What is neither the part nor the
+// whole may have come of the range, and is not stored.
 
 // spanField keeps in a part what was asked for: a name that no origin can send.
 const spanField = ":span"
@@ -19,10 +20,10 @@ const spanField = ":span"
 // fetchOrPart fetches the whole, or looks for a part and fetches that.
 func (v *visit) fetchOrPart(q *query, old *cache.Object, why Reason, slot int) (*answer, step) {
 	f := q.req.Fields
-	if old != nil || slot != 0 || v.final || v.alone || v.unstored || !v.wantsRange(q) || f.Has("If-Range") || !httpcache.OnePart(f.Get("Range")) {
+	if old != nil || slot != 0 || v.final || v.alone || v.unstored || !v.wantsRange(q) || f.Has("If-Range") || !httpcache.OnePart(f.Joined("Range")) {
 		return v.fetch(q, old, why, slot)
 	}
-	span := f.Get("Range")
+	span := f.Joined("Range")
 	whole := len(q.key)
 	q.key = append(q.key, 'p')
 	o := v.e.store.Get(q.key)
@@ -80,6 +81,10 @@ func (f *flight) isWhole() {
 
 // gotPart tells whether an answer is the part that was asked for, and can be stored as one.
 func (f *flight) gotPart(status int, fields message.Fields) bool {
-	_, _, ok := httpcache.ParseContentRange(fields.Get("Content-Range"))
-	return f.span != "" && status == 206 && ok && (!f.site.RFC || !fields.Has("Vary"))
+	if f.span == "" || status != 206 || f.site.RFC && fields.Has("Vary") {
+		return false
+	}
+	got, size, ok := httpcache.ParseContentRange(fields.Joined("Content-Range"))
+	asked, _ := httpcache.ParseRange(f.span, size)
+	return ok && len(asked) == 1 && asked[0] == got
 }

@@ -158,6 +158,28 @@ func TestPoison_ConditionsComeToTheOriginOnce(t *testing.T) {
 	})
 }
 
+// An origin that fails over a range fails nobody else: its error is not what the whole is.
+func TestPoison_ErrorsOverARangeAreNotKept(t *testing.T) {
+	for name, over := range map[string]*reply{
+		"404": status(404, "no", "Cache-Control: max-age=60"), "400": status(400, "no", "Cache-Control: max-age=60"), "503": status(503, "no"),
+		"302": status(302, "no", "Cache-Control: max-age=60", "Location: /b"), "204": status(204, "", "Cache-Control: max-age=60"), "cut": fails(origin.Closed),
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, func(w *world) {
+				w.origin.on("/a", &reply{react: func(r *origin.Request) *reply {
+					if r.Fields.Has("Range") {
+						return over
+					}
+					return ok("0123456789", "Cache-Control: max-age=60")
+				}})
+				w.get("/a", "Range: bytes=1-2")
+				w.expect("200 Miss 0123456789", "/a")
+				w.expect("206 Hit 12", "/a", "Range: bytes=1-2")
+			})
+		})
+	}
+}
+
 // An error that a viewer provoked with a field is not there for the next one: the field goes nowhere.
 func TestPoison_OversizedFieldsAreNotTheOriginsProblem(t *testing.T) {
 	story(t, func(w *world) {
