@@ -6,6 +6,7 @@ import "github.com/warmfront/warmfront/cloudfront/wire"
 // choose the element of rich(): behavior 0 has the legacy settings, 1 has policies.
 var changes = map[string]func(c *wire.DistributionConfig){
 	"Enabled":         func(c *wire.DistributionConfig) { c.Enabled = ptr(false) },
+	"HttpVersion":     func(c *wire.DistributionConfig) { c.HttpVersion = ptr("http2and3") },
 	"Aliases.Items[]": func(c *wire.DistributionConfig) { c.Aliases.Items[0] = "other.example.com" },
 	"ViewerCertificate.MinimumProtocolVersion": func(c *wire.DistributionConfig) {
 		c.ViewerCertificate = byACM("TLSv1.2_2021")

@@ -34,6 +34,7 @@ var policies = map[string]string{
 //	root=index.html      default root object
 //	error=404:/404.html:200:10  or error=404:::5
 //	alias=www.example.com    tagheader=x-tags    enabled=false    custom='X-Key: v'   timeout=read/connect/attempts
+//	version=http1.1|http2|http3|http2and3
 //	tag:<key>=<value>    a tag of the distribution
 func distributionConfig(w *world, reference string, opt map[string]string) (*types.DistributionConfig, error) {
 	origin, err := originConfig(w, opt)
@@ -51,6 +52,7 @@ func distributionConfig(w *world, reference string, opt map[string]string) (*typ
 		Origins:              &types.Origins{Quantity: aws.Int32(1), Items: []types.Origin{*origin}},
 		DefaultCacheBehavior: base,
 		DefaultRootObject:    aws.String(opt["root"]),
+		HttpVersion:          types.HttpVersion(opt["version"]),
 	}
 	if b := opt["behavior"]; b != "" {
 		pattern, policy, _ := strings.Cut(b, ":")

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -330,12 +332,13 @@ func (w *world) request(args []string) (*response, error) {
 	}
 	edge, name, _ := strings.Cut(args[0], "/")
 	plain, secure := strings.CutSuffix(edge, "s")
+	plain, quick := strings.CutSuffix(plain, "q")
 	n, err := strconv.Atoi(strings.TrimPrefix(plain, "e"))
 	if err != nil || n < 1 || n > len(w.proc.ready.Edges) {
 		return nil, fmt.Errorf("no edge %q", edge)
 	}
 	where := w.proc.ready.Edges[n-1].URL
-	if secure {
+	if secure || quick {
 		where = w.proc.ready.Edges[n-1].HTTPS
 	}
 	base, err := url.Parse(where)
@@ -360,8 +363,8 @@ func (w *world) request(args []string) (*response, error) {
 		req.Header.Add(k, v)
 	}
 	client := w.web
-	if secure {
-		if client, err = w.secureWeb(base.Host); err != nil {
+	if secure || quick {
+		if client, err = w.secureWeb(base.Host, quick); err != nil {
 			return nil, err
 		}
 		defer client.CloseIdleConnections()
@@ -376,8 +379,9 @@ func (w *world) request(args []string) (*response, error) {
 	return &response{status: resp.StatusCode, header: resp.Header, body: string(body), cut: err != nil}, nil
 }
 
-// secureWeb is a client that trusts the edges' authority and nobody else, and finds every name at address.
-func (w *world) secureWeb(address string) (*http.Client, error) {
+// secureWeb is a client that trusts the edges' authority and nobody else, and finds every name at address; with
+// quick by HTTP/3.
+func (w *world) secureWeb(address string, quick bool) (*http.Client, error) {
 	pem, err := os.ReadFile(w.proc.ready.CA)
 	if err != nil {
 		return nil, err
@@ -385,6 +389,16 @@ func (w *world) secureWeb(address string) (*http.Client, error) {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
 	c := *w.web
+	if quick {
+		c.Transport = &http3.Transport{
+			DisableCompression: true,
+			TLSClientConfig:    &tls.Config{RootCAs: roots},
+			Dial: func(ctx context.Context, _ string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {
+				return quic.DialAddrEarly(ctx, address, t, q)
+			},
+		}
+		return &c, nil
+	}
 	c.Transport = &http.Transport{
 		DisableCompression: true,
 		TLSClientConfig:    &tls.Config{RootCAs: roots},

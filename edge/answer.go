@@ -109,7 +109,12 @@ func (v *visit) plainHit() *cache.Object {
 // write lays the answer out and completes the exchange.
 func (a *inline) write(dst []byte, o *cache.Object, head bool) (out []byte, rest httpserver.Rest) {
 	x := &a.visit.x
-	dst = append(dst, o.Block...)
+	if block := o.Block; a.e.announces(a.visit.main.site) { // the object may be older than the wish
+		dst = append(append(dst, block[:len(block)-len(idLine)]...), "Alt-Svc: "...)
+		dst = append(append(append(dst, a.e.altSvc...), "\r\n"...), idLine...)
+	} else {
+		dst = append(dst, block...)
+	}
 	at := len(dst)
 	dst = appendID(dst)
 	id := dst[at:len(dst):len(dst)]
@@ -154,9 +159,12 @@ func (e *Edge) block(status int, fields message.Fields, length int) []byte {
 		message.Field{Name: "Via", Value: e.via},
 		message.Field{Name: "X-Amz-Cf-Pop", Value: e.cfg.Location})
 	b := httpserver.AppendHead(nil, status, all, int64(length))
-	b = append(b, "X-Amz-Cf-Id: "...)
+	b = append(b, idLine...)
 	return b[:len(b):len(b)]
 }
+
+// idLine is how the line begins that ends a prepared block.
+const idLine = "X-Amz-Cf-Id: "
 
 // appendID appends what newID returns.
 func appendID(dst []byte) []byte {

@@ -13,6 +13,7 @@ import (
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/journal"
 )
 
 // onWire is a ResponseWriter that keeps the answer as it would stand on the wire.
@@ -73,6 +74,42 @@ func (w *world) both(line string, lines ...string) (inline bool) {
 		w.t.Errorf("%s:\ninline %+v\nServe  %+v", line, w.seen[n-2], w.seen[n-1])
 	}
 	return true
+}
+
+// Where HTTP/3 is to be had is said in every answer of a distribution that wants it, from when it does.
+func TestAnswer_AnnouncesHTTP3(t *testing.T) {
+	story(t, func(w *world) {
+		w.edge.altSvc = `h3=":8441"; ma=86400`
+		w.origin.on("/a", ok("hello", "Cache-Control: max-age=60", `Alt-Svc: h3=":1"`))
+		want := func(inline bool, value string) {
+			t.Helper()
+			if got := w.get("/a").fields.Joined("Alt-Svc"); got != value {
+				t.Errorf("Alt-Svc %q, not %q", got, value)
+			}
+			if w.both("/a") != inline {
+				t.Errorf("inline: %v", !inline)
+			}
+			r := request("/a")
+			r.Major, r.Minor = 3, 0
+			a := w.edge.Inline()
+			out, _, ok := a.Answer(nil, r)
+			a.Sent()
+			if ok != inline || !bytes.HasPrefix(out, []byte("HTTP/1.1 200 OK\r\n")) || bytes.Contains(out, []byte("\r\nAlt-Svc: "+value+"\r\nX-Amz-Cf-Id: ")) != (value != "") {
+				t.Errorf("over HTTP/3: %v %q", ok, out)
+			}
+		}
+		want(true, "")
+		for _, version := range []string{"http3", "http2and3"} {
+			w.configure(func(p *journal.DistributionPut) { p.Config.HttpVersion = &version })
+			want(true, `h3=":8441"; ma=86400`)
+			if got := w.get("/none").fields.Joined("Alt-Svc"); got != `h3=":8441"; ma=86400` {
+				t.Errorf("in an error: %q", got)
+			}
+		}
+		version := "http1.1"
+		w.configure(func(p *journal.DistributionPut) { p.Config.HttpVersion = &version })
+		want(true, "")
+	})
 }
 
 func TestAnswer_SameAsServe(t *testing.T) {

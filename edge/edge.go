@@ -47,6 +47,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -79,6 +80,8 @@ type Config struct {
 
 	// HTTPSPort is where this edge's viewers are sent to by redirect-to-https; 0: 443.
 	HTTPSPort int
+	// HTTP3Port is the UDP port at which its viewers find HTTP/3; 0: nowhere.
+	HTTP3Port int
 
 	// Refuse: without a lease on the journal stored objects are not revalidated but refused (L5).
 	Refuse bool
@@ -98,13 +101,14 @@ type Fetcher interface {
 // Edge is one edge. Make it with New. Serve may be called from when Run begins; until the edge is a
 // member it answers 503.
 type Edge struct {
-	cfg   Config
-	log   *slog.Logger
-	store cache.Store
-	now   func() time.Time
-	clock journal.Clock
-	via   string // "1.1 <id>.cloudfront.net (CloudFront)"
-	hop   string // "<id>.cloudfront.net (CloudFront)"
+	cfg    Config
+	log    *slog.Logger
+	store  cache.Store
+	now    func() time.Time
+	clock  journal.Clock
+	via    string // "1.1 <id>.cloudfront.net (CloudFront)"
+	hop    string // "<id>.cloudfront.net (CloudFront)"
+	altSvc string // where HTTP/3 is to be had; ""
 
 	snap       atomic.Pointer[Snap]
 	publish    sync.Mutex // held to replace snap: by the follower, rarely by the sweeper
@@ -141,6 +145,9 @@ func New(cfg Config) (*Edge, error) {
 		stopped: make(chan struct{}),
 	}
 	e.via = "1.1 " + e.hop
+	if p := cfg.HTTP3Port; p > 0 {
+		e.altSvc = fmt.Sprintf(`h3=":%d"; ma=86400`, p)
+	}
 	e.snap.Store(&Snap{hosts: noHosts, tickets: newTickets()})
 	e.flights = newFlights(e)
 	e.member = newMember(e)

@@ -100,7 +100,7 @@ func (e *Edge) Refuse(w httpserver.ResponseWriter, status int, reason string) {
 	if status == 503 {
 		outcome = CapacityExceeded
 	}
-	fields := e.own(pageFields(nil, e.now()), outcome, id)
+	fields := e.own(pageFields(nil, e.now()), nil, outcome, id)
 	if w.Begin(status, fields, int64(len(body))) == nil {
 		w.Write(body)
 	}

@@ -211,7 +211,7 @@ func ours(name string) bool {
 	case 3:
 		return strings.EqualFold(name, "Age") || strings.EqualFold(name, "Via")
 	case 7:
-		return strings.EqualFold(name, "X-Cache")
+		return strings.EqualFold(name, "X-Cache") || strings.EqualFold(name, "Alt-Svc") // the origin's ports are not ours
 	case 11:
 		return strings.EqualFold(name, "X-Amz-Cf-Id")
 	case 12:

@@ -23,14 +23,21 @@ func newID() string {
 
 func httpDate(t time.Time) string { return t.UTC().Format(http.TimeFormat) }
 
-// own appends the fields that every answer gets from this edge.
-func (e *Edge) own(f message.Fields, o Outcome, id string) message.Fields {
-	return append(f,
+// own appends the fields that every answer gets from this edge. x may be nil.
+func (e *Edge) own(f message.Fields, x *site, o Outcome, id string) message.Fields {
+	f = append(f,
 		message.Field{Name: "X-Cache", Value: o.XCache()},
 		message.Field{Name: "Via", Value: e.via},
-		message.Field{Name: "X-Amz-Cf-Pop", Value: e.cfg.Location},
-		message.Field{Name: "X-Amz-Cf-Id", Value: id})
+		message.Field{Name: "X-Amz-Cf-Pop", Value: e.cfg.Location})
+	if e.announces(x) {
+		f = append(f, message.Field{Name: "Alt-Svc", Value: e.altSvc})
+	}
+	return append(f, message.Field{Name: "X-Amz-Cf-Id", Value: id})
 }
+
+// announces tells whether viewers of x are told where HTTP/3 is to be had (RFC 7838), as CloudFront does it:
+// in every answer, however it travels.
+func (e *Edge) announces(x *site) bool { return e.altSvc != "" && x != nil && x.HTTP3() }
 
 // ageThen is the Age field of what an origin has just answered, "" for none.
 func ageThen(f message.Fields) string {
@@ -63,7 +70,7 @@ func (v *visit) emit(q *query, a *answer) {
 
 // begin writes the head.
 func (v *visit) begin(a *answer, status int, f message.Fields, length int64) {
-	f = v.e.own(f, v.x.Outcome, v.x.ID)
+	f = v.e.own(f, v.main.site, v.x.Outcome, v.x.ID)
 	if x := v.main.site; x != nil && x.RFC {
 		f = v.appendCacheStatus(f, a)
 	}

@@ -43,6 +43,7 @@ type DevConfig struct {
 	CacheSize    int64             // bytes per edge
 	AccessLog    string            // file that gets a line per request, "-" for Err; "": none
 	AccessFormat string            // one of telemetry.AccessLogFormats
+	HTTP3        bool              // on the UDP ports of EdgesHTTPS
 	Limits       httpserver.Limits // of viewers, for each address of an edge
 
 	Getenv func(string) string // may give the access key and the password

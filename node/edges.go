@@ -37,10 +37,14 @@ type place struct {
 func (d *dev) startEdges(ctx context.Context, p *phase) error {
 	for i, l := range d.ls.edges {
 		var secure net.Listener
+		var packets net.PacketConn
 		if len(d.ls.secure) > 0 {
 			secure = d.ls.secure[i]
 		}
-		pl, err := d.newPlace(location(i), l, secure)
+		if len(d.ls.packets) > 0 {
+			packets = d.ls.packets[i]
+		}
+		pl, err := d.newPlace(location(i), l, secure, packets)
 		if err != nil {
 			return err
 		}
@@ -63,8 +67,9 @@ func (d *dev) startEdges(ctx context.Context, p *phase) error {
 	return nil
 }
 
-// newPlace makes the edge location that listens on l, and on secure for https unless that is nil.
-func (d *dev) newPlace(name string, l, secure net.Listener) (*place, error) {
+// newPlace makes the edge location that listens on l, on secure for https and on packets for HTTP/3 unless they
+// are nil.
+func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketConn) (*place, error) {
 	log := d.Logger.With("edge", name)
 	store, err := memory.New(memory.Config{Capacity: d.CacheSize})
 	if err != nil {
@@ -81,19 +86,19 @@ func (d *dev) newPlace(name string, l, secure net.Listener) (*place, error) {
 			return err
 		},
 		Leave:     d.control.Leave,
-		HTTPSPort: port(secure),
+		HTTPSPort: port(secure), HTTP3Port: udpPort(packets),
 	})
 	if err != nil {
 		return nil, err
 	}
 	pl := &place{name: name, edge: e, store: store, origin: fetch, l: l}
-	serve := func(l net.Listener, t *httpserver.TLS) {
-		pl.servers = append(pl.servers, &httpserver.Server{Listener: l, Handler: e, Answerer: e, TLS: t, Refuse: e.Refuse, Limits: d.Limits, Logger: log})
+	serve := func(l net.Listener, t *httpserver.TLS, packets net.PacketConn) {
+		pl.servers = append(pl.servers, &httpserver.Server{Listener: l, Packets: packets, Handler: e, Answerer: e, TLS: t, Refuse: e.Refuse, Limits: d.Limits, Logger: log})
 	}
-	serve(l, nil)
+	serve(l, nil, nil)
 	if secure != nil {
 		known := func(name string) bool { _, known := e.Policy(name); return known }
-		serve(secure, &httpserver.TLS{Certificate: d.authority.Certificates(known), Names: e})
+		serve(secure, &httpserver.TLS{Certificate: d.authority.Certificates(known), Names: e}, packets)
 	}
 	return pl, nil
 }

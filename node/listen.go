@@ -38,7 +38,8 @@ func listen(flag, address string) (net.Listener, error) {
 type listeners struct {
 	control, demo, telemetry net.Listener // demo and telemetry may be nil: off
 	edges                    []net.Listener
-	secure                   []net.Listener // https, one for each of edges; or none
+	secure                   []net.Listener   // https, one for each of edges; or none
+	packets                  []net.PacketConn // HTTP/3, on the ports of secure; or none
 }
 
 func openListeners(c DevConfig) (*listeners, error) {
@@ -65,11 +66,14 @@ func (ls *listeners) open(c DevConfig) (err error) {
 		return fmt.Errorf("--edges-https has %d addresses and --edges %d: give as many, or \"off\"", len(c.EdgesHTTPS), len(c.Edges))
 	}
 	for _, a := range c.EdgesHTTPS {
-		l, err := listen("edges-https", a)
+		l, packets, err := listenSecure(a, c.HTTP3)
 		if err != nil {
 			return err
 		}
 		ls.secure = append(ls.secure, l)
+		if packets != nil {
+			ls.packets = append(ls.packets, packets)
+		}
 	}
 	if c.Demo != off {
 		if ls.demo, err = listen("demo", c.Demo); err != nil {
@@ -89,6 +93,28 @@ func (ls *listeners) close() {
 	for _, l := range slices.Concat([]net.Listener{ls.control, ls.demo, ls.telemetry}, ls.edges, ls.secure) {
 		if l != nil {
 			l.Close()
+		}
+	}
+	for _, p := range ls.packets {
+		p.Close()
+	}
+}
+
+// listenSecure opens the address of an edge's https, and with http3 the UDP port of the same number. Where any
+// port will do, one that is free for both is looked for.
+func listenSecure(address string, http3 bool) (net.Listener, net.PacketConn, error) {
+	for attempt := 1; ; attempt++ {
+		l, err := listen("edges-https", address)
+		if err != nil || !http3 {
+			return l, nil, err
+		}
+		p, err := net.ListenPacket("udp", l.Addr().String())
+		if err == nil {
+			return l, p, nil
+		}
+		l.Close()
+		if _, port, _ := net.SplitHostPort(address); port != "0" || attempt == 10 {
+			return nil, nil, fmt.Errorf("UDP port of --edges-https %s, for HTTP/3: %w; stop what uses it, or switch HTTP/3 off with --http3=false", address, err)
 		}
 	}
 }

@@ -35,3 +35,11 @@ func port(l net.Listener) int {
 	}
 	return l.Addr().(*net.TCPAddr).Port
 }
+
+// udpPort is the same of a UDP socket.
+func udpPort(p net.PacketConn) int {
+	if p == nil {
+		return 0
+	}
+	return p.LocalAddr().(*net.UDPAddr).Port
+}

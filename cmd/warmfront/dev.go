@@ -51,6 +51,7 @@ func devCommand() *cobra.Command {
 			if c.Logger, err = logger(logLevel, logFormat); err != nil {
 				return err
 			}
+			slog.SetDefault(c.Logger) // a library that prints, prints there: QUIC's, when it finds UDP's buffers small
 			if !slices.Contains(telemetry.AccessLogFormats, c.AccessFormat) {
 				return usage("--access-log-format %q: use %s", c.AccessFormat, strings.Join(telemetry.AccessLogFormats, " or "))
 			}
@@ -74,6 +75,7 @@ func devCommand() *cobra.Command {
 	f.StringVar(&c.Control, "control", "127.0.0.1:9000", "`address` of the API and the console")
 	f.StringSliceVar(&c.Edges, "edges", []string{"127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:8083"}, "`addresses` of the edges, one edge location each")
 	f.StringSliceVar(&c.EdgesHTTPS, "edges-https", []string{"127.0.0.1:8441", "127.0.0.1:8442", "127.0.0.1:8443"}, "`addresses` of the same edges for https, or \"off\"; free ports where only --edges is given")
+	f.BoolVar(&c.HTTP3, "http3", true, "HTTP/3 on the UDP ports of the edges' https, for distributions that want it")
 	f.StringVar(&c.Demo, "demo", "127.0.0.1:8090", "`address` of the demonstration site, or \"off\"")
 	f.StringVar(&c.Telemetry, "telemetry", "127.0.0.1:9100", "`address` of metrics, health and profiles, or \"off\"")
 	f.StringVar(&c.Suffix, "suffix", "localhost", "`domain` under which distributions answer: dXXXX.<suffix>")
