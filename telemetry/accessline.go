@@ -1,22 +1,21 @@
 package telemetry
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/warmfront/warmfront/internal/message"
 )
 
 // An access line has the fields of CloudFront's standard log with their names and in their order, then
 // three more; docs/access-log.md says what is in them. Values are encoded as CloudFront does, which makes
 // them safe in either format: nothing that a viewer sends can end a value or a line.
 
-// lineNames are the fields.
+// lineNames are the fields. Those with a minus are never known.
 var lineNames = strings.Fields(`date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer)
-	cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id x-host-header cs-protocol cs-bytes time-taken
-	x-forwarded-for ssl-protocol ssl-cipher x-edge-response-result-type cs-protocol-version fle-status fle-encrypted-fields
-	c-port time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start sc-range-end
+	cs(User-Agent) cs-uri-query -cs(Cookie) x-edge-result-type x-edge-request-id x-host-header cs-protocol -cs-bytes time-taken
+	x-forwarded-for -ssl-protocol -ssl-cipher x-edge-response-result-type cs-protocol-version -fle-status -fle-encrypted-fields
+	c-port time-to-first-byte x-edge-detailed-result-type sc-content-type -sc-content-len -sc-range-start -sc-range-end
 	cache-behavior-path-pattern primary-distribution-id x-warmfront-reason`)
 
 // AccessLogFormats are the names of the formats: tab-separated lines under a #Fields directive, as
@@ -28,26 +27,41 @@ var lineFormats = map[string]*lineFormat{"w3c": w3cFormat(), "json": jsonFormat(
 // lineFormat is what stands around the values of a line.
 type lineFormat struct {
 	head   string   // of a file
-	before []string // each value
+	before []string // each value that may be known, with those before it that are not
 	end    string
 }
 
 func w3cFormat() *lineFormat {
-	f := &lineFormat{head: "#Version: 1.0\n#Fields: " + strings.Join(lineNames, " ") + "\n", before: make([]string, len(lineNames)), end: "\n"}
-	for i := range f.before[1:] {
-		f.before[i+1] = "\t"
-	}
+	f := newLineFormat(func(i int, _ string) string {
+		if i == 0 {
+			return ""
+		}
+		return "\t"
+	}, "\n")
+	f.head = "#Version: 1.0\n#Fields: " + strings.ReplaceAll(strings.Join(lineNames, " "), " -", " ") + "\n"
 	return f
 }
 
 func jsonFormat() *lineFormat {
-	f := &lineFormat{end: "\"}\n"}
-	for i, name := range lineNames {
-		before := `","` + name + `":"`
+	return newLineFormat(func(i int, name string) string {
 		if i == 0 {
-			before = `{"` + name + `":"`
+			return `{"` + name + `":"`
 		}
-		f.before = append(f.before, before)
+		return `","` + name + `":"`
+	}, "\"}\n")
+}
+
+// newLineFormat puts before's text in front of each value.
+func newLineFormat(before func(i int, name string) string, end string) *lineFormat {
+	f, text := &lineFormat{end: end}, ""
+	for i, name := range lineNames {
+		name, unknown := strings.CutPrefix(name, "-")
+		if text += before(i, name); unknown {
+			text += "-"
+			continue
+		}
+		f.before = append(f.before, text)
+		text = ""
 	}
 	return f
 }
@@ -58,113 +72,66 @@ const longValue = 1024
 // line appends r's line to b.
 func (f *lineFormat) line(b []byte, r *Request, c *lineClock) []byte {
 	c.set(r.Time)
-	w := lineWriter{b, f.before}
-	h := r.Head
-	w.plain(c.date)
-	w.plain(c.time)
-	w.plain(r.Location)
-	w.number(r.BytesOut)
-	w.client(r)
-	w.encoded(h.Method, longValue)
-	w.plain(r.Domain)
-	w.encoded(h.Path, len(h.Path))
-	w.status(r.Status)
-	w.field(h, "Referer")
-	w.field(h, "User-Agent")
-	w.encoded(h.Query, len(h.Query))
-	w.plain("") // cookies are logged on request only
-	w.plain(r.Result)
-	w.plain(r.ID)
-	w.host(h)
-	w.plain(h.Scheme)
-	w.plain("")
-	w.seconds(r.Duration)
-	w.field(h, "X-Forwarded-For")
-	w.plain("")
-	w.plain("")
-	w.plain(r.Result)
-	w.version(h)
-	w.plain("")
-	w.plain("")
-	w.number(int64(h.Remote.Port()))
-	w.seconds(r.FirstByte)
-	w.plain(detail(r))
-	w.encoded(r.ContentType, longValue)
-	w.plain("")
-	w.plain("")
-	w.plain("")
-	w.encoded(r.Behavior, len(r.Behavior))
-	w.plain(r.Distribution)
-	w.plain(r.Reason)
-	return append(w.b, f.end...)
-}
-
-// lineWriter appends values.
-type lineWriter struct {
-	b      []byte
-	before []string // of the values that are still to come
-}
-
-func (w *lineWriter) next() {
-	w.b = append(w.b, w.before[0]...)
-	w.before = w.before[1:]
+	h, p := r.Head, (*[27]string)(f.before)
+	b = append(append(b, p[0]...), c.date...)
+	b = append(append(b, p[1]...), c.time...)
+	b = plain(b, p[2], r.Location)
+	b = strconv.AppendInt(append(b, p[3]...), r.BytesOut, 10)
+	b = client(append(b, p[4]...), h.Remote.Addr())
+	b = encoded(b, p[5], h.Method, longValue)
+	b = plain(b, p[6], r.Domain)
+	b = encoded(b, p[7], h.Path, len(h.Path))
+	b = status(append(b, p[8]...), r.Status)
+	b = encoded(b, p[9], h.Fields.Get("Referer"), longValue)
+	b = encoded(b, p[10], h.Fields.Get("User-Agent"), longValue)
+	b = encoded(b, p[11], h.Query, len(h.Query))
+	b = plain(b, p[12], r.Result)
+	b = plain(b, p[13], r.ID)
+	b = encoded(b, p[14], h.Host, len(h.Host))
+	if h.Port != "" {
+		b = append(append(b, ':'), h.Port...)
+	}
+	b = plain(b, p[15], h.Scheme)
+	b = seconds(append(b, p[16]...), r.Duration)
+	b = encoded(b, p[17], h.Fields.Get("X-Forwarded-For"), longValue)
+	b = plain(b, p[18], r.Result)
+	b = append(append(append(b, p[19]...), "HTTP/"...), byte('0'+h.Major), '.', byte('0'+h.Minor))
+	b = strconv.AppendUint(append(b, p[20]...), uint64(h.Remote.Port()), 10)
+	b = seconds(append(b, p[21]...), r.FirstByte)
+	b = plain(b, p[22], detail(r))
+	b = encoded(b, p[23], r.ContentType, longValue)
+	b = encoded(b, p[24], r.Behavior, len(r.Behavior))
+	b = plain(b, p[25], r.Distribution)
+	b = plain(b, p[26], r.Reason)
+	return append(b, f.end...)
 }
 
 // plain is for values of ours, which need no encoding.
-func (w *lineWriter) plain(v string) {
-	w.next()
+func plain(b []byte, before, v string) []byte {
 	if v == "" {
 		v = "-"
 	}
-	w.b = append(w.b, v...)
+	return append(append(b, before...), v...)
 }
 
-func (w *lineWriter) encoded(v string, most int) {
-	w.next()
-	w.encode(v, most)
-}
-
-func (w *lineWriter) field(h *message.Request, name string) { w.encoded(h.Fields.Get(name), longValue) }
-
-func (w *lineWriter) number(n int64) {
-	w.next()
-	w.b = strconv.AppendInt(w.b, n, 10)
-}
-
-func (w *lineWriter) client(r *Request) {
-	w.next()
-	if a := r.Head.Remote.Addr(); a.IsValid() {
-		w.b = a.AppendTo(w.b)
-	} else {
-		w.b = append(w.b, '-')
+func client(b []byte, a netip.Addr) []byte {
+	if !a.IsValid() {
+		return append(b, '-')
 	}
-}
-
-func (w *lineWriter) host(h *message.Request) {
-	w.encoded(h.Host, len(h.Host))
-	if h.Port != "" {
-		w.b = append(append(w.b, ':'), h.Port...)
-	}
+	return a.AppendTo(b)
 }
 
 // status has three digits; 000 says that the viewer left before there was one.
-func (w *lineWriter) status(s int) {
-	w.next()
-	w.b = append(w.b, byte('0'+s/100%10), byte('0'+s/10%10), byte('0'+s%10))
-}
-
-func (w *lineWriter) version(h *message.Request) {
-	w.next()
-	w.b = append(append(w.b, "HTTP/"...), byte('0'+h.Major), '.', byte('0'+h.Minor))
+func status(b []byte, s int) []byte {
+	return append(b, byte('0'+s/100%10), byte('0'+s/10%10), byte('0'+s%10))
 }
 
 // seconds has three decimals.
-func (w *lineWriter) seconds(d time.Duration) {
-	w.next()
-	ms := max(d, 0).Round(time.Millisecond).Milliseconds()
-	w.b = strconv.AppendInt(w.b, ms/1000, 10)
+func seconds(b []byte, d time.Duration) []byte {
+	ms := (max(d, 0) + time.Millisecond/2) / time.Millisecond
+	b = strconv.AppendInt(b, int64(ms/1000), 10)
 	ms %= 1000
-	w.b = append(w.b, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
+	return append(b, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
 }
 
 const hexDigits = "0123456789ABCDEF"
@@ -178,20 +145,20 @@ var unsafe = func() (t [256]bool) {
 	return t
 }()
 
-func (w *lineWriter) encode(v string, most int) {
-	if v == "" {
-		w.b = append(w.b, '-')
-		return
+// encoded is for values of others, of which it takes most octets.
+func encoded(b []byte, before, v string, most int) []byte {
+	if b = append(b, before...); v == "" {
+		return append(b, '-')
 	}
 	v = v[:min(len(v), most)]
 	from := 0
 	for i := range len(v) {
 		if c := v[i]; unsafe[c] {
-			w.b = append(append(w.b, v[from:i]...), '%', hexDigits[c>>4], hexDigits[c&15])
+			b = append(append(b, v[from:i]...), '%', hexDigits[c>>4], hexDigits[c&15])
 			from = i + 1
 		}
 	}
-	w.b = append(w.b, v[from:]...)
+	return append(b, v[from:]...)
 }
 
 // details are CloudFront's words for why a request failed.

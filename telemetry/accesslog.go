@@ -13,8 +13,8 @@ import (
 )
 
 // AccessLog writes a line for every request (accessline.go). Requests append their lines to one of
-// several buffers; one goroutine, Run, writes what has gathered: within half a second, or when a buffer is
-// half full. Make it with OpenAccessLog.
+// several buffers; one goroutine, Run, writes what has gathered: within half a second, or when a buffer
+// has 64 KiB. Make it with OpenAccessLog.
 //
 // Limits (L9): a buffer takes stripeRoom; what comes while it is full, because the disk is slower than
 // the viewers, or what cannot be written, is dropped, counted and reported.
@@ -26,7 +26,7 @@ type AccessLog struct {
 	log    *slog.Logger
 
 	stripes [lineStripes]lineStripe
-	wake    chan struct{} // capacity 1: some buffer is half full
+	wake    chan struct{} // capacity 1: some buffer has enough
 	lost    atomic.Uint64 // lines that could not be written
 
 	// Run's.
@@ -39,6 +39,9 @@ type AccessLog struct {
 const (
 	lineStripes = 8
 	stripeRoom  = 256 << 10
+	// fullStripe is how much is written without waiting for more: little enough that it is still in the
+	// core's cache.
+	fullStripe = 64 << 10
 	// lineFlush is how long a line waits at most.
 	lineFlush = 500 * time.Millisecond
 	// dropReport is how often drops are reported at most.
@@ -82,7 +85,7 @@ func (l *AccessLog) Observe(r *Request) {
 		return
 	}
 	s.buf = l.format.line(s.buf, r, &s.clock)
-	filled := had < stripeRoom/2 && len(s.buf) >= stripeRoom/2
+	filled := had < fullStripe && len(s.buf) >= fullStripe
 	s.mu.Unlock()
 	if filled {
 		select {
