@@ -10,15 +10,17 @@ import (
 )
 
 func idle(ctx context.Context, s *server.Server) (beside, error) {
+	before := s.OpenFiles()
 	release, err := load.Hold(ctx, s.Plain, idleConns, load.One(load.Get(s.Host, object(1<<10)), 1), 1<<10)
 	if err != nil {
 		return beside{}, err
 	}
-	return beside{release: func() (int, error) { release(); return 0, nil }, conns: idleConns}, nil
+	return held(ctx, s, idleConns, before, release), nil
 }
 
 // slow lets the connections be slow for a while before anything is measured.
 func slow(ctx context.Context, s *server.Server) (beside, error) {
+	before := s.OpenFiles()
 	release, err := load.Slow(s.Plain, slowConns, load.Get(s.Host, object(1<<20)))
 	if err != nil {
 		return beside{}, err
@@ -27,8 +29,24 @@ func slow(ctx context.Context, s *server.Server) (beside, error) {
 	case <-ctx.Done():
 	case <-time.After(2 * time.Second):
 	}
-	return beside{release: func() (int, error) { release(); return 0, nil }, conns: slowConns}, nil
+	return held(ctx, s, slowConns, before, release), nil
 }
+
+// held are connections. Their release waits until the server has closed most of them too: otherwise the next
+// to hold some would find it full.
+func held(ctx context.Context, s *server.Server, conns, before int, release func()) beside {
+	return beside{conns: conns, release: func() (int, error) {
+		release()
+		end := time.Now().Add(settleTimeout)
+		for ctx.Err() == nil && s.Alive() && s.OpenFiles() > before+conns/10 && time.Now().Before(end) {
+			time.Sleep(20 * time.Millisecond)
+		}
+		return 0, nil
+	}}
+}
+
+// settleTimeout is for a server to see that thousands of connections are gone.
+const settleTimeout = 15 * time.Second
 
 // invalidations come at a steady rate until release, four at a time at most: the rate is kept while each takes less
 // than 40 ms. Servers that are measured without them have nothing beside.

@@ -184,3 +184,14 @@ func (s *Server) Memory() (octets int) {
 	}
 	return octets
 }
+
+// OpenFiles is how many descriptors the server's processes hold.
+func (s *Server) OpenFiles() (n int) {
+	for _, p := range s.processes {
+		for _, m := range family(p.cmd.Process.Pid) {
+			entries, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", m.pid))
+			n += len(entries)
+		}
+	}
+	return n
+}

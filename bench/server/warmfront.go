@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -23,7 +24,14 @@ func StartWarmfront(ctx context.Context, env Env) (*Server, error) {
 
 // StartWarmfrontLogging is one with its access log, into a file.
 func StartWarmfrontLogging(ctx context.Context, env Env) (*Server, error) {
-	return warmfront(ctx, env, "Warmfront with log", "--access-log")
+	help, err := helpOf(ctx, env.Binary)
+	if err != nil {
+		return nil, err
+	}
+	if takesFile.MatchString(help) {
+		return warmfront(ctx, env, "Warmfront with log", "--access-log="+filepath.Join(env.Dir, "warmfront-access.log"))
+	}
+	return warmfront(ctx, env, "Warmfront with log", "--access-log") // its standard error is a file
 }
 
 // StartWarmfrontInvalidated is one of its own for invalidations.
@@ -37,6 +45,17 @@ func StartWarmfrontTwoCores(ctx context.Context, env Env) (*Server, error) {
 	return warmfront(ctx, env, "Warmfront on two cores")
 }
 
+// takesFile sees in the help that the flag has a value.
+var takesFile = regexp.MustCompile(`--access-log [^ ]`)
+
+func helpOf(ctx context.Context, binary string) (string, error) {
+	help, err := exec.CommandContext(ctx, binary, "dev", "--help").Output()
+	if err != nil {
+		err = fmt.Errorf("%s: %w (make bin/warmfront)", binary, err)
+	}
+	return string(help), err
+}
+
 // ready is what bench reads of the ready file.
 type ready struct {
 	API              string
@@ -48,9 +67,9 @@ type ready struct {
 }
 
 func warmfront(ctx context.Context, env Env, name string, more ...string) (*Server, error) {
-	help, err := exec.CommandContext(ctx, env.Binary, "dev", "--help").Output()
+	help, err := helpOf(ctx, env.Binary)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w (make bin/warmfront)", env.Binary, err)
+		return nil, err
 	}
 	s, err := begin(env, name, nil)
 	if err != nil {
@@ -59,8 +78,13 @@ func warmfront(ctx context.Context, env Env, name string, more ...string) (*Serv
 	file := filepath.Join(s.dir, "ready.json")
 	command := []string{env.Binary, "dev", "--data", filepath.Join(s.dir, "data"), "--ready-file", file, "--control", "127.0.0.1:0", "--edges", "127.0.0.1:0",
 		"--demo", "127.0.0.1:0", "--telemetry", "off", "--cache-size", "1GiB", "--origin", "demo.localhost=" + env.Origin.Address()}
-	if strings.Contains(string(help), "--certificates ") {
-		command = append(command, "--certificates", env.Cert.Dir)
+	for flag, value := range map[string]string{
+		"--certificates":    env.Cert.Dir,
+		"--max-connections": "12000", // the default is fewer where descriptors are few
+	} {
+		if strings.Contains(help, flag+" ") {
+			command = append(command, flag, value)
+		}
 	}
 	p, err := start(env.Cores, s.dir, append(command, more...))
 	if err != nil {
