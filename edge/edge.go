@@ -83,6 +83,10 @@ type Config struct {
 	// HTTP3Port is the UDP port at which its viewers find HTTP/3; 0: nowhere.
 	HTTP3Port int
 
+	// Challenge answers what an authority asks by plain HTTP below /.well-known/acme-challenge/ before it gives a
+	// certificate (RFC 8555 section 8.3); what it declines is a request like any other. Nil declines all.
+	Challenge func(host, path string) (answer string, ok bool)
+
 	// Refuse: without a lease on the journal stored objects are not revalidated but refused (L5).
 	Refuse bool
 

@@ -45,6 +45,33 @@ func TestPolicy_IsThatOfTheNamesDistribution(t *testing.T) {
 	})
 }
 
+func TestHasAlias_WordForWordAndEnabled(t *testing.T) {
+	story(t, func(w *world) {
+		other(w, "www.other.test")
+		for name, want := range map[string]bool{"www.other.test": true, "d2.cloudfront.test": false, "a.other.test": false, "": false} {
+			if w.edge.HasAlias(name) != want {
+				t.Errorf("%q", name)
+			}
+		}
+		other(w, "*.other.test")
+		for _, name := range []string{"a.other.test", "*.other.test"} {
+			if w.edge.HasAlias(name) {
+				t.Errorf("%q", name)
+			}
+		}
+	})
+}
+
+// What no authority has asked goes to its distribution, and by https nobody asks.
+func TestChallenge_DeclinedIsARequestLikeAnyOther(t *testing.T) {
+	story(t, func(w *world) {
+		w.edge.cfg.Challenge = func(_, path string) (string, bool) { return "key", path == "/.well-known/acme-challenge/mine" }
+		w.origin.on("/.well-known/acme-challenge/its", ok("origin's"))
+		w.expect("200 Miss origin's", "/.well-known/acme-challenge/its")
+		w.expect("404 Error nothing here", "/.well-known/acme-challenge/mine", "Scheme: https")
+	})
+}
+
 // The connection of one distribution does not serve another (421); every name of one is the same.
 func TestMisdirected_ByDistributionNotByName(t *testing.T) {
 	story(t, func(w *world) {

@@ -63,6 +63,7 @@ const (
 
 	// Answered here, because …
 	ToHTTPS              // … the behavior redirects to https
+	Challenged           // … an authority asks before it gives a certificate
 	UnknownHost          // … no distribution has this host
 	Disabled             // … the distribution is disabled
 	Misdirected          // … the connection was opened under another distribution's name
@@ -98,7 +99,7 @@ var reasonNames = [reasons]string{
 	OnlyIfCached: "only-if-cached", Revalidated: "revalidated",
 	Cold: "cold", Invalidated: "invalidated", Expired: "expired", LeaseLost: "lease-lost", Unshared: "unshared",
 	MethodUncached: "method-uncached", CachingDisabled: "caching-disabled", RangeUncached: "range-uncached",
-	ToHTTPS: "to-https", UnknownHost: "unknown-host", Disabled: "disabled", Misdirected: "misdirected", BadTarget: "bad-target",
+	ToHTTPS: "to-https", Challenged: "challenged", UnknownHost: "unknown-host", Disabled: "disabled", Misdirected: "misdirected", BadTarget: "bad-target",
 	MethodNotAllowed: "method-not-allowed", HTTPSOnly: "https-only", UnexpectedBody: "unexpected-body",
 	TooManyHops: "too-many-hops", UpgradeRefused: "upgrade-refused", ExpectationFailed: "expectation-failed",
 	RangeNotSatisfiable: "range-not-satisfiable", PreconditionFailed: "precondition-failed",

@@ -86,6 +86,12 @@ var stories = []struct {
 	{ToHTTPS, Redirect, func(w *world) {
 		w.configure(behave(func(b *wire.DefaultCacheBehavior) { b.ViewerProtocolPolicy = wire.Ptr("redirect-to-https") }))
 	}, "/a?x=1", nil, "301 Redirect " + movedBody},
+	{Challenged, Miss, func(w *world) {
+		w.edge.cfg.Challenge = func(host, path string) (string, bool) {
+			return "key for " + host, path == "/.well-known/acme-challenge/token"
+		}
+		w.configure(func(p *journal.DistributionPut) { p.Config.Enabled = wire.Ptr(false) })
+	}, "/.well-known/acme-challenge/token", []string{"Host: nobody.test"}, "200 Miss key for nobody.test"},
 	{HTTPSOnly, Failed, func(w *world) {
 		w.configure(behave(func(b *wire.DefaultCacheBehavior) { b.ViewerProtocolPolicy = wire.Ptr("https-only") }))
 	}, "/a", nil, "403 Error page"},

@@ -177,6 +177,9 @@ func (v *visit) pin(q *query) *answer {
 	}
 	r := &v.r.Request
 	q.snap, q.req = s, r
+	if a := v.challenge(r); a != nil {
+		return a
+	}
 	q.site = s.site(r.Host)
 	if q.site == nil {
 		return v.failure(UnknownHost)

@@ -39,7 +39,7 @@ func (c *conn) secure() bool {
 	}
 	state := c.tls.ConnectionState()
 	c.scheme, c.protocol, c.serverName = "https", state.NegotiatedProtocol, serverName(state.ServerName)
-	return true
+	return c.protocol != protoACME // the handshake was the answer
 }
 
 // shake is the handshake itself.
@@ -58,10 +58,15 @@ func (c *conn) shake() error {
 	return err
 }
 
+// aside leaves the handshake's slot to others while something is waited for, until back is called.
+func (c *conn) aside() (back func()) {
+	<-c.e.shakes
+	return func() { c.e.shakes <- struct{}{} }
+}
+
 // await sends what the handshake has said and waits for the viewer's next record.
 func (c *conn) await() error {
-	<-c.e.shakes
-	defer func() { c.e.shakes <- struct{}{} }()
+	defer c.aside()()
 	c.wire.idle()
 	if err := c.sendGathered(); err != nil {
 		return err

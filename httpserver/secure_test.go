@@ -10,8 +10,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -160,6 +162,48 @@ func TestSecure_SlowHandshakesAreCut(t *testing.T) {
 		io.WriteString(dial(t, addr), hello(t))
 	}
 	over(t, addr, false, &tls.Config{})
+}
+
+// A certificate that is long in coming keeps nobody else from shaking hands.
+func TestSecure_WaitingForACertificate(t *testing.T) {
+	show, _ := selfSigned(t, "a.test")
+	wait := make(chan bool)
+	addr, _ := start(t, &Server{Handler: handlerFunc(echo), TLS: &TLS{Certificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if h.ServerName == "slow.test" {
+			<-wait
+		}
+		return show(h)
+	}}})
+	var slow sync.WaitGroup
+	for range 2 * runtime.GOMAXPROCS(0) {
+		c := dial(t, addr)
+		slow.Go(func() {
+			if err := tls.Client(c, &tls.Config{ServerName: "slow.test", InsecureSkipVerify: true}).Handshake(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	over(t, addr, false, &tls.Config{ServerName: "fast.test"})
+	close(wait)
+	slow.Wait()
+}
+
+// An authority's question is a handshake and nothing after it; only a server that has answers takes it.
+func TestSecure_Challenge(t *testing.T) {
+	show, _ := selfSigned(t, "a.test")
+	for _, challenges := range []bool{true, false} {
+		addr, _ := start(t, &Server{Handler: handlerFunc(echo), TLS: &TLS{Certificate: show, Challenges: challenges}})
+		c := tls.Client(dial(t, addr), &tls.Config{ServerName: "a.test", NextProtos: []string{protoACME}, InsecureSkipVerify: true})
+		err := c.Handshake()
+		if (err == nil) != challenges {
+			t.Errorf("challenges %v: %v", challenges, err)
+			continue
+		}
+		io.WriteString(c, get("/"))
+		if got, _ := io.ReadAll(c); len(got) > 0 {
+			t.Errorf("answered %q", got)
+		}
+	}
 }
 
 // hello is what a client says first.

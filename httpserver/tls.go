@@ -11,8 +11,12 @@ import (
 
 // TLS says how a Server speaks TLS. Only Certificate is required.
 type TLS struct {
-	// Certificate returns what to show; an error ends the handshake. Called concurrently, during handshakes.
+	// Certificate returns what to show; an error ends the handshake. Called concurrently, during handshakes;
+	// it may wait for as long as a viewer would, others shake hands meanwhile.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// Challenges: Certificate also answers the question of an ACME authority (tls-alpn-01, RFC 8737), which is a
+	// handshake for acme-tls/1 and nothing after it.
+	Challenges bool
 	// Names tells what is wanted of a connection by the name that it is opened under. Nil: every name is unknown.
 	Names Names
 }
@@ -36,10 +40,14 @@ const (
 	protoHTTP11 = "http/1.1"
 	protoHTTP2  = "h2"
 	protoHTTP3  = "h3"
+	protoACME   = "acme-tls/1"
 )
 
 // overTCP is what a connection accepted by a listener can speak, best first: what conn.serve knows.
 var overTCP = []string{protoHTTP11}
+
+// challenge is all that an ACME authority offers when it asks.
+var challenge = []string{protoACME}
 
 var errNoProtocol = errors.New("httpserver: the name speaks no protocol of this transport")
 
@@ -50,17 +58,27 @@ var errNoProtocol = errors.New("httpserver: the name speaks no protocol of this 
 func (t *TLS) Config(protocols ...string) *tls.Config {
 	var made sync.Map // of *tls.Config by configKey: as many as there are policies
 	base := &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		NextProtos:     protocols,
-		GetCertificate: t.Certificate,
+		MinVersion: tls.VersionTLS12,
+		NextProtos: protocols,
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if w, ok := hello.Conn.(*wire); ok {
+				defer w.c.aside()()
+			}
+			return t.Certificate(hello)
+		},
 		// A record is what a viewer must have before it can read any of it: small ones first would help a
 		// slow viewer a little, and cost every large answer several percent.
 		DynamicRecordSizingDisabled: true,
 	}
+	asked := base.Clone()
+	asked.NextProtos = challenge
 	base.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		var p Policy
 		if t.Names != nil {
 			p, _ = t.Names.Policy(serverName(hello.ServerName))
+		}
+		if t.Challenges && slices.Equal(hello.SupportedProtos, challenge) {
+			return asked, nil
 		}
 		k := keyOf(p, hello)
 		if c, ok := made.Load(k); ok {

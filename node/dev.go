@@ -37,6 +37,11 @@ type DevConfig struct {
 	Demo       string // or "off"
 	Telemetry  string // or "off"
 
+	Certificates string // directory of the operator's certificates; "": none
+	ACME         bool   // obtain certificates for the aliases of distributions
+	ACMEEmail    string
+	ACMECA       string // URL of the authority's directory; "": Let's Encrypt
+
 	Suffix       string   // distributions answer at dXXXX.<suffix>
 	Origins      []string // "name=address" each
 	OriginsFile  string
@@ -107,6 +112,7 @@ type dev struct {
 	ready   Ready
 
 	authority *certificate.Authority // nil: no https
+	store     *certificate.Store     // nil: nobody's certificates but the authority's
 }
 
 // run starts the roles bottom up and stops them top down: viewers first, the journal last. Each
@@ -129,7 +135,7 @@ func (d *dev) run(ctx context.Context) (err error) {
 	if err := d.startDemo(ctx, base); err != nil {
 		return err
 	}
-	if err := d.openAuthority(); err != nil {
+	if err := d.openCertificates(ctx, base); err != nil {
 		return err
 	}
 	if err := d.startAccessLog(base); err != nil {

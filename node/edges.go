@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/warmfront/warmfront/cache/memory"
+	"github.com/warmfront/warmfront/certificate"
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/journal"
@@ -87,6 +88,7 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 		},
 		Leave:     d.control.Leave,
 		HTTPSPort: port(secure), HTTP3Port: udpPort(packets),
+		Challenge: certificate.Challenge,
 	})
 	if err != nil {
 		return nil, err
@@ -97,8 +99,7 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 	}
 	serve(l, nil, nil)
 	if secure != nil {
-		known := func(name string) bool { _, known := e.Policy(name); return known }
-		serve(secure, &httpserver.TLS{Certificate: d.authority.Certificates(known), Names: e}, packets)
+		serve(secure, d.tls(e), packets)
 	}
 	return pl, nil
 }

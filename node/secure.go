@@ -1,17 +1,24 @@
 package node
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
 
 	"github.com/warmfront/warmfront/certificate"
+	"github.com/warmfront/warmfront/edge"
+	"github.com/warmfront/warmfront/httpserver"
 )
 
-// openAuthority has the certificates of the edges made by an authority of this data directory, when there is
-// https.
-func (d *dev) openAuthority() (err error) {
+// openCertificates opens what the edges show, when there is https: the operator's certificates, those that an ACME
+// authority gives, and for every other name those of an authority of this data directory.
+func (d *dev) openCertificates(ctx context.Context, p *phase) (err error) {
 	if len(d.ls.secure) == 0 {
+		if d.Certificates != "" || d.ACME {
+			return errors.New("--certificates and --acme-email are for https: leave out --edges-https off")
+		}
 		return nil
 	}
 	names := []string{d.Suffix, "*." + d.Suffix, "localhost", "127.0.0.1", "::1"}
@@ -25,7 +32,31 @@ func (d *dev) openAuthority() (err error) {
 		return fmt.Errorf("certificates: %w", err)
 	}
 	d.ready.CA = filepath.Join(d.Data, certificate.RootFile)
+	if d.Certificates == "" && !d.ACME {
+		return nil
+	}
+	c := certificate.StoreConfig{Dir: d.Certificates, State: filepath.Join(d.Data, "certificates"), Logger: d.Logger.With("role", "certificates")}
+	if d.ACME {
+		host, _, _ := net.SplitHostPort(d.ls.secure[0].Addr().String())
+		c.ACME = &certificate.ACME{CA: d.ACMECA, Email: d.ACMEEmail, Host: host, HTTPPort: port(d.ls.edges[0]), TLSPort: port(d.ls.secure[0])}
+	}
+	if d.store, err = certificate.Open(ctx, c); err != nil {
+		return fmt.Errorf("--certificates: %w", err)
+	}
+	p.run(d.store.Run)
 	return nil
+}
+
+// tls is how an edge shakes hands.
+func (d *dev) tls(e *edge.Edge) *httpserver.TLS {
+	t := &httpserver.TLS{Names: e, Certificate: d.authority.Certificates(func(name string) bool {
+		_, known := e.Policy(name)
+		return known
+	})}
+	if d.store != nil {
+		t.Certificate, t.Challenges = d.store.Certificates(e.HasAlias, t.Certificate), true
+	}
+	return t
 }
 
 // port is that of a listener, 0 of none.

@@ -60,6 +60,9 @@ func devCommand() *cobra.Command {
 			} else if len(c.EdgesHTTPS) == 1 && c.EdgesHTTPS[0] == "off" {
 				c.EdgesHTTPS = nil
 			}
+			if c.ACME = c.ACMEEmail != ""; c.ACMECA != "" && !c.ACME {
+				return usage("--acme-ca needs --acme-email")
+			}
 			c.Version = version
 			c.Out, c.Err = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			c.Getenv = os.Getenv
@@ -76,6 +79,9 @@ func devCommand() *cobra.Command {
 	f.StringSliceVar(&c.Edges, "edges", []string{"127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:8083"}, "`addresses` of the edges, one edge location each")
 	f.StringSliceVar(&c.EdgesHTTPS, "edges-https", []string{"127.0.0.1:8441", "127.0.0.1:8442", "127.0.0.1:8443"}, "`addresses` of the same edges for https, or \"off\"; free ports where only --edges is given")
 	f.BoolVar(&c.HTTP3, "http3", true, "HTTP/3 on the UDP ports of the edges' https, for distributions that want it")
+	f.StringVar(&c.Certificates, "certificates", "", "`directory` of certificates for https: NAME.crt with NAME.key, or NAME.pem with both; read again when it changes")
+	f.StringVar(&c.ACMEEmail, "acme-email", "", "obtain certificates for the aliases of distributions, with this `address` for the authority; agrees to its terms")
+	f.StringVar(&c.ACMECA, "acme-ca", "", "`URL` of the authority's directory (default Let's Encrypt's)")
 	f.StringVar(&c.Demo, "demo", "127.0.0.1:8090", "`address` of the demonstration site, or \"off\"")
 	f.StringVar(&c.Telemetry, "telemetry", "127.0.0.1:9100", "`address` of metrics, health and profiles, or \"off\"")
 	f.StringVar(&c.Suffix, "suffix", "localhost", "`domain` under which distributions answer: dXXXX.<suffix>")
