@@ -141,6 +141,7 @@ func run(ctx context.Context, o *options) (failed bool, err error) {
 		return false, err
 	}
 	defer b.close()
+	fmt.Fprintf(os.Stderr, "servers and what they print: %s, removed at the end\n", b.env.Dir)
 	began := time.Now()
 	for _, r := range o.chosen() {
 		measured := b.measure(ctx, r)
@@ -156,7 +157,7 @@ func run(ctx context.Context, o *options) (failed bool, err error) {
 			failed = failed || s.Failed != ""
 		}
 	}
-	printGoals(os.Stdout, results)
+	printGoals(os.Stdout, results, o.chosen())
 	fmt.Printf("\n%s in %s, results in %s\n", results.Form, time.Since(began).Round(time.Second), o.out)
 	return failed, nil
 }

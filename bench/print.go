@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -56,13 +57,13 @@ func micro(us float64) string {
 	return d.Round(100 * time.Microsecond).String()
 }
 
-// printGoals is the table of goals, those that were measured.
-func printGoals(w io.Writer, results *result.Results) {
+// printGoals is the table of goals of the rows that were measured now.
+func printGoals(w io.Writer, results *result.Results, rows []row) {
 	fmt.Fprintln(w, "\nGoals (median of the ratios round by round; in brackets their spread)")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, g := range result.Goals {
 		v, measured := results.Judge(g)
-		if !measured {
+		if !measured || !slices.ContainsFunc(rows, func(r row) bool { return r.name == g.Row }) {
 			continue
 		}
 		word := "ok"

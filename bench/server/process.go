@@ -87,18 +87,21 @@ type member struct {
 	started string
 }
 
-// family is a process and all its descendants.
+// family is a process, its group, and all their descendants: those whose parent was killed are in the group still.
 func family(root int) []member {
 	parents := map[int]int{}
+	in := map[int]bool{root: true}
 	entries, _ := os.ReadDir("/proc")
 	for _, e := range entries {
 		if pid, err := strconv.Atoi(e.Name()); err == nil {
 			if f := stat(pid); f != nil {
 				parents[pid], _ = strconv.Atoi(f[1])
+				if f[2] == strconv.Itoa(root) {
+					in[pid] = true
+				}
 			}
 		}
 	}
-	in := map[int]bool{root: true}
 	for grown := true; grown; {
 		grown = false
 		for pid, parent := range parents {

@@ -26,6 +26,28 @@ func TestProcess_StopLeavesNobody(t *testing.T) {
 	if p.alive() {
 		t.Error("it is alive")
 	}
+	awaitGone(t, all)
+}
+
+// A program that was killed leaves its children to nobody; they are stopped all the same.
+func TestProcess_StopFindsOrphans(t *testing.T) {
+	p, err := start("0", t.TempDir(), []string{"sh", "-c", "sleep 1000 & echo started; wait"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitTail(t, p, "started")
+	all := family(p.cmd.Process.Pid)
+	if len(all) != 2 {
+		t.Fatalf("the family has %d members", len(all))
+	}
+	p.cmd.Process.Kill()
+	<-p.done
+	p.stop()
+	awaitGone(t, all)
+}
+
+func awaitGone(t *testing.T, all []member) {
+	t.Helper()
 	for _, m := range all {
 		deadline := time.Now().Add(10 * time.Second)
 		for f := stat(m.pid); f != nil && f[0] != "Z" && startOf(m.pid) == m.started; f = stat(m.pid) {
