@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"math/rand/v2"
@@ -29,7 +30,7 @@ const copiedBody = 8 << 10
 
 // Inline implements httpserver.Answerer.
 func (e *Edge) Inline() httpserver.Inline {
-	a := &inline{e: e}
+	a := &inline{e: e, altSvc2: httpserver.AppendBlockField(nil, "Alt-Svc", e.altSvc)}
 	a.visit.e = e
 	a.visit.main.key = make([]byte, 0, 512)
 	return a
@@ -40,6 +41,8 @@ type inline struct {
 	e      *Edge
 	ticket ticket
 	visit  visit
+
+	altSvc2 []byte // the Alt-Svc field for HTTP/2
 }
 
 // Answer implements httpserver.Inline.
@@ -60,7 +63,11 @@ func (a *inline) Answer(dst []byte, r *httpserver.Request) (out []byte, rest htt
 		return dst, rest, false
 	}
 	o.Hits.Add(1)
-	out, rest = a.write(dst, o, r.Method == "HEAD")
+	if r.Major == 2 {
+		out, rest = a.write2(dst, o, r.Method == "HEAD")
+	} else {
+		out, rest = a.write(dst, o, r.Method == "HEAD")
+	}
 	if len(rest.Octets) == 0 || r.Major != 1 {
 		a.observe() // of an answer that shares its connection with others, before it is out
 	}
@@ -108,7 +115,6 @@ func (v *visit) plainHit() *cache.Object {
 
 // write lays the answer out and completes the exchange.
 func (a *inline) write(dst []byte, o *cache.Object, head bool) (out []byte, rest httpserver.Rest) {
-	x := &a.visit.x
 	if block := o.Block; a.e.announces(a.visit.main.site) { // the object may be older than the wish
 		dst = append(append(dst, block[:len(block)-len(idLine)]...), "Alt-Svc: "...)
 		dst = append(append(append(dst, a.e.altSvc...), "\r\n"...), idLine...)
@@ -121,20 +127,50 @@ func (a *inline) write(dst []byte, o *cache.Object, head bool) (out []byte, rest
 	dst = append(dst, "\r\nAge: "...)
 	dst = strconv.AppendInt(dst, int64(o.Fresh.Age(a.visit.now)/time.Second), 10)
 	dst = append(dst, "\r\n\r\n"...)
+	switch {
+	case head:
+	case len(o.Body) <= copiedBody:
+		dst = append(dst, o.Body...)
+	default:
+		rest = httpserver.Rest{Octets: o.Body, Pages: o.Pages}
+	}
+	a.complete(o, id, head)
+	return dst, rest
+}
+
+// write2 is write for HTTP/2: a header block, whose age and id are literals without indexing; the engine frames
+// the body.
+func (a *inline) write2(dst []byte, o *cache.Object, head bool) (out []byte, rest httpserver.Rest) {
+	if block := o.Block2; a.e.announces(a.visit.main.site) {
+		dst = append(append(append(dst, block[:len(block)-len(idLiteral)]...), a.altSvc2...), idLiteral...)
+	} else {
+		dst = append(dst, block...)
+	}
+	at := len(dst)
+	dst = appendID(dst)
+	id := dst[at:len(dst):len(dst)]
+	dst = append(dst, 0x0f, 21-15, 0) // Age is the 21st name of the static table
+	at = len(dst)
+	dst = strconv.AppendInt(dst, int64(o.Fresh.Age(a.visit.now)/time.Second), 10)
+	dst[at-1] = byte(len(dst) - at)
+	if !head {
+		rest = httpserver.Rest{Octets: o.Body, Pages: o.Pages}
+	}
+	a.complete(o, id, head)
+	return dst, rest
+}
+
+// complete says what has become of the exchange.
+func (a *inline) complete(o *cache.Object, id []byte, head bool) {
+	x := &a.visit.x
 	if !head {
 		x.Bytes = int64(len(o.Body))
-		if len(o.Body) <= copiedBody {
-			dst = append(dst, o.Body...)
-		} else {
-			rest = httpserver.Rest{Octets: o.Body, Pages: o.Pages}
-		}
 	}
 	x.Outcome, x.Reason, x.Status = Hit, Fresh, o.Status
 	x.ID = unsafe.String(unsafe.SliceData(id), len(id)) // an Exchange is valid during Observe, as long as dst
 	x.ContentType = o.Fields.Get("Content-Type")
 	x.FirstByte = a.visit.since()
 	x.Duration = x.FirstByte
-	return dst, rest
 }
 
 // partial tells whether the request may get anything but the whole object.
@@ -147,11 +183,12 @@ func partial(f message.Fields) bool {
 	return false
 }
 
-// block prepares what a plain hit sends of an object: everything up to its id. It returns nil for what
-// is no plain hit. It belongs to this edge, whose name is in it, as does the store (Config.Store).
-func (e *Edge) block(status int, fields message.Fields, length int) []byte {
+// blocks prepares what a plain hit sends of an object, by HTTP/1.1 and by HTTP/2: everything up to its id. It
+// returns nil for what is no plain hit. They belong to this edge, whose name is in them, as does the store
+// (Config.Store).
+func (e *Edge) blocks(status int, fields message.Fields, length int) (one, two []byte) {
 	if status < 200 || status >= 400 || status == 204 || status == 206 || status == 304 {
-		return nil
+		return nil, nil
 	}
 	all := append(make(message.Fields, 0, len(fields)+3), fields...)
 	all = append(all,
@@ -160,11 +197,17 @@ func (e *Edge) block(status int, fields message.Fields, length int) []byte {
 		message.Field{Name: "X-Amz-Cf-Pop", Value: e.cfg.Location})
 	b := httpserver.AppendHead(nil, status, all, int64(length))
 	b = append(b, idLine...)
-	return b[:len(b):len(b)]
+	b2 := httpserver.AppendBlock(nil, status, all, int64(length))
+	b2 = append(b2, idLiteral...)
+	return bytes.Clone(b), bytes.Clone(b2)
 }
 
-// idLine is how the line begins that ends a prepared block.
-const idLine = "X-Amz-Cf-Id: "
+const (
+	// idLine is how the line begins that ends a prepared block.
+	idLine = "X-Amz-Cf-Id: "
+	// idLiteral is the same for HTTP/2: a literal without indexing, with a new name of 11 octets, and a value of 56.
+	idLiteral = "\x00\x0bx-amz-cf-id\x38"
+)
 
 // appendID appends what newID returns.
 func appendID(dst []byte) []byte {

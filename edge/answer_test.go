@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2/hpack"
+
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/internal/message"
@@ -73,6 +75,7 @@ func (w *world) both(line string, lines ...string) (inline bool) {
 	if n := len(w.seen); n != before+2 || told(w.seen[n-1]) != told(w.seen[n-2]) {
 		w.t.Errorf("%s:\ninline %+v\nServe  %+v", line, w.seen[n-2], w.seen[n-1])
 	}
+	w.both2(line, lines...)
 	return true
 }
 
@@ -110,6 +113,56 @@ func TestAnswer_AnnouncesHTTP3(t *testing.T) {
 		w.configure(func(p *journal.DistributionPut) { p.Config.HttpVersion = &version })
 		want(true, "")
 	})
+}
+
+// both2 is both for HTTP/2, whose header blocks may be spelled in several ways.
+func (w *world) both2(line string, lines ...string) {
+	w.t.Helper()
+	ask := func() *httpserver.Request {
+		r := request(line, lines...)
+		r.Major, r.Minor = 2, 0
+		return r
+	}
+	a, asked := w.edge.Inline(), ask()
+	block, rest, ok := a.Answer(nil, asked)
+	a.Sent()
+	var s onWire2
+	w.edge.Serve(context.Background(), &s, ask())
+	if got, want := spelled(w.t, block)+string(rest.Octets), spelled(w.t, s.block)+s.body.String(); !ok || got != want {
+		w.t.Errorf("%s %q over HTTP/2:\ninline %.2000q\nServe  %.2000q", line, lines, got, want)
+	}
+	if n := len(w.seen); told(w.seen[n-1]) != told(w.seen[n-2]) {
+		w.t.Errorf("%s over HTTP/2:\ninline %+v\nServe  %+v", line, w.seen[n-2], w.seen[n-1])
+	}
+}
+
+// onWire2 is onWire for HTTP/2.
+type onWire2 struct {
+	block []byte
+	body  bytes.Buffer
+}
+
+func (w *onWire2) Begin(status int, f message.Fields, length int64) error {
+	w.block = httpserver.AppendBlock(nil, status, f, length)
+	return nil
+}
+
+func (w *onWire2) Write(p []byte) (int, error) { return w.body.Write(p) }
+func (w *onWire2) Flush() error                { return nil }
+func (w *onWire2) Abort()                      { w.body.WriteString("<abort>") }
+
+// spelled decodes a header block.
+func spelled(t *testing.T, block []byte) string {
+	t.Helper()
+	fields, err := hpack.NewDecoder(0, nil).DecodeFull(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, f := range fields {
+		b.WriteString(f.Name + ": " + f.Value + "\n")
+	}
+	return anyID.ReplaceAllString(b.String(), "ID")
 }
 
 func TestAnswer_SameAsServe(t *testing.T) {
@@ -298,7 +351,7 @@ func BenchmarkAnswerHit(b *testing.B) {
 // setBlock prepares objects that no fill has made.
 func setBlock(e *Edge) func(*cache.Object) bool {
 	return func(o *cache.Object) bool {
-		o.Block = e.block(o.Status, o.Fields, len(o.Body))
+		o.Block, o.Block2 = e.blocks(o.Status, o.Fields, len(o.Body))
 		return true
 	}
 }

@@ -366,14 +366,14 @@ func (f *flight) object(status int, fields message.Fields, body []byte, fresh ht
 	if f.span != "" {
 		fields = append(fields.Clone(), message.Field{Name: spanField, Value: f.span})
 	}
-	var block []byte
+	var one, two []byte
 	if !f.site.RFC {
-		block = f.e.block(status, fields, len(body))
+		one, two = f.e.blocks(status, fields, len(body))
 	}
 	return &cache.Object{
 		Key: f.key, Distribution: f.site.ID, Subject: *f.subject.Load(),
 		Stamp: f.stamp, Epoch: f.life, FetchStart: instant(f.began),
-		Status: status, Fields: fields, Block: block, Body: body, Fresh: fresh,
+		Status: status, Fields: fields, Block: one, Block2: two, Body: body, Fresh: fresh,
 	}
 }
 

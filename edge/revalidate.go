@@ -66,7 +66,7 @@ func held(old *cache.Object, now time.Time, why httpcache.StaleUse, pause time.D
 	o := &cache.Object{
 		Key: old.Key, Distribution: old.Distribution, Subject: old.Subject,
 		Stamp: old.Stamp, Epoch: old.Epoch, FetchStart: old.FetchStart,
-		Status: old.Status, Fields: old.Fields, Block: old.Block, Body: old.Body, Pages: old.Pages,
+		Status: old.Status, Fields: old.Fields, Block: old.Block, Block2: old.Block2, Body: old.Body, Pages: old.Pages,
 		Fresh: old.Fresh.Hold(now, why, pause),
 	}
 	o.Hits.Store(old.Hits.Load())

@@ -240,13 +240,7 @@ func AppendHead(dst []byte, status int, fields message.Fields, length int64) []b
 // dropped: what comes from elsewhere must not split an answer.
 func appendHead(dst []byte, status int, fields message.Fields, e ending) []byte {
 	dst = appendStatusLine(dst, status)
-	kind := -1
-	for i := range fields {
-		if len(fields[i].Name) == len("Content-Type") && strings.EqualFold(fields[i].Name, "Content-Type") {
-			kind = i
-			break
-		}
-	}
+	kind := contentType(fields)
 	if kind < 0 {
 		dst = e.append(dst)
 	}
@@ -260,6 +254,16 @@ func appendHead(dst []byte, status int, fields message.Fields, e ending) []byte 
 		}
 	}
 	return dst
+}
+
+// contentType is the index of that field, or -1.
+func contentType(fields message.Fields) int {
+	for i := range fields {
+		if len(fields[i].Name) == len("Content-Type") && strings.EqualFold(fields[i].Name, "Content-Type") {
+			return i
+		}
+	}
+	return -1
 }
 
 func (e ending) append(dst []byte) []byte {

@@ -43,6 +43,8 @@ type conn struct {
 	ctx    context.Context    // made for the first request that goes to the Handler
 	cancel context.CancelFunc // nil: no ctx yet; called by the warden too, while handling
 
+	h2 atomic.Pointer[h2conn] // nil: HTTP/1.1
+
 	// What the warden goes by. Times are the engine's.
 	readDue, writeDue atomic.Int64 // when to wake who waits; 0: never
 	handling          atomic.Bool  // a Handler runs
@@ -82,6 +84,10 @@ func (c *conn) serve() {
 	if !c.secure() {
 		return
 	}
+	if c.protocol == protoHTTP2 {
+		c.http2()
+		return
+	}
 	for c.more() && c.work() {
 	}
 }
@@ -109,6 +115,18 @@ func (c *conn) more() bool {
 
 // work answers every request that is there completely. It reports whether the connection lives on.
 func (c *conn) work() bool {
+	if c.first && c.e.h2c {
+		switch whole, maybe := prefaced(c.desk.rest()); {
+		case whole:
+			c.http2()
+			return false
+		case maybe && c.headDue == 0:
+			c.headDue = c.e.after(c.e.limits.ReadHeaderTimeout)
+			return true
+		case maybe:
+			return true
+		}
+	}
 	for {
 		n, no := c.head()
 		if no.status != 0 {
@@ -269,7 +287,7 @@ func (c *conn) call(x *turn) (panicked bool) {
 // refuse writes a last answer of the engine's own.
 func (c *conn) refuse(no refusal, head bool) {
 	c.lingers = true
-	c.send(c.e.refusalBytes(no, head), Rest{})
+	c.send(c.e.refusal(no, head).bytes(), Rest{})
 }
 
 // lingerTime is how long a connection is read after its last answer when the viewer is still sending.
@@ -284,6 +302,11 @@ func (c *conn) end() {
 	}
 	if c.cancel != nil {
 		c.cancel()
+	}
+	h := c.h2.Load()
+	if h != nil {
+		h.stop()
+		defer h.wait()
 	}
 	c.goodbye()
 	if cw, ok := c.nc.(interface{ CloseWrite() error }); ok && c.lingers && !c.gone.Load() {

@@ -23,6 +23,12 @@
 // octets go the same way as without it (secure.go, wire.go): one read brings whole records, one write takes all
 // records of a batch, and who waits for a viewer has no buffers.
 //
+// # HTTP/2
+//
+// The same connection with frames in place of heads (h2.go): what one read brought is answered in one write,
+// plain hits on the way. What more than one goroutine does there, a handler for each stream and whoever sends,
+// is written down in h2.go. The octets and the arithmetic of frames are internal/h2's.
+//
 // # HTTP/3
 //
 // With Server.Packets there is QUIC beside TCP (h3.go). Each request has a stream and a goroutine; from its
@@ -73,7 +79,8 @@ type Answerer interface {
 // a connection that lives on. It must not block. For HTTP/3 it answers as for HTTP/1.1, and the engine says
 // the same in HTTP/3.
 type Inline interface {
-	// Answer appends a complete answer to dst and returns true, or returns dst unchanged and false.
+	// Answer appends a complete answer to dst and returns true, or returns dst unchanged and false. For a
+	// request of HTTP/2 (r.Major) it appends a header block (AppendBlock), and the whole body is rest.
 	// What it returns as rest follows on the wire without being copied; a large body belongs there. r
 	// and everything in it is valid until Answer returns; where Done follows, r and dst are until then.
 	Answer(dst []byte, r *Request) (out []byte, rest Rest, ok bool)

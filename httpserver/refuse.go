@@ -18,9 +18,6 @@ func refusePlain(w ResponseWriter, status int, reason string) {
 	w.Write([]byte(text))
 }
 
-// refusalBytes lays out the answer to what is refused in HTTP/1.1.
-func (e *engine) refusalBytes(no refusal, head bool) []byte { return e.refusal(no, head).bytes() }
-
 // refusal lets Refuse write its document. A panic in it costs the document, not the status.
 func (e *engine) refusal(no refusal, head bool) *rawAnswer {
 	a := &rawAnswer{head: head, status: no.status}
@@ -36,8 +33,7 @@ func (e *engine) refusal(no refusal, head bool) *rawAnswer {
 	return a
 }
 
-// rawAnswer is the ResponseWriter of refusals: a complete answer in memory, the last one on its
-// connection.
+// rawAnswer is the ResponseWriter of refusals: a complete answer in memory.
 type rawAnswer struct {
 	head    bool
 	begun   bool
@@ -71,7 +67,7 @@ func (a *rawAnswer) Write(p []byte) (int, error) {
 func (a *rawAnswer) Flush() error { return nil }
 func (a *rawAnswer) Abort()       { a.aborted = true }
 
-// bytes lays the answer out; nothing after an Abort.
+// bytes lays it out as the last answer of an HTTP/1.1 connection; nothing after an Abort.
 func (a *rawAnswer) bytes() []byte {
 	if a.aborted {
 		return nil

@@ -21,6 +21,7 @@ type Server struct {
 	Handler  Handler
 	Answerer Answerer // nil: every request goes to Handler
 	TLS      *TLS     // nil: plain HTTP
+	H2C      bool     // HTTP/2 without TLS too, for who begins with it (RFC 9113 section 3.3)
 	// Packets is a UDP socket for HTTP/3, taken over and closed by Run. It needs TLS. Nil: no HTTP/3.
 	Packets net.PacketConn
 	// Refuse writes the answer to what never becomes a request: malformed, too large, one connection
@@ -167,6 +168,7 @@ type engine struct {
 	handler  Handler
 	answerer Answerer    // may be nil
 	tls      *tls.Config // nil: plain HTTP
+	h2c      bool        // HTTP/2 without TLS
 	refuse   func(ResponseWriter, int, string)
 	limits   Limits
 	log      *slog.Logger
@@ -195,6 +197,7 @@ func (s *Server) engine() *engine {
 		limits:   s.Limits.withDefaults(),
 		log:      s.Logger,
 	}
+	e.h2c = s.H2C && s.TLS == nil
 	if s.TLS != nil {
 		e.tls = s.TLS.Config(overTCP...)
 	}

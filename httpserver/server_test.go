@@ -29,7 +29,7 @@ func echo(_ context.Context, w ResponseWriter, r *Request) {
 }
 
 // start runs s on a free port until the test ends, and fails the test when the drain does not end.
-func start(t *testing.T, s *Server) (addr string, stop func()) {
+func start(t testing.TB, s *Server) (addr string, stop func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -274,7 +274,7 @@ func TestLimits_SlowBodyIs408(t *testing.T) {
 }
 
 // eventually polls where another goroutine of the server has to notice something.
-func eventually(t *testing.T, ok func() bool) {
+func eventually(t testing.TB, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(5 * time.Second)
 	for !ok() {

@@ -44,7 +44,7 @@ const (
 )
 
 // overTCP is what a connection accepted by a listener can speak, best first: what conn.serve knows.
-var overTCP = []string{protoHTTP11}
+var overTCP = []string{protoHTTP2, protoHTTP11}
 
 // challenge is all that an ACME authority offers when it asks.
 var challenge = []string{protoACME}

@@ -129,7 +129,7 @@ func TestTLS_ProtocolsAreThoseOfNameAndTransport(t *testing.T) {
 		want   string
 	}{
 		{Policy{HTTP2: true}, both, tcp, "h2 http/1.1"},
-		{Policy{HTTP2: true}, both, overTCP, "http/1.1"},
+		{Policy{HTTP2: true}, both, []string{protoHTTP11}, "http/1.1"},
 		{Policy{HTTP2: true}, old, tcp, "http/1.1"},
 		{Policy{HTTP3: true}, both, tcp, "http/1.1"},
 		{Policy{HTTP2: true, HTTP3: true}, both, quic, "h3"},

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/warmfront/warmfront/internal/h2"
 	"github.com/warmfront/warmfront/internal/pages"
 )
 
@@ -55,7 +56,7 @@ func (c *conn) readInto(p []byte, due int64) (int, error) {
 }
 
 func (c *conn) readOnce(p []byte, due int64) (int, error) {
-	if p == nil && c.e.draining.Load() {
+	if p == nil && c.e.draining.Load() && c.h2.Load() == nil {
 		return 0, os.ErrDeadlineExceeded
 	}
 	if c.tls != nil && !c.wire.shaking {
@@ -114,7 +115,7 @@ func (c *conn) deskRoom() []byte {
 	if c.desk == nil {
 		c.desk = c.e.desk()
 	}
-	return c.desk.room(c.e.limits.MaxHeader + inRoom)
+	return c.desk.room(max(c.e.limits.MaxHeader, h2.HeaderLen+h2.MaxSize) + inRoom)
 }
 
 // readable is called when there may be something to read. It returns false to wait.

@@ -27,7 +27,7 @@ func (e *engine) watch(stop <-chan struct{}) {
 	began := time.Now()
 	t := time.NewTicker(e.limits.tick())
 	defer t.Stop()
-	var readers, writers, handling []*conn
+	var readers, writers, handling, overdue []*conn
 	for {
 		select {
 		case <-stop:
@@ -36,13 +36,22 @@ func (e *engine) watch(stop <-chan struct{}) {
 		}
 		now := int64(time.Since(began))
 		e.now.Store(now)
-		readers, writers, handling = readers[:0], writers[:0], handling[:0]
+		readers, writers, handling, overdue = readers[:0], writers[:0], handling[:0], overdue[:0]
 		e.gate.each(func(c *conn) {
 			if due := c.readDue.Load(); due != 0 && now >= due {
 				readers = append(readers, c)
 			}
 			if due := c.writeDue.Load(); due != 0 && now >= due {
 				writers = append(writers, c)
+			}
+			if h := c.h2.Load(); h != nil {
+				wake, cut := h.look(now)
+				if wake {
+					readers = append(readers, c)
+				}
+				if cut {
+					overdue = append(overdue, c)
+				}
 			}
 			if c.handling.Load() {
 				handling = append(handling, c)
@@ -58,9 +67,13 @@ func (e *engine) watch(stop <-chan struct{}) {
 		for _, c := range handling {
 			c.look()
 		}
+		for _, c := range overdue {
+			c.nc.Close()
+		}
 		clear(readers)
 		clear(writers)
 		clear(handling)
+		clear(overdue)
 	}
 }
 

@@ -48,6 +48,7 @@ type DevConfig struct {
 	CacheSize    int64             // bytes per edge
 	AccessLog    string            // file that gets a line per request, "-" for Err; "": none
 	AccessFormat string            // one of telemetry.AccessLogFormats
+	H2C          bool              // HTTP/2 on the plain addresses too
 	HTTP3        bool              // on the UDP ports of EdgesHTTPS
 	Limits       httpserver.Limits // of viewers, for each address of an edge
 

@@ -24,7 +24,7 @@ const (
 // cost is what an object weighs: its octets, its struct, and the overhead as measured by
 // TestCost_MatchesTheHeap. Strings that several objects share are counted for each.
 func cost(o *cache.Object) int64 {
-	n := objectBytes + heap(cap(o.Block)) + int64(len(o.Key))
+	n := objectBytes + heap(cap(o.Block)) + heap(cap(o.Block2)) + int64(len(o.Key))
 	if o.Pages != nil {
 		n += pages.Rounded(len(o.Body))
 	} else {

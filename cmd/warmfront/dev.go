@@ -78,6 +78,7 @@ func devCommand() *cobra.Command {
 	f.StringVar(&c.Control, "control", "127.0.0.1:9000", "`address` of the API and the console")
 	f.StringSliceVar(&c.Edges, "edges", []string{"127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:8083"}, "`addresses` of the edges, one edge location each")
 	f.StringSliceVar(&c.EdgesHTTPS, "edges-https", []string{"127.0.0.1:8441", "127.0.0.1:8442", "127.0.0.1:8443"}, "`addresses` of the same edges for https, or \"off\"; free ports where only --edges is given")
+	f.BoolVar(&c.H2C, "h2c", false, "speak HTTP/2 on the plain addresses too, with viewers that begin with it")
 	f.BoolVar(&c.HTTP3, "http3", true, "HTTP/3 on the UDP ports of the edges' https, for distributions that want it")
 	f.StringVar(&c.Certificates, "certificates", "", "`directory` of certificates for https: NAME.crt with NAME.key, or NAME.pem with both; read again when it changes")
 	f.StringVar(&c.ACMEEmail, "acme-email", "", "obtain certificates for the aliases of distributions, with this `address` for the authority; agrees to its terms")
