@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/journal"
 	journalmemory "github.com/warmfront/warmfront/journal/memory"
@@ -33,6 +34,8 @@ type history struct {
 	pending   []pending           // guarded by mu
 	version   [paths]atomic.Int64 // the origin's
 	completed [paths]atomic.Int64 // what an answer must at least have
+	strict    bool                // RFC semantics: variants, parts, wishes, and writes beside invalidations
+	written   [paths]atomic.Int64 // what an answer to a request that begins now must at least have
 	answers   atomic.Int64
 	hits      atomic.Int64
 	violated  atomic.Int64
@@ -71,12 +74,21 @@ func (h *history) answer(i int, r *origin.Request) *reply {
 	case 2:
 		return ok(v, "Cache-Control: private", "X-Version: "+v, tag)
 	}
+	if r.Method == "POST" {
+		v = strconv.FormatInt(h.version[i].Add(1), 10)
+		time.Sleep(h.pause())
+		return ok("done", "X-Version: "+v, "Location: /p"+strconv.Itoa(i))
+	}
+	vary := "Vary: " + []string{"Foo", "Bar", "Foo, Bar", "Accept-Encoding"}[h.n(4)]
+	if r.Fields.Get("Range") != "" && h.n(2) == 0 {
+		return status(206, v[:1], "Cache-Control: max-age=60", "Content-Range: bytes 0-0/100", "X-Version: "+v, tag)
+	}
 	etag := `"` + v + `"`
 	cc := []string{"max-age=1", "max-age=60", "no-cache", "max-age=1, stale-while-revalidate=20", "max-age=1, stale-if-error=60"}[h.n(5)]
 	if r.Fields.Get("If-None-Match") == etag {
-		return status(304, "", "Cache-Control: "+cc, "ETag: "+etag, "X-Version: "+v)
+		return status(304, "", "Cache-Control: "+cc, "ETag: "+etag, "X-Version: "+v, vary)
 	}
-	rep := ok(strings.Repeat(v+" ", 1+h.n(50)), "Cache-Control: "+cc, "ETag: "+etag, "X-Version: "+v, tag)
+	rep := ok(strings.Repeat(v+" ", 1+h.n(50)), "Cache-Control: "+cc, "ETag: "+etag, "X-Version: "+v, tag, vary)
 	if h.n(3) == 0 {
 		rep.rest = make(chan struct{})
 		pause := h.pause()
@@ -88,8 +100,9 @@ func (h *history) answer(i int, r *origin.Request) *reply {
 // judging is a viewer that asks the question when the head is written.
 type judging struct {
 	viewer
-	h *history
-	i int
+	h     *history
+	i     int
+	least int64
 }
 
 func (j *judging) Begin(status int, f message.Fields, length int64) error {
@@ -97,7 +110,7 @@ func (j *judging) Begin(status int, f message.Fields, length int64) error {
 		time.Sleep(time.Duration(j.h.n(900)) * time.Millisecond) // a slow socket, within D
 	}
 	if v, err := strconv.ParseInt(f.Get("X-Version"), 10, 64); err == nil {
-		if least := j.h.completed[j.i].Load(); v < least {
+		if least := max(j.least, j.h.completed[j.i].Load()); v < least {
 			j.h.violated.Add(1)
 			j.h.t.Errorf("at %v: /p%d sent %d (%s), completed is %d", j.h.edge.clock(), j.i, v, f.Get("X-Cache"), least)
 		}
@@ -113,7 +126,13 @@ func (h *history) view(until time.Time) {
 	for time.Now().Before(until) {
 		i := h.n(paths)
 		lines := [][]string{nil, nil, {"Range: bytes=0-0"}, {`If-None-Match: "1"`}}[h.n(4)]
-		j := &judging{h: h, i: i}
+		if h.strict {
+			lines = append(lines, "Foo: "+strconv.Itoa(h.n(3)))
+			if h.n(4) == 0 {
+				lines = append(lines, "Cache-Control: "+[]string{"no-cache", "max-age=1", "max-stale", "only-if-cached", "no-store"}[h.n(5)])
+			}
+		}
+		j := &judging{h: h, i: i, least: h.written[i].Load()}
 		ctx, cancel := context.WithCancel(context.Background())
 		if h.n(8) == 0 {
 			ctx, cancel = context.WithTimeout(context.Background(), h.pause()+time.Microsecond)
@@ -128,6 +147,10 @@ func (h *history) view(until time.Time) {
 func (h *history) change(until time.Time) {
 	for time.Now().Before(until) {
 		i := h.n(paths)
+		if h.strict && h.n(2) == 0 {
+			h.write(i)
+			continue
+		}
 		v := h.version[i].Add(1)
 		item := []string{"/p%d", "/p%d*", "#t%d", "/*%d"}[h.n(4)]
 		e, err := h.writer.Commit(context.Background(), func() ([]journal.Fact, error) {
@@ -140,6 +163,28 @@ func (h *history) change(until time.Time) {
 		h.pend(e.Seq, i, v)
 		time.Sleep(time.Duration(h.n(1500)) * time.Millisecond)
 	}
+}
+
+// write changes the origin's content by a request through the edge, whose answer is the promise.
+func (h *history) write(i int) {
+	v := &viewer{}
+	h.edge.Serve(context.Background(), v, request("POST /p"+strconv.Itoa(i)))
+	if v.status == 200 {
+		n, _ := strconv.ParseInt(v.fields.Get("X-Version"), 10, 64)
+		for c := h.written[i].Load(); c < n && !h.written[i].CompareAndSwap(c, n); c = h.written[i].Load() {
+		}
+	}
+	time.Sleep(time.Duration(h.n(1500)) * time.Millisecond)
+}
+
+// put is the distribution as it is configured.
+func (h *history) put() *journal.DistributionPut {
+	put := usual()
+	if h.strict {
+		rfc(put)
+	}
+	distribution.FillDefaults(put.Config)
+	return put
 }
 
 // pend has a change completed by whichever comes first: the acknowledgement, or the wait.
@@ -182,7 +227,7 @@ func (h *history) trouble(until time.Time) {
 		time.Sleep(time.Duration(h.n(20000)) * time.Millisecond)
 		switch h.n(3) {
 		case 0:
-			put := usual()
+			put := h.put()
 			put.Config.Comment = wire.Ptr(strconv.Itoa(h.n(1000)))
 			h.writer.Commit(context.Background(), func() ([]journal.Fact, error) { return []journal.Fact{{DistributionPut: put}}, nil })
 		case 1:
@@ -199,11 +244,11 @@ func (h *history) trouble(until time.Time) {
 	}
 }
 
-func run(t *testing.T, seed uint64) (h *history) {
+func run(t *testing.T, seed uint64, strict bool) (h *history) {
 	synctest.Test(t, func(t *testing.T) {
-		h = &history{world: newWorld(t), rnd: rand.New(rand.NewPCG(seed, 1))}
+		h = &history{world: newWorld(t), rnd: rand.New(rand.NewPCG(seed, 1)), strict: strict}
 		h.onAck = h.heard
-		h.configure(nil)
+		h.commit(journal.Fact{DistributionPut: h.put()})
 		h.start()
 		for i := range paths {
 			h.origin.on("/p"+strconv.Itoa(i), &reply{react: func(r *origin.Request) *reply { return h.answer(i, r) }})
@@ -231,7 +276,7 @@ var seeds = flag.Int("seeds", 20, "histories that TestPromise_AtRandom makes")
 func TestPromise_AtRandom(t *testing.T) {
 	for seed := range *seeds {
 		t.Run(strconv.Itoa(seed), func(t *testing.T) {
-			h := run(t, uint64(seed))
+			h := run(t, uint64(seed), seed%2 == 1)
 			t.Logf("%d answers, %d of them hits", h.answers.Load(), h.hits.Load())
 			if h.answers.Load() < 1000 || h.hits.Load() < 100 {
 				t.Error("the experiment shows nothing")

@@ -177,9 +177,9 @@ func (v *visit) emitFailure(a *answer) {
 }
 
 // emitCondition answers 304 or 412 where the viewer's conditions say so. With cookies forwarded
-// CloudFront does not look at them.
+// CloudFront does not look at them; the RFC knows no such exception.
 func (v *visit) emitCondition(q *query, a *answer) bool {
-	if q.behavior.ForwardsCookies || !hasCondition(q.req.Fields) {
+	if q.behavior.ForwardsCookies && !q.site.RFC || !hasCondition(q.req.Fields) {
 		return false
 	}
 	switch httpcache.Conditional(q.req.Fields, a.status, a.fields) {

@@ -91,6 +91,7 @@ func (f *flight) place(fields message.Fields) bool {
 	if old != nil {
 		names, variants = f.merged(old, names)
 		sign.Stamp, sign.FetchStart = min(sign.Stamp, old.Stamp), earlier(sign.FetchStart, old.FetchStart) // L2
+		sign.SetChecked(old.Checked())                                                                     // the same subject
 	}
 	if len(names) > maxVaryNames || s.life != f.life {
 		return false
