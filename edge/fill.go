@@ -151,7 +151,9 @@ func (f *flight) judge(resp *origin.Response) *head {
 func (f *flight) settle(h *head, fields message.Fields) {
 	if f.span != "" && h.status != 200 {
 		// An error, or whatever else it is, may be about the range: who asks for the whole must not find it.
-		h.keep = h.keep && h.status == 206
+		if h.status != 206 {
+			h.keep, h.noStore = false, httpcache.PartialContent
+		}
 		return
 	}
 	f.isWhole()

@@ -48,7 +48,9 @@ func (v *visit) fetchOrPart(q *query, old *cache.Object, why Reason, slot int) (
 // ofPart is the answer from a stored part, nil if it is not in there.
 func (v *visit) ofPart(o *cache.Object, span string, slot int) *answer {
 	r, size, ok := httpcache.WithinPart(span, o.Fields.Get("Content-Range"), int64(len(o.Body)))
-	if !ok && o.Fields.Get(spanField) != span {
+	asked := o.Fields.Get(spanField)
+	ok = ok && exactly(asked, o.Fields)
+	if !ok && asked != span {
 		return nil
 	}
 	a := v.hit(slot, o, Fresh)
@@ -79,12 +81,16 @@ func (f *flight) isWhole() {
 	}
 }
 
-// gotPart tells whether an answer is the part that was asked for, and can be stored as one.
+// gotPart tells whether an answer is a part, and can be stored as one.
 func (f *flight) gotPart(status int, fields message.Fields) bool {
-	if f.span == "" || status != 206 || f.site.RFC && fields.Has("Vary") {
-		return false
-	}
-	got, size, ok := httpcache.ParseContentRange(fields.Joined("Content-Range"))
-	asked, _ := httpcache.ParseRange(f.span, size)
-	return ok && len(asked) == 1 && asked[0] == got
+	_, _, ok := httpcache.ParseContentRange(fields.Joined("Content-Range"))
+	return ok && f.span != "" && status == 206 && !(f.site.RFC && fields.Has("Vary"))
+}
+
+// exactly tells whether a part is the one that was asked for. Nothing is cut out of another: it is
+// repeated to who asks for exactly the same, which is what its origin says of that.
+func exactly(asked string, part message.Fields) bool {
+	got, size, ok := httpcache.ParseContentRange(part.Joined("Content-Range"))
+	ranges, _ := httpcache.ParseRange(asked, size)
+	return ok && len(ranges) == 1 && ranges[0] == got
 }

@@ -129,6 +129,10 @@ func TestPart_ThatContradictsItselfIsOnlyRepeated(t *testing.T) {
 		w.expect("206 Miss 01234", "/a", "Range: bytes=-5")
 		w.expect("206 Hit 01234", "/a", "Range: bytes=-5")
 		w.expect("206 Miss ole", "/a", "Range: bytes=2-4")
+		w.origin.on("/b", status(206, "ev", "Content-Range: bytes 4-5/10", "Cache-Control: max-age=60"), ok("whole"))
+		w.expect("206 Miss ev", "/b", "Range: bytes=2-3") // not what was asked for
+		w.expect("206 Hit ev", "/b", "Range: bytes=2-3")
+		w.expect("206 Miss e", "/b", "Range: bytes=4-5")
 	})
 }
 
@@ -136,6 +140,7 @@ func TestPart_WhatIsNone(t *testing.T) {
 	bothLaws(t, func(t *testing.T, w *world) {
 		w.origin.on("/404", status(404, "gone", "Cache-Control: max-age=60"))
 		w.expect("404 Error gone", "/404", "Range: bytes=2-4")
+		w.expect("404 Error gone", "/404") // asked for anew: the first may have been about the range
 		w.expect("404 Error gone", "/404")
 		w.origin.on("/416", status(416, "", "Content-Range: bytes */1", "Cache-Control: max-age=60"), ok("x"))
 		w.expect("416 Error", "/416", "Range: bytes=2-4")
@@ -143,7 +148,7 @@ func TestPart_WhatIsNone(t *testing.T) {
 		w.origin.on("/down", fails(origin.Connect))
 		w.expect("502 Error page", "/down", "Range: bytes=2-4")
 		w.expect("502 Error page", "/down")
-		for path, want := range map[string]int{"/404": 1, "/416": 2, "/down": 1} {
+		for path, want := range map[string]int{"/404": 2, "/416": 2, "/down": 2} {
 			if n := w.origin.times(path); n != want {
 				t.Errorf("%s is asked for %d times, want %d", path, n, want)
 			}
