@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// lie is one case of testdata/responses.txt: what an origin answers, and what viewers may see of it.
+// lie is one case of testdata/responses/cases.txt: what an origin answers, and what viewers may see of it.
 type lie struct {
 	name   string
 	line   int
@@ -226,7 +226,7 @@ func (o *liar) sends(c net.Conn, x *lie, heard, said chan struct{}) bool {
 
 // Malformed, split, slow and broken answers of an origin, each told to the real binary by raw octets.
 func TestBattery_Responses(t *testing.T) {
-	cases, err := readLies("testdata/responses.txt")
+	cases, err := readLies("testdata/responses/cases.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestBattery_Responses(t *testing.T) {
 		for _, set := range x.on {
 			t.Run(x.name+"/"+set, func(t *testing.T) {
 				if err := f.believe(o, x, set, fmt.Sprintf("/lie/%d/%s", i, set)); err != nil {
-					t.Errorf("testdata/responses.txt:%d: %v", x.line, err)
+					t.Errorf("testdata/responses/cases.txt:%d: %v", x.line, err)
 				}
 			})
 		}
