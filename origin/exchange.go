@@ -198,7 +198,7 @@ func (x *exchange) headOctets(limit int) ([]byte, *Error) {
 			x.in = x.in[n:]
 			return head, nil
 		case !h1.MayBecomeHead(x.in, scanned):
-			return nil, &Error{Invalid, "ask", errFieldLine}
+			return nil, &Error{Invalid, "ask", errOctets}
 		}
 		scanned = len(x.in)
 		if err := x.fill(); err != nil {

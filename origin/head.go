@@ -11,6 +11,7 @@ import (
 
 // What an answer must not be. docs/http.md lists them; all but the last two are Invalid.
 var (
+	errOctets      = errors.New("the head has octets, or ends of lines, that no head has")
 	errStatusLine  = errors.New("the status line is malformed")
 	errVersion     = errors.New("the HTTP version is neither 1.0 nor 1.1")
 	errFieldLine   = errors.New("a field line is malformed")
