@@ -36,7 +36,9 @@
 // Fills at once: Config.MaxFills, beyond it 503. Octets that fills hold: Config.FillMemory, beyond it
 // a fill is not kept and streams through a window that its slowest viewer moves. Fills that nobody
 // waits for: Config.MaxBackground, beyond it they are cancelled. Restarts of a request: maxRestarts,
-// beyond it the request holds up acknowledgements until it is answered. Receipts: maxReceipts.
+// beyond it the request holds up acknowledgements until it is answered. Receipts: maxReceipts. Variants
+// of a key: maxVariants, beyond it the one stored first goes; names in Vary: maxVaryNames, beyond it nothing
+// is stored. Parts of what is not stored: one for each key. Writes by unsafe requests: a table of fixed size.
 //
 // It does not decide what may be stored or how long it is fresh (httpcache), what matches
 // (invalidation), or what is in the key (distribution).

@@ -6,8 +6,8 @@
 // # Two laws
 //
 // With RFC semantics it is the RFC's law for a shared cache, to the letter: strict.go, targeted.go, wishes.go
-// and variant.go. With CloudFront semantics, the default, CloudFront's documented behaviour counts where it
-// differs:
+// and variant.go; model_test.go has it once more, slow and simple, and is compared with it. With CloudFront
+// semantics, the default, CloudFront's documented behaviour counts where it differs:
 //
 //   - A behavior's minimum, default and maximum TTL frame what the origin says (TTL, Store). With a
 //     minimum above zero even no-store, private and no-cache are kept for that minimum.

@@ -181,6 +181,25 @@ func (s modelStored) use(a modelAnswer, req map[string]string, later time.Durati
 	return AskStale
 }
 
+// mayBeStale is 4.2.4, RFC 5861 and the operator's maximum: how long after the end of its freshness an
+// answer may be used for each purpose.
+func (s modelStored) mayBeStale(a modelAnswer, ttl TTL, use StaleUse, later time.Duration) bool {
+	window := func(directive string, otherwise time.Duration) time.Duration {
+		if !a.has(directive) {
+			return otherwise
+		}
+		n, _ := modelSeconds(a.cc[directive])
+		return min(n, ttl.Max)
+	}
+	most := map[StaleUse]time.Duration{
+		WhileRevalidating: window("stale-while-revalidate", 0), // RFC 5861 section 3
+		OnError:           window("stale-if-error", 0),         // section 4
+		OnUnreachable:     window("stale-if-error", ttl.Max),   // 4.2.4: "unless it is disconnected"
+	}[use]
+	stale := s.age + later - s.lifetime
+	return stale < 0 || !s.never && stale < most
+}
+
 // modelSeconds is delta-seconds (1.2.2), and garbage is zero.
 func modelSeconds(v string) (time.Duration, bool) {
 	if v == "" || strings.Trim(v, "0123456789") != "" {
@@ -342,6 +361,12 @@ func compareWithModel(t *testing.T, c *choice) {
 		is, should := got.Fresh.Serves(ParseWishes(fields), t0.Add(later)), want.use(a, wishes, later)
 		if is != should {
 			t.Fatalf("%d\n%v\nTTL %v, %v later, asked with %v: %v, the model says %v (%+v)", a.status, f, ttl, later, fields, is, should, want)
+		}
+		for _, use := range []StaleUse{WhileRevalidating, OnError, OnUnreachable} {
+			is := got.Fresh.MayServeStale(t0.Add(later), use)
+			if should := want.mayBeStale(a, ttl, use, later); (is == StaleAllowed) != should {
+				t.Fatalf("%d\n%v\nTTL %v, %v later, stale for %d: %v, the model says %v (%+v)", a.status, f, ttl, later, use, is, should, want)
+			}
 		}
 		if age := got.Fresh.Age(t0.Add(later)); age != want.age+later {
 			t.Fatalf("%v\nage %v, the model says %v", f, age, want.age+later)
