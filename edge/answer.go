@@ -62,7 +62,7 @@ func (a *inline) Answer(dst []byte, r *httpserver.Request) (out []byte, rest htt
 	if o == nil {
 		return dst, rest, false
 	}
-	o.Hits.Add(1)
+	o.Used()
 	if r.Major == 2 {
 		out, rest = a.write2(dst, o, r.Method == "HEAD")
 	} else {

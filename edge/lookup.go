@@ -125,7 +125,7 @@ func (v *visit) obtain(q *query, slot int) (*answer, step) {
 
 // hit is the answer from an object.
 func (v *visit) hit(slot int, o *cache.Object, why Reason) *answer {
-	o.Hits.Add(1)
+	o.Used()
 	a := &v.answers[slot]
 	*a = answer{
 		status: o.Status, fields: o.Fields, length: int64(len(o.Body)), body: o.Body,
