@@ -178,6 +178,7 @@ func (l *Log) connect() (err error) {
 		nats.Name("warmfront"),
 		nats.ReconnectBufSize(-1), // a buffered append would be sent later, after its outcome was decided (W3)
 		nats.MaxReconnects(-1),
+		nats.SyncQueueLen(maxBatch+1), // of each read: the default allocates half a megabyte
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 			if sub != nil {
 				l.log.Warn("journal subscription", "subject", sub.Subject, "err", err)
