@@ -89,7 +89,7 @@ func (h *h2conn) credited(s *h2stream, n int) bool {
 		return false
 	}
 	before := len(h.out)
-	if s != nil && !s.inEnded {
+	if s != nil && !s.inEnded && !s.ended {
 		if say := s.credit.Give(n); say > 0 {
 			h.out = h2.AppendWindowUpdate(h.out, s.id, say)
 		}

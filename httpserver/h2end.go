@@ -64,6 +64,11 @@ func (h *h2conn) look(now int64) (wake, cut bool) {
 	}
 	for _, s := range h.streams {
 		if s.readDue != 0 && now >= s.readDue {
+			if s.readDue = 0; s.ended {
+				h.reset(s, h2.NoError)
+				wake = true
+				continue
+			}
 			s.slow = true
 			s.cond.Broadcast()
 		}

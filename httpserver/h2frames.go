@@ -129,7 +129,7 @@ func (h *h2conn) trailers(id uint32) *h2.Fault {
 	defer h.mu.Unlock()
 	s := h.streams[id]
 	switch {
-	case s == nil || s.gone != nil || s.ended:
+	case s == nil || s.closed():
 		return h.late(id)
 	case s.inEnded:
 		h.reset(s, h2.StreamClosed)
@@ -138,6 +138,7 @@ func (h *h2conn) trailers(id uint32) *h2.Fault {
 		h.reset(s, h2.ProtocolError)
 		return h.gaveUp()
 	}
+	h.drop(s)
 	return nil
 }
 
@@ -167,7 +168,7 @@ func (h *h2conn) onData(f h2.Header, p []byte) *h2.Fault {
 	}
 	s := h.streams[f.Stream]
 	switch {
-	case s == nil || s.gone != nil || s.ended:
+	case s == nil || s.closed():
 		h.credited(nil, len(p))
 		return h.late(f.Stream)
 	case s.inEnded:
@@ -184,10 +185,25 @@ func (h *h2conn) onData(f h2.Header, p []byte) *h2.Fault {
 		return h.gaveUp()
 	}
 	h.credited(s, len(p)-len(data))
+	if s.ended {
+		h.overshot(s)
+	}
 	if h.noise.Earn(len(data) >> 10); len(data) < 64 && !f.Has(h2.EndStream) {
 		return h.waste(1)
 	}
 	return nil
+}
+
+// overshot looks after a request that goes on although it has been answered. With mu.
+func (h *h2conn) overshot(s *h2stream) {
+	switch {
+	case s.inEnded:
+		h.drop(s)
+	case s.credit.Left <= 0:
+		h.reset(s, h2.NoError)
+	default:
+		s.readDue = h.e.after(h.e.limits.ReadBodyTimeout)
+	}
 }
 
 func (h *h2conn) onSettings(f h2.Header, p []byte) *h2.Fault {
@@ -257,7 +273,7 @@ func (h *h2conn) onWindowUpdate(f h2.Header, p []byte) *h2.Fault {
 	switch {
 	case s == nil && (f.Stream > h.last || f.Stream%2 == 0):
 		return h2.Protocol
-	case s == nil || s.gone != nil || s.ended: // it may have crossed the end
+	case s == nil || s.closed(): // it may have crossed the end
 	case n == 0:
 		h.reset(s, h2.ProtocolError)
 		return h.gaveUp()
@@ -275,11 +291,14 @@ func (h *h2conn) onReset(f h2.Header) *h2.Fault {
 	switch {
 	case s == nil && (f.Stream > h.last || f.Stream%2 == 0):
 		return h2.Protocol
-	case s == nil || s.gone != nil || s.ended:
+	case s == nil || s.closed():
 		return h.waste(1)
 	}
 	s.end(errViewerGone)
 	h.drop(s)
+	if s.ended {
+		return h.waste(1)
+	}
 	return h.gaveUp()
 }
 

@@ -163,14 +163,18 @@ func (h *h2conn) fill(wire []byte) []byte {
 	return wire
 }
 
-// ended notes that an answer is sent to its end. A request that goes on all the same is told that nobody
-// reads it (RFC 9113 section 8.1).
+// ended notes that an answer is sent to its end. What is under way of a request is still taken, as with HTTP/1.1;
+// one that would go on beyond that is told that nobody reads it (RFC 9113 section 8.1).
 func (h *h2conn) ended(s *h2stream, wire []byte) []byte {
 	s.ended = true
-	if !s.inEnded {
+	switch {
+	case s.inEnded:
+	case s.left > int64(s.credit.Left):
 		wire = h2.AppendReset(wire, s.id, h2.NoError)
 		h.give(s.id)
 		s.end(errAnswered)
+	default:
+		s.readDue = h.e.after(h.e.limits.ReadBodyTimeout)
 	}
 	h.drop(s)
 	return wire

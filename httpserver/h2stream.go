@@ -153,9 +153,7 @@ func (s *h2stream) run() {
 	s.in, s.inAt = nil, 0
 	s.cond.Broadcast() // whoever still reads the body
 	s.answer.close(panicked)
-	if s.gone != nil || s.ended {
-		h.drop(s)
-	}
+	h.drop(s)
 	h.kick()
 }
 
@@ -204,7 +202,7 @@ func (h *h2conn) give(id uint32) { h.given[id/2%64] = id }
 
 // drop forgets a stream, unless something of it still runs. With mu.
 func (h *h2conn) drop(s *h2stream) {
-	if s.running || s.gone == nil && !(s.ended && s.inEnded) {
+	if s.running || !s.closed() {
 		return
 	}
 	delete(h.streams, s.id)
@@ -213,6 +211,9 @@ func (h *h2conn) drop(s *h2stream) {
 		h.c.nc.SetReadDeadline(past) // the reader ends the connection
 	}
 }
+
+// closed tells whether nothing may come any more. With mu.
+func (s *h2stream) closed() bool { return s.gone != nil || s.ended && s.inEnded }
 
 // pending is how much waits to be sent.
 func (s *h2stream) pending() int { return len(s.buf) - s.at + len(s.rest.Octets) }
