@@ -66,7 +66,9 @@ func newConn(e *engine, nc net.Conn) *conn {
 	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
 		ap := a.AddrPort()
 		c.remote = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-		c.client = client(c.remote.Addr())
+		if !e.proxied { // or it is the balancer
+			c.client = client(c.remote.Addr())
+		}
 	}
 	if c.raw != nil {
 		c.read.ready, c.write.ready = c.readable, c.writable
@@ -81,7 +83,10 @@ func (c *conn) serve() {
 	if c.raw != nil {
 		c.raw.Control(boundUnsent)
 	}
-	if !c.secure() {
+	if !c.introduced() || !c.secure() {
+		return
+	}
+	if c.desk != nil && len(c.desk.rest()) > 0 && !c.work() { // it came along with the header
 		return
 	}
 	if c.protocol == protoHTTP2 {
@@ -297,7 +302,7 @@ const lingerTime = 500 * time.Millisecond
 // end closes the connection.
 func (c *conn) end() {
 	if p := recover(); p != nil {
-		c.lingers, c.broken, c.desk = false, true, nil
+		c.lingers, c.broken, c.desk, c.wire = false, true, nil, nil // whoever still has their buffers keeps them
 		c.e.log.Error("BUG: connection panicked", "panic", p, "stack", string(debug.Stack()))
 	}
 	if c.cancel != nil {

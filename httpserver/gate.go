@@ -51,6 +51,20 @@ func (g *gate) enter(client netip.Prefix) bool {
 	return true
 }
 
+// introduce counts a connection that was admitted as nobody's as one of a client's.
+func (g *gate) introduce(c *conn, client netip.Prefix) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if most := g.limits.MaxConnsPerClient; most > 0 {
+		if g.perClient[client] >= most {
+			return false
+		}
+		g.perClient[client]++
+	}
+	c.client = client
+	return true
+}
+
 // admitOther counts a connection that each does not visit: one of QUIC.
 func (g *gate) admitOther(client netip.Prefix) bool {
 	g.mu.Lock()

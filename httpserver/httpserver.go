@@ -34,6 +34,10 @@
 // With Server.Packets there is QUIC beside TCP (h3.go). Each request has a stream and a goroutine; from its
 // field section on (h3request.go) it goes the same way.
 //
+// # Behind a balancer
+//
+// With Server.Proxied a connection begins, before TLS, with a header that says whose it is (proxy.go).
+//
 // # Time
 //
 // No request of TCP has a timer. A connection that has to wait notes until when, and one goroutine, the warden,

@@ -178,24 +178,22 @@ func (c *conn) sendGathered() error {
 }
 
 // goodbye tells the viewer that the end is meant (RFC 8446 section 6.1), and why a handshake failed, if
-// the socket takes it at once.
+// the socket takes it at once and nobody is sending.
 func (c *conn) goodbye() {
-	if c.tls == nil || c.broken {
+	if c.tls == nil || c.broken || !c.wire.sending.TryLock() {
 		return
 	}
+	defer c.wire.sending.Unlock()
 	c.tls.CloseWrite() // refuses what has not shaken hands
 	out := c.wire.take()
-	if len(out) == 0 {
-		return
-	}
-	if c.raw == nil {
+	switch {
+	case len(out) == 0:
+	case c.raw == nil:
 		c.nc.Write(out)
-		return
+	default:
+		c.raw.Write(func(fd uintptr) bool {
+			writeSocket(fd, &c.write.iov, out, nil)
+			return true
+		})
 	}
-	c.write.a, c.write.b = out, nil
-	c.raw.Write(func(fd uintptr) bool {
-		writeSocket(fd, &c.write.iov, out, nil)
-		return true
-	})
-	c.write.a = nil
 }

@@ -22,6 +22,9 @@ type Server struct {
 	Answerer Answerer // nil: every request goes to Handler
 	TLS      *TLS     // nil: plain HTTP
 	H2C      bool     // HTTP/2 without TLS too, for who begins with it (RFC 9113 section 3.3)
+	// Proxied: every connection begins with a header of the PROXY protocol, version 1 or 2, that says whose it is;
+	// one that does not is closed. Only a balancer may then be able to connect. HTTP/3 has no such header.
+	Proxied bool
 	// Packets is a UDP socket for HTTP/3, taken over and closed by Run. It needs TLS. Nil: no HTTP/3.
 	Packets net.PacketConn
 	// Refuse writes the answer to what never becomes a request: malformed, too large, one connection
@@ -169,6 +172,7 @@ type engine struct {
 	answerer Answerer    // may be nil
 	tls      *tls.Config // nil: plain HTTP
 	h2c      bool        // HTTP/2 without TLS
+	proxied  bool
 	refuse   func(ResponseWriter, int, string)
 	limits   Limits
 	log      *slog.Logger
@@ -196,6 +200,7 @@ func (s *Server) engine() *engine {
 		refuse:   s.Refuse,
 		limits:   s.Limits.withDefaults(),
 		log:      s.Logger,
+		proxied:  s.Proxied,
 	}
 	e.h2c = s.H2C && s.TLS == nil
 	if s.TLS != nil {

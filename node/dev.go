@@ -37,6 +37,8 @@ type DevConfig struct {
 	Demo       string // or "off"
 	Telemetry  string // or "off"
 
+	ProxyProtocol bool // connections to edges begin with a header of the PROXY protocol
+
 	Certificates string // directory of the operator's certificates; "": none
 	ACME         bool   // obtain certificates for the aliases of distributions
 	ACMEEmail    string

@@ -95,7 +95,10 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 	}
 	pl := &place{name: name, edge: e, store: store, origin: fetch, l: l}
 	serve := func(l net.Listener, t *httpserver.TLS, packets net.PacketConn) {
-		pl.servers = append(pl.servers, &httpserver.Server{Listener: l, Packets: packets, Handler: e, Answerer: e, TLS: t, H2C: d.H2C, Refuse: e.Refuse, Limits: d.Limits, Logger: log})
+		pl.servers = append(pl.servers, &httpserver.Server{
+			Listener: l, Packets: packets, Handler: e, Answerer: e, TLS: t, H2C: d.H2C, Proxied: d.ProxyProtocol,
+			Refuse: e.Refuse, Limits: d.Limits, Logger: log,
+		})
 	}
 	serve(l, nil, nil)
 	if secure != nil {

@@ -83,6 +83,7 @@ func devCommand() *cobra.Command {
 	f.StringVar(&c.Certificates, "certificates", "", "`directory` of certificates for https: NAME.crt with NAME.key, or NAME.pem with both; read again when it changes")
 	f.StringVar(&c.ACMEEmail, "acme-email", "", "obtain certificates for the aliases of distributions, with this `address` for the authority; agrees to its terms")
 	f.StringVar(&c.ACMECA, "acme-ca", "", "`URL` of the authority's directory (default Let's Encrypt's)")
+	f.BoolVar(&c.ProxyProtocol, "proxy-protocol", false, "connections to edges begin with a header of the PROXY protocol (1 or 2); others are closed")
 	f.StringVar(&c.Demo, "demo", "127.0.0.1:8090", "`address` of the demonstration site, or \"off\"")
 	f.StringVar(&c.Telemetry, "telemetry", "127.0.0.1:9100", "`address` of metrics, health and profiles, or \"off\"")
 	f.StringVar(&c.Suffix, "suffix", "localhost", "`domain` under which distributions answer: dXXXX.<suffix>")
