@@ -302,7 +302,7 @@ const lingerTime = 500 * time.Millisecond
 // end closes the connection.
 func (c *conn) end() {
 	if p := recover(); p != nil {
-		c.lingers, c.broken, c.desk, c.wire = false, true, nil, nil // whoever still has their buffers keeps them
+		c.lingers, c.broken, c.desk = false, true, nil
 		c.e.log.Error("BUG: connection panicked", "panic", p, "stack", string(debug.Stack()))
 	}
 	if c.cancel != nil {
@@ -325,7 +325,7 @@ func (c *conn) end() {
 		c.e.giveBack(c.desk)
 		c.desk = nil
 	}
-	if c.wire != nil {
+	if c.wire != nil && !c.broken { // or somebody may still have its buffer
 		c.wire.giveBack()
 	}
 }
