@@ -109,11 +109,12 @@ func (t *flights) board(f *flight, alone, solo bool) (*reader, boarding) {
 		return nil, late
 	}
 	there := sh.byKey[f.key]
-	if there != nil && !there.storing && t.e.overwritten(there.site, there.subject.Load(), there.began) {
-		delete(sh.byKey, f.key) // it cannot store any more, and whoever waits for it comes here
+	old := there != nil && t.e.overwritten(there.site, there.subject.Load(), there.began)
+	if old && !there.storing {
+		delete(sh.byKey, f.key) // it cannot store any more
 		there = nil
 	}
-	if there != nil && !alone && !solo {
+	if there != nil && !old && !alone && !solo {
 		if r := there.join(f); r != nil {
 			sh.mu.Unlock()
 			return r, boarded

@@ -242,13 +242,6 @@ func (v *visit) decide(q *query, a *answer) step {
 	if planted(pinnedOnly) || planted(waiterUnchecked) && a.reader != nil && !a.reader.first {
 		return found
 	}
-	if q.site.RFC && v.e.overwritten(q.site, a.about(), a.fetched()) {
-		v.because = Overtaken
-		if a.reader != nil {
-			a.reader.f.poison()
-		}
-		return again
-	}
 	x := s.sites[q.site.ID]
 	ok := s.joined && s.life == a.life && x != nil && x.rev == q.site.rev
 	if ok && a.object != nil {
@@ -278,14 +271,6 @@ func (v *visit) leased(a *answer) bool {
 		return true
 	}
 	return a.reader != nil && !v.e.lease.Synced() && now-t0 <= v.e.lease.Timing().Lease
-}
-
-// about is what rules are compared with.
-func (a *answer) about() *invalidation.Subject {
-	if a.object != nil {
-		return &a.object.Subject
-	}
-	return a.subject
 }
 
 // fetched is when the fetch of the answer began.

@@ -153,8 +153,37 @@ func TestUnsafe_NothingFetchedBeforeIsServedAfter(t *testing.T) {
 		w.expect("200 Miss after", "/a") // does not join what was asked before
 		close(gate)
 		synctest.Wait()
-		waiting.is(t, "200 Hit after")
+		waiting.is(t, "200 Miss before") // it was there before the write
 		w.expect("200 Hit after", "/a")
+	})
+}
+
+// Without a later request to take its place the fill stores what is dead already.
+func TestUnsafe_AFillStoresNothingOfUse(t *testing.T) {
+	strictStory(t, func(w *world) {
+		slow, gate := gated(ok("before"))
+		w.origin.on("/a", slow, ok("done"), ok("after"))
+		waiting := w.ask("/a")
+		w.get("POST /a")
+		close(gate)
+		synctest.Wait()
+		waiting.is(t, "200 Miss before")
+		w.expect("200 Miss after", "/a")
+	})
+}
+
+// Writes that come faster than the origin answers starve nobody.
+func TestUnsafe_BusyURI(t *testing.T) {
+	strictStory(t, func(w *world) {
+		for range 10 {
+			slow, gate := gated(ok("content"))
+			w.origin.on("/a", slow, ok("done"))
+			reading := w.ask("/a")
+			w.get("POST /a")
+			close(gate)
+			synctest.Wait()
+			reading.is(t, "200 Miss content")
+		}
 	})
 }
 
@@ -168,8 +197,8 @@ func TestUnsafe_A304ToAnEarlierQuestionRevivesNothing(t *testing.T) {
 		w.get("PUT /a")
 		close(gate)
 		synctest.Wait()
-		waiting.is(t, "200 Miss after")
-		w.expect("200 Hit after", "/a")
+		waiting.is(t, "200 RefreshHit before") // it was there before the write
+		w.expect("200 Miss after", "/a")
 	})
 }
 

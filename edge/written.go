@@ -11,10 +11,13 @@ import (
 )
 
 // Unsafe requests, with RFC semantics (RFC 9111 section 4.4). When the origin has answered a POST or the
-// like without an error, what was fetched of its URI before that moment is not served after it: objects,
-// fills in flight and 304s to questions that were asked before. It is the promise of an invalidation, by
-// the clock of this edge and for this edge alone; the RFC asks no more, and the other edges hear of a
-// change by an invalidation as ever.
+// like without an error, then what was fetched of its URI before that moment is nothing for requests that
+// come after it: not an object, not a fill in flight, not a 304 to a question that was asked before. By the
+// clock of this edge and for this edge alone; the RFC asks no more, and the other edges hear of a change by
+// an invalidation as ever.
+//
+// Unlike an invalidation it sends nobody away who waits already: a request that was there before the write was
+// answered may get either content, and one whose URI is written to all the time would never get any.
 
 // written has for each URI when it was last written to, in a table that never forgets and never grows:
 // URIs share slots, and what shares the slot of one that was written to is fetched again for nothing. 2 MiB,
@@ -33,6 +36,16 @@ func (w *written) slot(site, path, query string) *atomic.Int64 {
 		h.WriteByte(0)
 	}
 	return &w.slots[h.Sum64()%uint64(len(w.slots))]
+}
+
+// moment is the given one, or the next that is later than every moment before.
+func (w *written) moment(n int64) int64 {
+	for {
+		last := w.last.Load()
+		if n = max(n, last+1); w.last.CompareAndSwap(last, n) {
+			return n
+		}
+	}
 }
 
 func atLeast(a *atomic.Int64, n int64) {
@@ -70,8 +83,7 @@ func (e *Edge) wrote(q *query, fields message.Fields) {
 			w = e.written.Load()
 		}
 	}
-	now := int64(e.clock()) + 1
-	atLeast(&w.last, now)
+	now := w.moment(int64(e.clock()) + 1)
 	mark := func(r *message.Request) {
 		path := q.site.RootedPath(r.Path)
 		keyed, _ := q.site.Behavior(path).KeyedQuery(r)
