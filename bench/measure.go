@@ -237,6 +237,9 @@ func (b *bench) load(ctx context.Context, r row, s *server.Server, length time.D
 		generator = o.Elapsed - o.Idle
 	}
 	if n := b.env.Origin.Requests() - reached; n > 0 && !s.Files {
+		if r.fill != nil {
+			b.filled[s][r.fill] = false // not all was kept: the next attempt fills again
+		}
 		return run, fmt.Errorf("%d of %d requests reached the origin: these are no hits", n, o.Answers)
 	}
 	if o.Answers == 0 || cpu <= 0 {

@@ -13,9 +13,9 @@ import (
 
 // ClientConfig is how all TLS loads connect: TLS 1.3, the key exchange that all servers know, no sessions
 // resumed. Certificates are not verified: that would be the generator's price, not the server's.
-func ClientConfig(serverName, protocol string) *tls.Config {
+func ClientConfig(serverName string, protocols ...string) *tls.Config {
 	return &tls.Config{
-		ServerName: serverName, NextProtos: []string{protocol}, InsecureSkipVerify: true,
+		ServerName: serverName, NextProtos: protocols, InsecureSkipVerify: true,
 		MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{tls.X25519},
 	}
 }

@@ -22,6 +22,7 @@ func StartHAProxy(ctx context.Context, env Env) (*Server, error) {
   fd-hard-limit %d
   tune.h2.max-concurrent-streams 128
   ssl-default-bind-options ssl-min-ver TLSv1.2
+  ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256
   ssl-default-bind-curves X25519:P-256
 cache c
   total-max-size 1024

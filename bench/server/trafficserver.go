@@ -83,6 +83,7 @@ func records(plain, tls uint16) string {
 		"admin.user_id STRING":                        "#-1",
 		"ssl.server.cert.path STRING":                 "/",
 		"ssl.server.private_key.path STRING":          "/",
+		"ssl.server.TLSv1_3.cipher_suites STRING":     "TLS_AES_128_GCM_SHA256",
 		"diags.show_location INT":                     "0",
 	}
 	var lines []string
