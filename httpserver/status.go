@@ -5,6 +5,7 @@ import "strconv"
 // statusText gives the reason phrases of RFC 9110 and RFC 6585, and CloudFront's own. A status that is
 // not in it gets none: the phrase is optional, the blank before it is not.
 var statusText = map[int]string{
+	101: "Switching Protocols",
 	200: "OK", 201: "Created", 202: "Accepted", 203: "Non-Authoritative Information", 204: "No Content",
 	205: "Reset Content", 206: "Partial Content", 207: "Multi-Status", 208: "Already Reported", 226: "IM Used",
 	300: "Multiple Choices", 301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified",
