@@ -134,7 +134,11 @@ func (x *exchange) ask(o *distribution.Origin, r *Request, maxHead int) (*head, 
 		x.end()
 		return nil, err
 	}
-	x.reusable = !h.closes
+	x.reusable = !h.closes && !r.upgrade
+	if h.status == 101 {
+		x.err = io.EOF // what follows is no body
+		return h, nil
+	}
 	x.left, x.chunked = h.length, h.chunked
 	if !h.bodied(r.Method) {
 		x.left, x.chunked = 0, false
@@ -173,13 +177,13 @@ func (x *exchange) talk(o *distribution.Origin, r *Request, maxHead int) (*head,
 		switch {
 		case perr == errFieldCount:
 			return nil, &Error{HeaderTooBig, "ask", perr}
-		case perr == nil && h.status == 101:
+		case perr == nil && h.status == 101 && !r.upgrade:
 			perr = errSwitches
 		}
 		if perr != nil {
 			return nil, &Error{Invalid, "ask", perr}
 		}
-		if h.status >= 200 {
+		if h.status >= 200 || h.status == 101 {
 			return &h, nil
 		}
 	}

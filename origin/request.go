@@ -26,6 +26,8 @@ type Request struct {
 	// moment longer than until the response's Body is closed: until its Read returns.
 	Body          io.Reader
 	ContentLength int64 // of Body; -1: not known
+
+	upgrade bool // to WebSocket; see Upgrade
 }
 
 // What would not be read as the request that it is, is not sent. Whoever made it should have known: these
@@ -82,6 +84,9 @@ func appendRequest(dst []byte, o *distribution.Origin, r *Request) ([]byte, erro
 		}
 		dst = append(append(append(dst, f.Name...), ": "...), f.Value...)
 		dst = append(dst, '\r', '\n')
+	}
+	if r.upgrade {
+		return append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...), nil
 	}
 	return append(appendFraming(dst, r), "Connection: Keep-Alive\r\n\r\n"...), nil
 }
