@@ -111,7 +111,6 @@ func status(s string) (n int) {
 // edgesOwn are the cases that the edge refuses, or answers in another way than a handler that knows nothing.
 var edgesOwn = map[string]string{
 	"connection: another Expect is the handler's": "417; 200 GET /next",
-	"connection: websocket upgrade stays HTTP":    "501; 200 GET /next",
 }
 
 func TestBattery_Smuggling(t *testing.T) {

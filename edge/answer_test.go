@@ -193,7 +193,7 @@ func TestAnswer_SameAsServe(t *testing.T) {
 		}
 		for _, lines := range [][]string{
 			{"If-None-Match: \"a\""}, {"If-Modified-Since: Mon, 23 Nov 2026 10:00:00 GMT"}, {"If-Match: \"a\""}, {"Range: bytes=0-1"},
-			{"If-Range: \"a\""}, {"Upgrade: websocket"}, {"Host: other.localhost"}, {"Via: 1.1 a (CloudFront), 1.1 b (CloudFront), 1.1 c (CloudFront)"},
+			{"If-Range: \"a\""}, {"Connection: Upgrade", "Upgrade: websocket"}, shake, {"Host: other.localhost"}, {"Via: 1.1 a (CloudFront), 1.1 b (CloudFront), 1.1 c (CloudFront)"},
 			{"body"},
 		} {
 			if w.both("/plain", lines...) {

@@ -102,6 +102,8 @@ type Config struct {
 // Fetcher asks origins: an *origin.Client. Its errors, and those of a response's Body, are *origin.Error.
 type Fetcher interface {
 	Fetch(context.Context, *distribution.Origin, *origin.Request) (*origin.Response, error)
+	// Upgrade asks for a WebSocket: it returns a tunnel, or what the origin says instead.
+	Upgrade(context.Context, *distribution.Origin, *origin.Request) (*origin.Tunnel, *origin.Response, error)
 }
 
 // Edge is one edge. Make it with New. Serve may be called from when Run begins; until the edge is a

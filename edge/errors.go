@@ -24,7 +24,7 @@ var failures = [reasons]struct {
 	HTTPSOnly:            {403, Failed, "Bad request. This distribution is configured to be reached by HTTPS only."},
 	UnexpectedBody:       {403, Failed, "Bad request. A GET or HEAD request must not have a body."},
 	TooManyHops:          {403, Failed, "Bad request. It has come through too many CloudFront hops; look for a loop."},
-	UpgradeRefused:       {501, Failed, "WebSocket connections are not supported."},
+	UpgradeRefused:       {400, Failed, "Bad request. The WebSocket handshake is malformed."},
 	ExpectationFailed:    {417, Failed, "The expectation given in the request cannot be met."},
 	RangeNotSatisfiable:  {416, Failed, "The requested range lies beyond the end of the object."},
 	PreconditionFailed:   {412, Failed, "A precondition given in the request does not hold."},

@@ -60,6 +60,7 @@ const (
 	MethodUncached  // … answers to this method are not cached
 	CachingDisabled // … the behavior does not cache
 	RangeUncached   // … a part of what cannot be kept was asked for
+	WebSocket       // … the viewer wanted a WebSocket
 
 	// Answered here, because …
 	ToHTTPS              // … the behavior redirects to https
@@ -73,7 +74,7 @@ const (
 	HTTPSOnly            // … the behavior wants https
 	UnexpectedBody       // … a GET or HEAD came with a body
 	TooManyHops          // … the request has passed too many CDNs
-	UpgradeRefused       // … WebSocket is not offered
+	UpgradeRefused       // … the handshake of a WebSocket is malformed
 	ExpectationFailed    // … Expect asks for what nobody knows
 	RangeNotSatisfiable  // … the range lies beyond the end
 	PreconditionFailed   // … If-Match or If-Unmodified-Since does not hold
@@ -98,7 +99,7 @@ var reasonNames = [reasons]string{
 	StaleOnError: "stale-on-error", StaleOnRequest: "stale-on-request", Overwritten: "overwritten", Insisted: "insisted",
 	OnlyIfCached: "only-if-cached", Revalidated: "revalidated",
 	Cold: "cold", Invalidated: "invalidated", Expired: "expired", LeaseLost: "lease-lost", Unshared: "unshared",
-	MethodUncached: "method-uncached", CachingDisabled: "caching-disabled", RangeUncached: "range-uncached",
+	MethodUncached: "method-uncached", CachingDisabled: "caching-disabled", RangeUncached: "range-uncached", WebSocket: "websocket",
 	ToHTTPS: "to-https", Challenged: "challenged", UnknownHost: "unknown-host", Disabled: "disabled", Misdirected: "misdirected", BadTarget: "bad-target",
 	MethodNotAllowed: "method-not-allowed", HTTPSOnly: "https-only", UnexpectedBody: "unexpected-body",
 	TooManyHops: "too-many-hops", UpgradeRefused: "upgrade-refused", ExpectationFailed: "expectation-failed",

@@ -4,6 +4,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/warmfront/warmfront/internal/websocket"
 	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/origin"
 )
@@ -11,6 +12,8 @@ import (
 // passes tells which requests go past the cache.
 func (v *visit) passes(q *query) (Reason, bool) {
 	switch m := q.req.Method; {
+	case v.wish == websocket.Handshake:
+		return WebSocket, true
 	case m != "GET" && m != "HEAD" && !(m == "OPTIONS" && q.behavior.Cached.Has("OPTIONS") && !q.site.RFC):
 		return MethodUncached, true
 	case q.behavior.CachingDisabled:
@@ -73,15 +76,7 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 	if err != nil {
 		return v.unpassed(q, err)
 	}
-	v.streams = append(v.streams, stream{resp.Body})
-	a := &answer{
-		status: resp.Status, length: resp.ContentLength, outcome: Miss, reason: why, plain: true,
-		fields:  v.e.passed(q.site, q.behavior, resp.Fields, v.e.now()),
-		latency: resp.FirstByte, age: ageThen(resp.Fields), stream: &stream{resp.Body},
-	}
-	if a.status >= 400 {
-		a.outcome = Failed
-	}
+	a := v.passing(q, resp, why)
 	if !object {
 		v.passed = a
 		return a, found
@@ -92,6 +87,20 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 	}
 	a.life, a.stamp, a.began, a.subject = f.life, f.stamp, f.began, &s
 	return a, v.decide(q, a)
+}
+
+// passing is the answer that an origin has given to this viewer alone.
+func (v *visit) passing(q *query, resp *origin.Response, why Reason) *answer {
+	v.streams = append(v.streams, stream{resp.Body})
+	a := &answer{
+		status: resp.Status, length: resp.ContentLength, outcome: Miss, reason: why, plain: true,
+		fields:  v.e.passed(q.site, q.behavior, resp.Fields, v.e.now()),
+		latency: resp.FirstByte, age: ageThen(resp.Fields), stream: &stream{resp.Body},
+	}
+	if a.status >= 400 {
+		a.outcome = Failed
+	}
+	return a
 }
 
 // unpassed is the answer when the origin could not be asked. The request may have had an effect: it

@@ -6,6 +6,7 @@ import (
 
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/internal/websocket"
 )
 
 // maxHops is how many CDN hops of CloudFront's kind a request may have behind it; with more it is
@@ -30,7 +31,7 @@ func (v *visit) refuse(q *query) *answer {
 		return v.failure(UnexpectedBody)
 	case hops(r) > maxHops:
 		return v.failure(TooManyHops)
-	case wantsWebSocket(r):
+	case v.wishes(r) == websocket.Malformed:
 		return v.failure(UpgradeRefused)
 	case r.Fields.Has("Expect") && !strings.EqualFold(r.Fields.Get("Expect"), "100-continue"):
 		return v.failure(ExpectationFailed) // the engine knows 100-continue
@@ -56,11 +57,6 @@ func hops(r *message.Request) (n int) {
 		}
 	}
 	return n
-}
-
-// wantsWebSocket: any other Upgrade may be ignored (RFC 9110 section 7.8).
-func wantsWebSocket(r *message.Request) bool {
-	return strings.Contains(strings.ToLower(r.Fields.Get("Upgrade")), "websocket")
 }
 
 // redirect sends the viewer to the same URL by https. What may have a body keeps its method (307), but

@@ -15,6 +15,7 @@ import (
 
 // testOrigin answers by a program: the next reply of a path's list, the last one for ever.
 type testOrigin struct {
+	agree   func() *origin.Tunnel // to WebSocket; nil: it does not
 	mu      sync.Mutex
 	replies map[string][]*reply
 	asked   []*origin.Request
@@ -75,6 +76,18 @@ func (o *testOrigin) last() *origin.Request {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.asked[len(o.asked)-1]
+}
+
+// Upgrade agrees if the test does, and otherwise answers as Fetch.
+func (o *testOrigin) Upgrade(ctx context.Context, d *distribution.Origin, r *origin.Request) (*origin.Tunnel, *origin.Response, error) {
+	if o.agree == nil {
+		resp, err := o.Fetch(ctx, d, r)
+		return nil, resp, err
+	}
+	o.mu.Lock()
+	o.asked = append(o.asked, r)
+	o.mu.Unlock()
+	return o.agree(), nil, nil
 }
 
 func (o *testOrigin) Fetch(ctx context.Context, _ *distribution.Origin, r *origin.Request) (*origin.Response, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/internal/stripe"
+	"github.com/warmfront/warmfront/internal/websocket"
 	"github.com/warmfront/warmfront/invalidation"
 )
 
@@ -41,6 +42,7 @@ type visit struct {
 	main    query
 	page    query
 	pageReq message.Request
+	wish    websocket.Wish // of the viewer, for its connection
 	readers [2]*reader
 	hold    *flight   // registered, not flying: see pass
 	streams []stream  // open bodies of origins
@@ -129,6 +131,8 @@ func (v *visit) attempt() (done bool) {
 			return true
 		}
 		return false
+	case over:
+		return true
 	case left:
 		v.x.Outcome, v.x.Reason = Failed, ViewerGone
 		return true
@@ -144,6 +148,7 @@ const (
 	found step = iota // an answer, decided on the open ticket
 	again             // overtaken: pin anew
 	left              // the viewer has gone
+	over              // everything has been said
 )
 
 // answerFor finds the answer to the request itself, and decides on it.
@@ -156,6 +161,9 @@ func (v *visit) answerFor() (*answer, step) {
 		return v.passed, found
 	}
 	if why, ok := v.passes(q); ok {
+		if why == WebSocket {
+			return v.tunnel(q)
+		}
 		return v.pass(q, why)
 	}
 	q.key = q.behavior.AppendKey(q.key[:0], q.site.Distribution, q.req)

@@ -140,6 +140,11 @@ func (echo) Fetch(_ context.Context, _ *distribution.Origin, r *origin.Request) 
 	}, nil
 }
 
+func (e echo) Upgrade(ctx context.Context, o *distribution.Origin, r *origin.Request) (*origin.Tunnel, *origin.Response, error) {
+	resp, err := e.Fetch(ctx, o, r)
+	return nil, resp, err
+}
+
 // settle lets virtual time pass.
 func (h *house) settle(d time.Duration) {
 	time.Sleep(d)
