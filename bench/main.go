@@ -14,7 +14,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net/netip"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -62,11 +62,12 @@ func main() {
 }
 
 func serveFloor(ctx context.Context, address string) error {
-	at, err := netip.ParseAddrPort(address)
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
-	return floor.Serve(ctx, at, server.Sizes)
+	defer l.Close()
+	return floor.Serve(ctx, l.(*net.TCPListener), server.Sizes)
 }
 
 type options struct {

@@ -91,6 +91,9 @@ func (b *bench) server(ctx context.Context, name string) (*server.Server, error)
 		b.stop(name)
 	}
 	s, err := starts[name](ctx, b.env)
+	if err != nil && ctx.Err() == nil { // its port may have been taken by another meanwhile
+		s, err = starts[name](ctx, b.env)
+	}
 	if err != nil {
 		return nil, err
 	}

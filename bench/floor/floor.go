@@ -8,7 +8,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/netip"
+	"net"
 	"runtime"
 	"strconv"
 	"unsafe"
@@ -26,8 +26,8 @@ type conn struct {
 	rest []byte
 }
 
-// Serve listens and serves until ctx ends. Sizes are those of the objects.
-func Serve(ctx context.Context, at netip.AddrPort, sizes []int) error {
+// Serve serves until ctx ends. Sizes are those of the objects. The listener stays the caller's.
+func Serve(ctx context.Context, l *net.TCPListener, sizes []int) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	answers := map[string][]byte{}
@@ -35,15 +35,13 @@ func Serve(ctx context.Context, at netip.AddrPort, sizes []int) error {
 		head := fmt.Sprintf("HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n", fields, size)
 		answers[strconv.Itoa(size)] = append([]byte(head), bytes.Repeat([]byte("w"), size)...)
 	}
-	listener, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	file, err := l.File()
 	if err != nil {
 		return err
 	}
-	defer unix.Close(listener)
-	if err := unix.Bind(listener, &unix.SockaddrInet4{Addr: at.Addr().As4(), Port: int(at.Port())}); err != nil {
-		return err
-	}
-	if err := unix.Listen(listener, 4096); err != nil {
+	defer file.Close()
+	listener := int(file.Fd())
+	if err := unix.SetNonblock(listener, true); err != nil {
 		return err
 	}
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)

@@ -19,13 +19,14 @@ import (
 type target struct {
 	*httptest.Server
 	requests atomic.Int64
+	status   atomic.Int64
 	mu       sync.Mutex
 	paths    map[string]int
-	status   int
 }
 
 func newTarget(t *testing.T, https bool) *target {
-	x := &target{paths: map[string]int{}, status: 200}
+	x := &target{paths: map[string]int{}}
+	x.status.Store(200)
 	x.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x.requests.Add(1)
 		x.mu.Lock()
@@ -36,7 +37,7 @@ func newTarget(t *testing.T, https bool) *target {
 			size, _ = strconv.Atoi(s)
 		}
 		w.Header().Set("Content-Length", strconv.Itoa(size))
-		w.WriteHeader(x.status)
+		w.WriteHeader(int(x.status.Load()))
 		w.Write(make([]byte, size))
 	}))
 	if https {
@@ -51,6 +52,16 @@ func newTarget(t *testing.T, https bool) *target {
 
 func (x *target) address() netip.AddrPort {
 	return netip.MustParseAddrPort(x.Listener.Addr().String())
+}
+
+// expect wants n requests, each for another path, the keys 0 and 49 among them.
+func (x *target) expect(t *testing.T, n int) {
+	t.Helper()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.paths) != n || x.requests.Load() != int64(n) || x.paths["/k/0"] != 1 || x.paths["/k/49"] != 1 {
+		t.Errorf("asked for %v", x.paths)
+	}
 }
 
 const host = "bench.localhost"
@@ -114,7 +125,7 @@ func TestLoads_CountWhatTheServerSaw(t *testing.T) {
 
 func TestLoads_AnAnswerThatIsNot200EndsTheRun(t *testing.T) {
 	for name, l := range loads(t, 100) {
-		l.target.status = 404
+		l.target.status.Store(404)
 		if err := l.load.Open(t.Context()); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
@@ -161,18 +172,14 @@ func TestFill_AsksForEachKeyOnce(t *testing.T) {
 	if err := Fill(t.Context(), x.address(), Many(requests, nil), 1, 50); err != nil {
 		t.Fatal(err)
 	}
-	if len(x.paths) != 50 || x.paths["/k/0"] != 1 || x.paths["/k/49"] != 1 {
-		t.Errorf("asked for %v", x.paths)
-	}
+	x.expect(t, 50)
 	y := newTarget(t, true)
 	h := &HTTP2{Address: y.address(), Config: ClientConfig(host, "h2"), Streams: 8, First: First(host, "/"),
 		Requests: Many(Blocks(host, Keys(50)), nil), Size: 1}
 	if err := h.Fill(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if len(y.paths) != 51 || y.paths["/k/0"] != 1 || y.paths["/k/49"] != 1 || y.requests.Load() != 51 {
-		t.Errorf("asked for %v", y.paths)
-	}
+	y.expect(t, 51)
 }
 
 func TestHold_KeepsConnectionsThatAskedOnce(t *testing.T) {
