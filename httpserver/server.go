@@ -183,15 +183,9 @@ type engine struct {
 	pipes    pipes
 	running  sync.WaitGroup // connections, those that are turned away too
 	draining atomic.Bool    // no request is begun any more
-	yields   bool           // let others go first before reading again
+	yields   bool           // one core: let others go first before reading again; see more
 	now      atomic.Int64   // ns since Run began, as of the warden's last round
 }
-
-// maxYielding is up to how many cores a connection lets others go first when it has answered. By the
-// time it is its turn again its viewer has often sent the next request, which saves an attempt to read
-// nothing and the way through the poller: about a tenth of a small hit. The price is the lock of the
-// scheduler's global queue, which many cores would feel.
-const maxYielding = 8
 
 func (s *Server) engine() *engine {
 	e := &engine{
@@ -212,7 +206,7 @@ func (s *Server) engine() *engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
-	e.yields = runtime.GOMAXPROCS(0) <= maxYielding
+	e.yields = runtime.GOMAXPROCS(0) == 1
 	e.shakes = make(chan struct{}, runtime.GOMAXPROCS(0))
 	e.gate = newGate(&e.limits)
 	e.desks.New = e.newDesk
