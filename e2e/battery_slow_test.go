@@ -120,7 +120,7 @@ func stalls(t *testing.T, f *field, host, path string) *viewer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := newViewer(c)
+	v := newViewer(c.(*net.TCPConn))
 	c.SetDeadline(time.Now().Add(30 * time.Second))
 	v.send("GET "+path+" HTTP/1.1\r\nHost: "+host+"\r\n\r\n", 1<<20)
 	return v
@@ -219,7 +219,7 @@ func from(address, edge string) (*viewer, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := newViewer(c)
+	v := newViewer(c.(*net.TCPConn))
 	return v, nil
 }
 

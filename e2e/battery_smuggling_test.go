@@ -150,7 +150,7 @@ func TestBattery_Smuggling(t *testing.T) {
 // smuggle has one conversation and looks at it from all sides.
 func (f *field) smuggle(t *testing.T, c smuggling, step int) ([]*recorded, error) {
 	t.Helper()
-	v, err := dialViewer(f.edge)
+	v, err := f.dial("h.example")
 	if err != nil {
 		return nil, err
 	}

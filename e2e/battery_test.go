@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -15,38 +16,57 @@ import (
 // Cache poisoning, cache deception, path and header confusion: the files of testdata/battery, each case
 // fought on default policies against the real binary.
 func TestBattery_Poisoning(t *testing.T) {
+	cases := readAllBattles(t)
+	f := newField(t, allSets())
+	for _, m := range []struct {
+		manner manner
+		least  int
+	}{{overTCP, 500}, {overTLS, 500}, {overHTTP2, 300}} {
+		f.manner = m.manner
+		t.Run(string(m.manner), func(t *testing.T) { f.war(t, cases, m.least) })
+	}
+	f.sound(t)
+}
+
+func readAllBattles(t *testing.T) (all []*battle) {
+	t.Helper()
 	files, err := filepath.Glob("testdata/battery/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no files", err)
 	}
-	var sets []string
-	for name := range policySets {
-		sets = append(sets, name)
-	}
-	slices.Sort(sets)
-	f := newField(t, sets)
-	fought := 0
 	for _, file := range files {
 		cases, err := readBattles(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, b := range cases {
-			for _, set := range b.on {
-				fought++
-				t.Run(b.name+"/"+set, func(t *testing.T) {
-					if err := f.fight(b, set, fmt.Sprintf("/%d/a", fought)); err != nil {
-						f.origin.take()
-						t.Errorf("%s:%d: %v", file, b.line, err)
-					}
-				})
+		all = append(all, cases...)
+	}
+	return all
+}
+
+func allSets() []string { return slices.Sorted(maps.Keys(policySets)) }
+
+// war plays all cases, each on paths of its own.
+func (f *field) war(t *testing.T, cases []*battle, least int) {
+	fought := 0
+	for _, b := range cases {
+		for _, set := range b.on {
+			if f.manner != overTCP && (set == "https" || b.plain || f.manner == overTLS && b.frames) || f.manner == overTCP && b.frames || f.manner == overHTTP2 && !b.inFrames() {
+				continue
 			}
+			fought++
+			f.fought++
+			t.Run(b.name+"/"+set, func(t *testing.T) {
+				if err := f.fight(b, set, fmt.Sprintf("/%d/a", f.fought)); err != nil {
+					f.origin.take()
+					t.Errorf("%s:%d: %v", b.file, b.line, err)
+				}
+			})
 		}
 	}
-	if fought < 200 {
+	if fought < least {
 		t.Errorf("only %d cases", fought)
 	}
-	f.sound(t)
 	t.Logf("%d cases", fought)
 }
 
@@ -67,7 +87,7 @@ func (f *field) fight(b *battle, set, path string) error {
 				v.close()
 			}
 			var err error
-			if v, err = dialViewer(f.edge); err != nil {
+			if v, err = f.dial(host); err != nil {
 				return err
 			}
 		}
@@ -93,11 +113,18 @@ func (f *field) fight(b *battle, set, path string) error {
 
 // play makes one move and looks at both sides.
 func (f *field) play(v *viewer, m *move, fill *strings.Replacer) error {
-	octets, err := expanded(fill.Replace(m.send))
-	if err != nil {
-		return err
+	octets := fill.Replace(m.send)
+	if m.frames {
+		if err := v.h2.say(octets); err != nil {
+			return err
+		}
+	} else {
+		var err error
+		if octets, err = expanded(octets); err != nil {
+			return err
+		}
+		v.send(octets, 1<<20)
 	}
-	v.send(octets, 1<<20)
 	var outcomes [][]string
 	most := 0
 	for _, o := range m.answers {
@@ -144,7 +171,7 @@ func (v *viewer) answers(octets string, n int) (all []*heard, err error) {
 // after is the connection's next request, which must get its own answer, and then nothing else. An answer
 // that says that it is the last one must be.
 func (f *field) after(v *viewer, host string) error {
-	if v.closes {
+	if v.closes && v.h2 == nil {
 		if rest, err := io.ReadAll(v.br); len(rest) > 0 || err != nil && !isReset(err) {
 			return fmt.Errorf("after the last answer comes %.300q %v", rest, err)
 		}
@@ -186,12 +213,14 @@ func fits(outcome []string, all []*heard) error {
 	return nil
 }
 
+func lower(s string) string { return strings.ToLower(s) }
+
 func (a *heard) has(w word) bool {
 	switch n, err := strconv.Atoi(w.text); {
 	case w.sign == "!":
 		return !strings.Contains(a.text, w.text)
 	case w.sign == "~":
-		return strings.Contains(a.text, w.text)
+		return strings.Contains(lower(a.text), lower(w.text))
 	case w.sign == "=":
 		return a.body == w.text
 	case w.sign == "+":
@@ -232,12 +261,12 @@ func (f *field) told(want []string, fill *strings.Replacer) error {
 		}
 		for _, w := range all {
 			text := q.octets + q.body
-			ok := strings.HasPrefix(text, w.text)
+			ok := strings.HasPrefix(lower(text), lower(w.text))
 			switch w.sign {
 			case "!":
 				ok = !strings.Contains(text, w.text)
 			case "~":
-				ok = strings.Contains(text, w.text)
+				ok = strings.Contains(lower(text), lower(w.text)) // HTTP/2 has no upper case in names
 			case "-":
 				ok = len(q.values(w.text)) == 0
 			case "+":

@@ -10,11 +10,15 @@ import (
 
 // battle is one case of a file in testdata/battery; README.md there describes the language.
 type battle struct {
-	name  string
-	line  int
-	on    []string // policy sets
-	rules []rule
-	steps []*move
+	name   string
+	file   string
+	line   int
+	plain  bool     // about HTTP without TLS
+	frames bool     // about HTTP/2 alone
+	old    bool     // about HTTP/1.1; so is what asks for the victim's objects, which HTTP/2 has connections of their own for
+	on     []string // policy sets
+	rules  []rule
+	steps  []*move
 }
 
 // move is what one viewer sends and what must come of it.
@@ -22,6 +26,7 @@ type move struct {
 	line    int
 	again   bool     // on the connection of the move before
 	send    string   // before {p}, {H} and {V} are replaced
+	frames  bool     // send is "name: value | … || body ||| trailers" in frames of HTTP/2
 	answers []string // one for each allowed outcome
 	origin  []string // what comes to the origin, in order; nil: whatever it is; "none"
 }
@@ -37,7 +42,7 @@ func readBattles(path string) (cases []*battle, err error) {
 			continue
 		}
 		if line[0] != ' ' {
-			cases = append(cases, &battle{name: line, line: i + 1, on: []string{"optimized"}})
+			cases = append(cases, &battle{name: line, file: path, line: i + 1, on: []string{"optimized"}})
 			continue
 		}
 		if len(cases) == 0 {
@@ -49,6 +54,23 @@ func readBattles(path string) (cases []*battle, err error) {
 		}
 	}
 	return cases, nil
+}
+
+// inFrames tells whether HTTP/2 has words for all that the case's viewers send.
+func (b *battle) inFrames() bool {
+	for _, m := range b.steps {
+		if m.frames {
+			continue
+		}
+		if b.old || strings.Contains(m.send, "{V}") {
+			return false
+		}
+		octets, err := expanded(strings.NewReplacer("{H}", `Host: h\r\n`, "{p}", "/p", "{d}", "/d").Replace(m.send))
+		if _, ok := inFrames(octets); !ok || err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // add reads one line of a case.
@@ -67,6 +89,10 @@ func (b *battle) add(line int, verb, rest string) (err error) {
 				return fmt.Errorf("no policy set %q", name)
 			}
 		}
+	case "old":
+		b.old = true
+	case "plain":
+		b.plain = true
 	case "origin":
 		return b.program("", rest)
 	case "when":
@@ -80,6 +106,9 @@ func (b *battle) add(line int, verb, rest string) (err error) {
 		return b.program(text, answer)
 	case "->", "=>":
 		b.steps = append(b.steps, &move{line: line, again: verb == "=>", send: rest})
+	case "~>":
+		b.frames = true
+		b.steps = append(b.steps, &move{line: line, send: rest, frames: true})
 	case "<-":
 		m, err := last()
 		if err != nil {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -11,13 +12,55 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http2"
 )
 
 // viewer is a raw connection to an edge: it sends octets and reads answers.
 type viewer struct {
-	c      *net.TCPConn
+	c      socket
 	br     *bufio.Reader
+	h2     *h2  // nil: it speaks HTTP/1.1
 	closes bool // the last answer said so
+}
+
+// socket is plain TCP or TLS.
+type socket interface {
+	net.Conn
+	CloseWrite() error
+}
+
+// manner is how viewers of a battery come.
+type manner string
+
+const (
+	overTCP   manner = "http"
+	overTLS   manner = "https"
+	overHTTP2 manner = "HTTP/2"
+)
+
+// dial connects to the edge. With HTTP/2 the name says whose protocols are spoken; HTTP/1.1 over TLS gives none,
+// and so may ask for any.
+func (f *field) dial(name string) (*viewer, error) {
+	if f.manner == overTCP {
+		return dialViewer(f.edge)
+	}
+	config := &tls.Config{InsecureSkipVerify: true}
+	if f.manner == overHTTP2 {
+		config.NextProtos, config.ServerName = []string{"h2"}, name
+	}
+	c, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", f.secure, config)
+	if err != nil {
+		return nil, err
+	}
+	v := newViewer(c)
+	if f.manner == overHTTP2 {
+		if p := c.ConnectionState().NegotiatedProtocol; p != "h2" {
+			return nil, fmt.Errorf("ALPN chose %q, not h2", p)
+		}
+		v.h2, err = newH2(c, v.br)
+	}
+	return v, err
 }
 
 // dialViewer connects to the host:port of an edge. Whatever it waits for comes within ten seconds or
@@ -27,16 +70,23 @@ func dialViewer(address string) (*viewer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newViewer(c), nil
+	return newViewer(c.(*net.TCPConn)), nil
 }
 
-func newViewer(c net.Conn) *viewer {
+func newViewer(c socket) *viewer {
 	c.SetDeadline(time.Now().Add(10 * time.Second))
-	return &viewer{c: c.(*net.TCPConn), br: bufio.NewReader(c)}
+	return &viewer{c: c, br: bufio.NewReader(c)}
 }
 
 // send sends octets in pieces of step; an edge that refuses early may have closed before the end.
 func (v *viewer) send(octets string, step int) {
+	if v.h2 != nil {
+		requests, _ := inFrames(octets)
+		for _, r := range requests {
+			v.h2.open(r.lines, r.body)
+		}
+		return
+	}
 	for rest := octets; rest != ""; {
 		n := min(step, len(rest))
 		if _, err := io.WriteString(v.c, rest[:n]); err != nil {
@@ -58,6 +108,9 @@ type heard struct {
 
 // hear reads the next answer; io.EOF when the edge has closed the connection instead.
 func (v *viewer) hear(method string) (*heard, error) {
+	if v.h2 != nil {
+		return v.h2.hear()
+	}
 	resp, err := http.ReadResponse(v.br, &http.Request{Method: method})
 	if err == io.ErrUnexpectedEOF || isReset(err) {
 		err = io.EOF
@@ -79,6 +132,17 @@ func isReset(err error) bool { return err != nil && strings.Contains(err.Error()
 
 // rest says that the viewer sends no more, and returns what the edge still says before it closes.
 func (v *viewer) rest() (string, error) {
+	if v.h2 != nil {
+		v.h2.frames.WriteGoAway(0, http2.ErrCodeNo, nil)
+		v.c.CloseWrite()
+		for {
+			if err := v.h2.read(); err == io.EOF || err == io.ErrUnexpectedEOF || isReset(err) {
+				return "", nil
+			} else if err != nil {
+				return err.Error(), nil
+			}
+		}
+	}
 	v.c.CloseWrite()
 	b, err := io.ReadAll(v.br)
 	if isReset(err) {

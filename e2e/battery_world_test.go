@@ -15,7 +15,9 @@ type field struct {
 	secure string // host:port of the same for https
 	origin *recorder
 	bank   *recorder // the victim's
+	manner manner
 	probes int
+	fought int
 }
 
 // policySets are the distributions of the batteries. Each has the alias <name>.example.
@@ -41,7 +43,7 @@ var policySets = map[string]map[string]string{
 
 func newField(t *testing.T, sets []string, args ...string) *field {
 	t.Helper()
-	f := &field{world: newWorld(t.TempDir())}
+	f := &field{world: newWorld(t.TempDir()), manner: overTCP}
 	t.Cleanup(f.close)
 	for _, r := range []**recorder{&f.origin, &f.bank} {
 		rec, err := newRecorder("127.0.0.1:0")
@@ -94,7 +96,7 @@ func (f *field) probe(host string) error {
 
 // ask is a viewer that behaves; the answer must be whole and contain want.
 func (f *field) ask(host, target, want string) error {
-	v, err := dialViewer(f.edge)
+	v, err := f.dial(host)
 	if err != nil {
 		return err
 	}
