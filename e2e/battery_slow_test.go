@@ -126,12 +126,12 @@ func stalls(t *testing.T, f *field, host, path string) *viewer {
 	return v
 }
 
-// cut waits until the access log says that n answers to what has "slow" in its query are over.
+// cut waits until the access log says that n answers to what has "slow=1" in its query are over.
 func (f *field) cut(t *testing.T, n int) {
 	t.Helper()
-	err := f.until(20*time.Second, func() (bool, error) { return strings.Count(f.proc.log.String(), "?slow") >= n, nil })
+	err := f.until(20*time.Second, func() (bool, error) { return strings.Count(f.proc.log.String(), "slow=1") >= n, nil })
 	if err != nil {
-		t.Errorf("%d of %d viewers that took nothing have been cut %v", strings.Count(f.proc.log.String(), "?slow"), n, err)
+		t.Errorf("%d of %d viewers that took nothing have been cut %v", strings.Count(f.proc.log.String(), "slow=1"), n, err)
 	}
 }
 
@@ -153,7 +153,7 @@ func TestBattery_ReadersThatTakeNothing(t *testing.T) {
 			host := c.set + ".example"
 			var slow []*viewer
 			for range 5 {
-				slow = append(slow, stalls(t, f, host, c.path+"?slow"))
+				slow = append(slow, stalls(t, f, host, c.path+"?slow=1"))
 				n++
 			}
 			if err := f.ask(host, c.path, bigObject); err != nil {
