@@ -105,6 +105,27 @@ func TestForward_OriginPathRootObjectAndCustomHeaders(t *testing.T) {
 	}
 }
 
+// What Connection names ends here, in any case and however many lines say so; what the edge adds itself
+// cannot be named away, and ten thousand cookies come sorted, those of one name in their order.
+func TestForward_ManyNominationsAndCookies(t *testing.T) {
+	d := withPolicies(t, cacheBy("", "all", "", false, false), requestBy("allViewer", "all", "all"))
+	var cookies strings.Builder
+	for i := 5000; i > 0; i-- {
+		fmt.Fprintf(&cookies, "c%04d=%d; c%04d=again; ", i, i, i)
+	}
+	f := d.Behaviors[0].Forward(d, request("GET /a", "Connection: close, x-hop ,,\t,Keep-Alive", "X-Hop: 1", "x-HOP: 2", "X-Stays: 3", "CONNECTION: X-Other,user-agent",
+		"X-Other: 4", "User-Agent: me", "Cookie: "+cookies.String()))
+	for name, want := range map[string]string{"X-Hop": "", "X-Stays": "3", "X-Other": "", "User-Agent": "", "Connection": "", "Close": ""} {
+		if got := f.Fields.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	got := f.Fields.Get("Cookie")
+	if !strings.HasPrefix(got, "c0001=1; c0001=again; c0002=2; ") || !strings.HasSuffix(got, "; c5000=5000; c5000=again") {
+		t.Errorf("Cookie: %.60q … %q", got, got[max(0, len(got)-40):])
+	}
+}
+
 func TestForward_AcceptEncoding(t *testing.T) {
 	for _, c := range []struct {
 		gzip, brotli bool
