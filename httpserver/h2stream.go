@@ -65,7 +65,7 @@ func (h *h2conn) open(id uint32) *h2.Fault {
 		return h.waste(1) // the viewer has been told that it does not count
 	}
 	no := sec.request(&d.req, h.block.end, c.scheme, h.e.limits.MaxURI)
-	d.req.Remote, d.req.ServerName = c.remote, c.serverName
+	d.req.Remote, d.req.ServerName, d.req.TLS = c.remote, c.serverName, c.agreed
 	switch {
 	case sec.broken || h.block.itself:
 		return h.turnDown(id, h2.ProtocolError)

@@ -160,9 +160,9 @@ func read3(all []byte) string {
 func TestH3_RequestsLiveTheSameLife(t *testing.T) {
 	v := serveH3(t, &Server{Handler: handlerFunc(func(ctx context.Context, w ResponseWriter, r *Request) {
 		body, err := io.ReadAll(r.Body)
-		text := fmt.Sprintf("%s %s %s host=%s port=%s HTTP/%d.%d len=%d body=%d err=%v local=%v name=%s x=%s",
+		text := fmt.Sprintf("%s %s %s host=%s port=%s HTTP/%d.%d len=%d body=%d err=%v local=%v name=%s tls=%v x=%s",
 			r.Method, r.Scheme, r.URI(), r.Host, r.Port, r.Major, r.Minor, r.ContentLength, len(body), err,
-			r.Remote.Addr().IsLoopback() && r.Remote.Port() > 0, r.ServerName, r.Fields.Joined("X"))
+			r.Remote.Addr().IsLoopback() && r.Remote.Port() > 0, r.ServerName, r.TLS.Protocol == "TLSv1.3" && strings.HasPrefix(r.TLS.Cipher, "TLS_"), r.Fields.Joined("X"))
 		w.Begin(201, message.Fields{{Name: "X-Echo", Value: text}, {Name: "Connection", Value: "close"}, {Name: "Upgrade", Value: "h4"}, {Name: "Bad", Value: "a\r\nb"}}, int64(len(text)))
 		io.WriteString(w, text)
 	})})
@@ -173,7 +173,7 @@ func TestH3_RequestsLiveTheSameLife(t *testing.T) {
 		body        io.Reader
 		want        string
 	}{
-		{"GET", "https://a.test:8443/a%2fb?q=1", nil, "GET https /a%2fb?q=1 host=a.test port=8443 HTTP/3.0 len=0 body=0 err=<nil> local=true name=a.test x=1, 2"},
+		{"GET", "https://a.test:8443/a%2fb?q=1", nil, "GET https /a%2fb?q=1 host=a.test port=8443 HTTP/3.0 len=0 body=0 err=<nil> local=true name=a.test tls=true x=1, 2"},
 		{"HEAD", "https://a.test/", nil, "HEAD https / host=a.test port= HTTP/3.0 len=0 body=0"},
 		{"POST", "https://a.test/", strings.NewReader("abc"), "POST https / host=a.test port= HTTP/3.0 len=3 body=3 err=<nil>"},
 		{"PUT", "https://a.test/", strings.NewReader(large), "len=3145728 body=3145728 err=<nil>"},

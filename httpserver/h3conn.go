@@ -12,6 +12,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/warmfront/warmfront/internal/h3"
+	"github.com/warmfront/warmfront/internal/message"
 )
 
 // h3conn is a viewer's connection of HTTP/3. Its goroutine accepts the viewer's streams; each has one of
@@ -22,6 +23,7 @@ type h3conn struct {
 	came   *arrival
 	ctx    context.Context // of its requests: ends with the connection, or when the drain's time is over
 	cancel context.CancelFunc
+	agreed *message.TLS
 
 	turns   sync.WaitGroup // requests
 	streams sync.WaitGroup // the viewer's other streams, and who accepts them
@@ -33,7 +35,8 @@ type h3conn struct {
 }
 
 func newH3conn(e *engine, qc *quic.Conn) *h3conn {
-	c := &h3conn{e: e, qc: qc, came: arrivalOf(qc.Context())}
+	state := qc.ConnectionState().TLS
+	c := &h3conn{e: e, qc: qc, came: arrivalOf(qc.Context()), agreed: agreed(&state)}
 	c.ctx, c.cancel = context.WithCancel(e.base)
 	return c
 }

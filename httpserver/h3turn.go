@@ -90,7 +90,7 @@ func (x *h3turn) head() (no refusal, ok bool) {
 	if no.status != 0 {
 		return no, true
 	}
-	x.req.Remote, x.req.ServerName = x.c.remote(), x.c.name()
+	x.req.Remote, x.req.ServerName, x.req.TLS = x.c.remote(), x.c.name(), x.c.agreed
 	return x.length()
 }
 

@@ -38,7 +38,7 @@ func (c *conn) secure() bool {
 		return false
 	}
 	state := c.tls.ConnectionState()
-	c.scheme, c.protocol, c.serverName = "https", state.NegotiatedProtocol, serverName(state.ServerName)
+	c.scheme, c.protocol, c.serverName, c.agreed = "https", state.NegotiatedProtocol, serverName(state.ServerName), agreed(&state)
 	return c.protocol != protoACME // the handshake was the answer
 }
 

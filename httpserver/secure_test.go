@@ -270,6 +270,28 @@ func TestSecure_TheEndIsSaidUnlessItIsACut(t *testing.T) {
 	}
 }
 
+func TestSecure_HTTP2WhereTheNameWantsIt(t *testing.T) {
+	show, pool := selfSigned(t, "a.test", "b.test")
+	addr, _ := start(t, &Server{Handler: handlerFunc(echoTLS), TLS: &TLS{Certificate: show, Names: names{"a.test": {HTTP2: true}, "b.test": {}}}})
+	for name, want := range map[string]string{"a.test": "HTTP/2.0", "b.test": "HTTP/1.1"} {
+		client := &http.Client{Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true,
+			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, addr)
+			},
+		}}
+		a, err := client.Get("https://" + name + "/x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(a.Body)
+		if a.Proto != want || err != nil || string(body) != "https "+name+" {TLSv1.3 TLS_AES_128_GCM_SHA256} /x" {
+			t.Errorf("%s: %s %q %v", name, a.Proto, body, err)
+		}
+		client.CloseIdleConnections()
+	}
+}
+
 // What the client's end costs is measured too.
 func TestBudget_IdleSecureConnection(t *testing.T) {
 	if raceEnabled {

@@ -74,7 +74,7 @@ func secured(t *testing.T, s *Server, n Names) (dial func(c *tls.Config) (*tls.C
 
 // echoTLS answers with what a handler is told about the connection.
 func echoTLS(_ context.Context, w ResponseWriter, r *Request) {
-	text := fmt.Sprintf("%s %s %s", r.Scheme, r.ServerName, r.URI())
+	text := fmt.Sprintf("%s %s %s %s", r.Scheme, r.ServerName, *r.TLS, r.URI())
 	w.Begin(200, nil, int64(len(text)))
 	io.WriteString(w, text)
 }
@@ -87,8 +87,22 @@ func TestTLS_RequestsSayHowTheyCame(t *testing.T) {
 	}
 	io.WriteString(c, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 	got, err := io.ReadAll(c)
-	if err != nil || !strings.Contains(string(got), "https a.test /1") || !strings.HasSuffix(string(got), "https a.test /2") {
+	if err != nil || !strings.Contains(string(got), "https a.test {TLSv1.3 TLS_AES_128_GCM_SHA256} /1") || !strings.HasSuffix(string(got), "https a.test {TLSv1.3 TLS_AES_128_GCM_SHA256} /2") {
 		t.Errorf("%v %q", err, got)
+	}
+}
+
+// Every suite that crypto/tls has before TLS 1.3 and that somebody may want has its name in logs.
+func TestTLS_SuitesHaveNames(t *testing.T) {
+	for _, s := range tls.CipherSuites() {
+		if name := cipherNames[s.ID]; (name == "") != slices.Equal(s.SupportedVersions, []uint16{tls.VersionTLS13}) {
+			t.Errorf("%s: %q", s.Name, name)
+		}
+	}
+	for id, name := range cipherNames {
+		if got := agreed(&tls.ConnectionState{Version: tls.VersionTLS12, CipherSuite: id}); got.Cipher != name || got.Protocol != "TLSv1.2" {
+			t.Errorf("%+v", got)
+		}
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/message"
 )
 
 // An access line has the fields of CloudFront's standard log with their names and in their order, then
@@ -14,7 +16,7 @@ import (
 // lineNames are the fields. Those with a minus are never known.
 var lineNames = strings.Fields(`date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer)
 	cs(User-Agent) cs-uri-query -cs(Cookie) x-edge-result-type x-edge-request-id x-host-header cs-protocol -cs-bytes time-taken
-	x-forwarded-for -ssl-protocol -ssl-cipher x-edge-response-result-type cs-protocol-version -fle-status -fle-encrypted-fields
+	x-forwarded-for ssl-protocol ssl-cipher x-edge-response-result-type cs-protocol-version -fle-status -fle-encrypted-fields
 	c-port time-to-first-byte x-edge-detailed-result-type sc-content-type -sc-content-len -sc-range-start -sc-range-end
 	cache-behavior-path-pattern primary-distribution-id x-warmfront-reason`)
 
@@ -72,7 +74,11 @@ const longValue = 1024
 // line appends r's line to b.
 func (f *lineFormat) line(b []byte, r *Request, c *lineClock) []byte {
 	c.set(r.Time)
-	h, p := r.Head, (*[27]string)(f.before)
+	h, p := r.Head, (*[29]string)(f.before)
+	var secured message.TLS
+	if h.TLS != nil {
+		secured = *h.TLS
+	}
 	b = append(append(b, p[0]...), c.date...)
 	b = append(append(b, p[1]...), c.time...)
 	b = plain(b, p[2], r.Location)
@@ -94,15 +100,17 @@ func (f *lineFormat) line(b []byte, r *Request, c *lineClock) []byte {
 	b = plain(b, p[15], h.Scheme)
 	b = seconds(append(b, p[16]...), r.Duration)
 	b = encoded(b, p[17], h.Fields.Get("X-Forwarded-For"), longValue)
-	b = plain(b, p[18], r.Result)
-	b = append(append(append(b, p[19]...), "HTTP/"...), byte('0'+h.Major), '.', byte('0'+h.Minor))
-	b = strconv.AppendUint(append(b, p[20]...), uint64(h.Remote.Port()), 10)
-	b = seconds(append(b, p[21]...), r.FirstByte)
-	b = plain(b, p[22], detail(r))
-	b = encoded(b, p[23], r.ContentType, longValue)
-	b = encoded(b, p[24], r.Behavior, len(r.Behavior))
-	b = plain(b, p[25], r.Distribution)
-	b = plain(b, p[26], r.Reason)
+	b = plain(b, p[18], secured.Protocol)
+	b = plain(b, p[19], secured.Cipher)
+	b = plain(b, p[20], r.Result)
+	b = append(append(append(b, p[21]...), "HTTP/"...), byte('0'+h.Major), '.', byte('0'+h.Minor))
+	b = strconv.AppendUint(append(b, p[22]...), uint64(h.Remote.Port()), 10)
+	b = seconds(append(b, p[23]...), r.FirstByte)
+	b = plain(b, p[24], detail(r))
+	b = encoded(b, p[25], r.ContentType, longValue)
+	b = encoded(b, p[26], r.Behavior, len(r.Behavior))
+	b = plain(b, p[27], r.Distribution)
+	b = plain(b, p[28], r.Reason)
 	return append(b, f.end...)
 }
 

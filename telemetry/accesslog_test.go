@@ -26,7 +26,7 @@ func seen() *Request {
 	r.FirstByte, r.Duration = 1499*time.Microsecond, 2*time.Second+5*time.Millisecond
 	r.Head = &message.Request{
 		Method: "GET", Path: "/img/a%20b", Query: "x=\"1\"\t", HasQuery: true, Host: "www.example.com", Port: "8081", Scheme: "http", Major: 1, Minor: 1,
-		Remote: netip.MustParseAddrPort("[2001:db8::1]:1234"),
+		Remote: netip.MustParseAddrPort("[2001:db8::1]:1234"), TLS: &message.TLS{Protocol: "TLSv1.3", Cipher: "TLS_AES_128_GCM_SHA256"},
 		Fields: message.Fields{{Name: "User-Agent", Value: "Mozilla/5.0 (X11; \u00e9)"}, {Name: "referer", Value: "http://a/'b'"}, {Name: "X-Forwarded-For", Value: "1.2.3.4, 5.6.7.8"}, {Name: "Cookie", Value: "secret"}},
 	}
 	return r
@@ -54,6 +54,7 @@ func TestLine_W3C(t *testing.T) {
 		"cs-method": "GET", "cs(Host)": "d1.localhost", "cs-uri-stem": "/img/a%2520b", "cs-uri-query": "x=%221%22%09", "sc-status": "200",
 		"cs(Referer)": "http://a/%27b%27", "cs(User-Agent)": "Mozilla/5.0%20(X11;%20%C3%A9)", "cs(Cookie)": "-", "x-edge-result-type": "Hit",
 		"x-edge-request-id": "id==", "x-host-header": "www.example.com:8081", "cs-protocol": "http", "time-taken": "2.005", "time-to-first-byte": "0.001",
+		"ssl-protocol": "TLSv1.3", "ssl-cipher": "TLS_AES_128_GCM_SHA256",
 		"x-forwarded-for": "1.2.3.4,%205.6.7.8", "x-edge-response-result-type": "Hit", "cs-protocol-version": "HTTP/1.1", "x-edge-detailed-result-type": "Hit",
 		"sc-content-type": "text/html;%20charset=utf-8", "cache-behavior-path-pattern": "/img/*", "primary-distribution-id": "E1", "x-warmfront-reason": "Fresh",
 	}

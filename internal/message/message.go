@@ -112,6 +112,7 @@ type Request struct {
 	Remote   netip.AddrPort // the viewer's end of the connection
 	// ServerName is the name that the viewer asked for in its TLS handshake, lower case; "" without.
 	ServerName string
+	TLS        *TLS // what was agreed on in that handshake; nil: plain HTTP. Read-only, and of the whole connection
 	Fields     Fields
 }
 
@@ -121,4 +122,10 @@ func (r *Request) URI() string {
 		return r.Path + "?" + r.Query
 	}
 	return r.Path
+}
+
+// TLS is what a viewer's connection speaks beneath HTTP, in the words of CloudFront's logs.
+type TLS struct {
+	Protocol string // "TLSv1.3"
+	Cipher   string // as OpenSSL calls it: "TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256"
 }
