@@ -16,7 +16,8 @@ type conn struct {
 	pool   *pool
 	host   string // the name for which TLS was spoken
 	reused bool
-	since  time.Time // when it became idle; guarded by the pool's mu
+	keeps  time.Duration // for how long the origin says it keeps it idle; 0: it does not say
+	since  time.Time     // when it became idle; guarded by the pool's mu
 	one    [1]byte
 }
 
@@ -28,6 +29,12 @@ func newConn(nc net.Conn, p *pool, host string) *conn {
 	}
 	c.sock = nc.(*socket)
 	return c
+}
+
+// due tells whether the origin is about to close an idle connection, by its own word. What is not sent again
+// would get lost in that moment. A second, or half of a short time, is for the way.
+func (c *conn) due() bool {
+	return c.keeps > 0 && time.Since(c.since) >= max(c.keeps/2, c.keeps-time.Second)
 }
 
 // quiet tells whether an idle connection is open and has nothing to read. An origin that has sent more

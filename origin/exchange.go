@@ -139,6 +139,7 @@ func (x *exchange) ask(o *distribution.Origin, r *Request, maxHead int) (*head, 
 		x.err = io.EOF // what follows is no body
 		return h, nil
 	}
+	x.c.keeps = h.keeps
 	x.left, x.chunked = h.length, h.chunked
 	if !h.bodied(r.Method) {
 		x.left, x.chunked = 0, false

@@ -201,6 +201,48 @@ func TestPool_IdleConnectionsAreFewAndForAWhile(t *testing.T) {
 	})
 }
 
+// An origin that says when it will close an idle connection is believed.
+func TestPool_OriginsOwnWordAboutItsConnections(t *testing.T) {
+	for _, x := range []struct {
+		says string
+		idle time.Duration
+		kept bool
+	}{
+		{"timeout=3", 1900 * time.Millisecond, true},
+		{"timeout=3", 2 * time.Second, false},
+		{"timeout=1", 400 * time.Millisecond, true},
+		{"timeout=1", 500 * time.Millisecond, false},
+		{"timeout=60", 4900 * time.Millisecond, true}, // ours is 5 s
+		{"timeout=60", 5 * time.Second, false},
+		{"max=5", 4900 * time.Millisecond, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var conns atomic.Int32
+			c := piped(t, func(nc net.Conn, n int) {
+				conns.Add(1)
+				answer := "HTTP/1.1 200 OK\r\nKeep-Alive: " + x.says + "\r\nContent-Length: 2\r\n\r\nab"
+				io.WriteString(nc, answer)
+				for br := bufio.NewReader(nc); ; {
+					if _, err := readHead(br); err != nil {
+						return
+					}
+					io.WriteString(nc, answer)
+				}
+			})
+			for range 2 {
+				if _, _, err := fetchAll(t, c, slow(), get("/")); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(x.idle)
+			}
+			if kept := conns.Load() == 1; kept != x.kept {
+				t.Errorf("%s, %v idle: kept %v", x.says, x.idle, kept)
+			}
+			c.Close()
+		})
+	}
+}
+
 func TestSend_BodiesAsTheyAre(t *testing.T) {
 	long := strings.Repeat("0123456789abcdef", 5000)
 	for _, c := range []struct {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/warmfront/warmfront/internal/h1"
 	"github.com/warmfront/warmfront/internal/message"
@@ -39,7 +40,8 @@ type head struct {
 	fields  message.Fields
 	length  int64 // of the body in octets; -1: chunked, or until the end of the connection
 	chunked bool
-	closes  bool // the connection carries no other answer
+	closes  bool          // the connection carries no other answer
+	keeps   time.Duration // for how long the origin says it keeps the connection; 0: it does not say
 }
 
 // parseHead reads a complete head, with the empty line that ends it, of an answer to a request with
@@ -97,6 +99,7 @@ type seen struct {
 	lengths, codings int
 	length, coding   string
 	closes           bool
+	keeps            time.Duration
 }
 
 // note tells whether the field is for others than this connection's two ends.
@@ -109,6 +112,8 @@ func (s *seen) note(name, value string) bool {
 			for option := range strings.SplitSeq(value, ",") {
 				s.closes = s.closes || h1.EqualASCII(strings.Trim(option, " \t"), "close")
 			}
+		} else if strings.EqualFold(name, "Keep-Alive") {
+			s.keeps = keptFor(value)
 		}
 	case len("Content-Length"):
 		if strings.EqualFold(name, "Content-Length") {
@@ -125,9 +130,20 @@ func (s *seen) note(name, value string) bool {
 	return true
 }
 
+// keptFor reads the timeout of "timeout=5, max=100" (RFC 2068 section 19.7.1.1); 0 when there is none.
+func keptFor(value string) time.Duration {
+	for param := range strings.SplitSeq(value, ",") {
+		name, seconds, _ := strings.Cut(strings.Trim(param, " \t"), "=")
+		if n, ok := h1.ParseLength(seconds); ok && h1.EqualASCII(name, "timeout") {
+			return time.Duration(min(n, 86400)) * time.Second
+		}
+	}
+	return 0
+}
+
 // frame decides where the body ends (RFC 9112 section 6.3). What could be read in two ways is refused.
 func (h *head) frame(minor byte, method string, s *seen) error {
-	h.closes = s.closes || minor == 0
+	h.closes, h.keeps = s.closes || minor == 0, s.keeps
 	switch {
 	case s.lengths > 1:
 		return errLengths

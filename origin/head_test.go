@@ -8,6 +8,7 @@ import (
 	"net/textproto"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/warmfront/warmfront/internal/h1"
 )
@@ -92,6 +93,17 @@ func TestHead_OneFramingOrNone(t *testing.T) {
 			t.Errorf("%.80q: %v, want %v", c.head, err, c.err)
 		} else if err == nil && (h.status != c.status || h.length != c.length || h.chunked != c.chunked || h.closes != c.closes) {
 			t.Errorf("%.80q: %d %d %v %v, want %d %d %v %v", c.head, h.status, h.length, h.chunked, h.closes, c.status, c.length, c.chunked, c.closes)
+		}
+	}
+}
+
+func TestHead_KeptFor(t *testing.T) {
+	for value, want := range map[string]time.Duration{
+		"timeout=5": 5 * time.Second, "max=100, Timeout=7": 7 * time.Second, "timeout=0": 0, "timeout=99999999999": 24 * time.Hour,
+		"": 0, "timeout": 0, "timeout=": 0, "timeout=-5": 0, "timeout=5s": 0, "xtimeout=5": 0, "timeout = 5": 0,
+	} {
+		if got := keptFor(value); got != want {
+			t.Errorf("%q: %v, want %v", value, got, want)
 		}
 	}
 }

@@ -23,7 +23,7 @@ type pool struct {
 func (p *pool) take(host string) *conn {
 	for {
 		c := p.newest(host)
-		if c == nil || c.quiet() {
+		if c == nil || !c.due() && c.quiet() {
 			return c
 		}
 		c.sock.Close()
