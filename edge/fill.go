@@ -54,6 +54,11 @@ func (f *flight) fill() error {
 		resp.Body.Close()
 		resp, err = f.fetch(nil)
 	}
+	if err == nil && f.part != nil && resp.Status != 200 && !f.combine(resp) {
+		resp.Body.Close() // it may be about the range: ask for the whole
+		f.part = nil
+		resp, err = f.fetch(nil)
+	}
 	if err != nil {
 		return f.failed(err)
 	}
@@ -79,6 +84,10 @@ func (f *flight) fetch(old *cache.Object) (*origin.Response, error) {
 	}
 	if f.span != "" {
 		fields.Add("Range", f.span)
+	}
+	if f.part != nil {
+		rest, _ := httpcache.Rest(f.part.Fields, int64(len(f.part.Body)))
+		fields = append(fields, rest...)
 	}
 	if old != nil {
 		fields = append(fields, httpcache.Validators(old.Fields)...)
@@ -243,6 +252,9 @@ func (f *flight) complete(h *head) error {
 		return nil
 	}
 	f.put(f.object(h.status, h.shared, body, h.fresh))
+	if f.part != nil {
+		f.e.store.Remove(f.part)
+	}
 	return nil
 }
 
@@ -255,11 +267,16 @@ func (f *flight) object(status int, fields message.Fields, body []byte, fresh ht
 	if !f.site.RFC {
 		one, two = f.e.blocks(status, fields, len(body))
 	}
-	return &cache.Object{
+	o := &cache.Object{
 		Key: f.key, Distribution: f.site.ID, Subject: *f.subject.Load(),
-		Stamp: f.stamp, Epoch: f.life, FetchStart: instant(f.began),
+		Stamp: f.stamp, Epoch: f.life, FetchStart: instant(f.since),
 		Status: status, Fields: fields, Block: one, Block2: two, Body: body, Fresh: fresh,
 	}
+	if f.part != nil {
+		o.Stamp = min(o.Stamp, f.part.Stamp) // L2
+		o.SetChecked(f.stamp)                // both are alive up to there
+	}
+	return o
 }
 
 // put is S2. What a rule has overtaken is not stored. A rule that is applied between the look and the

@@ -35,7 +35,9 @@ type flight struct {
 	request  *message.Request // a copy; GET for HEAD
 	id       string           // X-Amz-Cf-Id of the request that began it
 	began    time.Duration    // t0
+	since    time.Duration    // t0 of the oldest octets that it may hand out: began, or the part's
 	old      *cache.Object    // stale, alive at stamp: what a 304 renews, or a failure falls back to; or nil
+	part     *cache.Object    // fresh, alive at stamp: the beginning, of which the rest is asked for; or nil
 
 	// subject gains its tags when the head arrives.
 	subject atomic.Pointer[invalidation.Subject]

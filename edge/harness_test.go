@@ -316,8 +316,10 @@ func (w *world) key(path string) string {
 	return string(x.Behavior(path).AppendKey(nil, x.Distribution, &request(path).Request))
 }
 
-// object is what is stored for a path, or nil.
-func (w *world) object(path string) *cache.Object { return w.store.Peek([]byte(w.key(path))) }
+// object is what is stored for a path, or nil; with 'p' its part.
+func (w *world) object(path string, kind ...byte) *cache.Object {
+	return w.store.Peek(append([]byte(w.key(path)), kind...))
+}
 
 // flightFor is a flight as a request for path would prepare it now: pinned, but not registered.
 func (w *world) flightFor(path string) *flight {

@@ -121,6 +121,9 @@ func (f *flight) tag(fields message.Fields) {
 	if name := f.site.CacheTagHeader; name != "" {
 		s := *f.subject.Load()
 		s.Tags = invalidation.ParseTags(fields.Joined(name))
+		if f.part != nil {
+			s.Tags = append(s.Tags, f.part.Subject.Tags...)
+		}
 		f.subject.Store(&s)
 	}
 }

@@ -149,6 +149,9 @@ func (v *visit) fetch(q *query, old *cache.Object, why Reason, slot int) (*answe
 		f.old = old
 	}
 	f.held = v.final
+	if v.part != nil {
+		f.completes(v.part)
+	}
 	alone := v.alone || v.unstored || v.final || q.behavior.CachingDisabled
 	solo := q.behavior.ForwardsCookies
 	if v.e.flights.shy.has(f.hash, f.began) {
@@ -208,7 +211,7 @@ func (v *visit) ofFlight(q *query, r *reader, h *head, why Reason) (*answer, ste
 	a := &answer{
 		status: h.status, fields: h.fields, length: h.length, outcome: h.outcome, reason: why,
 		noStore: h.noStore, latency: h.latency, age: h.age, reader: r, failed: h.failure != 0, failure: h.failure,
-		life: f.life, stamp: f.stamp, began: f.began, subject: f.subject.Load(), fresh: h.fresh,
+		life: f.life, stamp: f.stamp, began: f.since, subject: f.subject.Load(), fresh: h.fresh,
 	}
 	if h.reason != 0 {
 		a.reason = h.reason

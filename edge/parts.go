@@ -1,30 +1,34 @@
 package edge
 
 import (
+	"bytes"
+	"io"
 	"strings"
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/origin"
 )
 
 // Parts. Of what is not stored the first range is asked for as it is, and the 206 is stored as a part: one
 // for each key. Who asks for something in it gets it; who asks for anything else, be it the whole, makes
-// the whole be fetched. So of a large body of which only the beginning is wanted only that is fetched, and
-// of one of which every part is wanted nothing is fetched more than twice. What is neither the part nor the
-// whole may have come of the range, and is not stored.
+// the whole be fetched: its rest, if the part is a beginning with a strong entity tag, and all of it
+// otherwise. So of a large body of which only the beginning is wanted only that is fetched, and of one of
+// which every part is wanted nothing is fetched more than twice. What is neither the part nor the whole
+// may have come of the range, and is not stored.
 
 // spanField keeps in a part what was asked for: a name that no origin can send.
 const spanField = ":span"
 
-// fetchOrPart fetches the whole, or looks for a part and fetches that.
+// fetchOrPart fetches the whole, or looks for a part: to answer from it, to complete it, or to fetch it.
 func (v *visit) fetchOrPart(q *query, old *cache.Object, why Reason, slot int) (*answer, step) {
-	f := q.req.Fields
-	if old != nil || slot != 0 || v.final || v.alone || v.unstored || !v.wantsRange(q) || f.Has("If-Range") || !httpcache.OnePart(f.Joined("Range")) {
+	if old != nil || slot != 0 || v.final || v.alone || v.unstored || q.req.Method != "GET" {
 		return v.fetch(q, old, why, slot)
 	}
-	span := f.Joined("Range")
+	defer func() { v.span, v.part = "", nil }()
 	whole := len(q.key)
+	span := q.onePart()
 	q.key = append(q.key, 'p')
 	o := v.e.store.Get(q.key)
 	if o != nil {
@@ -32,17 +36,67 @@ func (v *visit) fetchOrPart(q *query, old *cache.Object, why Reason, slot int) (
 			if a := v.ofPart(o, span, slot); a != nil {
 				return a, found
 			}
+			v.part = completable(o)
 		}
-		v.e.store.Remove(o)
-	} else if v.e.flights.takesPart(v.e.flights.hash(q.key[:q.base]), string(q.key[:whole]), string(q.key), span) {
+		if v.part == nil {
+			v.e.store.Remove(o)
+		}
+	} else if span != "" && v.e.flights.takesPart(v.e.flights.hash(q.key[:q.base]), string(q.key[:whole]), string(q.key), span) {
 		v.span = span
-	}
-	if v.span == "" {
+		a, st := v.fetch(q, nil, why, slot)
 		q.key = q.key[:whole]
+		return a, st
 	}
-	a, st := v.fetch(q, nil, why, slot)
-	v.span, q.key = "", q.key[:whole]
-	return a, st
+	q.key = q.key[:whole]
+	return v.fetch(q, nil, why, slot)
+}
+
+// onePart is the Range of a request for one part, whatever the object's version; "" for all others.
+func (q *query) onePart() string {
+	span := q.req.Fields.Joined("Range")
+	if span == "" || q.req.Fields.Has("If-Range") || !httpcache.OnePart(span) {
+		return ""
+	}
+	return span
+}
+
+// completable returns o if it is a beginning that can be completed: what is not what was asked for is not.
+func completable(o *cache.Object) *cache.Object {
+	if _, ok := httpcache.Rest(o.Fields, int64(len(o.Body))); !ok || !exactly(o.Fields.Get(spanField), o.Fields) {
+		return nil
+	}
+	return o
+}
+
+// completes prepares the flight for a part that it asks the rest of. What comes of both carries the least
+// stamp and the earliest moment (L2), and dies by the tags of either.
+func (f *flight) completes(o *cache.Object) {
+	f.part, f.since = o, min(f.since, began(o))
+	s := *f.subject.Load()
+	s.Tags = o.Subject.Tags
+	f.subject.Store(&s)
+}
+
+// combine makes the whole of the part and the rest that has come; false: they do not belong together.
+func (f *flight) combine(resp *origin.Response) bool {
+	if resp.Status != 206 {
+		return false
+	}
+	first := f.part.Fields.Clone()
+	first.Del(spanField)
+	fields, size, ok := httpcache.Combine(first, int64(len(f.part.Body)), resp.Fields)
+	if !ok {
+		return false
+	}
+	resp.Status, resp.Fields, resp.ContentLength = 200, fields, size
+	resp.Body = partAndRest{io.MultiReader(bytes.NewReader(f.part.Body), resp.Body), resp.Body}
+	return true
+}
+
+// partAndRest reads both and closes the rest.
+type partAndRest struct {
+	io.Reader
+	io.Closer
 }
 
 // ofPart is the answer from a stored part, nil if it is not in there.
@@ -50,7 +104,7 @@ func (v *visit) ofPart(o *cache.Object, span string, slot int) *answer {
 	r, size, ok := httpcache.WithinPart(span, o.Fields.Get("Content-Range"), int64(len(o.Body)))
 	asked := o.Fields.Get(spanField)
 	ok = ok && exactly(asked, o.Fields)
-	if !ok && asked != span {
+	if !ok && (asked != span || span == "") {
 		return nil
 	}
 	a := v.hit(slot, o, Fresh)

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -169,5 +170,169 @@ func TestPart_OneThatVariesIsNotStored(t *testing.T) {
 		w.expect("206 Miss 234", "/a", "Range: bytes=2-4")
 		w.expect("200 Miss 0123456789", "/a")
 		w.expect("206 Hit 234", "/a", "Range: bytes=2-4")
+	})
+}
+
+// sliced answers any "bytes=N-" and whole requests, of the version it has; If-Range is heeded.
+func sliced(version *string, lines ...string) *reply {
+	return &reply{react: func(r *origin.Request) *reply {
+		body, etag := *version, `"`+*version+`"`
+		all := append([]string{"ETag: " + etag, "Cache-Control: max-age=60", "Cache-Tag: t" + body[:1]}, lines...)
+		var from, to int
+		span := r.Fields.Get("Range")
+		if n, _ := fmt.Sscanf(span, "bytes=%d-%d", &from, &to); n == 0 || r.Fields.Has("If-Range") && r.Fields.Get("If-Range") != etag {
+			return ok(body, all...)
+		} else if n == 1 {
+			to = len(body) - 1
+		}
+		return status(206, body[from:to+1], append(all, fmt.Sprintf("Content-Range: bytes %d-%d/%d", from, to, len(body)))...)
+	}}
+}
+
+func TestPart_IsCompleted(t *testing.T) {
+	bothLaws(t, func(t *testing.T, w *world) {
+		version := "0123456789"
+		w.origin.on("/a", sliced(&version))
+		w.expect("206 Miss 0123", "/a", "Range: bytes=0-3")
+		part := w.object("/a", 'p')
+		w.settle(10 * time.Second)
+		v := w.expect("200 Miss 0123456789", "/a")
+		r := w.origin.last().Fields
+		if r.Get("Range") != "bytes=4-" || r.Get("If-Range") != `"0123456789"` {
+			t.Errorf("the rest is asked for with %v", r)
+		}
+		if v.fields.Has("Content-Range") || v.length != 10 {
+			t.Errorf("%v, length %d", v.fields, v.length)
+		}
+		whole := w.object("/a")
+		if whole.Stamp != part.Stamp || !whole.FetchStart.Equal(part.FetchStart) {
+			t.Errorf("the whole has stamp %d and began at %v, the part %d and %v", whole.Stamp, whole.FetchStart, part.Stamp, part.FetchStart)
+		}
+		if w.object("/a", 'p') != nil {
+			t.Error("the part is still there")
+		}
+		w.expect("206 Hit 89", "/a", "Range: bytes=-2")
+	})
+}
+
+func TestPart_IsCompletedForAnotherRange(t *testing.T) {
+	bothLaws(t, func(t *testing.T, w *world) {
+		version := "0123456789"
+		w.origin.on("/a", sliced(&version))
+		w.get("/a", "Range: bytes=0-3")
+		w.expect("206 Miss 2345", "/a", "Range: bytes=2-5")
+		if got := w.origin.last().Fields.Get("Range"); got != "bytes=4-" {
+			t.Errorf("Range %q", got)
+		}
+		w.expect("200 Hit 0123456789", "/a")
+	})
+}
+
+func TestPart_OfAnotherVersionIsNotMixed(t *testing.T) {
+	bothLaws(t, func(t *testing.T, w *world) {
+		version := "0123456789"
+		w.origin.on("/a", sliced(&version))
+		w.get("/a", "Range: bytes=0-3")
+		version = "abcdefghij"
+		w.expect("200 Miss abcdefghij", "/a") // If-Range brings the whole
+		// And from an origin that does not know If-Range.
+		w.origin.on("/b", ranged("0123456789"))
+		lies := []*reply{
+			status(206, "efghij", "Content-Range: bytes 4-9/10", `ETag: "2"`),
+			status(206, "efghij", "Content-Range: bytes 4-9/10"),
+			status(206, "efghij", "Content-Range: bytes 4-9/10", `ETag: W/"1"`),
+			status(206, "efghi", "Content-Range: bytes 4-8/9", `ETag: "1"`),
+			status(206, "efgh", "Content-Range: bytes 4-7/10", `ETag: "1"`),
+			status(206, "fghij", "Content-Range: bytes 5-9/10", `ETag: "1"`),
+			status(206, "efghij", `ETag: "1"`),
+			status(416, "", "Content-Range: bytes */3"),
+			status(404, "not that range"),
+			status(304, ""),
+		}
+		for i, lie := range lies {
+			path := fmt.Sprintf("/b%d", i)
+			w.origin.on(path, status(206, "0123", "Content-Range: bytes 0-3/10", `ETag: "1"`, "Cache-Control: max-age=60"), lie, ok("abcdefghij"))
+			w.get(path, "Range: bytes=0-3")
+			w.expect("200 Miss abcdefghij", path)
+			if n := w.origin.times(path); n != 3 {
+				t.Errorf("lie %d: asked %d times", i, n)
+			}
+		}
+	})
+}
+
+func TestPart_OnlyABeginningWithAStrongTagIsCompleted(t *testing.T) {
+	bothLaws(t, func(t *testing.T, w *world) {
+		for i, part := range []*reply{
+			status(206, "0123", "Content-Range: bytes 0-3/10", "Cache-Control: max-age=60"),
+			status(206, "0123", "Content-Range: bytes 0-3/10", `ETag: W/"1"`, "Cache-Control: max-age=60"),
+			status(206, "01234", "Content-Range: bytes 0-3/10", `ETag: "1"`, "Cache-Control: max-age=60"),
+			status(206, "1234", "Content-Range: bytes 1-4/10", `ETag: "1"`, "Cache-Control: max-age=60"),
+			status(206, "01234", "Content-Range: bytes 0-4/10", `ETag: "1"`, "Cache-Control: max-age=60"), // more than was asked for
+		} {
+			path := fmt.Sprintf("/%d", i)
+			w.origin.on(path, part, ok("whole"))
+			w.get(path, "Range: bytes=0-3")
+			w.expect("200 Miss whole", path)
+			if w.origin.last().Fields.Has("Range") {
+				t.Errorf("%d: the rest is asked for", i)
+			}
+		}
+	})
+}
+
+// L2, L3: what is made of a part and its rest dies by what either would have died by, also when the rule comes
+// while the rest is fetched, and by the tags of either.
+func TestL2_ACompletedPartCarriesTheLeastStamp(t *testing.T) {
+	for _, item := range []string{"/a", "#t0", "#t1"} {
+		bothLaws(t, func(t *testing.T, w *world) {
+			rest, gate := gated(status(206, "456789", "Content-Range: bytes 4-9/10", `ETag: "1"`, "Cache-Control: max-age=60", "Cache-Tag: t1"))
+			w.origin.on("/a", status(206, "0123", "Content-Range: bytes 0-3/10", `ETag: "1"`, "Cache-Control: max-age=60", "Cache-Tag: t0"),
+				rest, ok("new", "Cache-Tag: t2"))
+			w.get("/a", "Range: bytes=0-3")
+			v := w.ask("/a")
+			w.invalidate(item)
+			close(gate)
+			synctest.Wait()
+			v.is(t, "200 Miss new")
+			w.expect("200 Hit new", "/a")
+		})
+	}
+	for _, item := range []string{"#t0", "#t1"} {
+		bothLaws(t, func(t *testing.T, w *world) {
+			w.origin.on("/a", status(206, "0123", "Content-Range: bytes 0-3/10", `ETag: "1"`, "Cache-Control: max-age=60", "Cache-Tag: t0"),
+				status(206, "456789", "Content-Range: bytes 4-9/10", `ETag: "1"`, "Cache-Control: max-age=60", "Cache-Tag: t1"), ok("new"))
+			w.get("/a", "Range: bytes=0-3")
+			w.expect("200 Miss 0123456789", "/a")
+			w.expect("200 Hit 0123456789", "/a")
+			w.invalidate(item)
+			w.expect("200 Miss new", "/a")
+		})
+	}
+	bothLaws(t, func(t *testing.T, w *world) {
+		version := "0123456789"
+		w.origin.on("/a", sliced(&version))
+		w.get("/a", "Range: bytes=0-3")
+		w.invalidate("/other") // the part is older than this rule, and alive
+		w.get("/a")
+		version = "abcdefghij"
+		w.invalidate("#t0")
+		w.expect("200 Miss abcdefghij", "/a")
+	})
+}
+
+func TestUnsafe_APartFromBeforeCompletesNothing(t *testing.T) {
+	strictStory(t, func(w *world) {
+		rest, gate := gated(status(206, "456789", "Content-Range: bytes 4-9/10", `ETag: "1"`, "Cache-Control: max-age=60"))
+		w.origin.on("/a", status(206, "0123", "Content-Range: bytes 0-3/10", `ETag: "1"`, "Cache-Control: max-age=60"), rest, ok("done"), ok("after"))
+		w.get("/a", "Range: bytes=0-3")
+		v := w.ask("/a")
+		w.get("POST /a")
+		later := w.ask("/a")
+		close(gate)
+		synctest.Wait()
+		v.is(t, "200 Miss 0123456789") // it was there before the write
+		later.is(t, "200 Miss after")
+		w.expect("200 Hit after", "/a")
 	})
 }

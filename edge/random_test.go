@@ -72,7 +72,7 @@ func (h *history) answer(i int, r *origin.Request) *reply {
 	case 1:
 		return fails(origin.Connect)
 	case 2:
-		return ok(v, "Cache-Control: private", "X-Version: "+v, tag)
+		return ok(octets(v), "Cache-Control: private", "X-Version: "+v, tag)
 	}
 	if r.Method == "POST" {
 		v = strconv.FormatInt(h.version[i].Add(1), 10)
@@ -80,15 +80,24 @@ func (h *history) answer(i int, r *origin.Request) *reply {
 		return ok("done", "X-Version: "+v, "Location: /p"+strconv.Itoa(i))
 	}
 	vary := "Vary: " + []string{"Foo", "Bar", "Foo, Bar", "Accept-Encoding"}[h.n(4)]
-	if r.Fields.Get("Range") != "" && h.n(2) == 0 {
-		return status(206, v[:1], "Cache-Control: max-age=60", "Content-Range: bytes 0-0/100", "X-Version: "+v, tag)
-	}
 	etag := `"` + v + `"`
+	if h.n(4) > 0 && (!r.Fields.Has("If-Range") || r.Fields.Get("If-Range") == etag) {
+		var from, to int
+		all := octets(v)
+		switch n, _ := fmt.Sscanf(r.Fields.Get("Range"), "bytes=%d-%d", &from, &to); n {
+		case 1:
+			to = len(all) - 1
+			fallthrough
+		case 2:
+			return status(206, all[from:to+1], "Cache-Control: max-age=60", fmt.Sprintf("Content-Range: bytes %d-%d/%d", from, to, len(all)),
+				"ETag: "+etag, "X-Version: "+v, tag)
+		}
+	}
 	cc := []string{"max-age=1", "max-age=60", "no-cache", "max-age=1, stale-while-revalidate=20", "max-age=1, stale-if-error=60"}[h.n(5)]
 	if r.Fields.Get("If-None-Match") == etag {
 		return status(304, "", "Cache-Control: "+cc, "ETag: "+etag, "X-Version: "+v, vary)
 	}
-	rep := ok(strings.Repeat(v+" ", 1+h.n(50)), "Cache-Control: "+cc, "ETag: "+etag, "X-Version: "+v, tag, vary)
+	rep := ok(octets(v), "Cache-Control: "+cc, "ETag: "+etag, "X-Version: "+v, tag, vary)
 	if h.n(3) == 0 {
 		rep.rest = make(chan struct{})
 		pause := h.pause()
@@ -96,6 +105,9 @@ func (h *history) answer(i int, r *origin.Request) *reply {
 	}
 	return rep
 }
+
+// octets are a version's content, of two digits at least.
+func octets(v string) string { return strings.Repeat(fmt.Sprintf("%02s ", v), 20) }
 
 // judging is a viewer that asks the question when the head is written.
 type judging struct {
@@ -138,6 +150,9 @@ func (h *history) view(until time.Time) {
 			ctx, cancel = context.WithTimeout(context.Background(), h.pause()+time.Microsecond)
 		}
 		h.edge.Serve(ctx, j, request("/p"+strconv.Itoa(i), lines...))
+		if v := j.fields.Get("X-Version"); j.status == 200 && v != "" && !j.aborted && j.text() != octets(v) {
+			h.t.Errorf("%q is not version %s", j.text(), v)
+		}
 		cancel()
 		time.Sleep(h.pause())
 	}

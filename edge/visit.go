@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/internal/message"
@@ -49,7 +50,8 @@ type visit struct {
 	answers [2]answer // to the two queries, where no fetch makes its own
 	fields  message.Fields
 	scratch []byte
-	span    string // Range of the part that is to be fetched; "": the whole
+	part    *cache.Object // that is to be completed; nil: none
+	span    string        // Range of the part that is to be fetched; "": the whole
 }
 
 // query is what an attempt looks for: the request itself, or the page that explains its error.
@@ -236,6 +238,7 @@ func (v *visit) flight(q *query) *flight {
 	if q.base > 0 {
 		f.base = q.base
 	}
+	f.since = f.began
 	if f.request.Method == "HEAD" {
 		f.request.Method = "GET" // they share an object
 	}

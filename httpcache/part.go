@@ -2,7 +2,10 @@ package httpcache
 
 import (
 	"math"
+	"strconv"
 	"strings"
+
+	"github.com/warmfront/warmfront/internal/message"
 )
 
 // ParseContentRange reads a Content-Range that names one range and the size of the whole.
@@ -43,4 +46,34 @@ func WithinPart(asked, contentRange string, length int64) (r Range, size int64, 
 		return Range{}, 0, false
 	}
 	return Range{r.Start - part.Start, r.Length}, size, true
+}
+
+// Rest says how to ask for what a stored part of length octets lacks: a range, on the condition that it is
+// still of the same representation. Only a beginning with a strong entity tag can be completed (RFC 9111
+// section 3.4).
+func Rest(part message.Fields, length int64) (ask message.Fields, ok bool) {
+	r, size, ok := ParseContentRange(part.Get("Content-Range"))
+	etag := part.Get("ETag")
+	if !ok || r.Start != 0 || r.Length != length || length == size || !strongMatch(etag, etag) {
+		return nil, false
+	}
+	return message.Fields{
+		{Name: "Range", Value: "bytes=" + strconv.FormatInt(length, 10) + "-"},
+		{Name: "If-Range", Value: etag},
+	}, true
+}
+
+// Combine returns the fields and the size of the whole that a part and the 206 that was asked for by Rest
+// are together; not ok: they do not belong together. What the newer one says replaces what the older said.
+func Combine(part message.Fields, length int64, rest message.Fields) (whole message.Fields, size int64, ok bool) {
+	_, size, ok = ParseContentRange(part.Get("Content-Range"))
+	r, total, ok2 := ParseContentRange(rest.Joined("Content-Range"))
+	if !ok || !ok2 || total != size || r.Start != length || r.Start+r.Length != size ||
+		!strongMatch(part.Get("ETag"), rest.Get("ETag")) {
+		return nil, 0, false
+	}
+	whole = Refresh(part, rest)
+	whole.Del("Content-Range")
+	whole.Del("Content-Length")
+	return whole, size, true
 }

@@ -174,6 +174,37 @@ func TestWithinPart(t *testing.T) {
 	}
 }
 
+func TestCombine(t *testing.T) {
+	part := fields("Content-Range", "bytes 0-3/10", "ETag", `"1"`, "A", "old", "B", "old", "Age", "9")
+	ask, ok := Rest(part, 4)
+	if !ok || ask.Get("Range") != "bytes=4-" || ask.Get("If-Range") != `"1"` {
+		t.Errorf("asks %v", ask)
+	}
+	for _, f := range []message.Fields{
+		fields("Content-Range", "bytes 0-3/10"), fields("Content-Range", "bytes 0-3/10", "ETag", `W/"1"`), fields("ETag", `"1"`),
+		fields("Content-Range", "bytes 1-4/10", "ETag", `"1"`), fields("Content-Range", "bytes 0-3/4", "ETag", `"1"`), fields("Content-Range", "bytes 0-4/10", "ETag", `"1"`),
+	} {
+		if _, ok := Rest(f, 4); ok {
+			t.Errorf("%v can be completed", f)
+		}
+	}
+	whole, size, ok := Combine(part, 4, fields("Content-Range", "bytes 4-9/10", "Content-Length", "6", "ETag", `"1"`, "A", "new", "Age", "1"))
+	if !ok || size != 10 || whole.Has("Content-Range") || whole.Has("Content-Length") ||
+		whole.Get("A") != "new" || whole.Get("B") != "old" || whole.Get("Age") != "1" || whole.Get("ETag") != `"1"` {
+		t.Errorf("%v, %d, %v", whole, size, ok)
+	}
+	for _, contentRange := range []string{"bytes 5-9/10", "bytes 3-9/10", "bytes 4-8/10", "bytes 4-9/11", "bytes 4-9/*", ""} {
+		if _, _, ok := Combine(part, 4, fields("Content-Range", contentRange, "ETag", `"1"`)); ok {
+			t.Errorf("%q is the rest", contentRange)
+		}
+	}
+	for _, etag := range []string{`"2"`, `W/"1"`, ""} {
+		if _, _, ok := Combine(part, 4, fields("Content-Range", "bytes 4-9/10", "ETag", etag)); ok {
+			t.Errorf("%s belongs to %q", etag, `"1"`)
+		}
+	}
+}
+
 func FuzzVariant(f *testing.F) {
 	f.Add("1, 2", "1,2")
 	f.Add(`"a`, `a"`)
