@@ -21,7 +21,8 @@ type h2 struct {
 	next    uint32   // the next stream to open
 	waits   []uint32 // streams whose answers have not been heard, in the order in which they were opened
 	streams map[uint32]*h2Stream
-	over    error // the connection's end: GOAWAY with an error, or closed
+	queue   []h2Request // each is opened when the one before has been answered: streams have no order
+	over    error       // the connection's end: GOAWAY with an error, or closed
 }
 
 type h2Stream struct {
@@ -66,6 +67,15 @@ func (h *h2) open(lines []line, body string) uint32 {
 		body = body[n:]
 	}
 	return id
+}
+
+// openNext opens the next stream of the queue, if there is one.
+func (h *h2) openNext() {
+	if len(h.queue) > 0 {
+		r := h.queue[0]
+		h.queue = h.queue[1:]
+		h.open(r.lines, r.body)
+	}
 }
 
 // head sends a block of field lines, in as many frames as it needs.
@@ -212,6 +222,7 @@ func (h *h2) hear() (*heard, error) {
 		}
 	}
 	h.waits = h.waits[1:]
+	h.openNext()
 	a := &heard{header: http.Header{}, body: s.body.String(), cut: s.reset}
 	if s.reset && len(s.fields) == 0 {
 		if s.code != http2.ErrCodeProtocol {

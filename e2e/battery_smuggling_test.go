@@ -124,6 +124,14 @@ func TestBattery_Smuggling(t *testing.T) {
 		options[k] = v
 	}
 	f.distribute(t, "disabled", f.origin, options)
+	for _, manner := range []manner{overTCP, overTLS} {
+		f.manner = manner
+		t.Run(string(manner), func(t *testing.T) { f.smuggleAll(t, cases) })
+	}
+	f.sound(t)
+}
+
+func (f *field) smuggleAll(t *testing.T, cases []smuggling) {
 	reached := 0
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -143,7 +151,6 @@ func TestBattery_Smuggling(t *testing.T) {
 	if reached < 100 {
 		t.Errorf("only %d requests came to the origin: this has tested little", reached)
 	}
-	f.sound(t)
 	t.Logf("%d cases, %d requests came to the origin", len(cases), reached)
 }
 

@@ -81,10 +81,8 @@ func newViewer(c socket) *viewer {
 // send sends octets in pieces of step; an edge that refuses early may have closed before the end.
 func (v *viewer) send(octets string, step int) {
 	if v.h2 != nil {
-		requests, _ := inFrames(octets)
-		for _, r := range requests {
-			v.h2.open(r.lines, r.body)
-		}
+		v.h2.queue, _ = inFrames(octets)
+		v.h2.openNext()
 		return
 	}
 	for rest := octets; rest != ""; {
