@@ -452,6 +452,16 @@ func TestH2_UploadsAreReadAsTheyCome(t *testing.T) {
 	}
 }
 
+// A handler that cannot read the body and says nothing is no mistake: the engine knows what was wrong.
+func TestH2_SilenceOverASlowBody(t *testing.T) {
+	silent := handlerFunc(func(_ context.Context, _ ResponseWriter, r *Request) { io.Copy(io.Discard, r.Body) })
+	c := viewer2(t, h2server(t, &Server{Handler: silent, Limits: Limits{ReadBodyTimeout: 30 * time.Millisecond}}))
+	c.headers(1, false, req("POST", "/")...)
+	if status, _, _ := c.answer(1); status != "408" {
+		t.Errorf("status %s", status)
+	}
+}
+
 func TestH2_FaultsOfTheConnection(t *testing.T) {
 	addr := h2server(t, &Server{Answerer: &h2hits{}})
 	for name, f := range map[string]struct {

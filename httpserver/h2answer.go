@@ -180,6 +180,8 @@ func (a *h2answer) close(panicked bool) {
 		h.reset(s, h2.InternalError)
 	case a.aborted:
 		h.reset(s, h2.InternalError)
+	case !a.begun && s.slow && !panicked:
+		s.refuse(refusal{408, ReasonSlowBody}) // a handler that could not read the body has nothing to say
 	case !a.begun:
 		if !panicked {
 			h.e.log.Error("BUG: handler returned without an answer", "method", s.req.Method, "host", s.req.Host, "path", s.req.Path)

@@ -125,7 +125,11 @@ func (a *h3answer) close(panicked bool) {
 	case a.refused:
 		return
 	case !a.begun && !a.aborted:
-		if x.ctx.Err() != nil && !panicked {
+		if no := x.body.refusal(); no.status != 0 && !panicked {
+			x.refuse(no) // a handler that could not read the body has nothing to say
+			return
+		}
+		if (x.ctx.Err() != nil || x.body.state.Load() == bodyCut) && !panicked {
 			break // the viewer has gone
 		}
 		if !panicked {

@@ -235,6 +235,18 @@ func TestH3_Times(t *testing.T) {
 	}
 }
 
+// A handler that cannot read the body and says nothing is no mistake: the engine knows what was wrong.
+func TestH3_SilenceOverASlowBody(t *testing.T) {
+	silent := handlerFunc(func(_ context.Context, _ ResponseWriter, r *Request) { io.Copy(io.Discard, r.Body) })
+	v := serveH3(t, &Server{Handler: silent, Limits: Limits{ReadBodyTimeout: 100 * time.Millisecond}})
+	s, _ := v.conn().OpenStream()
+	s.SetReadDeadline(time.Now().Add(10 * time.Second))
+	s.Write(asked(":method=POST", "content-length=2"))
+	if got := answerOn(s); !strings.HasPrefix(got, "status=408 ") {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestH3_ConnectionsAreCounted(t *testing.T) {
 	v := serveH3(t, &Server{Limits: Limits{MaxConnsPerClient: 2}})
 	first, _ := v.conn(), v.conn()
