@@ -36,8 +36,8 @@ type h2Stream struct {
 // line is a field line of HTTP/2.
 type line = hpack.HeaderField
 
-func newH2(c io.ReadWriter, in io.Reader) (*h2, error) {
-	h := &h2{w: c, frames: http2.NewFramer(c, in), next: 1, streams: map[uint32]*h2Stream{}}
+func newH2(c io.ReadWriter) (*h2, error) {
+	h := &h2{w: c, frames: http2.NewFramer(c, c), next: 1, streams: map[uint32]*h2Stream{}}
 	h.frames.AllowIllegalReads, h.frames.AllowIllegalWrites = true, true
 	h.decoder = hpack.NewDecoder(4096, nil)
 	h.decoder.SetMaxStringLength(1 << 20)

@@ -58,7 +58,7 @@ func (f *field) dial(name string) (*viewer, error) {
 		if p := c.ConnectionState().NegotiatedProtocol; p != "h2" {
 			return nil, fmt.Errorf("ALPN chose %q, not h2", p)
 		}
-		v.h2, err = newH2(c, v.br)
+		v.h2, err = newH2(c)
 	}
 	return v, err
 }
