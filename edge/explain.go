@@ -104,6 +104,6 @@ func (e *Edge) stored(x *site, o *cache.Object) *Stored {
 		Status: o.Status, At: o.Fresh.Stored, Stamp: o.Stamp, Dead: x.check(o) != 0,
 		FreshUntil: o.Fresh.FreshUntil, Age: o.Fresh.Age(now), Bytes: int64(len(o.Body)), Hits: o.Hits.Load(),
 	}
-	s.Fresh = !s.Dead && o.Fresh.IsFresh(now)
+	s.Fresh = !s.Dead && !e.overwritten(x, &o.Subject, began(o)) && o.Fresh.IsFresh(now)
 	return s
 }

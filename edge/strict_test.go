@@ -11,6 +11,7 @@ import (
 	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
 )
@@ -419,4 +420,44 @@ func TestSameOrigin(t *testing.T) {
 			t.Errorf("%q leads to %q, want %q", ref, got, want)
 		}
 	}
+}
+
+func TestExplain_Variants(t *testing.T) {
+	strictStory(t, func(w *world) {
+		w.origin.on("/a", echo("Foo"), echo("Foo"), ok("done"))
+		w.get("/a", "Foo: 1")
+		w.get("/a", "Foo: 22")
+		if w.explain("/a").Stored != nil || w.explain("/a", "Foo: 3").Stored != nil {
+			t.Error("a variant that nobody asked for is stored")
+		}
+		if s := w.explain("/a", "Foo: 22").Stored; s == nil || s.Bytes != 2 || !s.Fresh {
+			t.Errorf("%+v", s)
+		}
+		w.get("POST /a")
+		if s := w.explain("/a", "Foo: 22").Stored; s == nil || s.Fresh {
+			t.Errorf("after a write: %+v", s)
+		}
+	})
+}
+
+// A signpost is no object to those who count.
+func TestVary_SignpostsDoNotCount(t *testing.T) {
+	story(t, func(w *world) {
+		w.configure(rfc)
+		w.origin.on("/a", echo("Foo"))
+		w.get("/a", "Foo: 1")
+		w.get("/a", "Foo: 2")
+		p, err := w.edge.Preview(t.Context(), "D1", []invalidation.Item{everything})
+		if err != nil || p.Total.Objects != 2 || p.All.Objects != 2 {
+			t.Errorf("preview: %+v, %v", p, err)
+		}
+		w.invalidate("/a")
+		w.settle(time.Second)
+		if r, ok := w.edge.Receipt("D1", "I/a"); !ok || r.Objects != 2 {
+			t.Errorf("receipt: %+v", r)
+		}
+		if w.stored() != 0 {
+			t.Errorf("%d objects are left", w.stored())
+		}
+	})
 }
