@@ -173,7 +173,7 @@ func TestWebSocket_GoesThrough(t *testing.T) {
 	if err := f.robbed(); err != nil {
 		t.Error(err)
 	}
-	f.logged(t, "101")
+	f.logged(t, "\twss\t")
 }
 
 // logged waits until the access log has a line with a text.

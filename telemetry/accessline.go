@@ -97,7 +97,7 @@ func (f *lineFormat) line(b []byte, r *Request, c *lineClock) []byte {
 	if h.Port != "" {
 		b = append(append(b, ':'), h.Port...)
 	}
-	b = plain(b, p[15], h.Scheme)
+	b = plain(b, p[15], scheme(r))
 	b = seconds(append(b, p[16]...), r.Duration)
 	b = encoded(b, p[17], h.Fields.Get("X-Forwarded-For"), longValue)
 	b = plain(b, p[18], secured.Protocol)
@@ -188,6 +188,17 @@ func detail(r *Request) string {
 		}
 	}
 	return r.Result
+}
+
+// scheme is what was spoken: a connection that was upgraded is a WebSocket.
+func scheme(r *Request) string {
+	switch {
+	case r.Status != 101:
+		return r.Head.Scheme
+	case r.Head.Scheme == "https":
+		return "wss"
+	}
+	return "ws"
 }
 
 // lineClock remembers how the last second is written.

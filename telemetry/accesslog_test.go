@@ -106,6 +106,17 @@ func TestLine_WhatHasFailed(t *testing.T) {
 	}
 }
 
+func TestLine_WebSocket(t *testing.T) {
+	var c lineClock
+	for said, want := range map[string]string{"http": "ws", "https": "wss"} {
+		r := seen()
+		r.Status, r.Head.Scheme = 101, said
+		if got := values(t, string(lineFormats["w3c"].line(nil, r, &c))); got["cs-protocol"] != want || got["sc-status"] != "101" {
+			t.Errorf("%s: %v", said, got)
+		}
+	}
+}
+
 // Whatever a viewer sends, a line has its fields and is one line.
 func FuzzLine(f *testing.F) {
 	f.Add("/a", "b\tc\nd", "\"\\", "\x00\xff")
