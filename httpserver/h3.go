@@ -24,6 +24,8 @@ const (
 	maxStreams = 128
 	// maxOtherStreams bounds the others: three are used.
 	maxOtherStreams = 8
+	// handshakeTime bounds a handshake.
+	handshakeTime = 10 * time.Second
 	// maxHandshakes is from how many handshakes on a viewer must first show that its address is its own.
 	maxHandshakes = 128
 	// Room for what a connection sends and nobody has read yet: windows begin at the one and grow to the other.
@@ -39,6 +41,7 @@ type h3side struct {
 	stop      context.Context // ends when no request is to be begun any more
 	halt      context.CancelFunc
 	shaking   atomic.Int64 // handshakes
+	requests  atomic.Int64 // of all connections
 }
 
 // listenH3 prepares the side of a server that has a UDP socket.
@@ -67,7 +70,7 @@ func (l *Limits) quic() *quic.Config {
 		idle = 24 * time.Hour
 	}
 	return &quic.Config{
-		HandshakeIdleTimeout: max(l.ReadHeaderTimeout, 0) / 2, // it may take twice this in all
+		HandshakeIdleTimeout: handshakeTime / 2, // it may take twice this in all
 		MaxIdleTimeout:       idle,
 		// An answer that takes its time must not look like a dead connection. One on which nothing is
 		// asked is closed by h3conn.
@@ -148,9 +151,19 @@ func (h *h3side) accept() error {
 			}
 			return err
 		}
-		c := newH3conn(h.e, qc)
-		h.e.running.Go(func() { c.serve(h.stop) })
+		c := newH3conn(h, qc)
+		h.e.running.Go(c.serve)
 	}
+}
+
+// begin counts one more request, if there may be one: a viewer can open a hundred at a time, and each has
+// buffers as a connection of HTTP/1.1 has.
+func (h *h3side) begin() bool {
+	if most := int64(h.e.limits.MaxConns); h.requests.Add(1) > most && most > 0 {
+		h.requests.Add(-1)
+		return false
+	}
+	return true
 }
 
 // drain begins to end: nobody new, no request that is not begun yet.

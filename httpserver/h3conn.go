@@ -19,6 +19,7 @@ import (
 // its own.
 type h3conn struct {
 	e      *engine
+	side   *h3side
 	qc     *quic.Conn
 	came   *arrival
 	ctx    context.Context // of its requests: ends with the connection, or when the drain's time is over
@@ -34,15 +35,15 @@ type h3conn struct {
 	kinds    [4]bool     // guarded by mu: unidirectional streams of which there may be one
 }
 
-func newH3conn(e *engine, qc *quic.Conn) *h3conn {
+func newH3conn(h *h3side, qc *quic.Conn) *h3conn {
 	state := qc.ConnectionState().TLS
-	c := &h3conn{e: e, qc: qc, came: arrivalOf(qc.Context()), agreed: agreed(&state)}
-	c.ctx, c.cancel = context.WithCancel(e.base)
+	c := &h3conn{e: h.e, side: h, qc: qc, came: arrivalOf(qc.Context()), agreed: agreed(&state)}
+	c.ctx, c.cancel = context.WithCancel(h.e.base)
 	return c
 }
 
-// serve is the connection's goroutine. stop ends when no request is to be begun any more.
-func (c *h3conn) serve(stop context.Context) {
+// serve is the connection's goroutine.
+func (c *h3conn) serve() {
 	defer c.end()
 	defer context.AfterFunc(c.qc.Context(), c.cancel)()
 	defer context.AfterFunc(c.e.base, func() { c.close(h3.NoError, "") })()
@@ -55,14 +56,19 @@ func (c *h3conn) serve(stop context.Context) {
 	c.streams.Go(c.shake)
 	next := quic.StreamID(0)
 	for {
-		s, err := c.qc.AcceptStream(stop)
+		s, err := c.qc.AcceptStream(c.side.stop)
 		if err != nil {
 			break
 		}
 		next = s.StreamID() + 4
+		if !c.side.begin() {
+			reject(s)
+			continue
+		}
 		c.count(1)
 		c.turns.Go(func() {
 			defer c.count(-1)
+			defer c.side.requests.Add(-1)
 			defer s.ReleaseStreamCredit() // only now may the viewer open another: a reset does not make room by itself
 			x := &h3turn{c: c, s: s}
 			x.serve()
@@ -99,9 +105,7 @@ func (c *h3conn) goAway(control *quic.SendStream, next quic.StreamID) {
 			if err != nil {
 				return
 			}
-			s.CancelRead(quic.StreamErrorCode(h3.RequestRejected))
-			s.CancelWrite(quic.StreamErrorCode(h3.RequestRejected))
-			s.ReleaseStreamCredit()
+			reject(s)
 		}
 	})
 	c.turns.Wait()
@@ -111,6 +115,13 @@ func (c *h3conn) goAway(control *quic.SendStream, next quic.StreamID) {
 	case <-t.C:
 	case <-c.ctx.Done():
 	}
+}
+
+// reject gives a request back that has not been looked at. Its viewer may ask again, elsewhere too.
+func reject(s *quic.Stream) {
+	s.CancelRead(quic.StreamErrorCode(h3.RequestRejected))
+	s.CancelWrite(quic.StreamErrorCode(h3.RequestRejected))
+	s.ReleaseStreamCredit()
 }
 
 // end closes the connection and waits for everybody on it.

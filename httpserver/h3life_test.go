@@ -313,6 +313,48 @@ func TestH3_ResetsDoNotMakeRoom(t *testing.T) {
 	}
 }
 
+// Requests of all connections together have a limit.
+func TestH3_RequestsAreCounted(t *testing.T) {
+	begun, release := make(chan bool), make(chan bool)
+	v := serveH3(t, &Server{Limits: Limits{MaxConns: 2}, Handler: handlerFunc(func(_ context.Context, w ResponseWriter, _ *Request) {
+		begun <- true
+		<-release
+		w.Begin(200, nil, 0)
+	})})
+	a, b := v.conn(), v.conn()
+	var streams []*quic.Stream
+	for _, c := range []*quic.Conn{a, b} {
+		s, err := c.OpenStream()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.SetDeadline(time.Now().Add(10 * time.Second))
+		s.Write(asked())
+		s.Close()
+		<-begun
+		streams = append(streams, s)
+	}
+	if got := ask(t, a, asked()); got != "cut 0x10b" {
+		t.Errorf("a third: %q", got)
+	}
+	close(release)
+	for _, s := range streams {
+		if got := answerOn(s); !strings.HasPrefix(got, "status=200") {
+			t.Errorf("%q", got)
+		}
+	}
+	go func() { <-begun }()
+	for until := time.Now().Add(10 * time.Second); ; {
+		got := ask(t, b, asked())
+		if strings.HasPrefix(got, "status=200") {
+			break
+		}
+		if got != "cut 0x10b" || time.Now().After(until) {
+			t.Fatalf("there is room again: %q", got)
+		}
+	}
+}
+
 func TestH3_DrainLetsAnswersEnd(t *testing.T) {
 	begun, release := make(chan bool), make(chan bool)
 	v := serveH3(t, &Server{Handler: handlerFunc(func(_ context.Context, w ResponseWriter, r *Request) {

@@ -73,15 +73,12 @@ func (x *h3turn) head() (no refusal, ok bool) {
 	case n > uint64(l.MaxHeader+sectionRoom):
 		return largeHead, true
 	}
-	if cap(x.d.in) < int(n) {
-		x.d.in = make([]byte, 0, n)
-	}
-	encoded := x.d.in[:n]
-	if _, err := io.ReadFull(x.in, encoded); err != nil {
+	if err := x.encoded(int(n)); err != nil {
 		x.reset(h3.RequestIncomplete)
 		return no, false
 	}
-	no, err = x.parse(encoded, l)
+	no, err = x.parse(x.d.in, l)
+	x.d.in = x.d.in[:0]
 	x.answer.head = x.pseudo[pseudoMethod] == "HEAD"
 	if err != nil {
 		x.c.close(h3.DecompressionFailed, "field section")
@@ -92,6 +89,23 @@ func (x *h3turn) head() (no refusal, ok bool) {
 	}
 	x.req.Remote, x.req.ServerName, x.req.TLS = x.c.remote(), x.c.name(), x.c.agreed
 	return x.length()
+}
+
+// encoded reads n octets into the desk. It makes room for what has come, not for what was announced.
+func (x *h3turn) encoded(n int) error {
+	b := x.d.in[:0]
+	for len(b) < n {
+		if len(b) == cap(b) {
+			b = append(make([]byte, 0, min(2*cap(b), n)), b...)
+		}
+		k, err := x.in.Read(b[len(b):min(cap(b), n)])
+		if err != nil && k == 0 {
+			return err
+		}
+		b = b[:len(b)+k]
+	}
+	x.d.in = b
+	return nil
 }
 
 // sectionRoom is how much longer than what it says a field section may be: numbers of lengths.
