@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"sync"
 	"testing"
@@ -33,7 +32,6 @@ func TestSplice_ArrivesInOrder(t *testing.T) {
 		for range 4 {
 			all.Go(func() {
 				c := dial(t, addr)
-				c.(*net.TCPConn).SetReadBuffer(16 << 10)
 				go func() {
 					for range 3 {
 						io.WriteString(c, get("/hit")+get("/pages")+get("/pages")+get("/handler")+"HEAD /pages HTTP/1.1\r\nHost: h\r\n\r\n"+get("/large"))
