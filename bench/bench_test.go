@@ -97,7 +97,7 @@ func TestMeasure_AServerThatFailsLosesNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	b := &bench{options: &options{rounds: 2, length: 1}, servers: map[string]*server.Server{}, filled: map[*server.Server]map[*fill]bool{}, env: server.Env{Origin: o}}
+	b := &bench{options: &options{rounds: 2, length: 1}, servers: map[string]*server.Server{}, broken: map[string]error{}, filled: map[*server.Server]map[*fill]bool{}, env: server.Env{Origin: o}}
 	loads := map[string]load.Load{"misses": fake{reached: o}, "breaks": fake{err: errors.New("it broke")}, "has none": nil, "ends": fake{}}
 	r := row{name: "x", title: "X", make: func(s *server.Server) load.Load { return loads[s.Name] }}
 	for _, name := range []string{"is not there", "has none", "misses", "breaks", "ends"} {

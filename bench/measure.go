@@ -25,12 +25,13 @@ type bench struct {
 	options *options
 	env     server.Env
 	servers map[string]*server.Server
+	broken  map[string]error // servers that could not be started: not tried again, as that takes long
 	filled  map[*server.Server]map[*fill]bool
 }
 
 // newBench makes what all servers share. close gives it back.
 func newBench(o *options) (b *bench, err error) {
-	b = &bench{options: o, servers: map[string]*server.Server{}, filled: map[*server.Server]map[*fill]bool{}}
+	b = &bench{options: o, servers: map[string]*server.Server{}, broken: map[string]error{}, filled: map[*server.Server]map[*fill]bool{}}
 	b.env = server.Env{Binary: o.binary, Cores: "0", OpenFiles: openFiles()}
 	if b.env.Dir, err = os.MkdirTemp("", "warmfront-bench-"); err != nil {
 		return nil, err
@@ -90,11 +91,15 @@ func (b *bench) server(ctx context.Context, name string) (*server.Server, error)
 		}
 		b.stop(name)
 	}
+	if err := b.broken[name]; err != nil {
+		return nil, err
+	}
 	s, err := starts[name](ctx, b.env)
 	if err != nil && ctx.Err() == nil { // its port may have been taken by another meanwhile
 		s, err = starts[name](ctx, b.env)
 	}
 	if err != nil {
+		b.broken[name] = err
 		return nil, err
 	}
 	b.servers[name], b.filled[s] = s, map[*fill]bool{}
