@@ -216,13 +216,14 @@ func (b *bench) runTwice(ctx context.Context, r row, m *result.Server) error {
 func (b *bench) load(ctx context.Context, r row, s *server.Server, length time.Duration, m *result.Server) (run result.Run, err error) {
 	if r.beside != nil {
 		memory := s.Memory()
+		began := time.Now()
 		held, err := r.beside(ctx, s)
 		if err != nil {
 			return run, err
 		}
 		defer func() {
 			n, failed := held.release()
-			run.Invalidation = n
+			run.Invalidated = float64(n) / time.Since(began).Seconds()
 			err = errors.Join(err, failed)
 		}()
 		if held.conns > 0 {

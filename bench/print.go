@@ -43,7 +43,7 @@ func printRow(w io.Writer, r *result.Row) {
 		if s.PerConn > 0 {
 			fmt.Fprintf(w, "%s: %.1f KiB per held connection\n", s.Name, s.PerConn/1024)
 		}
-		if len(s.Runs) > 0 && s.Runs[0].Invalidation > 0 {
+		if len(s.Runs) > 0 && s.Runs[0].Invalidated > 0 {
 			fmt.Fprintf(w, "%s: %.0f invalidations a second were accepted\n", s.Name, s.Median(result.Invalidations))
 		}
 	}

@@ -117,7 +117,7 @@ func table(row *result.Row) string {
 		fmt.Fprintf(&b, "\nMemory per held connection, the kernel's not counted: %s.\n", held)
 	}
 	for _, s := range row.Servers {
-		if s.Failed == "" && len(s.Runs) > 0 && s.Runs[0].Invalidation > 0 {
+		if s.Failed == "" && len(s.Runs) > 0 && s.Runs[0].Invalidated > 0 {
 			fmt.Fprintf(&b, "\n%s accepted %s invalidations a second.\n", s.Name, number(s.Median(result.Invalidations)))
 		}
 	}

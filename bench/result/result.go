@@ -58,7 +58,7 @@ type Run struct {
 	Generator    float64 // seconds in which the generator was not idle
 	P50, P99     float64 // µs
 	P999         float64 // µs
-	Invalidation int     `json:",omitempty"` // accepted during the run
+	Invalidated  float64 `json:",omitempty"` // invalidations accepted per second
 }
 
 // Measure is a figure of one run.
@@ -79,7 +79,7 @@ func P999(r Run) float64 { return r.P999 }
 func Busy(r Run) float64 { return r.Generator / r.Seconds }
 
 // Invalidations is how many were accepted per second.
-func Invalidations(r Run) float64 { return float64(r.Invalidation) / r.Seconds }
+func Invalidations(r Run) float64 { return r.Invalidated }
 
 // Row returns the row of that name, or nil.
 func (r *Results) Row(name string) *Row {
