@@ -36,7 +36,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "rows, separated by commas: "+strings.Join(rowNames(), ", "))
 	flag.StringVar(&o.servers, "servers", "", "servers to measure, separated by commas (default all)")
 	flag.IntVar(&o.rounds, "rounds", 0, "rounds (default 3, -full 5)")
-	flag.DurationVar(&o.length, "length", 0, "of one run (default 700ms, -full 2s)")
+	flag.DurationVar(&o.length, "length", 0, "of one run (default 500ms, -full 2s)")
 	flag.StringVar(&o.out, "out", "", "file for the results (default build/bench/short.json, -full build/bench/full.json); with -only, its other rows stay")
 	floorAt := flag.String("floor", "", "serve as what the kernel alone costs, at this `address`, and nothing else; the bench starts itself so")
 	flag.Parse()
@@ -80,7 +80,7 @@ type options struct {
 // complete fills in what was not given and looks at what was.
 func (o *options) complete() error {
 	form := "short"
-	rounds, length := 3, 700*time.Millisecond
+	rounds, length := 3, 500*time.Millisecond
 	if o.full {
 		form, rounds, length = "full", 5, 2*time.Second
 	}

@@ -38,6 +38,18 @@ func (v view) Date() string {
 	return v.Rows[0].Began.Format("2 January 2006")
 }
 
+// Runs says how many rounds there were and how long a run was, as in the first row.
+func (v view) Runs() string {
+	for _, row := range v.Rows {
+		for i := range row.Servers {
+			if s := row.Server(row.Servers[i].Name); s != nil {
+				return fmt.Sprintf("%d rounds of %g s", len(s.Runs), row.Seconds)
+			}
+		}
+	}
+	return ""
+}
+
 // Versions are those of all servers, without the ones that differ only in how they were started.
 func (v view) Versions() string {
 	var all []string

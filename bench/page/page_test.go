@@ -44,7 +44,7 @@ func sample() *result.Results {
 	idle := server("nginx", 20)
 	idle.PerConn = 5 << 10
 	return &result.Results{Form: "full", Machine: result.Machine{CPU: "<CPU>", Cores: 2}, Rows: []result.Row{
-		{Name: "1k", Title: "A hit of 1 KiB & more", Load: "64 connections", Unit: "request", Began: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		{Name: "1k", Title: "A hit of 1 KiB & more", Load: "64 connections", Unit: "request", Seconds: 0.5, Began: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 			Servers: []result.Server{server("Warmfront", 10), server("nginx", 20), {Name: "H2O", Failed: "it\nended | so"}}},
 		{Name: "idle", Title: "Idle", Load: "many", Unit: "request", Servers: []result.Server{{Name: "Warmfront", Failed: "refused"}, idle}},
 	}}
@@ -57,6 +57,7 @@ func TestPage_TellsWhatWasMeasuredAndWhatFailed(t *testing.T) {
 	}
 	for _, want := range []string{
 		"2 January 2026",
+		"2 rounds of 0.5 s",
 		"| A hit of 1 KiB & more | CPU ≤ 0.55 × nginx | 0.50 | reached |",
 		"| Warmfront | 15.0 µs | 10.0–20.0 | 100,000 |",
 		"| **0.50** |",
