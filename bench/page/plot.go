@@ -28,7 +28,7 @@ var plots = []plot{
 const (
 	panelWidth  = 420
 	panelGap    = 20
-	labelWidth  = 172
+	labelWidth  = 184
 	valueWidth  = 62
 	barHeight   = 15
 	barGap      = 5

@@ -52,13 +52,13 @@ type Server struct {
 
 // Run is one run.
 type Run struct {
-	Answers      int
-	Seconds      float64
-	CPU          float64 // seconds, of the server's processes
-	Generator    float64 // seconds in which the generator was not idle
-	P50, P99     float64 // µs
-	P999         float64 // µs
-	Invalidated  float64 `json:",omitempty"` // invalidations accepted per second
+	Answers     int
+	Seconds     float64
+	CPU         float64 // seconds, of the server's processes
+	Generator   float64 // seconds in which the generator was not idle
+	P50, P99    float64 // µs
+	P999        float64 // µs
+	Invalidated float64 `json:",omitempty"` // invalidations accepted per second
 }
 
 // Measure is a figure of one run.
