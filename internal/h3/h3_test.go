@@ -191,3 +191,25 @@ func FuzzFields(f *testing.F) {
 		}
 	})
 }
+
+// What is taken for settings is a sequence of pairs of integers, none twice.
+func FuzzSettings(f *testing.F) {
+	f.Add([]byte{0x6, 1, 0x33, 1})
+	f.Add([]byte{0x40, 0x6, 1, 0x6, 1})
+	f.Fuzz(func(t *testing.T, p []byte) {
+		if CheckSettings(p) != nil {
+			return
+		}
+		seen := map[uint64]bool{}
+		for r := bytes.NewReader(p); r.Len() > 0; {
+			id, err := quicvarint.Read(r)
+			if err == nil {
+				_, err = quicvarint.Read(r)
+			}
+			if err != nil || seen[id] || len(seen) == MaxSettings {
+				t.Fatalf("%x: %v, %d, %v", p, err, id, seen)
+			}
+			seen[id] = true
+		}
+	})
+}

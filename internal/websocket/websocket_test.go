@@ -109,3 +109,27 @@ func TestFields(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// Whatever is taken for a handshake has one key and one answer; whatever is taken for its answer has the proof.
+func FuzzHandshake(f *testing.F) {
+	f.Add("Upgrade", "websocket", key, "13", "Upgrade", "websocket", Accept(key))
+	f.Add("keep-alive, upgrade", "WebSocket, h2c", key+" ", "13, 8", "close", "websocket", "")
+	f.Fuzz(func(t *testing.T, connection, upgrade, key, version, agrees, becomes, proof string) {
+		asked := message.Fields{{Name: "Connection", Value: connection}, {Name: "Upgrade", Value: upgrade}, {Name: "Sec-WebSocket-Key", Value: key}, {Name: "Sec-WebSocket-Version", Value: version}}
+		r := &message.Request{Method: "GET", Major: 1, Minor: 1, Fields: asked}
+		wish := Of(r)
+		if wish == Handshake && (!strings.EqualFold(upgrade, "websocket") || len(key) != 24 || version != "13" || !strings.Contains(strings.ToLower(connection), "upgrade")) {
+			t.Errorf("%v is a handshake", asked)
+		}
+		if r.Method = "POST"; Of(r) == Handshake {
+			t.Errorf("a POST is a handshake")
+		}
+		answer := message.Fields{{Name: "Connection", Value: agrees}, {Name: "Upgrade", Value: becomes}, {Name: "Sec-WebSocket-Accept", Value: proof}}
+		if Accepted(answer, asked) && (proof != Accept(key) || !strings.EqualFold(becomes, "websocket")) {
+			t.Errorf("%v is the answer to %v", answer, asked)
+		}
+		if Accepted(append(answer, message.Field{Name: "Sec-WebSocket-Protocol", Value: proof}), asked) {
+			t.Errorf("a subprotocol that nobody has asked for")
+		}
+	})
+}
