@@ -13,13 +13,26 @@ import (
 // is with the socket.
 
 const (
-	// maxPipes is how many there are at once; beyond it bodies are copied. Each is two descriptors.
+	// maxPipes is how many an engine has at once; beyond it bodies are copied. A slow viewer holds one.
 	maxPipes = 1024
 	// pipeRoom is how much one takes, if the system's limits allow it.
 	pipeRoom = 1 << 20
 	// leastPipe is what every user gets until all pipes of the user are more than the system likes.
 	leastPipe = 64 << 10
 )
+
+// mostPipes is maxPipes, or fewer where descriptors are few: each pipe takes two, and slow viewers must not take
+// those with which viewers are accepted and origins asked.
+var mostPipes = func() int {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return maxPipes
+	}
+	return pipesOf(l.Cur)
+}()
+
+// pipesOf lets an engine's pipes have a thirty-second of the descriptors.
+func pipesOf(descriptors uint64) int { return int(min(maxPipes, descriptors/64)) }
 
 // pipes are those of an engine.
 type pipes struct {
@@ -44,7 +57,7 @@ func (ps *pipes) get() *pipe {
 		ps.free = ps.free[:n-1]
 		return p
 	}
-	if ps.open >= maxPipes {
+	if ps.open >= mostPipes {
 		return nil
 	}
 	p := newPipe()

@@ -104,3 +104,11 @@ func TestPipes_Bounded(t *testing.T) {
 		t.Errorf("%d open after close, of which one is borrowed", ps.open)
 	}
 }
+
+func TestPipes_LeaveDescriptorsToOthers(t *testing.T) {
+	for descriptors, want := range map[uint64]int{0: 0, 1024: 16, 20000: 312, 65536: 1024, 1 << 20: 1024, 1<<64 - 1: 1024} {
+		if got := pipesOf(descriptors); got != want {
+			t.Errorf("%d descriptors: %d pipes, want %d", descriptors, got, want)
+		}
+	}
+}
