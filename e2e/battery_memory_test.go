@@ -140,6 +140,40 @@ func TestBattery_MemoryOfIdleConnections(t *testing.T) {
 	}
 }
 
+// TLS costs more: its state, and what crypto/tls keeps of a handshake.
+func TestBattery_MemoryOfIdleSecureConnections(t *testing.T) {
+	f := newField(t, []string{"optimized"}, "--telemetry", "127.0.0.1:0")
+	const host = "optimized.example"
+	if err := f.ask(host, "/idle", "GET /idle "); err != nil {
+		t.Fatal(err)
+	}
+	for _, f.manner = range []manner{overTLS, overHTTP2} {
+		n := int64(fewer(t, 1000))
+		before := f.memory(t)
+		var idle []*viewer
+		for range n {
+			v, err := f.dial(host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			idle = append(idle, v)
+			v.send("GET /idle HTTP/1.1\r\nHost: "+host+"\r\n\r\n", 1<<20)
+			if a, err := v.hear("GET"); err != nil || a.status != 200 {
+				t.Fatal(a, err)
+			}
+		}
+		after := f.memory(t)
+		per := (after.heap + after.stacks - before.heap - before.stacks) / n
+		t.Logf("%d idle connections of %s: %d octets each of heap and stack, %d resident; %s, before %s", n, f.manner, per, (after.resident-before.resident)/n, after, before)
+		if per > 32<<10 {
+			t.Errorf("%d octets for each idle connection of %s, want at most 32,768", per, f.manner)
+		}
+		for _, v := range idle {
+			v.close()
+		}
+	}
+}
+
 func (m memory) String() string {
 	return fmt.Sprintf("%.1f MiB resident, heap %.1f, stacks %.1f", mib(m.resident), mib(m.heap), mib(m.stacks))
 }

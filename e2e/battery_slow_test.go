@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -170,6 +171,38 @@ func TestBattery_ReadersThatTakeNothing(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+	f.sound(t)
+}
+
+// What a slow viewer gets is what it asked for, also when the object has long been evicted and its memory is used
+// for others: large bodies are sent from where they lie, without a copy.
+func TestBattery_SlowReadersOfWhatIsGone(t *testing.T) {
+	f := newField(t, []string{"optimized"}, "--cache-size", "32MiB", "--write-timeout", "30s")
+	const size = 1 << 20
+	body := func(target string) string { return strings.Repeat(fmt.Sprintf("%-64s", target), size/64) }
+	f.origin.program([]rule{{"/big/", func(q *recorded) string {
+		return answerText(q, 200, []string{"Cache-Control: max-age=60"}, body(strings.Fields(q.line)[1]))
+	}}})
+	target := func(i int) string { return fmt.Sprintf("/big/%d", i) }
+	var slow []*viewer
+	for i := range 20 {
+		if err := f.ask("optimized.example", target(i), body(target(i))); err != nil {
+			t.Fatal(err)
+		}
+		slow = append(slow, stalls(t, f, "optimized.example", target(i)))
+	}
+	for i := 100; i < 200; i++ { // three times what there is room for
+		if err := f.ask("optimized.example", target(i), body(target(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, v := range slow {
+		a, err := v.hear("GET")
+		if err != nil || a.cut || a.body != body(target(i)) {
+			t.Errorf("%s: %v", target(i), err)
+		}
+		v.close()
 	}
 	f.sound(t)
 }

@@ -213,7 +213,16 @@ func fits(outcome []string, all []*heard) error {
 	return nil
 }
 
-func lower(s string) string { return strings.ToLower(s) }
+// lower is s with small letters, for HTTP/2 has no others in names. Other octets stay as they are.
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] |= 0x20
+		}
+	}
+	return string(b)
+}
 
 func (a *heard) has(w word) bool {
 	switch n, err := strconv.Atoi(w.text); {

@@ -36,6 +36,10 @@ var policySets = map[string]map[string]string{
 	"viewers": {"policy": "origin-qs", "orp": "all-viewer"},
 	// A behavior that is not cached beside a default one that is.
 	"split": {"policy": "optimized", "behavior": "/*/private/*:disabled"},
+	// RFC 9111 to the letter.
+	"strict": {"policy": "optimized", "tag:warmfront:semantics": "rfc"},
+	// The same, of an origin that gets all that the viewer sent.
+	"letter": {"policy": "origin-qs", "orp": "all-viewer", "methods": "7", "tag:warmfront:semantics": "rfc"},
 	// A page of the distribution's own in place of errors.
 	"paged": {"policy": "optimized", "error": "404:/error/page:200:60"},
 	"https": {"policy": "optimized", "viewer": "redirect-to-https"},
