@@ -45,6 +45,7 @@ type h2conn struct {
 	last          uint32
 	used          uint64 // which streams up to last were opened: bit i is last-2i
 	noise, resets h2.Budget
+	spoiled       bool        // the desk's inline answerer has panicked
 	starting      []*h2stream // whose handlers begin when the batch is sent
 
 	handlers, writers sync.WaitGroup

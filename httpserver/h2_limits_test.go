@@ -264,7 +264,8 @@ func TestH2Drain_IsSaidTwice(t *testing.T) {
 	}
 	c.fr.WritePing(true, leavePing)
 	c.until("the second GOAWAY", func() bool { return len(c.goaway) == 2 })
-	c.get(7, "/") // does not count
+	c.headers(7, false, req("POST", "/")...) // does not count
+	c.fr.WriteData(7, true, []byte("nor does this"))
 	close(going)
 	if status, _, end := c.answer(1); status != "200" || end != "end" {
 		t.Errorf("an answer in flight: %s %s", status, end)

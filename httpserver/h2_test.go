@@ -351,6 +351,11 @@ func TestH2_HeadAndPanicAndRefusals(t *testing.T) {
 			t.Errorf("%d: %s %.80q %s", w.id, status, body, end)
 		}
 	}
+	c.get(15, "/hit") // by a new inline answerer
+	c.answer(15)
+	if c.fields[15].Get("X-Inline") == "" {
+		t.Error("nothing is answered inline any more")
+	}
 }
 
 // large writes bodies of several sizes, of known length or not, in several pieces.
@@ -449,6 +454,17 @@ func TestH2_UploadsAreReadAsTheyCome(t *testing.T) {
 		c.mu.Lock()
 		c.windows[0] -= sent
 		c.mu.Unlock()
+	}
+}
+
+// The viewer is told to go on when somebody reads the body.
+func TestH2_ContinueIsSaidWhenTheHandlerReads(t *testing.T) {
+	c := viewer2(t, h2server(t, &Server{}))
+	c.headers(1, false, req("POST", "/", "expect", "100-continue", "content-length", "3")...)
+	c.until("100", func() bool { return c.status[1] == "100" })
+	c.fr.WriteData(1, true, []byte("abc"))
+	if status, body, _ := c.answer(1); status != "200" || !strings.Contains(body, "body=abc") {
+		t.Errorf("%s %q", status, body)
 	}
 }
 

@@ -40,12 +40,11 @@ func (h *h2conn) flush() bool {
 	h.mu.Unlock()
 	d.out = d.out[:0]
 	d.sent()
+	if h.spoiled { // it may be in any state
+		d.inline, h.spoiled = h.e.answerer.Inline(), false
+	}
 	for i, s := range h.starting {
-		if alive {
-			h.handlers.Go(s.run)
-		} else {
-			h.abandon(s)
-		}
+		h.begin(s)
 		h.starting[i] = nil
 	}
 	h.starting = h.starting[:0]

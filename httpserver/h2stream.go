@@ -61,8 +61,11 @@ func (h *h2conn) open(id uint32) *h2.Fault {
 	}
 	h.last = id
 	c, d, sec := h.c, h.c.desk, &h.section
-	if h.leaving == leavingNow {
-		return h.waste(1) // the viewer has been told that it does not count
+	if h.leaving == leavingNow { // the viewer has been told that it does not count, nor does its body
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.give(id)
+		return h.waste(1)
 	}
 	no := sec.request(&d.req, h.block.end, c.scheme, h.e.limits.MaxURI)
 	d.req.Remote, d.req.ServerName, d.req.TLS = c.remote, c.serverName, c.agreed
@@ -74,7 +77,7 @@ func (h *h2conn) open(id uint32) *h2.Fault {
 	}
 	h.noise.Earn(4)
 	plain := no.status == 0 && h.block.end && !sec.expects && !sec.reserved && (d.req.Method == "GET" || d.req.Method == "HEAD")
-	if plain && d.inline != nil && !h.busy.Load() && !h.owed.Load() && h.inline(id) {
+	if plain && d.inline != nil && !h.spoiled && !h.busy.Load() && !h.owed.Load() && h.inline(id) {
 		return nil
 	}
 	s := h.stream(id)
@@ -132,12 +135,15 @@ func (h *h2conn) add(s *h2stream) {
 	}
 }
 
-// abandon forgets a stream whose Handler has not begun.
-func (h *h2conn) abandon(s *h2stream) {
+// begin starts the stream's Handler, unless its viewer has given it up in the same breath.
+func (h *h2conn) begin(s *h2stream) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if s.gone == nil {
+		h.handlers.Go(s.run)
+		return
+	}
 	s.running = false
-	s.end(errViewerGone)
 	h.drop(s)
 }
 
