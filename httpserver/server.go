@@ -38,7 +38,7 @@ type Server struct {
 // Limits bound what viewers may cost (law L9). A zero field means its default; a negative
 // MaxConnsPerClient or timeout means no bound.
 type Limits struct {
-	MaxHeader         int           // octets of request line and fields; more: 494. Default 32,768
+	MaxHeader         int           // octets of request line and fields; more, or more than maxFields lines: 494. Default 32,768
 	MaxURI            int           // octets of the request target; more: 414. Default 8,192
 	ReadHeaderTimeout time.Duration // first octet to the end of the head, then the connection closes. Default 10 s
 	ReadBodyTimeout   time.Duration // wait for the next octets of a request body. Default 30 s
