@@ -16,7 +16,7 @@ func everything(line string) *message.Request {
 		"Authorization: Basic x", "Cache-Control: no-cache", "Connection: keep-alive, X-Hop", "X-Hop: 1", "Keep-Alive: 5", "Content-Type: text/plain", "Content-Length: 3",
 		"Cookie: b=2; a=1", "Expect: 100-continue", "If-None-Match: \"x\"", "If-Match: \"x\"", "Range: bytes=0-1", "Request-Range: bytes=0-1", "Origin: https://o", "Pragma: no-cache", "Referer: r",
 		"TE: trailers", "Transfer-Encoding: chunked", "Upgrade: h2c", "User-Agent: curl/8", "Via: 1.1 proxy", "CDN-Loop: x", "X-Amz-Cf-Id: fake", "X-Edge-Location: fake",
-		"X-Forwarded-For: 198.51.100.1", "X-Forwarded-Proto: https", "X-Real-IP: 198.51.100.1", "X-Custom: c", "CloudFront-Viewer-Country: XX", "Proxy-Authorization: x", "Trailer: t")
+		"X-Forwarded-For: 198.51.100.1", "X-Forwarded-Proto: https", "X-Real-IP: 198.51.100.1", "X-Custom: c", "CloudFront-Viewer-Country: XX", "CloudFront-Viewer-TLS: fake", "Proxy-Authorization: x", "Trailer: t")
 }
 
 // sent writes what the origin gets on one line, fields sorted by name.
@@ -281,5 +281,21 @@ func TestCompile_TTLs(t *testing.T) {
 		if got := fmt.Sprint(b.MinTTL, b.DefaultTTL, b.MaxTTL, b.CachingDisabled); got != c.want {
 			t.Errorf("%s, want %s", got, c.want)
 		}
+	}
+}
+
+// What the connection is, whatever the viewer says of it. Plain HTTP has nothing to say.
+func TestForward_ViewerTLS(t *testing.T) {
+	d := withPolicies(t, cacheBy("", "", "", false, false), requestBy("CloudFront-Viewer-TLS", "", ""))
+	r := everything("GET /")
+	if got := sent(d, r); strings.Contains(got, "Viewer-TLS") {
+		t.Errorf("plain HTTP: %s", got)
+	}
+	r.TLS = &message.TLS{Protocol: "TLSv1.3", Cipher: "TLS_AES_128_GCM_SHA256", Handshake: message.SessionResumed}
+	if got := sent(d, r); strings.Count(got, "Viewer-TLS") != 1 || !strings.Contains(got, "| CloudFront-Viewer-TLS: TLSv1.3:TLS_AES_128_GCM_SHA256:sessionResumed |") {
+		t.Errorf("https: %s", got)
+	}
+	if got := sent(withManaged(t, disabled, ""), r); strings.Contains(got, "Viewer-TLS") {
+		t.Errorf("no policy names it: %s", got)
 	}
 }

@@ -90,6 +90,7 @@ const (
 	madeForwardedProto
 	madeHTTPVersion
 	madeAddress
+	madeTLS
 	madeIsAndroid
 	madeIsDesktop
 	madeIsIOS
@@ -116,6 +117,7 @@ var cloudFrontHeaders = func() map[string]cloudFrontHeader {
 	add("Forwarded-Proto", cloudFrontHeader{made: madeForwardedProto, inKey: true})
 	add("Viewer-Http-Version", cloudFrontHeader{made: madeHTTPVersion, inKey: true})
 	add("Viewer-Address", cloudFrontHeader{made: madeAddress})
+	add("Viewer-TLS", cloudFrontHeader{made: madeTLS})
 	for name, d := range map[string]made{"Android": madeIsAndroid, "Desktop": madeIsDesktop, "IOS": madeIsIOS,
 		"Mobile": madeIsMobile, "SmartTV": madeIsSmartTV, "Tablet": madeIsTablet} {
 		add("Is-"+name+"-Viewer", cloudFrontHeader{made: d, inKey: true, device: true})
@@ -125,7 +127,7 @@ var cloudFrontHeaders = func() map[string]cloudFrontHeader {
 		"Viewer-Time-Zone", "Viewer-Header-Order", "Viewer-Header-Count", "Error-Uri", "Error-Args"} {
 		add(name, cloudFrontHeader{made: madeUnknown, inKey: true})
 	}
-	for _, name := range []string{"Viewer-ASN", "Viewer-JA3-Fingerprint", "Viewer-JA4-Fingerprint", "Viewer-TLS"} {
+	for _, name := range []string{"Viewer-ASN", "Viewer-JA3-Fingerprint", "Viewer-JA4-Fingerprint"} {
 		add(name, cloudFrontHeader{made: madeUnknown})
 	}
 	return m
@@ -147,6 +149,13 @@ func appendMade(dst []byte, m made, r *message.Request) (_ []byte, ok bool) {
 		dst = appendAddr(dst, r.Remote.Addr())
 		dst = append(dst, ':')
 		return strconv.AppendUint(dst, uint64(r.Remote.Port()), 10), true
+	case madeTLS:
+		if r.TLS == nil {
+			return dst, false
+		}
+		dst = append(append(dst, r.TLS.Protocol...), ':')
+		dst = append(append(dst, r.TLS.Cipher...), ':')
+		return append(dst, r.TLS.Handshake...), true
 	case madeIsAndroid, madeIsDesktop, madeIsIOS, madeIsMobile, madeIsSmartTV, madeIsTablet:
 		return strconv.AppendBool(dst, isDevice(m, r.Fields.Get("User-Agent"))), true
 	}

@@ -34,11 +34,30 @@ var (
 	}
 )
 
-// agreed tells what a handshake has come to.
-func agreed(s *tls.ConnectionState) *message.TLS {
+// agreement is what a handshake has come to, in the words for the first request after it and for the others.
+type agreement struct{ first, later message.TLS }
+
+func agreed(s *tls.ConnectionState) *agreement {
 	cipher := cipherNames[s.CipherSuite]
 	if cipher == "" {
 		cipher = tls.CipherSuiteName(s.CipherSuite)
 	}
-	return &message.TLS{Protocol: protocolNames[s.Version], Cipher: cipher}
+	a := &agreement{first: message.TLS{Protocol: protocolNames[s.Version], Cipher: cipher, Handshake: message.FullHandshake}}
+	if s.DidResume {
+		a.first.Handshake = message.SessionResumed
+	}
+	a.later = a.first
+	a.later.Handshake = message.ConnectionReused
+	return a
+}
+
+// of returns what a request is told; nil of nil, which is plain HTTP.
+func (a *agreement) of(first bool) *message.TLS {
+	switch {
+	case a == nil:
+		return nil
+	case first:
+		return &a.first
+	}
+	return &a.later
 }

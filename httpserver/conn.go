@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/internal/h1"
-	"github.com/warmfront/warmfront/internal/message"
 )
 
 // conn is a viewer's connection. Its fields belong to its goroutine, except where they say otherwise.
@@ -28,10 +27,10 @@ type conn struct {
 	remote netip.AddrPort
 	client netip.Prefix
 
-	scheme     string       // "http" or "https"
-	serverName string       // of the handshake
-	agreed     *message.TLS // in it
-	protocol   string       // negotiated in the handshake: one of overTCP, or "", which is HTTP/1.1
+	scheme     string     // "http" or "https"
+	serverName string     // of the handshake
+	agreed     *agreement // in it
+	protocol   string     // negotiated in the handshake: one of overTCP, or "", which is HTTP/1.1
 
 	place int // in the gate's list; guarded by the gate's lock
 
@@ -172,7 +171,7 @@ func (c *conn) head() (n int, no refusal) {
 		return 0, c.partial(b)
 	}
 	no = d.parse(b[:n], l.MaxURI)
-	d.req.Remote, d.req.Scheme, d.req.ServerName, d.req.TLS = c.remote, c.scheme, c.serverName, c.agreed
+	d.req.Remote, d.req.Scheme, d.req.ServerName, d.req.TLS = c.remote, c.scheme, c.serverName, c.agreed.of(c.first)
 	if n > l.MaxHeader && no != longTarget {
 		no = largeHead
 	}

@@ -59,6 +59,7 @@ func (h *h2conn) open(id uint32) *h2.Fault {
 	if id-h.last > 126 {
 		h.used = 1
 	}
+	first := h.last == 0
 	h.last = id
 	c, d, sec := h.c, h.c.desk, &h.section
 	if h.leaving == leavingNow { // the viewer has been told that it does not count, nor does its body
@@ -68,7 +69,7 @@ func (h *h2conn) open(id uint32) *h2.Fault {
 		return h.waste(1)
 	}
 	no := sec.request(&d.req, h.block.end, c.scheme, h.e.limits.MaxURI)
-	d.req.Remote, d.req.ServerName, d.req.TLS = c.remote, c.serverName, c.agreed
+	d.req.Remote, d.req.ServerName, d.req.TLS = c.remote, c.serverName, c.agreed.of(first)
 	switch {
 	case sec.broken || h.block.itself:
 		return h.turnDown(id, h2.ProtocolError)

@@ -12,7 +12,6 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/warmfront/warmfront/internal/h3"
-	"github.com/warmfront/warmfront/internal/message"
 )
 
 // h3conn is a viewer's connection of HTTP/3. Its goroutine accepts the viewer's streams; each has one of
@@ -24,7 +23,7 @@ type h3conn struct {
 	came   *arrival
 	ctx    context.Context // of its requests: ends with the connection, or when the drain's time is over
 	cancel context.CancelFunc
-	agreed *message.TLS
+	agreed *agreement
 
 	turns   sync.WaitGroup // requests
 	streams sync.WaitGroup // the viewer's other streams, and who accepts them

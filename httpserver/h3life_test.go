@@ -516,12 +516,17 @@ func TestH3_EarlyDataGetsPlainHitsOnly(t *testing.T) {
 	served := make(chan string, 4)
 	v := serveH3(t, &Server{Answerer: &hits{}, Handler: handlerFunc(func(ctx context.Context, w ResponseWriter, r *Request) {
 		served <- r.Method + " " + r.Path
-		w.Begin(200, nil, 0)
+		w.Begin(200, message.Fields{{Name: "x-tls", Value: r.TLS.Handshake}}, 0)
 	})})
 	tickets := &ticketed{tls.NewLRUClientSessionCache(1), make(chan bool, 8)}
 	v.tls.ClientSessionCache = tickets
 	c := v.conn()
-	ask(t, c, asked(":path=/hit"))
+	for _, want := range []string{message.FullHandshake, message.ConnectionReused} {
+		if got := ask(t, c, asked(":path=/miss")); !strings.Contains(got, "x-tls="+want) {
+			t.Errorf("%q, want %s", got, want)
+		}
+		<-served
+	}
 	select {
 	case <-tickets.put:
 	case <-time.After(10 * time.Second):
@@ -570,7 +575,7 @@ func TestH3_EarlyDataGetsPlainHitsOnly(t *testing.T) {
 	}
 	close(socket.freed)
 	for _, s := range streams[1:] {
-		if got := answerOn(s); got != "status=200 content-length=0 " {
+		if got := answerOn(s); got != "status=200 content-length=0 x-tls=connectionReused " {
 			t.Errorf("behind the handshake: %q", got)
 		}
 	}

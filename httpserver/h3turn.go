@@ -87,7 +87,7 @@ func (x *h3turn) head() (no refusal, ok bool) {
 	if no.status != 0 {
 		return no, true
 	}
-	x.req.Remote, x.req.ServerName, x.req.TLS = x.c.remote(), x.c.name(), x.c.agreed
+	x.req.Remote, x.req.ServerName, x.req.TLS = x.c.remote(), x.c.name(), x.c.agreed.of(x.s.StreamID() == 0)
 	return x.length()
 }
 

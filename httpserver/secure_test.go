@@ -280,13 +280,16 @@ func TestSecure_HTTP2WhereTheNameWantsIt(t *testing.T) {
 				return new(net.Dialer).DialContext(ctx, network, addr)
 			},
 		}}
-		a, err := client.Get("https://" + name + "/x")
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(a.Body)
-		if a.Proto != want || err != nil || string(body) != "https "+name+" {TLSv1.3 TLS_AES_128_GCM_SHA256} /x" {
-			t.Errorf("%s: %s %q %v", name, a.Proto, body, err)
+		for _, handshake := range []string{"fullHandshake", "connectionReused", "connectionReused"} {
+			a, err := client.Get("https://" + name + "/x")
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(a.Body)
+			a.Body.Close()
+			if a.Proto != want || err != nil || string(body) != "https "+name+" {TLSv1.3 TLS_AES_128_GCM_SHA256 "+handshake+"} /x" {
+				t.Errorf("%s: %s %q %v, want %s", name, a.Proto, body, err, handshake)
+			}
 		}
 		client.CloseIdleConnections()
 	}

@@ -87,7 +87,7 @@ func TestTLS_RequestsSayHowTheyCame(t *testing.T) {
 	}
 	io.WriteString(c, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 	got, err := io.ReadAll(c)
-	if err != nil || !strings.Contains(string(got), "https a.test {TLSv1.3 TLS_AES_128_GCM_SHA256} /1") || !strings.HasSuffix(string(got), "https a.test {TLSv1.3 TLS_AES_128_GCM_SHA256} /2") {
+	if err != nil || !strings.Contains(string(got), "https a.test {TLSv1.3 TLS_AES_128_GCM_SHA256 fullHandshake} /1") || !strings.HasSuffix(string(got), "https a.test {TLSv1.3 TLS_AES_128_GCM_SHA256 connectionReused} /2") {
 		t.Errorf("%v %q", err, got)
 	}
 }
@@ -100,7 +100,7 @@ func TestTLS_SuitesHaveNames(t *testing.T) {
 		}
 	}
 	for id, name := range cipherNames {
-		if got := agreed(&tls.ConnectionState{Version: tls.VersionTLS12, CipherSuite: id}); got.Cipher != name || got.Protocol != "TLSv1.2" {
+		if got := agreed(&tls.ConnectionState{Version: tls.VersionTLS12, CipherSuite: id}).first; got.Cipher != name || got.Protocol != "TLSv1.2" {
 			t.Errorf("%+v", got)
 		}
 	}
@@ -170,18 +170,16 @@ func TestTLS_ProtocolsAreThoseOfNameAndTransport(t *testing.T) {
 func TestTLS_TicketsResume(t *testing.T) {
 	dial := secured(t, &Server{}, names{"a.test": {MinVersion: tls.VersionTLS12}})
 	cache := tls.NewLRUClientSessionCache(1)
-	var resumed []bool
-	for range 2 {
+	for _, want := range []string{"fullHandshake", "sessionResumed"} {
 		c, err := dial(&tls.Config{ServerName: "a.test", ClientSessionCache: cache})
 		if err != nil {
 			t.Fatal(err)
 		}
 		io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-		io.Copy(io.Discard, c)
-		resumed = append(resumed, c.ConnectionState().DidResume)
-	}
-	if !slices.Equal(resumed, []bool{false, true}) {
-		t.Errorf("resumed: %v", resumed)
+		got, err := io.ReadAll(c)
+		if resumed := c.ConnectionState().DidResume; resumed != (want == "sessionResumed") || err != nil || !strings.Contains(string(got), want+"} /") {
+			t.Errorf("want %s: resumed %v, %q %v", want, resumed, got, err)
+		}
 	}
 }
 

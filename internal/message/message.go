@@ -112,7 +112,7 @@ type Request struct {
 	Remote   netip.AddrPort // the viewer's end of the connection
 	// ServerName is the name that the viewer asked for in its TLS handshake, lower case; "" without.
 	ServerName string
-	TLS        *TLS // what was agreed on in that handshake; nil: plain HTTP. Read-only, and of the whole connection
+	TLS        *TLS // what was agreed on in that handshake; nil: plain HTTP. Read-only, shared by requests
 	Fields     Fields
 }
 
@@ -124,8 +124,16 @@ func (r *Request) URI() string {
 	return r.Path
 }
 
-// TLS is what a viewer's connection speaks beneath HTTP, in the words of CloudFront's logs.
+// TLS is what a viewer's connection speaks beneath HTTP, in the words of CloudFront's logs and headers.
 type TLS struct {
-	Protocol string // "TLSv1.3"
-	Cipher   string // as OpenSSL calls it: "TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256"
+	Protocol  string // "TLSv1.3"
+	Cipher    string // as OpenSSL calls it: "TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256"
+	Handshake string // what it took: FullHandshake, SessionResumed or ConnectionReused
 }
+
+// What TLS.Handshake can be: for the first request of a connection one of the first two, for those after it the third.
+const (
+	FullHandshake    = "fullHandshake"
+	SessionResumed   = "sessionResumed"
+	ConnectionReused = "connectionReused"
+)
