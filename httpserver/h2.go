@@ -67,7 +67,7 @@ type h2conn struct {
 	sending  bool
 	started  uint64 // rounds of sending
 	done     uint64
-	earned   int // KiB sent since the reader last looked
+	earned   int // for the noise budget, since the reader last looked
 	progress int64
 	given    [64]uint32 // streams that were reset here, so that what is still under way for them is ignored
 	dead     bool       // nothing is sent any more
@@ -108,6 +108,10 @@ var (
 	noiseBudget = h2.Budget{Max: 1000, PerSecond: 100}
 	resetBudget = h2.Budget{Max: 200, PerSecond: 20}
 )
+
+// octetsEarned is how many octets of bodies, either way, earn a frame for nothing: a viewer with a window of no more
+// than a KiB opens it every few hundred octets.
+const octetsEarned = 256
 
 // http2 lives the rest of the connection.
 func (c *conn) http2() {

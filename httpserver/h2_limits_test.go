@@ -105,6 +105,18 @@ func TestH2Floods_HonestWorkIsNone(t *testing.T) {
 	}
 }
 
+// Nor is a window of a KiB, which has to be opened all the time.
+func TestH2Floods_SmallWindowIsNone(t *testing.T) {
+	c := viewer2(t, h2server(t, &Server{Handler: handlerFunc(large)}), http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1024})
+	c.fr.WriteWindowUpdate(0, 1<<20)
+	c.get(1, "/known")
+	for given := 1024; given < 2<<20; given += 512 {
+		c.until("octets", func() bool { return len(c.bodies[1]) >= given-512 })
+		c.fr.WriteWindowUpdate(1, 512)
+		c.fr.WriteWindowUpdate(0, 512)
+	}
+}
+
 // A block of a few hundred octets must not become megabytes.
 func TestH2Hpack_BombIsTooLarge(t *testing.T) {
 	c := viewer2(t, h2server(t, &Server{}))

@@ -94,7 +94,7 @@ func (h *h2conn) onData(f h2.Header, p []byte) *h2.Fault {
 	if s.ended {
 		h.overshot(s)
 	}
-	if h.noise.Earn(len(data) >> 10); len(data) < 64 && !f.Has(h2.EndStream) {
+	if h.noise.Earn(len(data) / octetsEarned); len(data) < 64 && !f.Has(h2.EndStream) {
 		return h.waste(1)
 	}
 	return nil

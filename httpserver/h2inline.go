@@ -38,7 +38,7 @@ func (h *h2conn) body(id uint32, rest Rest) {
 	n := h2.Window(len(p))
 	if len(p) <= h2.MaxSize && n <= h.win && int64(n) <= h.initial {
 		h.win -= n
-		h.earned += len(p) >> 10
+		h.earned += len(p) / octetsEarned
 		h.mu.Unlock()
 		d.out = h2.Header{Length: len(p), Type: h2.Data, Flags: h2.EndStream, Stream: id}.Append(d.out)
 		d.out = append(d.out, p...)

@@ -148,7 +148,7 @@ func (h *h2conn) fill(wire []byte) []byte {
 		h.turns.Sent(&s.rank)
 		s.moved = h.e.now.Load()
 		h.progress = s.moved
-		h.earned += n >> 10
+		h.earned += n / octetsEarned
 		if s.pending() > 0 {
 			continue
 		}
