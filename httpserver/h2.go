@@ -46,6 +46,7 @@ type h2conn struct {
 	used          uint64 // which streams up to last were opened: bit i is last-2i
 	noise, resets h2.Budget
 	spoiled       bool        // the desk's inline answerer has panicked
+	handed        uint64      // the round that takes what was handed to out last
 	starting      []*h2stream // whose handlers begin when the batch is sent
 
 	handlers, writers sync.WaitGroup

@@ -19,10 +19,8 @@ func (h *h2conn) flush() bool {
 	switch {
 	case h.dead:
 	case h.sending:
-		answered := d.asked && len(d.out) > 0
 		h.hand()
-		mark := h.started + 1
-		for !h.dead && (answered && h.done < mark || len(h.out) > maxOut) {
+		for !h.dead && (d.asked && h.done < h.handed || len(h.out) > maxOut) {
 			h.cond.Wait()
 		}
 	default:
@@ -55,6 +53,9 @@ func (h *h2conn) flush() bool {
 // reader, with mu.
 func (h *h2conn) hand() {
 	d := h.c.desk
+	if len(d.out) > 0 {
+		h.handed = h.started + 1
+	}
 	h.out = append(h.out, d.out...)
 	d.out = d.out[:0]
 }
