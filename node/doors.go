@@ -102,7 +102,11 @@ func (d *dev) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 		Version: d.Version, Suffix: d.Suffix, Logger: d.Logger.With("role", "ownapi"),
 	}
 	for _, pl := range d.places {
-		c.Places = append(c.Places, ownapi.Place{Name: pl.name, Location: pl.name, URL: url(pl.l), Edge: pl.edge})
+		at := ownapi.Place{Name: pl.name, Location: pl.name, URL: url(pl.l), Edge: pl.edge}
+		if pl.secure != nil {
+			at.HTTPS = secureURL(pl.secure)
+		}
+		c.Places = append(c.Places, at)
 	}
 	if d.ready.Demo != "" {
 		c.Demo = &ownapi.Demo{URL: d.ready.Demo, DistributionID: d.ready.DemoDistribution}

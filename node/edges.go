@@ -32,6 +32,7 @@ type place struct {
 	origin  *origin.Client
 	servers []*httpserver.Server // plain HTTP, and https if that is on
 	l       net.Listener         // of the first
+	secure  net.Listener         // of the second; nil: none
 }
 
 // startEdges makes one place per listener and waits until each may serve (L5).
@@ -93,7 +94,7 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 	if err != nil {
 		return nil, err
 	}
-	pl := &place{name: name, edge: e, store: store, origin: fetch, l: l}
+	pl := &place{name: name, edge: e, store: store, origin: fetch, l: l, secure: secure}
 	serve := func(l net.Listener, t *httpserver.TLS, packets net.PacketConn) {
 		pl.servers = append(pl.servers, &httpserver.Server{
 			Listener: l, Packets: packets, Handler: e, Answerer: e, TLS: t, H2C: d.H2C, Proxied: d.ProxyProtocol,

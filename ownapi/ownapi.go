@@ -42,11 +42,11 @@ type Edge interface {
 	Popular(ctx context.Context, distribution string, most int) (*edge.Popular, error)
 }
 
-// Place is an edge of this process with its address. URL is where this process reaches it, as in
-// "http://127.0.0.1:8081".
+// Place is an edge of this process with its addresses. URL and HTTPS are where this process reaches it, as in
+// "http://127.0.0.1:8081" and "https://127.0.0.1:8441"; HTTPS is "" when the edge speaks plain HTTP only.
 type Place struct {
-	Name, Location, URL string
-	Edge                Edge
+	Name, Location, URL, HTTPS string
+	Edge                       Edge
 }
 
 // Demo is the demonstration site of `warmfront dev`.
@@ -98,7 +98,6 @@ type Handler struct {
 	mux  *http.ServeMux
 
 	streams, scans, verifies semaphore
-	client                   *http.Client // for verify: never follows, never asks a proxy
 
 	closing chan struct{} // closed when Run ends: streams end with it
 	close   func()
@@ -131,7 +130,6 @@ func New(cfg Config) (*Handler, error) {
 		streams:  make(semaphore, maxStreams),
 		scans:    make(semaphore, maxScans),
 		verifies: make(semaphore, maxVerifies),
-		client:   newVerifyClient(),
 		closing:  make(chan struct{}),
 	}
 	h.close = sync.OnceFunc(func() { close(h.closing) })

@@ -2,17 +2,22 @@ package ownapi
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/internal/message"
 )
 
@@ -24,6 +29,7 @@ type verifyEdge struct {
 	Edge          string  `json:"edge"`
 	Location      string  `json:"location"`
 	URL           string  `json:"url"`
+	Scheme        string  `json:"scheme"`
 	Status        int     `json:"status"`
 	XCache        string  `json:"xCache"`
 	Age           *int    `json:"age"`
@@ -43,22 +49,53 @@ const (
 
 // newVerifyClient speaks to edges of this process only: the addresses are ours, not the caller's. It
 // follows nothing, since a Location is the origin's to choose, and asks no proxy.
-func newVerifyClient() *http.Client {
+//
+// Over TLS it asks under the distribution's name. Who answers is known by the address, and whom viewers
+// trust is theirs: the operator's certificates may come from an authority that this machine has never heard
+// of. So nobody needs to vouch for the certificate, but it must be one that viewers could take.
+func newVerifyClient(name string) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
-			DialContext:        (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-			DisableCompression: true, // or it would ask for gzip by itself
-			DisableKeepAlives:  true,
+			DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+			TLSClientConfig: &tls.Config{
+				ServerName: name, InsecureSkipVerify: true, MinVersion: tls.VersionTLS12,
+				VerifyConnection: func(s tls.ConnectionState) error { return fits(s.PeerCertificates[0], name, time.Now()) },
+			},
+			TLSHandshakeTimeout: 5 * time.Second,
+			DisableCompression:  true, // or it would ask for gzip by itself
+			DisableKeepAlives:   true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       verifyTime,
 	}
 }
 
+// fits tells what no viewer would forgive a certificate, whomever it trusts.
+func fits(c *x509.Certificate, name string, now time.Time) error {
+	switch {
+	case c.VerifyHostname(name) != nil:
+		return fmt.Errorf("the edge's certificate is not for %s", name)
+	case now.After(c.NotAfter):
+		return fmt.Errorf("the edge's certificate ended at %s", c.NotAfter.Format(time.RFC3339))
+	case now.Before(c.NotBefore):
+		return fmt.Errorf("the edge's certificate begins at %s", c.NotBefore.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// verification is what each edge is asked.
+type verification struct {
+	id, domain, path string
+	scheme           string // "http", "https"; "": what the behavior wants
+	headers          message.Fields
+	client           *http.Client
+}
+
 // postVerify requests a path of a distribution through each edge of this process, as a viewer would.
 func postVerify(ctx context.Context, c *call) (any, error) {
 	var in struct {
 		Path    string            `json:"path"`
+		Scheme  string            `json:"scheme"`
 		Headers map[string]string `json:"headers"`
 	}
 	if err := c.decode(&in); err != nil {
@@ -66,6 +103,9 @@ func postVerify(ctx context.Context, c *call) (any, error) {
 	}
 	if err := checkPath(in.Path); err != nil {
 		return nil, err
+	}
+	if in.Scheme != "" && in.Scheme != "http" && in.Scheme != "https" {
+		return nil, invalid("The scheme is http or https. Without one the edges are asked as the behavior wants it.")
 	}
 	headers, err := readHeaders(in.Headers)
 	if err != nil {
@@ -80,26 +120,35 @@ func postVerify(ctx context.Context, c *call) (any, error) {
 	}
 	defer c.h.verifies.leave()
 
+	q := &verification{d.ID, d.DomainName, in.Path, in.Scheme, headers, newVerifyClient(d.DomainName)}
 	b := verifyBody{Edges: make([]verifyEdge, len(c.h.cfg.Places))}
 	var all sync.WaitGroup
 	for i := range c.h.cfg.Places {
 		p := &c.h.cfg.Places[i]
-		all.Go(func() { b.Edges[i] = c.h.verify(ctx, p, d.DomainName, in.Path, headers) })
+		all.Go(func() { b.Edges[i] = c.h.verify(ctx, p, q) })
 	}
 	all.Wait()
 	return b, nil
 }
 
-func (h *Handler) verify(ctx context.Context, p *Place, domain, path string, headers message.Fields) verifyEdge {
-	v := verifyEdge{Edge: p.Name, Location: p.Location}
-	r, err := verifyRequest(ctx, p.URL, domain, path, headers)
+func (h *Handler) verify(ctx context.Context, p *Place, q *verification) verifyEdge {
+	v := verifyEdge{Edge: p.Name, Location: p.Location, Scheme: "http"}
+	base := p.URL
+	if q.scheme == "https" || q.scheme == "" && p.HTTPS != "" && q.wantsHTTPS(p.Edge) {
+		v.Scheme, base = "https", p.HTTPS
+	}
+	if base == "" {
+		v.Error = "the edge has no address for " + v.Scheme
+		return v
+	}
+	r, err := verifyRequest(ctx, base, q.domain, q.path, q.headers)
 	if err != nil {
 		v.Error = err.Error()
 		return v
 	}
-	v.URL = viewerURL(p.URL, domain, path)
+	v.URL = viewerURL(base, q.domain, q.path)
 	began := h.cfg.Now()
-	resp, err := h.client.Do(r)
+	resp, err := q.client.Do(r)
 	if err != nil {
 		v.Error, v.TookMs = plain(err), ms(h.cfg.Now().Sub(began))
 		return v
@@ -112,6 +161,18 @@ func (h *Handler) verify(ctx context.Context, p *Place, domain, path string, hea
 		v.Error = fmt.Sprintf("the body was cut after %d bytes", n)
 	}
 	return v
+}
+
+// wantsHTTPS tells whether the behavior redirects or refuses plain HTTP, as far as the edge knows by now.
+func (q *verification) wantsHTTPS(e Edge) bool {
+	if e == nil {
+		return false
+	}
+	r := &message.Request{Method: "GET", Scheme: "https", Host: q.domain, Major: 1, Minor: 1, Fields: q.headers,
+		Remote: netip.AddrPortFrom(netip.IPv4Unspecified(), 0)}
+	r.Path, r.Query, r.HasQuery = strings.Cut(q.path, "?")
+	x, err := e.Explain(edge.Question{Distribution: q.id, Request: r})
+	return err == nil && x.Behavior.ViewerProtocol != distribution.AllowAll
 }
 
 // verifyRequest makes the request with the path as it is written. A path that begins with two slashes

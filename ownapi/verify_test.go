@@ -2,13 +2,21 @@ package ownapi
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/journal"
@@ -17,10 +25,10 @@ import (
 
 type verifyT struct {
 	Edges []struct {
-		Edge, URL, XCache, ETag, LastModified, ContentType, CfID, Error string
-		Status                                                          int
-		Age                                                             *int
-		ContentLength                                                   int64
+		Edge, URL, Scheme, XCache, ETag, LastModified, ContentType, CfID, Error string
+		Status                                                                  int
+		Age                                                                     *int
+		ContentLength                                                           int64
 	}
 }
 
@@ -114,13 +122,92 @@ func TestVerify_NoPathLeadsElsewhere(t *testing.T) {
 	}
 }
 
+// wants is an edge whose behavior wants something of the scheme.
+type wants struct {
+	Edge
+	of distribution.ViewerProtocol
+}
+
+func (w wants) Explain(edge.Question) (*edge.Explanation, error) {
+	return &edge.Explanation{Behavior: &distribution.Behavior{ViewerProtocol: w.of}}, nil
+}
+
+func TestVerify_AsksByTheSchemeThatIsWanted(t *testing.T) {
+	h, id := inTheOpen(t)
+	d, _ := h.control.Distribution(id)
+	say := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := "plain"
+		if r.TLS != nil {
+			name = r.TLS.ServerName
+		}
+		w.Header().Set("Etag", name+" "+r.Host)
+	})
+	open := httptest.NewServer(say)
+	t.Cleanup(open.Close)
+	secure := func(names ...string) string {
+		s := httptest.NewUnstartedServer(say)
+		s.TLS = &tls.Config{Certificates: []tls.Certificate{selfSigned(t, names...)}}
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		return s.URL
+	}
+	right, wrong := secure(d.DomainName), secure("other.test")
+	for _, c := range []struct {
+		of            distribution.ViewerProtocol
+		https, scheme string // of the edge; asked for
+		used, etag    string
+		problem       string
+	}{
+		{distribution.AllowAll, right, "", "http", "plain " + d.DomainName, ""},
+		{distribution.RedirectToHTTPS, right, "", "https", d.DomainName + " " + d.DomainName, ""},
+		{distribution.HTTPSOnly, right, "", "https", d.DomainName + " " + d.DomainName, ""},
+		{distribution.HTTPSOnly, "", "", "http", "plain " + d.DomainName, ""},
+		{distribution.HTTPSOnly, right, "http", "http", "plain " + d.DomainName, ""},
+		{distribution.AllowAll, right, "https", "https", d.DomainName + " " + d.DomainName, ""},
+		{distribution.AllowAll, "", "https", "https", "", "no address for https"},
+		{distribution.AllowAll, wrong, "https", "https", "", "certificate is not for " + d.DomainName},
+	} {
+		h.cfg.Places = []Place{{Name: "e", URL: open.URL, HTTPS: c.https, Edge: wants{of: c.of}}}
+		e := ask[verifyT](h, 200, "POST", "/distributions/"+id+"/verify", `{"path":"/a","scheme":"`+c.scheme+`"}`).Edges[0]
+		if e.Scheme != c.used || e.ETag != c.etag || !strings.Contains(e.Error, c.problem) || (e.Error == "") != (c.problem == "") ||
+			e.URL != "" && !strings.HasPrefix(e.URL, c.used+"://"+d.DomainName) {
+			t.Errorf("%+v:\n%+v", c, e)
+		}
+	}
+}
+
+func TestVerify_CertificatesMustBeInTime(t *testing.T) {
+	now := time.Now()
+	c := &x509.Certificate{DNSNames: []string{"a.test"}, NotBefore: now, NotAfter: now.Add(time.Hour)}
+	for after, want := range map[time.Duration]string{-time.Second: "begins", time.Minute: "", 2 * time.Hour: "ended"} {
+		err := fits(c, "a.test", now.Add(after))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v", after, err)
+		}
+	}
+}
+
+func selfSigned(t *testing.T, names ...string) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: names, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
 func TestVerify_Refusals(t *testing.T) {
 	h, id := inTheOpen(t)
 	for _, body := range []string{
 		`{}`, `{"path":""}`, `{"path":"http://evil.example/"}`, `{"path":"/a b"}`, `{"path":"/a#b"}`, `{"path":"/a\u0000"}`,
 		`{"path":"/` + strings.Repeat("a", maxPath) + `"}`,
 		`{"path":"/","headers":{"Host":"evil.example"}}`, `{"path":"/","headers":{"Connection":"x"}}`, `{"path":"/","headers":{"":"x"}}`,
-		`{"path":"/","url":"http://evil.example"}`,
+		`{"path":"/","url":"http://evil.example"}`, `{"path":"/","scheme":"ftp"}`,
 	} {
 		h.wantRefusal(400, "InvalidArgument", "POST", "/distributions/"+id+"/verify", body)
 	}

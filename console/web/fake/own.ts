@@ -21,7 +21,7 @@ export function own(world: World, by: Actor, request: Request): Response {
     "GET /distributions/*/invalidations/*/receipt": ([id = "", inv]) => receipt(world, find(id), inv ?? ""),
     "POST /distributions/*/preview": ([id = ""], body: { items: string[] }) => preview(world, find(id), body.items),
     "POST /explain": (_, body: { distributionId: string; path: string }) => explain(world, find(body.distributionId), body.path),
-    "POST /distributions/*/verify": ([id = ""], body: { path: string }) => ({ edges: verify(world, find(id), body.path) }),
+    "POST /distributions/*/verify": ([id = ""], body: { path: string; scheme?: string }) => ({ edges: verify(world, find(id), body.path, body.scheme ?? "http") }),
     "GET /nodes": () => ({ edges: world.edges.map((e) => node(world, e)) }),
     "GET /distributions/*/metrics": ([id = ""], _, query) => {
       const minutes = Number(query.get("minutes") ?? 60);
@@ -121,9 +121,9 @@ function preview(world: World, d: Stored, items: string[]): Preview {
   };
 }
 
-function verify(world: World, d: Stored, path: string): VerifiedEdge[] {
+function verify(world: World, d: Stored, path: string, scheme: string): VerifiedEdge[] {
   return world.edges.map(({ edge, location, url }) => {
-    const head = { edge, location, url: `${url.replace("127.0.0.1", d.domain)}${path}` };
+    const head = { edge, location, scheme, url: `${url.replace("127.0.0.1", d.domain).replace(/^http/, scheme)}${path}` };
     const none = { status: 0, xCache: "", age: null, etag: "", lastModified: "", contentType: "", contentLength: 0, cfId: "", tookMs: 0 };
     if (world.stopped.has(edge)) return { ...head, ...none, error: "connection refused" };
     const { xCache, copy, object } = world.request(d, edge, path);

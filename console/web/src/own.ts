@@ -112,6 +112,7 @@ export interface VerifiedEdge {
   edge: string;
   location: string;
   url: string;
+  scheme: string; // how the edge was asked
   status: number;
   xCache: string;
   age: number | null;

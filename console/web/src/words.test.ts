@@ -4,7 +4,7 @@ import { bytes, duration, percent, plural, rate, utcTime } from "./format";
 import { niceEnd } from "./pages/invalidation/scale";
 import { inside } from "./inside";
 import { coarser, hitRatio } from "./parts/dashboard/sums";
-import { beforeAndAfter } from "./parts/verify/runs";
+import { beforeAndAfter, target } from "./parts/verify/runs";
 
 test("numbers as people read them", () => {
   expect([0, 1023, 1536, 5 << 20, 300 * 2 ** 20].map(bytes)).toEqual(["0 B", "1023 B", "1.5 KiB", "5.0 MiB", "300 MiB"]);
@@ -37,6 +37,15 @@ test("before and after are the runs around the moment", () => {
   expect(beforeAndAfter(runs, 3)).toEqual({ before: run(2), after: run(5) });
   expect(beforeAndAfter(runs, undefined)).toEqual({ before: run(5), after: run(6) });
   expect(beforeAndAfter([run(5)], 3)).toEqual({ before: undefined, after: run(5) });
+});
+
+test("what is to be verified is a path, or a URL whose scheme counts", () => {
+  expect(target("/a?b=http://c")).toEqual({ path: "/a?b=http://c" });
+  expect(target(" index.html ")).toEqual({ path: "/index.html" });
+  expect(target("https://d1.localhost:8441/a?b")).toEqual({ path: "/a?b", scheme: "https" });
+  expect(target("HTTP://d1.localhost//a")).toEqual({ path: "//a", scheme: "http" });
+  expect(target("https://d1.localhost")).toEqual({ path: "/", scheme: "https" });
+  expect(target("https://d1.localhost?x")).toEqual({ path: "/?x", scheme: "https" });
 });
 
 describe("errors", () => {

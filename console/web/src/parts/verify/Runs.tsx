@@ -66,7 +66,7 @@ function Answer({ of, was, dropped, here }: AnswerProps) {
         <StatusIndicator type={of.status < 400 ? "success" : "warning"}>{of.status}</StatusIndicator>{" "}
         <Badge color={badge(of.xCache)}>{of.xCache || "no X-Cache"}</Badge>
       </span>
-      <Box variant="small">{of.age === null ? "no Age" : `Age ${of.age} s`} · {duration(of.tookMs)}</Box>
+      <Box variant="small">{of.age === null ? "no Age" : `Age ${of.age} s`} · {duration(of.tookMs)} · {of.scheme}</Box>
       <Box variant="small">
         ETag {of.etag || "–"} {changed && <b>(changed)</b>}
       </Box>

@@ -11,7 +11,7 @@ import type { Explanation as Explained, Invalidation, VerifiedEdge } from "../..
 import { Failure } from "../Failure";
 import { Explanation } from "./Explanation";
 import { Runs } from "./Runs";
-import { type Run, remember, remembered } from "./runs";
+import { type Run, remember, remembered, target } from "./runs";
 
 interface Props {
   id: string; // the distribution
@@ -28,19 +28,19 @@ export function VerifyPanel({ id, suggestions, invalidation }: Props) {
   const { busy, error, run } = useWork();
   const [task, setTask] = useState("");
 
-  const target = path.startsWith("/") ? path : `/${path}`;
+  const wanted = target(path);
   const explain = () => {
     setTask("explain");
-    run(async () => setExplained(await client.own<Explained>("POST", "/explain", { distributionId: id, path: target })));
+    run(async () => setExplained(await client.own<Explained>("POST", "/explain", { distributionId: id, path: wanted.path })));
   };
   const verify = () => {
     setTask("verify");
     run(async () => {
       const at = Date.now();
-      const { edges } = await client.own<{ edges: VerifiedEdge[] }>("POST", `/distributions/${encodeURIComponent(id)}/verify`, { path: target });
-      const { wouldMatch } = await client.own<Explained>("POST", "/explain", { distributionId: id, path: target });
+      const { edges } = await client.own<{ edges: VerifiedEdge[] }>("POST", `/distributions/${encodeURIComponent(id)}/verify`, wanted);
+      const { wouldMatch } = await client.own<Explained>("POST", "/explain", { distributionId: id, path: wanted.path });
       const dropped = wouldMatch.find((m) => m.invalidationId === invalidation?.id) ?? wouldMatch[0];
-      setRuns(remember(id, { at, path: target, edges, dropped }));
+      setRuns(remember(id, { at, path: wanted.path, edges, dropped }));
     });
   };
   const submit = (e: FormEvent) => {
@@ -58,7 +58,7 @@ export function VerifyPanel({ id, suggestions, invalidation }: Props) {
       <SpaceBetween size="l">
         <form onSubmit={submit}>
           <SpaceBetween size="s" direction="horizontal" alignItems="end">
-            <FormField label="Path" description="What follows the host name, the query string included.">
+            <FormField label="Path" description="What follows the host name, the query string included. The edges are asked by HTTPS where the behavior wants it, or with https:// in front.">
               <div style={{ minInlineSize: "min(28rem, 70vw)" }}>
                 <Autosuggest
                   value={path}
@@ -75,7 +75,7 @@ export function VerifyPanel({ id, suggestions, invalidation }: Props) {
           </SpaceBetween>
         </form>
         <Failure error={error} />
-        <Runs runs={runs.filter((r) => r.path === target)} invalidation={invalidation} />
+        <Runs runs={runs.filter((r) => r.path === wanted.path)} invalidation={invalidation} />
         {explained && <Explanation of={explained} invalidation={invalidation?.id} />}
       </SpaceBetween>
     </Container>

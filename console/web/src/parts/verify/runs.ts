@@ -12,6 +12,16 @@ export interface Run {
 
 const most = 30; // runs kept for a distribution
 
+// target reads what was typed: a path, or a whole URL, whose scheme then says how the edges are asked.
+export function target(text: string): { path: string; scheme?: "http" | "https" } {
+  const url = /^(https?):\/\/[^/?#]*(.*)$/i.exec(text.trim());
+  const path = url ? (url[2] ?? "") : text.trim();
+  return {
+    path: path.startsWith("/") ? path : `/${path}`,
+    ...(url && { scheme: url[1]?.toLowerCase() === "https" ? "https" : "http" }),
+  };
+}
+
 function key(id: string): string {
   return `warmfront.verify.${id}`;
 }
