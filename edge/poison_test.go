@@ -180,6 +180,29 @@ func TestPoison_ErrorsOverARangeAreNotKept(t *testing.T) {
 	}
 }
 
+// A part other than the one that was asked for is for who asked; nobody finds it under its own name.
+func TestPoison_AnotherPartIsNotKept(t *testing.T) {
+	for _, lie := range []string{"bytes 4-5/10", "bytes 1-5/10", "bytes 0-2/10", "bytes 1-2/2", "bytes 1-2/*", "bytes 1-2/10, bytes 4-5/10", ""} {
+		t.Run(lie, func(t *testing.T) {
+			story(t, func(w *world) {
+				w.origin.on("/a", &reply{react: func(r *origin.Request) *reply {
+					if r.Fields.Get("Range") == "bytes=1-2" {
+						return status(206, "ev", "Cache-Control: max-age=60", "Content-Range: "+lie)
+					}
+					return ok("0123456789", "Cache-Control: max-age=60")
+				}})
+				w.get("/a", "Range: bytes=1-2")
+				if v := w.get("/a", "Range: bytes=4-5"); strings.Contains(v.text(), "ev") {
+					t.Errorf("4-5: %d %q", v.status, v.text())
+				}
+				if v := w.get("/a"); v.status != 200 || v.text() != "0123456789" {
+					t.Errorf("the whole: %d %q", v.status, v.text())
+				}
+			})
+		})
+	}
+}
+
 // An error that a viewer provoked with a field is not there for the next one: the field goes nowhere.
 func TestPoison_OversizedFieldsAreNotTheOriginsProblem(t *testing.T) {
 	story(t, func(w *world) {
