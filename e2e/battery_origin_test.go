@@ -140,7 +140,7 @@ const closing = "HTTP/1.1 200 OK\r\nConnection: close\r\n"
 
 func (r *recorder) answerTo(q *recorded) string {
 	for _, x := range r.rules {
-		if !isProbe(q) && strings.Contains(lower(q.octets+q.body), lower(x.contains)) {
+		if !isProbe(q) && strings.Contains(lower(unnumbered(q.octets)+q.body), lower(x.contains)) {
 			return x.answer(q)
 		}
 	}
