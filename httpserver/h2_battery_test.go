@@ -56,14 +56,14 @@ func readBattery2(t *testing.T) (cases []battery2) {
 // witness is a Handler that says what it has seen, and holds it against how HTTP/1.1 would read it.
 type witness struct {
 	t       *testing.T
-	running sync.WaitGroup
+	running sync.RWMutex // read-locked by every request
 	mu      sync.Mutex
-	seen    []string // complete requests
+	seen    map[string][]string // complete requests, by the viewer's address: a handler may outlive its connection a little
 }
 
 func (o *witness) Serve(_ context.Context, w ResponseWriter, r *Request) {
-	o.running.Add(1)
-	defer o.running.Done()
+	o.running.RLock()
+	defer o.running.RUnlock()
 	line := r.Method + " " + r.URI()
 	host := strings.TrimSuffix(r.Host+":"+r.Port, ":")
 	if host != "h" {
@@ -87,7 +87,7 @@ func (o *witness) Serve(_ context.Context, w ResponseWriter, r *Request) {
 	}
 	o.mu.Lock()
 	if err == nil {
-		o.seen = append(o.seen, line)
+		o.seen[r.Remote.String()] = append(o.seen[r.Remote.String()], line)
 	}
 	o.mu.Unlock()
 	w.Begin(200, nil, int64(len(line)))
@@ -189,7 +189,8 @@ func (c *h2client) outcome(t *testing.T, o *witness, streams []uint32) string {
 	c.until("an outcome", settled)
 	c.c.Close()
 	c.over()
-	o.running.Wait()
+	o.running.Lock() // whoever was there has left
+	defer o.running.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var parts []string
@@ -213,7 +214,7 @@ func (c *h2client) outcome(t *testing.T, o *witness, streams []uint32) string {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, s := range o.seen {
+	for _, s := range o.seen[c.c.LocalAddr().String()] {
 		if answered[s]--; answered[s] < 0 && len(c.goaway) == 0 {
 			parts = append(parts, "UNANSWERED "+s)
 		}
@@ -221,7 +222,6 @@ func (c *h2client) outcome(t *testing.T, o *witness, streams []uint32) string {
 			t.Errorf("the Handler got %s", s)
 		}
 	}
-	o.seen = nil
 	return strings.Join(parts, "; ")
 }
 
@@ -230,11 +230,10 @@ func TestH2Battery(t *testing.T) {
 	if len(cases) < 80 {
 		t.Errorf("only %d cases", len(cases))
 	}
-	o := &witness{t: t}
+	o := &witness{t: t, seen: map[string][]string{}}
 	addr := h2server(t, &Server{Handler: o})
 	for _, b := range cases {
 		t.Run(b.name, func(t *testing.T) {
-			o.t = t
 			c := viewer2(t, addr)
 			var streams []uint32
 			for _, line := range b.frames {
