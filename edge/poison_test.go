@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/origin"
 )
 
@@ -235,4 +236,19 @@ func TestPoison_VaryOnWhatIsNotKeyed(t *testing.T) {
 			t.Errorf("Vary: %q", v.fields.Joined("Vary"))
 		}
 	})
+}
+
+func TestExactly(t *testing.T) {
+	for _, c := range []struct {
+		asked, part string
+		want        bool
+	}{
+		{"bytes=1-2", "bytes 1-2/10", true}, {"bytes=8-20", "bytes 8-9/10", true}, {"bytes=-2", "bytes 8-9/10", true}, {"bytes=7-", "bytes 7-9/10", true},
+		{"bytes=1-2", "bytes 1-1/10", false}, {"bytes=1-2", "bytes 0-2/10", false}, {"bytes=1-2", "bytes 4-5/10", false}, {"bytes=7-", "bytes 7-8/10", false},
+		{"bytes=1-2", "bytes 1-2/*", false}, {"bytes=1-2", "bytes */10", false}, {"bytes=1-2", "", false}, {"", "bytes 1-2/10", false}, {"bytes=10-", "bytes 0-9/10", false},
+	} {
+		if got := exactly(c.asked, message.Fields{{Name: "Content-Range", Value: c.part}}); got != c.want {
+			t.Errorf("%s is %s: %v", c.asked, c.part, got)
+		}
+	}
 }
