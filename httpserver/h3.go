@@ -117,6 +117,7 @@ func (h *h3side) admit(ctx context.Context, info *quic.ClientInfo) (context.Cont
 	h.shaking.Add(1)
 	context.AfterFunc(ctx, func() {
 		a.shaken()
+		h.e.failed3(context.Cause(ctx))
 		h.e.gate.leaveOther(who)
 	})
 	return context.WithValue(ctx, arrivalKey{}, a), nil

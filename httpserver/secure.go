@@ -23,18 +23,20 @@ func (c *conn) secure() bool {
 	w.due = c.e.after(c.e.limits.ReadHeaderTimeout)
 	for !w.whole() {
 		if n, err := c.readInto(nil, w.due); n == 0 || err != nil {
+			if len(w.in) > 0 { // who has said nothing has begun nothing
+				c.failed(err)
+			}
 			return false
 		}
 	}
 	if b := w.in[w.pos:]; b[0] != recordHandshake {
+		c.e.failed(false, HandshakeNotTLS)
 		if h1.Is(b[0], h1.InToken) { // no TLS begins like that, but every request does
 			c.refuse(refusal{400, ReasonPlain}, false)
 		}
 		return false
 	}
-	err := c.shake()
-	if err != nil {
-		c.e.log.Debug("tls handshake ended", "remote", c.remote, "err", err)
+	if !c.shake() {
 		return false
 	}
 	state := c.tls.ConnectionState()
@@ -42,8 +44,8 @@ func (c *conn) secure() bool {
 	return c.protocol != protoACME // the handshake was the answer
 }
 
-// shake is the handshake itself.
-func (c *conn) shake() error {
+// shake is the handshake itself. It reports whether it has succeeded.
+func (c *conn) shake() bool {
 	w := c.wire
 	c.tls = tls.Server(w, c.e.tls)
 	w.shaking = true
@@ -52,10 +54,10 @@ func (c *conn) shake() error {
 	<-c.e.shakes
 	w.shaking = false
 	w.idle()
-	if e := c.sendGathered(); err == nil {
-		err = e
+	if err != nil {
+		c.failed(err)
 	}
-	return err
+	return c.sendGathered() == nil && err == nil
 }
 
 // aside leaves the handshake's slot to others while something is waited for, until back is called.

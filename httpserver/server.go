@@ -31,8 +31,11 @@ type Server struct {
 	// too many. It must begin an answer and not block; the connection closes after it. Nil: a line of
 	// plain text. It may be called concurrently.
 	Refuse func(w ResponseWriter, status int, reason string)
-	Limits Limits
-	Logger *slog.Logger // nil: slog.Default()
+	// HandshakeFailed is told of each TLS handshake that has begun and failed, over QUIC or TCP, and why: one of the
+	// constants Handshake…. It must not block and may be called concurrently. Nil: nobody is told.
+	HandshakeFailed func(quic bool, reason string)
+	Limits          Limits
+	Logger          *slog.Logger // nil: slog.Default()
 }
 
 // Limits bound what viewers may cost (law L9). A zero field means its default; a negative
@@ -176,6 +179,7 @@ type engine struct {
 	refuse   func(ResponseWriter, int, string)
 	limits   Limits
 	log      *slog.Logger
+	failed   func(quic bool, reason string) // of a handshake
 	gate     *gate
 	base     context.Context // ends when the drain's time is over
 	desks    sync.Pool       // of *desk
@@ -195,6 +199,10 @@ func (s *Server) engine() *engine {
 		limits:   s.Limits.withDefaults(),
 		log:      s.Logger,
 		proxied:  s.Proxied,
+		failed:   s.HandshakeFailed,
+	}
+	if e.failed == nil {
+		e.failed = func(bool, string) {}
 	}
 	e.h2c = s.H2C && s.TLS == nil
 	if s.TLS != nil {

@@ -99,6 +99,7 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 		pl.servers = append(pl.servers, &httpserver.Server{
 			Listener: l, Packets: packets, Handler: e, Answerer: e, TLS: t, H2C: d.H2C, Proxied: d.ProxyProtocol,
 			Refuse: e.Refuse, Limits: d.Limits, Logger: log,
+			HandshakeFailed: func(quic bool, reason string) { d.metrics.HandshakeFailed(name, quic, reason) },
 		})
 	}
 	serve(l, nil, nil)

@@ -32,11 +32,12 @@ type Metrics struct {
 	requests  *requests
 	origin    *prometheus.HistogramVec
 	failures  *prometheus.CounterVec
+	shakes    *prometheus.CounterVec
 	created   *prometheus.CounterVec
 	completed *prometheus.HistogramVec
 	edges     edgeCollector
 
-	distributions, reasonNames, failureNames bound
+	distributions, reasonNames, failureNames, shakeNames bound
 }
 
 // MaxDistributions is how many distributions have series of their own.
@@ -54,13 +55,15 @@ func New() *Metrics {
 		requests:      newRequests(),
 		origin:        histogram("origin_latency_seconds", "From asking an origin to the head of its answer.", originBuckets, "edge", "distribution"),
 		failures:      counter("origin_failures_total", "Failures of origins that viewers met, by kind.", "edge", "kind"),
+		shakes:        counter("tls_handshake_failures_total", "TLS handshakes of viewers that failed, by transport (tcp, quic) and reason.", "edge", "transport", "reason"),
 		created:       counter("invalidations_total", "Invalidations accepted.", "distribution"),
 		completed:     histogram("invalidation_completion_seconds", "From accepted to Completed on every edge.", completedBuckets, "distribution"),
 		distributions: bound{max: MaxDistributions},
 		reasonNames:   bound{max: 64},
 		failureNames:  bound{max: 16},
+		shakeNames:    bound{max: 16},
 	}
-	m.registry.MustRegister(m.requests, m.origin, m.failures, m.created, m.completed, &m.edges,
+	m.registry.MustRegister(m.requests, m.origin, m.failures, m.shakes, m.created, m.completed, &m.edges,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -86,6 +89,16 @@ func (m *Metrics) ObserveFetch(f Fetch) {
 		kind, _ := m.failureNames.label(f.Failure)
 		m.failures.WithLabelValues(f.Edge, kind).Inc()
 	}
+}
+
+// HandshakeFailed counts a viewer's TLS handshake that failed, over QUIC or TCP.
+func (m *Metrics) HandshakeFailed(edge string, quic bool, reason string) {
+	transport := "tcp"
+	if quic {
+		transport = "quic"
+	}
+	why, _ := m.shakeNames.label(reason)
+	m.shakes.WithLabelValues(edge, transport, why).Inc()
 }
 
 // CountDropped has the scrape ask how many lines the access log has dropped. It is called once.

@@ -46,6 +46,8 @@ func TestMetrics_CountByDistributionAndResult(t *testing.T) {
 	m.ObserveRequest(&Request{Edge: "e1", Distribution: "E1", Status: 999, Result: "Surprise"})
 	m.ObserveFetch(Fetch{Edge: "e1", Distribution: "E1", FirstByte: 20 * time.Millisecond})
 	m.ObserveFetch(Fetch{Edge: "e1", Distribution: "E1", Failure: "DNS", FirstByte: time.Millisecond})
+	m.HandshakeFailed("e1", false, "version")
+	m.HandshakeFailed("e1", true, "version")
 	m.InvalidationCreated("E1")
 	m.InvalidationCompleted("E1", 4*time.Millisecond)
 	wantLines(t, scrape(t, m),
@@ -57,6 +59,8 @@ func TestMetrics_CountByDistributionAndResult(t *testing.T) {
 		`warmfront_request_reasons_total{edge="e1",reason="Fresh"} 2`,
 		`warmfront_origin_latency_seconds_count{distribution="E1",edge="e1"} 2`,
 		`warmfront_origin_failures_total{edge="e1",kind="DNS"} 1`,
+		`warmfront_tls_handshake_failures_total{edge="e1",reason="version",transport="tcp"} 1`,
+		`warmfront_tls_handshake_failures_total{edge="e1",reason="version",transport="quic"} 1`,
 		`warmfront_invalidations_total{distribution="E1"} 1`,
 		`warmfront_invalidation_completion_seconds_bucket{distribution="E1",le="0.005"} 1`,
 		`warmfront_invalidation_completion_seconds_bucket{distribution="E1",le="0.0025"} 0`,
@@ -86,11 +90,12 @@ func TestMetrics_LabelsAreBounded(t *testing.T) {
 		m.ObserveRequest(r)
 		m.InvalidationCreated(r.Distribution)
 		m.ObserveFetch(Fetch{Edge: "e1", Failure: r.Reason})
+		m.HandshakeFailed("e1", false, r.Reason)
 	}
 	text := scrape(t, m)
 	for prefix, most := range map[string]int{
 		"warmfront_requests_total{": MaxDistributions + 1, "warmfront_request_reasons_total{": 65,
-		"warmfront_invalidations_total{": MaxDistributions + 1, "warmfront_origin_failures_total{": 17,
+		"warmfront_invalidations_total{": MaxDistributions + 1, "warmfront_origin_failures_total{": 17, "warmfront_tls_handshake_failures_total{": 17,
 	} {
 		if n := strings.Count(text, "\n"+prefix); n != most {
 			t.Errorf("%d series of %s, want %d", n, prefix, most)
