@@ -72,7 +72,7 @@ func glob(p, s string) bool {
 // it "/x/../admin" or "/%61dmin" would walk around the behavior of "/admin". Key and origin get
 // the raw path.
 func normalPath(path string) string {
-	if !strings.Contains(path, "//") && !strings.Contains(path, "/.") && !strings.Contains(path, "%") {
+	if isNormal(path) {
 		return path
 	}
 	path = decodeUnreserved(path)
@@ -93,6 +93,22 @@ func normalPath(path string) string {
 		n += "/"
 	}
 	return n
+}
+
+// isNormal tells the paths that have nothing of all this, which are most. One look at each octet is less than three
+// searches, as paths are short.
+func isNormal(path string) bool {
+	for i := range len(path) {
+		switch path[i] {
+		case '%':
+			return false
+		case '/':
+			if i+1 < len(path) && (path[i+1] == '/' || path[i+1] == '.') {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // endsInDirectory tells whether the last segment is empty, "." or "..".
