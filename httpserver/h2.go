@@ -38,6 +38,7 @@ type h2conn struct {
 	dec           *hpack.Decoder
 	section       h2section
 	block         h2block
+	memo          h2memo
 	greeted       bool  // the preface has come
 	settled       bool  // the viewer's SETTINGS have come
 	over          bool  // no frame is taken any more

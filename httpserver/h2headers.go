@@ -52,8 +52,14 @@ func (h *h2conn) onContinuation(f h2.Header, p []byte) *h2.Fault {
 
 // headers decodes a complete header block. Whatever becomes of it, the decoder must have seen it.
 func (h *h2conn) headers(block []byte) *h2.Fault {
-	d := h.c.desk
+	d, m := h.c.desk, &h.memo
 	fresh := h.block.stream > h.last
+	again := fresh && m.is(block, h.block.end)
+	if again && m.laid {
+		d.req = m.req
+		return h.open(h.block.stream, block, again)
+	}
+	m.forget()
 	h.section.begin(d.fields, h.e.limits.MaxHeader, !fresh)
 	h.dec.SetEmitEnabled(true)
 	if _, err := h.dec.Write(block); err != nil {
@@ -64,7 +70,7 @@ func (h *h2conn) headers(block []byte) *h2.Fault {
 	}
 	d.fields = h.section.fields
 	if fresh {
-		return h.open(h.block.stream)
+		return h.open(h.block.stream, block, again)
 	}
 	return h.trailers(h.block.stream)
 }

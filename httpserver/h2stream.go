@@ -53,8 +53,9 @@ type h2stream struct {
 	readDue int64
 }
 
-// open begins a request.
-func (h *h2conn) open(id uint32) *h2.Fault {
+// open begins the request that block means; again says that
+// the one before it was the same, and if the memo is laid d.req is there already.
+func (h *h2conn) open(id uint32, block []byte, again bool) *h2.Fault {
 	h.used = h.used<<min(63, (id-h.last)/2) | 1
 	if id-h.last > 126 {
 		h.used = 1
@@ -68,7 +69,10 @@ func (h *h2conn) open(id uint32) *h2.Fault {
 		h.give(id)
 		return h.waste(1)
 	}
-	no := sec.request(&d.req, h.block.end, c.scheme, h.e.limits.MaxURI)
+	var no refusal
+	if !h.memo.laid {
+		no = sec.request(&d.req, h.block.end, c.scheme, h.e.limits.MaxURI)
+	}
 	d.req.Remote, d.req.ServerName, d.req.TLS = c.remote, c.serverName, c.agreed.of(first)
 	switch {
 	case sec.broken || h.block.itself:
@@ -79,6 +83,7 @@ func (h *h2conn) open(id uint32) *h2.Fault {
 	h.noise.Earn(4)
 	plain := no.status == 0 && h.block.end && !sec.expects && !sec.reserved && (d.req.Method == "GET" || d.req.Method == "HEAD")
 	if plain && d.inline != nil && !h.spoiled && !h.busy.Load() && !h.owed.Load() && h.inline(id) {
+		h.memo.keep(block, again, &d.req)
 		return nil
 	}
 	s := h.stream(id)
