@@ -8,7 +8,7 @@ GO_FILES   := $(shell find . -name '*.go' -not -path './node_modules/*' -not -pa
 TOOL       := $(GO) tool -modfile=tools/go.mod
 VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS    := -s -w -X main.version=$(VERSION)
-FUZZTIME   ?= 5s
+FUZZTIME   ?= 3s
 
 .PHONY: help run build console test lint unit fuzz e2e test-guarantee conformance conformance-test clients web bench bench-full bench-index performance generate generated deps clean
 
