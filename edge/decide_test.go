@@ -36,6 +36,38 @@ func TestE3_AcknowledgedOnlyWhenDecidedHeadsAreOut(t *testing.T) {
 	})
 }
 
+// A head that a viewer does not take is taken back after D, and only then the rule is acknowledged.
+func TestE3_HeldHeadsAreCut(t *testing.T) {
+	var cut func(time.Duration)
+	story(t, func(w *world) {
+		w.origin.on("/a", ok("v1"))
+		w.expect("200 Miss v1", "/a")
+		slow := w.askAs(&viewer{holdHead: make(chan struct{})}, "/a")
+		var olds []time.Duration
+		var early atomic.Bool
+		var seq atomic.Uint64
+		cut = func(older time.Duration) {
+			olds = append(olds, older)
+			early.Store(early.Load() || w.ackedUpTo() >= seq.Load())
+			if older == 0 { // the first attempt finds nothing that is old enough
+				close(slow.holdHead)
+			}
+		}
+		seq.Store(w.invalidate("/a"))
+		w.settle(900 * time.Millisecond)
+		if len(olds) != 0 {
+			t.Fatal("cut before D")
+		}
+		w.settle(400 * time.Millisecond)
+		if w.ackedUpTo() < seq.Load() || early.Load() {
+			t.Errorf("acknowledged: %t; before the head was cut: %t", w.ackedUpTo() >= seq.Load(), early.Load())
+		}
+		if len(olds) != 2 || olds[0] != 500*time.Millisecond {
+			t.Errorf("cut what was older than %v", olds)
+		}
+	}, func(w *world) { w.config.Cut = func(older time.Duration) { cut(older) } })
+}
+
 func TestE3_TicketDiesAfterD(t *testing.T) {
 	story(t, func(w *world) {
 		w.origin.on("/a", ok("v1"))

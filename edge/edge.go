@@ -89,6 +89,10 @@ type Config struct {
 	// certificate (RFC 8555 section 8.3); what it declines is a request like any other. Nil declines all.
 	Challenge func(host, path string) (answer string, ok bool)
 
+	// Cut closes the connections on which the head of an answer has been waiting for its viewer for longer than
+	// older (httpserver.Server.CutHeads). Nil: nobody's viewers are slow.
+	Cut func(older time.Duration)
+
 	// Refuse: without a lease on the journal stored objects are not revalidated but refused (L5).
 	Refuse bool
 

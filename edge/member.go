@@ -125,10 +125,7 @@ func (m *member) settle(ctx context.Context) {
 			return
 		case c := <-m.pending:
 			if c.tickets != nil && !c.tickets.drain(ctx, c.deadline) && ctx.Err() == nil {
-				// Tickets that are still open are dead now. A head that a socket holds up is the
-				// engine's to cut: its limit for writing one must not exceed D.
-				m.e.log.Warn("response heads took longer than the decision may last", "seq", c.seq,
-					"limit", m.e.lease.Timing().Decide)
+				m.cut(ctx, c)
 			}
 			m.acked.Store(&journal.Ack{
 				Edge: m.e.cfg.Name, Incarnation: c.incarnation, Epoch: c.epoch, Seq: c.seq, At: m.e.now(),
@@ -142,6 +139,23 @@ func (m *member) settle(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// cut ends what D has run out for: tickets that are still open are dead now, and a head that a socket holds up is
+// taken back with its connection. At first only those that have waited for long, for others may be of a
+// newer snapshot.
+func (m *member) cut(ctx context.Context, c *closed) {
+	d := m.e.lease.Timing().Decide
+	if m.e.cfg.Cut != nil {
+		for _, older := range [...]time.Duration{d / 2, 0} {
+			m.e.cfg.Cut(older)
+			if c.tickets.drain(ctx, time.Now().Add(d/4)) {
+				m.e.log.Info("viewers that took no heads were cut", "seq", c.seq, "limit", d)
+				return
+			}
+		}
+	}
+	m.e.log.Warn("response heads took longer than the decision may last", "seq", c.seq, "limit", d)
 }
 
 // acknowledge sends what settle has reached, at once when it moves and again each second.

@@ -71,7 +71,7 @@ func (t *ticket) close() {
 
 // dead tells that the ticket has been open for longer than D after its snapshot was replaced. The
 // process may have been stopped between decision and head; what was decided then is void. A head that
-// is already being written is cut by the engine, whose time limit for it is at most D.
+// is already being written, to a viewer that does not read, is cut (member.cut).
 func (t *ticket) dead() bool { return t.snap != nil && t.snap.tickets.expired.Load() }
 
 func (t *tickets) leave(i uint32) {
@@ -84,7 +84,7 @@ func (t *tickets) leave(i uint32) {
 }
 
 // drain waits until every ticket that was open when it began has been closed, or until the deadline.
-// The snapshots that carry t must not be current any more. One goroutine calls it, once.
+// The snapshots that carry t must not be current any more. One goroutine calls it.
 func (t *tickets) drain(ctx context.Context, deadline time.Time) bool {
 	t.retired.Store(true)
 	var late <-chan time.Time

@@ -113,7 +113,7 @@ func (a *answer) Begin(status int, fields message.Fields, length int64) error {
 		return a.refuse(no)
 	}
 	a.mu.Lock()
-	a.begun = true
+	a.begun, a.c.begun = true, true
 	a.mu.Unlock()
 	a.left = length
 	a.bodied = !a.head && bodyAllowed(status)
@@ -182,6 +182,7 @@ func (a *answer) send(p []byte) {
 	if a.err == nil && len(d.out)+len(p) > 0 {
 		a.sent = true
 		_, a.err = a.c.send(d.out, Rest{Octets: p})
+		a.c.begun = false
 	}
 	d.out = d.out[:0]
 }

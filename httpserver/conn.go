@@ -39,6 +39,7 @@ type conn struct {
 	blank   bool  // an empty line in front of the request has been skipped
 	broken  bool  // the last answer was cut: no goodbye
 	lingers bool  // what the viewer still sends is to be read before the connection is closed
+	begun   bool  // a Handler's head is not in the socket's hands
 	headDue int64 // when the head that has begun must be there; 0: none has begun
 
 	ctx    context.Context    // made for the first request that goes to the Handler
@@ -51,6 +52,7 @@ type conn struct {
 	handling          atomic.Bool  // a Handler runs
 	gone              atomic.Bool  // the viewer has hung up meanwhile
 	halted            atomic.Bool  // reads end now: the handler has returned
+	held              atomic.Int64 // since when the head of an answer waits for the viewer; 0: none does. HTTP/2 has its own
 
 	read  reading
 	write writing

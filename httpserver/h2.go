@@ -70,6 +70,7 @@ type h2conn struct {
 	started  uint64 // rounds of sending
 	done     uint64
 	earned   int // for the noise budget, since the reader last looked
+	heads    heldHeads
 	progress int64
 	given    [64]uint32 // streams that were reset here, so that what is still under way for them is ignored
 	dead     bool       // nothing is sent any more

@@ -137,6 +137,7 @@ func (s *h2stream) headers(block []byte, end bool) {
 	}
 	h.out = append(h.out, block...)
 	h.out = h2.EndHeadersAt(h.out, at, s.id, end)
+	h.heads.wait(h.e)
 }
 
 // Flush implements ResponseWriter. It waits until the head is with the socket; the body goes as the viewer's

@@ -28,6 +28,7 @@ func (h *h2conn) flush() bool {
 			d.out = append(h.out, d.out...)
 			h.out = nil
 		}
+		h.promise()
 		if d.out = h.fill(d.out); len(d.out) > 0 {
 			h.sending = true
 			h.round(d.out)
@@ -55,6 +56,7 @@ func (h *h2conn) hand() {
 	d := h.c.desk
 	if len(d.out) > 0 {
 		h.handed = h.started + 1
+		h.promise()
 	}
 	h.out = append(h.out, d.out...)
 	d.out = d.out[:0]
@@ -106,10 +108,12 @@ func (h *h2conn) nextRound() {
 func (h *h2conn) round(wire []byte) {
 	h.started++
 	n := h.started
+	h.heads.sending, h.heads.waiting = h.heads.waiting, 0
 	h.mu.Unlock()
 	_, err := h.c.send(wire, Rest{})
 	h.mu.Lock()
 	h.done = n
+	h.heads.sending = 0
 	if err != nil {
 		h.die()
 		h.c.nc.SetReadDeadline(past) // the reader has to leave

@@ -36,6 +36,8 @@ type Server struct {
 	HandshakeFailed func(quic bool, reason string)
 	Limits          Limits
 	Logger          *slog.Logger // nil: slog.Default()
+
+	running atomic.Pointer[engine] // nil: Run has not begun
 }
 
 // Limits bound what viewers may cost (law L9). A zero field means its default; a negative
@@ -118,6 +120,7 @@ func (s *Server) Run(ctx context.Context) error {
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	e.base = base
+	s.running.Store(e)
 
 	var h *h3side
 	if s.Packets != nil {

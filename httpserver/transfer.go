@@ -170,6 +170,7 @@ func (c *conn) sendOctets(a []byte, b Rest, head int) (left int, err error) {
 func (c *conn) sendOver() {
 	w := &c.write
 	w.a, w.b, w.pages = nil, nil, nil
+	c.holds(false)
 	if w.pipe != nil {
 		c.e.pipes.put(w.pipe)
 		w.pipe = nil
@@ -208,6 +209,7 @@ func (c *conn) writable(fd uintptr) bool {
 				c.desk.sent() // only a body is left, and that may take as long as the viewer likes
 			}
 			w.wait = true
+			c.holds(w.head > 0)
 			c.writeDue.Store(c.e.after(c.e.limits.WriteTimeout)) // anew after every octet that was taken
 			return false
 		}
@@ -252,6 +254,7 @@ func (c *conn) sendPlain() error {
 			p = w.b
 		}
 		w.wait = true
+		c.holds(w.head > 0)
 		c.writeDue.Store(c.e.after(c.e.limits.WriteTimeout))
 		n, err := c.nc.Write(p[:min(len(p), maxWrite)])
 		w.took(n)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/warmfront/warmfront/cache/memory"
 	"github.com/warmfront/warmfront/certificate"
@@ -81,6 +82,7 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 	if err != nil {
 		return nil, err
 	}
+	pl := &place{name: name, store: store, origin: fetch, l: l, secure: secure}
 	e, err := edge.New(edge.Config{
 		Name: name, Location: name, Log: d.log, Store: store, Origin: fetch, Logger: log, Observe: d.observe,
 		Join: func(ctx context.Context, j journal.EdgeJoined) error {
@@ -90,11 +92,16 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 		Leave:     d.control.Leave,
 		HTTPSPort: port(secure), HTTP3Port: udpPort(packets),
 		Challenge: certificate.Challenge,
+		Cut: func(older time.Duration) {
+			for _, s := range pl.servers {
+				s.CutHeads(older)
+			}
+		},
 	})
 	if err != nil {
 		return nil, err
 	}
-	pl := &place{name: name, edge: e, store: store, origin: fetch, l: l, secure: secure}
+	pl.edge = e
 	serve := func(l net.Listener, t *httpserver.TLS, packets net.PacketConn) {
 		pl.servers = append(pl.servers, &httpserver.Server{
 			Listener: l, Packets: packets, Handler: e, Answerer: e, TLS: t, H2C: d.H2C, Proxied: d.ProxyProtocol,

@@ -1,0 +1,149 @@
+package httpserver
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"github.com/warmfront/warmfront/internal/h2"
+	"github.com/warmfront/warmfront/internal/message"
+)
+
+// lazy opens a connection whose viewer says what next brings, until it is nil, and reads nothing, until the head of
+// an answer waits for it.
+func lazy(t *testing.T, s *Server, addr string, next func(i uint32) []byte) {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.(*net.TCPConn).SetReadBuffer(4096)
+	said := make(chan struct{})
+	t.Cleanup(func() { c.Close(); <-said })
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	go func() {
+		defer close(said)
+		for i := uint32(0); ; i++ {
+			say := next(i)
+			if _, err := c.Write(say); err != nil || say == nil {
+				return
+			}
+		}
+	}()
+	eventually(t, func() bool { return heldIn(s) > 0 })
+}
+
+// heldIn is how many connections hold a head back, among those that have waited for a while already.
+func heldIn(s *Server) (n int) {
+	e := s.running.Load()
+	e.gate.each(func(c *conn) {
+		if since := c.heldSince(); since != 0 && since < e.now.Load() {
+			n++
+		}
+	})
+	return n
+}
+
+func TestCutHeads_TakesBackWhatWaits(t *testing.T) {
+	large := message.Fields{{Name: "X", Value: strings.Repeat("x", 12<<10)}} // few requests fill a socket
+	handler := handlerFunc(func(_ context.Context, w ResponseWriter, _ *Request) {
+		w.Begin(200, large, 0)
+		w.Flush()
+	})
+	hits1 := func(uint32) []byte { return []byte(strings.Repeat(get("/hit"), 100)) }
+	for name, c := range map[string]struct {
+		s    *Server
+		next func(uint32) []byte
+	}{
+		"hits":               {&Server{Answerer: &h2hits{}}, hits1},
+		"a handler":          {&Server{}, hits1},
+		"hits by HTTP/2":     {&Server{Answerer: &h2hits{}, H2C: true}, asks2(1 << 20)},
+		"handlers by HTTP/2": {&Server{H2C: true}, asks2(100)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.s.Handler = handler
+			addr, _ := start(t, c.s)
+			lazy(t, c.s, addr, c.next)
+			c.s.CutHeads(time.Hour)
+			if heldIn(c.s) != 1 {
+				t.Error("cut before its time")
+			}
+			c.s.CutHeads(0)
+			eventually(t, func() bool { return c.s.running.Load().gate.count() == 0 })
+		})
+	}
+}
+
+// asks2 asks by HTTP/2, so many times, with all the windows that there can be.
+func asks2(times uint32) func(uint32) []byte {
+	enc := &h2client{}
+	enc.encode()
+	return func(i uint32) []byte {
+		if 50*i >= times {
+			return nil
+		}
+		var b bytes.Buffer
+		fr := http2.NewFramer(&b, nil)
+		if i == 0 {
+			b.WriteString(h2.Preface)
+			fr.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1})
+			fr.WriteWindowUpdate(0, 1<<30)
+		}
+		for k := range uint32(50) {
+			fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*(50*i+k) + 1, EndStream: true, EndHeaders: true,
+				BlockFragment: enc.block(req("GET", fmt.Sprintf("/hit%d", k))...)})
+		}
+		return b.Bytes()
+	}
+}
+
+// A viewer whose head is out may take its time with the body.
+func TestCutHeads_LeavesSlowViewersAlone(t *testing.T) {
+	for name, s := range map[string]*Server{
+		"hit": {Answerer: &hits{}},
+		"handler": {Handler: handlerFunc(func(_ context.Context, w ResponseWriter, _ *Request) {
+			w.Begin(200, nil, int64(len(hugeBody)))
+			w.Flush()
+			w.Write(hugeBody)
+		})},
+		"handler that writes at once": {Handler: handlerFunc(func(_ context.Context, w ResponseWriter, _ *Request) {
+			w.Begin(200, nil, int64(len(hugeBody)))
+			w.Write(hugeBody)
+		})},
+		"chunks": {Handler: handlerFunc(func(_ context.Context, w ResponseWriter, _ *Request) {
+			w.Begin(200, nil, -1)
+			w.Flush()
+			for i := 0; i < len(hugeBody); i += 4096 {
+				w.Write(hugeBody[i : i+4096])
+			}
+		})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if s.Handler == nil {
+				s.Handler = handlerFunc(echo)
+			}
+			addr, _ := start(t, s)
+			c := dial(t, addr)
+			io.WriteString(c, get("/huge"))
+			e := s.running.Load()
+			waiting := func() (yes bool) {
+				e.gate.each(func(c *conn) { yes = c.writeDue.Load() != 0 })
+				return yes
+			}
+			eventually(t, waiting)
+			s.CutHeads(-time.Hour) // also what has hardly begun to wait
+			if n, err := io.CopyN(io.Discard, c, int64(len(hugeBody))); err != nil {
+				t.Errorf("cut after %d octets: %v", n, err)
+			}
+		})
+	}
+}
+
+func TestCutHeads_BeforeRun(t *testing.T) { new(Server).CutHeads(0) }
