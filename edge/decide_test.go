@@ -43,11 +43,11 @@ func TestE3_HeldHeadsAreCut(t *testing.T) {
 		w.origin.on("/a", ok("v1"))
 		w.expect("200 Miss v1", "/a")
 		slow := w.askAs(&viewer{holdHead: make(chan struct{})}, "/a")
-		var olds []time.Duration
+		olds := make(chan time.Duration, 9)
 		var early atomic.Bool
 		var seq atomic.Uint64
 		cut = func(older time.Duration) {
-			olds = append(olds, older)
+			olds <- older
 			early.Store(early.Load() || w.ackedUpTo() >= seq.Load())
 			if older == 0 { // the first attempt finds nothing that is old enough
 				close(slow.holdHead)
@@ -62,8 +62,8 @@ func TestE3_HeldHeadsAreCut(t *testing.T) {
 		if w.ackedUpTo() < seq.Load() || early.Load() {
 			t.Errorf("acknowledged: %t; before the head was cut: %t", w.ackedUpTo() >= seq.Load(), early.Load())
 		}
-		if len(olds) != 2 || olds[0] != 500*time.Millisecond {
-			t.Errorf("cut what was older than %v", olds)
+		if len(olds) != 2 || <-olds != 500*time.Millisecond {
+			t.Error("not cut twice, first what is older than half of D")
 		}
 	}, func(w *world) { w.config.Cut = func(older time.Duration) { cut(older) } })
 }
