@@ -1,11 +1,11 @@
 package httpserver
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"syscall"
 
 	"github.com/quic-go/quic-go"
 )
@@ -36,10 +36,16 @@ func reasonOf(alert byte) string {
 	return HandshakeMalformed
 }
 
+// recordAlert begins an alert that is not encrypted.
+const recordAlert = 21
+
 // failed reports a handshake that err has ended. A drain is nobody's failure.
 func (c *conn) failed(err error) {
 	c.e.log.Debug("tls handshake ended", "remote", c.remote, "err", err)
-	var remote *net.OpError
+	var op net.OpError
+	if o := (*net.OpError)(nil); errors.As(err, &o) {
+		op = *o
+	}
 	late := errors.Is(err, os.ErrDeadlineExceeded)
 	switch alert, said := c.wire.alert(); {
 	case late && c.e.draining.Load():
@@ -47,11 +53,9 @@ func (c *conn) failed(err error) {
 		c.e.failed(false, HandshakeTimeout)
 	case said:
 		c.e.failed(false, reasonOf(alert))
-	case errors.As(err, &remote) && remote.Op == "remote error":
+	case c.wire.refused, op.Op == "remote error":
 		c.e.failed(false, HandshakeRefused)
-	case errors.As(err, new(tls.RecordHeaderError)):
-		c.e.failed(false, HandshakeMalformed)
-	case errors.Is(err, io.EOF), remote != nil, errors.As(err, new(*os.SyscallError)):
+	case errors.Is(err, io.EOF), op.Op != "" && op.Op != "local error", errors.As(err, new(syscall.Errno)):
 		c.e.failed(false, HandshakeLeft)
 	default:
 		c.e.failed(false, HandshakeMalformed)
@@ -60,7 +64,7 @@ func (c *conn) failed(err error) {
 
 // alert is the one at the end of what has been gathered, if one is there and readable by everybody.
 func (w *wire) alert() (alert byte, said bool) {
-	const recordAlert, length = 21, recordHead + 2
+	const length = recordHead + 2
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.out) < length {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,8 @@ func TestHandshakeFailed_SaysWhy(t *testing.T) {
 		{func() {
 			shake(&tls.Config{ServerName: "a.test", RootCAs: pool, MaxVersion: tls.VersionTLS12, VerifyConnection: func(tls.ConnectionState) error { return errors.New("no") }})
 		}, HandshakeRefused},
+		{func() { send(hello(t)+"\x15\x03\x03\x00\x02\x02\x30", false) }, HandshakeRefused}, // as OpenSSL does
+		{func() { send(hello(t)+"\x14\x03\x03\x00\x01\x01\x17\x03\x03\x00\x20"+strings.Repeat("x", 32), false) }, HandshakeMalformed},
 		{func() { send(hello(t), true) }, HandshakeLeft},
 		{func() { send("\x16\x03\x01\x02\x00abc", true) }, HandshakeLeft},
 		{func() { send("\x16\x03\x01\x00\x04\x01\x00\x00\x00", false) }, HandshakeMalformed},

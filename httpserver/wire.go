@@ -22,6 +22,7 @@ type wire struct {
 	over bool // nothing more comes
 
 	shaking bool  // reading waits for octets
+	refused bool  // the viewer has sent an alert meanwhile, in the open
 	due     int64 // of the handshake
 
 	sending sync.Mutex // held while something is encrypted and sent, or what reading has caused is sent
@@ -127,6 +128,8 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.rest = len(b)
 		if len(b) >= recordHead {
 			w.rest = min(w.rest, recordLen(b))
+			// OpenSSL refuses a certificate of TLS 1.3 in the open, which is not read as an alert any more.
+			w.refused = w.refused || w.shaking && b[0] == recordAlert && w.rest == recordHead+2 && b[recordHead+1] != 0
 		}
 	}
 	n := copy(p, b[:w.rest])
