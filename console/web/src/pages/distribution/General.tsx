@@ -5,6 +5,7 @@ import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { useNavigate } from "react-router";
+import { certificateDraft } from "../../certificates";
 import type { Found } from "../../distributions";
 import { Copyable } from "../../parts/Copyable";
 import { EnabledStatus } from "../../parts/Status";
@@ -58,6 +59,8 @@ export function General({ found: { distribution: d, config: c } }: { found: Foun
             { label: "Price class", value: classes[c.PriceClass ?? ""] ?? c.PriceClass ?? "–" },
             { label: "Alternate domain names", value: c.Aliases?.Items?.join(", ") || "–" },
             { label: "Supported HTTP versions", value: versions[(c.HttpVersion ?? "").toLowerCase()] ?? c.HttpVersion ?? "–" },
+            { label: "Custom SSL certificate", value: certificateDraft(c.ViewerCertificate).name || "–" },
+            { label: "Security policy", value: c.ViewerCertificate?.MinimumProtocolVersion ?? "TLSv1" },
             { label: "Default root object", value: c.DefaultRootObject || "–" },
             { label: "IPv6", value: c.IsIPV6Enabled ? "On" : "Off" },
             { label: "Cache tag header", value: c.CacheTagConfig?.HeaderName || "–" },

@@ -7,7 +7,9 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import Textarea from "@cloudscape-design/components/textarea";
 import Toggle from "@cloudscape-design/components/toggle";
 import { useState } from "react";
+import { certificateDraft, certificateOf, certificateProblem } from "../../certificates";
 import { EditPage, type Frame } from "../../parts/forms/EditPage";
+import { Certificate } from "./Certificate";
 
 const classes = [
   { value: "PriceClass_All", label: "Use all edge locations (best performance)" },
@@ -18,7 +20,7 @@ const classes = [
 const versions = [
   { value: "http2", label: "HTTP/2" },
   { value: "http2and3", label: "HTTP/2 and HTTP/3" },
-  { value: "http3", label: "HTTP/3" },
+  { value: "http3", label: "HTTP/3, without HTTP/2" },
   { value: "http1.1", label: "HTTP/1.1 only" },
 ];
 
@@ -46,14 +48,17 @@ function Fields({ config, save, frame }: Props) {
     ipv6: config.IsIPV6Enabled ?? false,
     tagHeader: config.CacheTagConfig?.HeaderName ?? "",
   });
+  const [certificate, setCertificate] = useState(() => certificateDraft(config.ViewerCertificate));
   const [tried, setTried] = useState(false);
   const change = (part: Partial<typeof draft>) => setDraft((d) => ({ ...d, ...part }));
   const wrongRoot = draft.root.startsWith("/") ? "Without a slash in front, as in index.html." : undefined;
   const wrongComment = draft.comment.length > 128 ? "At most 128 characters." : undefined;
+  const wrongCertificate = certificateProblem(certificate);
 
   const submit = () => {
     setTried(true);
-    if (wrongRoot || wrongComment) return;
+    if (wrongRoot || wrongComment || wrongCertificate) return;
+    const shown = certificateOf(certificate, config.ViewerCertificate);
     const names = draft.aliases.split(/[\s,]+/).filter(Boolean);
     const { CacheTagConfig: _tag, ...rest } = config;
     save(
@@ -65,6 +70,7 @@ function Fields({ config, save, frame }: Props) {
         PriceClass: draft.price as PriceClass,
         HttpVersion: draft.version as HttpVersion,
         IsIPV6Enabled: draft.ipv6,
+        ...(shown && { ViewerCertificate: shown }),
         ...(draft.tagHeader.trim() && { CacheTagConfig: { HeaderName: draft.tagHeader.trim() } }),
       },
       "Saved the settings",
@@ -87,7 +93,8 @@ function Fields({ config, save, frame }: Props) {
       >
         <Input value={draft.tagHeader} placeholder="x-amz-meta-cache-tag" onChange={(e) => change({ tagHeader: e.detail.value })} />
       </FormField>
-      <FormField label="Supported HTTP versions">
+      <Certificate draft={certificate} change={(part) => setCertificate((c) => ({ ...c, ...part }))} wrong={tried ? wrongCertificate : undefined} />
+      <FormField label="Supported HTTP versions" description="HTTP/2 and HTTP/3 are spoken over HTTPS. HTTP/3 needs UDP; answers tell viewers where it is. HTTP/1.1 is always spoken.">
         <RadioGroup items={versions} value={draft.version.toLowerCase()} onChange={(e) => change({ version: e.detail.value as HttpVersion })} />
       </FormField>
       <FormField label="Price class" description="Kept for your tools; every edge location of a Warmfront is its operator’s own.">

@@ -44,7 +44,7 @@ export function BehaviorFields({ draft, change, wrong, policies, origins, isDefa
           />
         </FormField>
       )}
-      <FormField label="Viewer protocol policy">
+      <FormField label="Viewer protocol policy" description="A redirect leads to the HTTPS port of the same edge. HTTPS only answers plain HTTP with 403.">
         <RadioGroup items={viewers} value={draft.viewer} onChange={(e) => change({ viewer: e.detail.value as ViewerProtocolPolicy })} />
       </FormField>
       <FormField label="Allowed HTTP methods">
