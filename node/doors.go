@@ -99,7 +99,7 @@ func (d *dev) controlHandler(p *phase) (http.Handler, error) {
 func (d *dev) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 	c := ownapi.Config{
 		Control: d.control, Lookup: lookup, Keys: d.who.keys, Users: d.who.users, Meter: d.meter,
-		Version: d.Version, Suffix: d.Suffix, Logger: d.Logger.With("role", "ownapi"),
+		Version: d.Version, Suffix: d.Suffix, Logger: d.Logger.With("role", "ownapi"), Proxied: d.ProxyProtocol,
 	}
 	for _, pl := range d.places {
 		at := ownapi.Place{Name: pl.name, Location: pl.name, URL: url(pl.l), Edge: pl.edge}

@@ -62,6 +62,7 @@ type Config struct {
 	Keys    *auth.Keys
 	Users   *auth.Users
 	Places  []Place // the edges of this process; may be empty
+	Proxied bool    // connections to Places begin with a header of the PROXY protocol
 	Meter   *Meter  // the one that the edges report to; default: one that hears nothing
 
 	Version   string

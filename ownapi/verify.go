@@ -53,10 +53,23 @@ const (
 // Over TLS it asks under the distribution's name. Who answers is known by the address, and whom viewers
 // trust is theirs: the operator's certificates may come from an authority that this machine has never heard
 // of. So nobody needs to vouch for the certificate, but it must be one that viewers could take.
-func newVerifyClient(name string) *http.Client {
+//
+// Where edges stand behind a balancer it says what a balancer says that asks for itself.
+func newVerifyClient(name string, proxied bool) *http.Client {
+	dial := (&net.Dialer{Timeout: 5 * time.Second}).DialContext
 	return &http.Client{
 		Transport: &http.Transport{
-			DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				c, err := dial(ctx, network, address)
+				if err != nil || !proxied {
+					return c, err
+				}
+				if _, err := io.WriteString(c, "PROXY UNKNOWN\r\n"); err != nil {
+					c.Close()
+					return nil, err
+				}
+				return c, nil
+			},
 			TLSClientConfig: &tls.Config{
 				ServerName: name, InsecureSkipVerify: true, MinVersion: tls.VersionTLS12,
 				VerifyConnection: func(s tls.ConnectionState) error { return fits(s.PeerCertificates[0], name, time.Now()) },
@@ -120,7 +133,7 @@ func postVerify(ctx context.Context, c *call) (any, error) {
 	}
 	defer c.h.verifies.leave()
 
-	q := &verification{d.ID, d.DomainName, in.Path, in.Scheme, headers, newVerifyClient(d.DomainName)}
+	q := &verification{d.ID, d.DomainName, in.Path, in.Scheme, headers, newVerifyClient(d.DomainName, c.h.cfg.Proxied)}
 	b := verifyBody{Edges: make([]verifyEdge, len(c.h.cfg.Places))}
 	var all sync.WaitGroup
 	for i := range c.h.cfg.Places {

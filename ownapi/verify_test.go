@@ -7,7 +7,9 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -237,6 +239,37 @@ func TestVerify_WhatGoesWrongIsSaid(t *testing.T) {
 	}
 	if e := v.Edges[2]; e.Error == "" {
 		t.Errorf("%+v", e)
+	}
+}
+
+// demanding is the listener of an edge behind a balancer.
+type demanding struct{ net.Listener }
+
+func (l demanding) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	header := make([]byte, len("PROXY UNKNOWN\r\n"))
+	if _, err := io.ReadFull(c, header); err != nil || string(header) != "PROXY UNKNOWN\r\n" {
+		c.Close() // what is read of it now is an error
+	}
+	return c, nil
+}
+
+func TestVerify_SaysWhatABalancerSays(t *testing.T) {
+	h, id := inTheOpen(t)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.Listener = demanding{s.Listener}
+	s.Start()
+	t.Cleanup(s.Close)
+	h.cfg.Places = []Place{{Name: "e", URL: s.URL}}
+	for _, proxied := range []bool{false, true} {
+		h.cfg.Proxied = proxied
+		v := ask[verifyT](h, 200, "POST", "/distributions/"+id+"/verify", `{"path":"/"}`)
+		if got := v.Edges[0].Status == 200; got != proxied {
+			t.Errorf("proxied %v: %+v", proxied, v.Edges[0])
+		}
 	}
 }
 
