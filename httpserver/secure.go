@@ -104,10 +104,8 @@ func (c *conn) readSecure(p []byte, due int64) (int, error) {
 		n, err := c.tls.Read(q)
 		w.full = n == len(q)
 		w.idle()
-		if w.pending() > 0 { // an alert, or new keys
-			if e := c.sendGathered(); e != nil && n == 0 {
-				return 0, e
-			}
+		if e := c.sendOwn(); e != nil && n == 0 {
+			return 0, e
 		}
 		if w.over = err != nil && err != error(errAgain); n > 0 || err == io.EOF {
 			return n, nil
@@ -176,6 +174,24 @@ func (c *conn) sendGathered() error {
 	c.wire.sending.Lock()
 	defer c.wire.sending.Unlock()
 	_, err := c.sendRecords(c.wire.pending())
+	return err
+}
+
+// sendOwn sends what reading has made crypto/tls say: an alert, or new keys. Where somebody else is sending, it is
+// left to go out with the next records: a viewer may take nothing until all that it sends has been read, so reading
+// must not wait for sending, except where a viewer makes us say more than maxGathered.
+func (c *conn) sendOwn() error {
+	w := c.wire
+	switch n := w.pending(); {
+	case n == 0:
+		return nil
+	case n > maxGathered:
+		w.sending.Lock()
+	case !w.sending.TryLock():
+		return nil
+	}
+	defer w.sending.Unlock()
+	_, err := c.sendRecords(w.pending())
 	return err
 }
 

@@ -136,6 +136,72 @@ func TestSecure_LargeBodiesBothWaysAtOnce(t *testing.T) {
 	}
 }
 
+// A viewer may take nothing of an answer until all that it sends has been read.
+func TestSecure_AnUploadIsReadWhileSomebodySends(t *testing.T) {
+	began, read := make(chan bool), make(chan int64, 1)
+	s := &Server{Handler: handlerFunc(func(_ context.Context, w ResponseWriter, r *Request) {
+		close(began)
+		n, _ := io.Copy(io.Discard, r.Body)
+		read <- n
+		w.Begin(200, nil, 0)
+	})}
+	addr := startSecure(t, s)
+	v, _ := over(t, addr, false, &tls.Config{})
+	sent := make([]byte, 8<<20)
+	fmt.Fprintf(v, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", len(sent))
+	<-began
+	s.running.Load().gate.each(func(c *conn) { // as one who has encrypted, and then waits for the socket
+		c.wire.sending.Lock()
+		defer c.wire.sending.Unlock()
+		if _, err := c.tls.Write(make([]byte, maxPlain)); err != nil {
+			t.Error(err)
+		}
+		uploaded := make(chan error, 1)
+		go func() {
+			_, err := v.Write(sent)
+			uploaded <- err
+		}()
+		select {
+		case n := <-read:
+			if n != int64(len(sent)) {
+				t.Errorf("%d octets read", n)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("reading waits for sending")
+			v.NetConn().Close()
+		}
+		if err := <-uploaded; err != nil {
+			t.Error(err)
+		}
+		if c.wire.pending() <= maxPlain {
+			t.Error("somebody else has sent what was gathered")
+		}
+	})
+}
+
+// What a viewer makes us say while it takes nothing has a bound.
+func TestSecure_WhatReadingSaysIsBounded(t *testing.T) {
+	client, server := net.Pipe()
+	defer client.Close()
+	c := newConn(&engine{tls: &tls.Config{}}, server)
+	c.wire.Write(make([]byte, maxGathered+1))
+	c.wire.sending.Lock()
+	over := make(chan error, 1)
+	go func() { over <- c.sendOwn() }()
+	for range 1000 {
+		if runtime.Gosched(); len(over) > 0 {
+			t.Fatal("does not wait for who is sending")
+		}
+	}
+	c.wire.sending.Unlock()
+	if n, err := io.CopyN(io.Discard, client, maxGathered+1); err != nil {
+		t.Errorf("%d octets sent, %v", n, err)
+	}
+	if err := <-over; err != nil || c.wire.pending() > 0 {
+		t.Error(c.wire.pending(), err)
+	}
+}
+
 func TestSecure_WhatIsNoTLS(t *testing.T) {
 	addr := startSecure(t, &Server{Handler: handlerFunc(echo)})
 	for send, want := range map[string]string{

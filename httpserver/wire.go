@@ -40,6 +40,8 @@ const (
 	fullWire = 4 * maxPlain
 	// wireRoom is enough for one call of fullWire octets with what records add to them.
 	wireRoom = fullWire + 2<<10
+	// maxGathered bounds what waits to be sent: what is encrypted for one call, and what reading has caused meanwhile.
+	maxGathered = 2 * wireRoom
 )
 
 var (
