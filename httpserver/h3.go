@@ -42,11 +42,14 @@ type h3side struct {
 	halt      context.CancelFunc
 	shaking   atomic.Int64 // handshakes
 	requests  atomic.Int64 // of all connections
+
+	mu    sync.Mutex
+	conns map[*h3conn]struct{} // guarded by mu
 }
 
 // listenH3 prepares the side of a server that has a UDP socket.
 func (e *engine) listenH3(s *Server) (*h3side, error) {
-	h := &h3side{e: e, packets: s.Packets}
+	h := &h3side{e: e, packets: s.Packets, conns: map[*h3conn]struct{}{}}
 	h.stop, h.halt = context.WithCancel(e.base)
 	h.transport = &quic.Transport{
 		Conn:                h.packets,
@@ -153,8 +156,18 @@ func (h *h3side) accept() error {
 			return err
 		}
 		c := newH3conn(h, qc)
+		h.mu.Lock()
+		h.conns[c] = struct{}{}
+		h.mu.Unlock()
 		h.e.running.Go(c.serve)
 	}
+}
+
+// leave forgets a connection.
+func (h *h3side) leave(c *h3conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.conns, c)
 }
 
 // begin counts one more request, if there may be one: a viewer can open a hundred at a time, and each has

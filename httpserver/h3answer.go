@@ -20,6 +20,7 @@ type h3answer struct {
 
 	mu      sync.Mutex // held to begin, and to tell the viewer to go on: one excludes the other
 	begun   bool       // guarded by mu for whoever is not the handler
+	headed  bool       // the head has been handed over
 	refused bool       // by the engine, over the body
 	aborted bool
 	over    bool  // the handler has returned
@@ -96,6 +97,13 @@ func (a *h3answer) Write(p []byte) (int, error) {
 // send hands what has gathered, and p behind it, to the stream.
 func (a *h3answer) send(p []byte) {
 	d := a.x.d
+	if a.begun && !a.headed { // out begins with it
+		a.headed = true
+		a.x.holds(true)
+		a.err = a.x.send(d.out)
+		a.x.holds(false)
+		d.out = d.out[:0]
+	}
 	for _, b := range [...][]byte{d.out, p} {
 		if a.err == nil && len(b) > 0 {
 			a.err = a.x.send(b)

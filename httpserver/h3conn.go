@@ -25,13 +25,13 @@ type h3conn struct {
 	cancel context.CancelFunc
 	agreed *agreement
 
-	turns   sync.WaitGroup // requests
+	running sync.WaitGroup // requests
 	streams sync.WaitGroup // the viewer's other streams, and who accepts them
 
-	mu       sync.Mutex
-	requests int         // guarded by mu
-	idle     *time.Timer // guarded by mu; nil: no bound
-	kinds    [4]bool     // guarded by mu: unidirectional streams of which there may be one
+	mu    sync.Mutex
+	turns []*h3turn   // guarded by mu; each knows its place
+	idle  *time.Timer // guarded by mu; nil: no bound
+	kinds [4]bool     // guarded by mu: unidirectional streams of which there may be one
 }
 
 func newH3conn(h *h3side, qc *quic.Conn) *h3conn {
@@ -64,12 +64,12 @@ func (c *h3conn) serve() {
 			reject(s)
 			continue
 		}
-		c.count(1)
-		c.turns.Go(func() {
-			defer c.count(-1)
+		x := &h3turn{c: c, s: s}
+		c.enter(x)
+		c.running.Go(func() {
+			defer c.leave(x)
 			defer c.side.requests.Add(-1)
 			defer s.ReleaseStreamCredit() // only now may the viewer open another: a reset does not make room by itself
-			x := &h3turn{c: c, s: s}
 			x.serve()
 		})
 	}
@@ -107,7 +107,7 @@ func (c *h3conn) goAway(control *quic.SendStream, next quic.StreamID) {
 			reject(s)
 		}
 	})
-	c.turns.Wait()
+	c.running.Wait()
 	t := time.NewTimer(lingerTime)
 	defer t.Stop()
 	select {
@@ -130,8 +130,9 @@ func (c *h3conn) end() {
 	}
 	c.close(h3.NoError, "")
 	c.cancel()
-	c.turns.Wait()
+	c.running.Wait()
 	c.streams.Wait()
+	c.side.leave(c)
 	if c.idle != nil {
 		c.idle.Stop()
 	}
@@ -141,17 +142,28 @@ func (c *h3conn) close(code uint64, why string) {
 	c.qc.CloseWithError(quic.ApplicationErrorCode(code), why)
 }
 
-// count notes that a request has begun or ended.
-func (c *h3conn) count(n int) {
+// enter notes that a request has begun.
+func (c *h3conn) enter(x *h3turn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.requests += n
-	switch {
-	case c.idle == nil:
-	case c.requests == 0:
-		c.idle.Reset(c.e.limits.IdleTimeout)
-	default:
+	x.place = len(c.turns)
+	c.turns = append(c.turns, x)
+	if c.idle != nil {
 		c.idle.Stop()
+	}
+}
+
+// leave notes that a request has ended.
+func (c *h3conn) leave(x *h3turn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := len(c.turns) - 1
+	c.turns[x.place] = c.turns[last]
+	c.turns[x.place].place = x.place
+	c.turns[last] = nil
+	c.turns = c.turns[:last]
+	if last == 0 && c.idle != nil {
+		c.idle.Reset(c.e.limits.IdleTimeout)
 	}
 }
 
@@ -159,7 +171,7 @@ func (c *h3conn) count(n int) {
 func (c *h3conn) idled() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.requests == 0 {
+	if len(c.turns) == 0 {
 		c.close(h3.NoError, "idle")
 	}
 }

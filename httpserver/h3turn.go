@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/quic-go/quic-go"
 
@@ -24,6 +25,8 @@ type h3turn struct {
 	section
 	body   h3body
 	answer h3answer
+	place  int          // among the connection's turns; guarded by its mu
+	held   atomic.Int64 // since when the head of the answer waits for the transport; 0: it does not
 }
 
 var errWaste = errors.New("httpserver: a stream of frames that mean nothing")
@@ -186,10 +189,12 @@ func (x *h3turn) inline() bool {
 	if len(out)+len(body) <= cap(out) {
 		out, body = append(out, body...), nil
 	}
+	x.holds(true)
 	err := x.send(out)
 	if err == nil {
 		err = x.send(body)
 	}
+	x.holds(false)
 	d.sent()
 	if err == nil && len(rest.Octets) > 0 {
 		err = x.send(rest.Octets)

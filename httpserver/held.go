@@ -1,15 +1,23 @@
 package httpserver
 
-import "time"
+import (
+	"time"
+
+	"github.com/warmfront/warmfront/internal/h3"
+)
 
 // A head that has been made, by an Inline or a Handler, and for which the socket has no room, is a decision that
 // has not been carried out. Its viewer may take WriteTimeout, and longer, octet by octet. Who has decided may not have
 // so long, and can then take it back.
+//
+// With HTTP/3 it is the stream that has no room: its window, the connection's, and one packet that quic-go keeps
+// back for each stream. What quic-go has taken, that packet too, is the transport's, as what lies in the kernel's
+// send buffer is TCP's.
 
-// CutHeads closes the connections on which the head of an answer has been waiting for the viewer for longer than
-// older, or a quarter of a second less: what waits of it is never sent. Answers whose heads are in the socket's
-// hands are left alone, however slow their viewers are. It may be called at any time, concurrently.
-// Requests of HTTP/3 are not among them.
+// CutHeads closes the connections, and resets the streams of HTTP/3, on which the head of an answer has been waiting
+// for the viewer for longer than older, or a quarter of a second less: what waits of it is never sent. Answers whose
+// heads are in the transport's hands are left alone, however slow their viewers are. It may be called at any time,
+// concurrently.
 func (s *Server) CutHeads(older time.Duration) {
 	e := s.running.Load()
 	if e == nil {
@@ -24,6 +32,9 @@ func (s *Server) CutHeads(older time.Duration) {
 	})
 	for _, c := range late {
 		c.nc.Close()
+	}
+	for _, x := range e.h3.Load().heldBefore(before) {
+		x.reset(h3.InternalError)
 	}
 }
 
@@ -68,4 +79,32 @@ func (h *h2conn) promise() {
 	if h.c.desk.asked {
 		h.heads.wait(h.e)
 	}
+}
+
+// holds notes that the head of the answer is being handed to the transport, or that it has been.
+func (x *h3turn) holds(head bool) {
+	if !head {
+		x.held.Store(0)
+		return
+	}
+	x.held.Store(max(1, x.c.e.now.Load()))
+}
+
+// heldBefore is the requests whose heads have been waiting since before then, or since then.
+func (h *h3side) heldBefore(then int64) (late []*h3turn) {
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.conns {
+		c.mu.Lock()
+		for _, x := range c.turns {
+			if since := x.held.Load(); since != 0 && since <= then {
+				late = append(late, x)
+			}
+		}
+		c.mu.Unlock()
+	}
+	return late
 }

@@ -10,9 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quic-go/quic-go"
 	"golang.org/x/net/http2"
 
 	"github.com/warmfront/warmfront/internal/h2"
+	"github.com/warmfront/warmfront/internal/h3"
 	"github.com/warmfront/warmfront/internal/message"
 )
 
@@ -43,6 +45,9 @@ func lazy(t *testing.T, s *Server, addr string, next func(i uint32) []byte) {
 // heldIn is how many connections hold a head back, among those that have waited for a while already.
 func heldIn(s *Server) (n int) {
 	e := s.running.Load()
+	if e == nil {
+		return 0 // the socket listens already
+	}
 	e.gate.each(func(c *conn) {
 		if since := c.heldSince(); since != 0 && since < e.now.Load() {
 			n++
@@ -141,6 +146,92 @@ func TestCutHeads_LeavesSlowViewersAlone(t *testing.T) {
 			s.CutHeads(-time.Hour) // also what has hardly begun to wait
 			if n, err := io.CopyN(io.Discard, c, int64(len(hugeBody))); err != nil {
 				t.Errorf("cut after %d octets: %v", n, err)
+			}
+		})
+	}
+}
+
+// narrow is a viewer of HTTP/3 whose streams have a window of so many octets, which grows only as they are read.
+func (v *h3served) narrow(window uint64) *quic.Conn {
+	v.t.Helper()
+	c, err := quic.DialAddr(v.t.Context(), v.addr.String(), v.tls, &quic.Config{MaxIdleTimeout: 10 * time.Second,
+		InitialStreamReceiveWindow: window, MaxStreamReceiveWindow: window})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	v.t.Cleanup(func() { c.CloseWithError(quic.ApplicationErrorCode(h3.NoError), "") })
+	return c
+}
+
+// asks opens a stream that says octets and nothing more.
+func asks(t *testing.T, c *quic.Conn, octets []byte) *quic.Stream {
+	t.Helper()
+	s, err := c.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.SetDeadline(time.Now().Add(20 * time.Second))
+	s.Write(octets)
+	s.Close()
+	return s
+}
+
+func TestCutHeads_TakesBackWhatWaitsInHTTP3(t *testing.T) {
+	for name, s := range map[string]*Server{
+		"a hit": {Answerer: &hits{}},
+		"a handler": {Handler: handlerFunc(func(_ context.Context, w ResponseWriter, r *Request) {
+			var f message.Fields
+			if r.Path != "/small" {
+				f = message.Fields{{Name: "X", Value: strings.Repeat("x", 12<<10)}}
+			}
+			w.Begin(200, f, 0)
+			w.Flush()
+		})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := serveH3(t, s)
+			c := v.narrow(1)
+			waits := func() bool { return len(s.running.Load().h3.Load().heldBefore(s.running.Load().now.Load()-1)) == 1 }
+			slow := asks(t, c, asked(":path=/hit"+strings.Repeat("x", 3000)))
+			eventually(t, waits)
+			s.CutHeads(time.Hour)
+			if !waits() {
+				t.Error("cut before its time")
+			}
+			s.CutHeads(0)
+			if got := answerOn(slow); !strings.HasSuffix(got, "cut 0x102") || strings.Contains(got, "status") {
+				t.Errorf("the answer that waited: %.80q", got)
+			}
+			small := map[bool]string{true: "/hit", false: "/small"}[s.Answerer != nil]
+			if got := ask(t, c, asked(":path="+small)); !strings.HasPrefix(got, "status=200") {
+				t.Errorf("another on the same connection: %q", got)
+			}
+			if s.CutHeads(-time.Hour); s.running.Load().gate.count() != 1 {
+				t.Error("the connection is gone")
+			}
+		})
+	}
+}
+
+func TestCutHeads_LeavesSlowViewersOfHTTP3Alone(t *testing.T) {
+	const size = 100 << 10
+	for name, s := range map[string]*Server{
+		"hit": {Answerer: &hits{}},
+		"handler": {Handler: handlerFunc(func(_ context.Context, w ResponseWriter, _ *Request) {
+			w.Begin(200, nil, size)
+			w.Write(hugeBody[:size])
+		})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := serveH3(t, s)
+			in := asks(t, v.narrow(1000), asked(":path=/large"))
+			for n, err := 0, error(nil); err != io.EOF; {
+				var k int
+				k, err = in.Read(make([]byte, 500))
+				if n += k; err != nil && err != io.EOF {
+					t.Fatalf("cut after %d octets: %v", n, err)
+				}
+				s.CutHeads(-time.Hour) // also what has hardly begun to wait
 			}
 		})
 	}

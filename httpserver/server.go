@@ -129,6 +129,7 @@ func (s *Server) Run(ctx context.Context) error {
 			return err
 		}
 		defer h.close()
+		e.h3.Store(h)
 	}
 	stop := make(chan struct{})
 	var warden sync.WaitGroup
@@ -188,10 +189,11 @@ type engine struct {
 	desks    sync.Pool       // of *desk
 	shakes   chan struct{}   // a slot for each handshake that is computed
 	pipes    pipes
-	running  sync.WaitGroup // connections, those that are turned away too
-	draining atomic.Bool    // no request is begun any more
-	yields   bool           // one core: let others go first before reading again; see more
-	now      atomic.Int64   // ns since Run began, as of the warden's last round
+	h3       atomic.Pointer[h3side] // nil: no HTTP/3
+	running  sync.WaitGroup         // connections, those that are turned away too
+	draining atomic.Bool            // no request is begun any more
+	yields   bool                   // one core: let others go first before reading again; see more
+	now      atomic.Int64           // ns since Run began, as of the warden's last round
 }
 
 func (s *Server) engine() *engine {
