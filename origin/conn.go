@@ -31,10 +31,14 @@ func newConn(nc net.Conn, p *pool, host string) *conn {
 	return c
 }
 
-// due tells whether the origin is about to close an idle connection, by its own word. What is not sent again
+// due tells whether an idle connection has had its time, or the origin is about to close it, by its own word. What is not sent again
 // would get lost in that moment. A second, or half of a short time, is for the way.
 func (c *conn) due() bool {
-	return c.keeps > 0 && time.Since(c.since) >= max(c.keeps/2, c.keeps-time.Second)
+	idle := time.Since(c.since)
+	if own := c.pool.key.keepalive; own > 0 && idle >= own {
+		return true // the pool's timer is about to find it
+	}
+	return c.keeps > 0 && idle >= max(c.keeps/2, c.keeps-time.Second)
 }
 
 // quiet tells whether an idle connection is open and has nothing to read. An origin that has sent more
