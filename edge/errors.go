@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/internal/message"
 )
 
@@ -90,20 +89,6 @@ func appendPage(dst []byte, status int, line, id string) []byte {
 func pageFields(dst message.Fields, now time.Time) message.Fields {
 	return append(dst, message.Field{Name: "Server", Value: "CloudFront"},
 		message.Field{Name: "Date", Value: httpDate(now)}, message.Field{Name: "Content-Type", Value: "text/html"})
-}
-
-// Refuse answers what never becomes a request (httpserver.Server.Refuse), in the same shape.
-func (e *Edge) Refuse(w httpserver.ResponseWriter, status int, reason string) {
-	id := newID()
-	body := appendPage(nil, status, "Bad request ("+reason+").", id)
-	outcome := Failed
-	if status == 503 {
-		outcome = CapacityExceeded
-	}
-	fields := e.own(pageFields(nil, e.now()), nil, outcome, id)
-	if w.Begin(status, fields, int64(len(body))) == nil {
-		w.Write(body)
-	}
 }
 
 // explain puts the distribution's custom error page in place of an error: fetched by the behavior that

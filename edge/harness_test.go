@@ -366,10 +366,15 @@ func (v *viewer) is(t *testing.T, want string) {
 }
 
 // why returns outcome and reason of the last request that ended.
-func (w *world) why() string {
+// last is what has been told of last.
+func (w *world) last() Exchange {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	x := w.seen[len(w.seen)-1]
+	return w.seen[len(w.seen)-1]
+}
+
+func (w *world) why() string {
+	x := w.last()
 	return x.Outcome.String() + " " + x.Reason.String()
 }
 

@@ -91,6 +91,17 @@ const (
 	OriginClosed         // … the origin closed the connection
 	ViewerGone           // … nobody listens any more
 	Internal             // … of a mistake of ours
+
+	// Refused by the engine before it was a request (httpserver.RefusalReasons), because …
+	MalformedRequest   // … it has no one meaning
+	MalformedHost      // … its host is none
+	TargetTooLong      // … its target is
+	HeaderTooBig       // … its header is
+	UnknownVersion     // … it is in another HTTP
+	UnknownCoding      // … its transfer coding is not chunked
+	PlainOnHTTPS       // … it came without TLS to a port for https
+	TooManyConnections // … the edge has as many as it may
+	BodyTooSlow        // … its body did not come
 	reasons
 )
 
@@ -108,7 +119,10 @@ var reasonNames = [reasons]string{
 	OriginDNS: "origin-dns", OriginConnect: "origin-connect", OriginConnectTimeout: "origin-connect-timeout",
 	OriginTLS: "origin-tls", OriginReadTimeout: "origin-read-timeout", OriginInvalid: "origin-invalid",
 	OriginHeaderTooBig: "origin-header-too-big", OriginClosed: "origin-closed", ViewerGone: "viewer-gone",
-	Internal: "internal",
+	Internal:         "internal",
+	MalformedRequest: "malformed-request", MalformedHost: "malformed-host", TargetTooLong: "target-too-long",
+	HeaderTooBig: "header-too-big", UnknownVersion: "unknown-version", UnknownCoding: "unknown-coding",
+	PlainOnHTTPS: "plain-on-https", TooManyConnections: "too-many-connections", BodyTooSlow: "body-too-slow",
 }
 
 func (r Reason) String() string { return reasonNames[r] }
@@ -127,7 +141,7 @@ func all[T ~uint8](n T) []T {
 	return l
 }
 
-// Exchange is one request with its answer, as it is told to Config.Observe: once, when the answer is
+// Exchange is one request, or what was refused before it became one, with its answer, as it is told to Config.Observe: once, when the answer is
 // over. It is valid during the call, its strings too: those of a plain hit lie in buffers that the next
 // request overwrites.
 type Exchange struct {
@@ -135,7 +149,7 @@ type Exchange struct {
 	Edge    string
 	Pop     string           // as in X-Amz-Cf-Pop
 	ID      string           // as in X-Amz-Cf-Id
-	Request *message.Request // as the viewer sent it
+	Request *message.Request // as the viewer sent it; of what the engine refused, what httpserver.Server.Refuse is told
 	Stripe  uint32           // internal/stripe's, for what is counted
 
 	Distribution string // id; "" when the host is nobody's

@@ -140,6 +140,16 @@ var elsewhere = map[Reason]string{
 	TooManyFills: "TestL9_TooManyFills",
 	ViewerGone:   "TestAbort_ViewerThatLeavesBeforeTheAnswer",
 	Internal:     "TestFill_PanicIsContained",
+
+	MalformedRequest:   "TestRefuse_IsToldLikeAnAnswer",
+	MalformedHost:      "TestRefuse_IsToldLikeAnAnswer",
+	TargetTooLong:      "TestRefuse_IsToldLikeAnAnswer",
+	HeaderTooBig:       "TestRefuse_IsToldLikeAnAnswer",
+	UnknownVersion:     "TestRefuse_IsToldLikeAnAnswer",
+	UnknownCoding:      "TestRefuse_IsToldLikeAnAnswer",
+	PlainOnHTTPS:       "TestRefuse_IsToldLikeAnAnswer",
+	TooManyConnections: "TestRefuse_IsToldLikeAnAnswer",
+	BodyTooSlow:        "TestWired_SocketToSocket",
 }
 
 func TestOutcome_EachReasonHasItsStory(t *testing.T) {

@@ -85,6 +85,8 @@ func (v *visit) begin(a *answer, status int, f message.Fields, length int64) {
 	v.x.Status, v.x.ContentType = status, f.Get("Content-Type")
 	if err := v.w.Begin(status, f, length); err != nil {
 		v.x.Aborted = true
+	} else {
+		v.begun = true
 	}
 	v.x.FirstByte = v.since()
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
 )
@@ -143,10 +144,10 @@ func TestRespond_ErrorPageHasTheFingerprints(t *testing.T) {
 func TestRespond_RefuseHasTheSameShape(t *testing.T) {
 	story(t, func(w *world) {
 		v := &viewer{}
-		w.edge.Refuse(v, 414, "request target too long")
+		w.edge.Refuse(v, &message.Request{}, 414, "request target too long")
 		v.is(t, "414 Error page")
 		v = &viewer{}
-		w.edge.Refuse(v, 503, "too many connections")
+		w.edge.Refuse(v, &message.Request{}, 503, "too many connections")
 		v.is(t, "503 CapacityExceeded page")
 	})
 }

@@ -35,6 +35,7 @@ type visit struct {
 	final    bool    // the last attempt
 	unstored bool    // the viewer wants nothing of it stored
 	passed   *answer // of a request that must not be sent twice
+	begun    bool    // the head of an answer is in the engine's hands
 	because  Reason  // why the last attempt came to nothing
 
 	// Of one attempt.
@@ -75,6 +76,7 @@ func (e *Edge) Serve(ctx context.Context, w httpserver.ResponseWriter, r *httpse
 	v.e, v.ctx, v.w, v.r, v.because = e, ctx, w, r, Overtaken
 	v.x = Exchange{Start: e.now(), Edge: e.cfg.Name, Pop: e.cfg.Location, ID: newID(), Request: &r.Request, Stripe: stripe.Here()}
 	v.live()
+	v.replaced()
 	v.x.Duration = e.now().Sub(v.x.Start)
 	e.cfg.Observe(&v.x)
 	clear(v.fields[:cap(v.fields)]) // or the pool keeps what they point to alive

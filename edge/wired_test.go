@@ -43,6 +43,7 @@ func TestWired_SocketToSocket(t *testing.T) {
 		return e.Seq
 	}
 	put := usual()
+	behave(allMethods)(put)
 	distribution.FillDefaults(put.Config)
 	commit(journal.Fact{DistributionPut: put})
 
@@ -55,7 +56,11 @@ func TestWired_SocketToSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
+	told := make(chan string, 64)
 	e, err := New(Config{
+		Observe: func(x *Exchange) {
+			told <- fmt.Sprintf("%s %d %v %v %v", x.Request.Method, x.Status, x.Outcome, x.Reason, x.Request.Remote.IsValid())
+		},
 		Name: "FRA50-1", Location: "FRA50-P1", Log: log, Store: store, Origin: client,
 		Join: func(ctx context.Context, j journal.EdgeJoined) error {
 			commit(journal.Fact{EdgeJoined: &j})
@@ -72,7 +77,7 @@ func TestWired_SocketToSocket(t *testing.T) {
 	}
 	serving, stopServing := context.WithCancel(context.Background())
 	following, stopFollowing := context.WithCancel(context.Background())
-	server := &httpserver.Server{Listener: l, Handler: e, Refuse: e.Refuse}
+	server := &httpserver.Server{Listener: l, Handler: e, Refuse: e.Refuse, Limits: httpserver.Limits{ReadBodyTimeout: 250 * time.Millisecond}}
 	ended := make(chan error, 2)
 	go func() { ended <- server.Run(serving) }()
 	go func() { ended <- e.Run(following) }()
@@ -121,6 +126,39 @@ func TestWired_SocketToSocket(t *testing.T) {
 	acked(commit(journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: "I", Items: []string{"/*"}}}))
 	get("GET /a", "200 Miss version 2 of /a for Amazon CloudFront")
 	get("GET /cut", "200 Miss only this cut")
+	for range 6 { // what has been got
+		<-told
+	}
+	refusedOnce(t, l.Addr().String(), told)
+}
+
+// refusedOnce sends what the engine refuses, before and while the edge has it: each is told of once, as the
+// viewer sees it.
+func refusedOnce(t *testing.T, addr string, told <-chan string) {
+	for _, c := range []struct{ send, status, want string }{
+		{"GET  / HTTP/1.1\r\n\r\n", "400", "GET 400 Error malformed-request true"},
+		{"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "400", "GET 400 Error malformed-host true"},
+		{"POST /a HTTP/1.1\r\nHost: " + host + "\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400", "POST 400 Error malformed-request true"},
+		{"POST /a HTTP/1.1\r\nHost: " + host + "\r\nContent-Length: 3\r\n\r\n", "408", "POST 408 Error body-too-slow true"},
+	} {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		io.WriteString(conn, c.send)
+		got, _ := io.ReadAll(conn)
+		conn.Close()
+		if !strings.HasPrefix(string(got), "HTTP/1.1 "+c.status+" ") {
+			t.Errorf("%q: answered %.60q", c.send, got)
+		}
+		if x := <-told; x != c.want {
+			t.Errorf("%q: told %q, want %q", c.send, x, c.want)
+		}
+		if len(told) > 0 {
+			t.Errorf("%q: told twice: %q", c.send, <-told)
+		}
+	}
 }
 
 // versionedSite says which version it is, and breaks off at /cut.

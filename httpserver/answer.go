@@ -50,7 +50,7 @@ func (x *turn) close(panicked bool) bool {
 		a.cut()
 		return false
 	case !a.begun && !panicked && x.body.refusal().status != 0:
-		c.refuse(x.body.refusal(), a.head) // a handler that could not read the body has nothing to say
+		c.refuseAs(x.body.refusal(), nil, a.head) // a handler that could not read the body has nothing to say
 		return false
 	case !a.begun && !panicked && (c.gone.Load() || x.body.state.Load() == bodyCut):
 		return false
@@ -58,7 +58,7 @@ func (x *turn) close(panicked bool) bool {
 		if !panicked {
 			c.e.log.Error("BUG: handler returned without an answer", "method", x.req.Method, "host", x.req.Host, "path", x.req.Path)
 		}
-		c.refuse(refusal{500, ReasonInternal}, a.head)
+		c.refuseAs(refusal{500, ReasonInternal}, unheard(&x.req, panicked), a.head)
 		return false
 	}
 	if err := a.end(); err != nil {
@@ -132,7 +132,7 @@ func (a *answer) refuse(no refusal) error {
 	a.mu.Lock()
 	a.begun, a.refused = true, true
 	a.mu.Unlock()
-	a.c.refuse(no, a.head)
+	a.c.refuseAs(no, nil, a.head)
 	return errRefused
 }
 

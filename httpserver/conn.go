@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/internal/h1"
+	"github.com/warmfront/warmfront/internal/message"
 )
 
 // conn is a viewer's connection. Its fields belong to its goroutine, except where they say otherwise.
@@ -142,7 +143,7 @@ func (c *conn) work() bool {
 		n, no := c.head()
 		if no.status != 0 {
 			if c.flush(Rest{}) {
-				c.refuse(no, c.desk.req.Method == "HEAD")
+				c.refuse(no, c.desk.req.Method)
 			}
 			return false
 		}
@@ -211,7 +212,7 @@ func (c *conn) request(n int) bool {
 		case panicked:
 			if c.flush(Rest{}) {
 				d.inline = c.e.answerer.Inline() // the old one may be in any state
-				c.refuse(refusal{500, ReasonInternal}, d.req.Method == "HEAD")
+				c.refuse(refusal{500, ReasonInternal}, d.req.Method)
 			}
 			return false
 		case ok:
@@ -295,10 +296,16 @@ func (c *conn) call(x *turn) (panicked bool) {
 	return false
 }
 
-// refuse writes a last answer of the engine's own.
-func (c *conn) refuse(no refusal, head bool) {
+// refuse writes a last answer of the engine's own. method is "" where none could be read.
+func (c *conn) refuse(no refusal, method string) {
+	of := &message.Request{Method: method, Scheme: c.scheme, Major: 1, Minor: 1, Remote: c.remote, ServerName: c.serverName, TLS: c.agreed.of(c.first)}
+	c.refuseAs(no, of, method == "HEAD")
+}
+
+// refuseAs says of what; nil: of what a Handler has had.
+func (c *conn) refuseAs(no refusal, of *message.Request, head bool) {
 	c.lingers = true
-	c.send(c.e.refusal(no, head).bytes(), Rest{})
+	c.send(c.e.refusal(no, of, head).bytes(), Rest{})
 }
 
 // lingerTime is how long a connection is read after its last answer when the viewer is still sending.

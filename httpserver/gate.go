@@ -146,7 +146,7 @@ func (e *engine) turnAway(c *conn) {
 		defer func() { <-e.gate.refusing }()
 		defer c.end()
 		if c.wire == nil { // a handshake is more than who is turned away may cost
-			c.refuse(refusal{503, ReasonTooMany}, false)
+			c.refuse(refusal{503, ReasonTooMany}, "")
 		}
 	})
 }

@@ -36,7 +36,7 @@ func (a *h2answer) Begin(status int, fields message.Fields, length int64) error 
 	s.expects = false
 	if s.slow {
 		a.refused = true
-		s.refuse(refusal{408, ReasonSlowBody})
+		s.refuse(refusal{408, ReasonSlowBody}, nil)
 		s.h.kick()
 		return errRefused
 	}
@@ -179,23 +179,24 @@ func (a *h2answer) close(panicked bool) {
 	case a.aborted:
 		h.reset(s, h2.InternalError)
 	case !a.begun && s.slow && !panicked:
-		s.refuse(refusal{408, ReasonSlowBody}) // a handler that could not read the body has nothing to say
+		s.refuse(refusal{408, ReasonSlowBody}, nil) // a handler that could not read the body has nothing to say
 	case !a.begun:
 		if !panicked {
 			h.e.log.Error("BUG: handler returned without an answer", "method", s.req.Method, "host", s.req.Host, "path", s.req.Path)
 		}
-		s.refuse(refusal{500, ReasonInternal})
+		s.refuse(refusal{500, ReasonInternal}, unheard(&s.req, panicked))
 	case !s.ended:
 		a.left = 0
 		a.hand()
 	}
 }
 
-// refuse answers for the engine. With mu, which it gives up while the document is written.
-func (s *h2stream) refuse(no refusal) {
+// refuse answers for the engine; of is for Server.Refuse. With mu, which it gives up while the document is
+// written.
+func (s *h2stream) refuse(no refusal, of *message.Request) {
 	h := s.h
 	h.mu.Unlock()
-	r := h.e.refusal(no, s.head)
+	r := h.e.refusal(no, of, s.head)
 	block := AppendBlock(nil, r.status, r.fields, int64(r.body.Len()))
 	h.mu.Lock()
 	switch {

@@ -53,6 +53,17 @@ func (b *h2body) Read(p []byte) (int, error) {
 	}
 }
 
+// refusal is what a viewer gets that has sent no body, whatever the handler says.
+func (b *h2body) refusal() refusal {
+	s := (*h2stream)(b)
+	s.h.mu.Lock()
+	defer s.h.mu.Unlock()
+	if s.slow {
+		return refusal{408, ReasonSlowBody}
+	}
+	return refusal{}
+}
+
 // arrive takes octets of the body. It reports false when there are more, or fewer, than were promised. With mu.
 func (s *h2stream) arrive(data []byte, end bool) bool {
 	if s.left >= 0 {

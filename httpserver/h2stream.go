@@ -96,7 +96,7 @@ func (h *h2conn) open(id uint32, block []byte, again bool) *h2.Fault {
 	h.add(s)
 	if no.status != 0 {
 		h.hand()
-		s.refuse(no)
+		s.refuse(no, &d.req.Request)
 	}
 	return nil
 }

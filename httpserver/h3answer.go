@@ -43,7 +43,7 @@ func (a *h3answer) Begin(status int, fields message.Fields, length int64) error 
 		a.mu.Lock()
 		a.begun, a.refused = true, true
 		a.mu.Unlock()
-		a.x.refuse(no)
+		a.x.refuse(no, nil)
 		return errRefused
 	}
 	a.mu.Lock()
@@ -134,7 +134,7 @@ func (a *h3answer) close(panicked bool) {
 		return
 	case !a.begun && !a.aborted:
 		if no := x.body.refusal(); no.status != 0 && !panicked {
-			x.refuse(no) // a handler that could not read the body has nothing to say
+			x.refuse(no, nil) // a handler that could not read the body has nothing to say
 			return
 		}
 		if (x.ctx.Err() != nil || x.body.state.Load() == bodyCut) && !panicked {
@@ -143,7 +143,7 @@ func (a *h3answer) close(panicked bool) {
 		if !panicked {
 			x.c.e.log.Error("BUG: handler returned without an answer", "method", x.req.Method, "host", x.req.Host, "path", x.req.Path)
 		}
-		x.refuse(refusal{500, ReasonInternal})
+		x.refuse(refusal{500, ReasonInternal}, unheard(&x.req, panicked))
 		return
 	case !a.aborted && !panicked && (!a.bodied || a.left <= 0):
 		if a.send(nil); a.err == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/warmfront/warmfront/internal/h3"
+	"github.com/warmfront/warmfront/internal/message"
 )
 
 // h3turn is one request of HTTP/3, on its stream, in its goroutine.
@@ -53,7 +54,10 @@ func (x *h3turn) serve() {
 	switch {
 	case !ok:
 	case no.status != 0:
-		x.refuse(no)
+		x.refuse(no, &message.Request{
+			Method: x.pseudo[pseudoMethod], Scheme: "https", Major: 3,
+			Remote: x.c.remote(), ServerName: x.c.name(), TLS: x.c.agreed.of(x.s.StreamID() == 0),
+		})
 		x.s.CancelRead(quic.StreamErrorCode(h3.NoError))
 	case !x.inline() && x.settled():
 		x.handle()
@@ -244,9 +248,10 @@ func (x *h3turn) call() (panicked bool) {
 	return false
 }
 
-// refuse writes an answer of the engine's own. The connection lives on: its streams do not touch each other.
-func (x *h3turn) refuse(no refusal) {
-	a := x.c.e.refusal(no, x.answer.head)
+// refuse writes an answer of the engine's own; of is for Server.Refuse. The connection lives on: its streams
+// do not touch each other.
+func (x *h3turn) refuse(no refusal, of *message.Request) {
+	a := x.c.e.refusal(no, of, x.answer.head)
 	if a.aborted {
 		x.reset(h3.MessageError)
 		return

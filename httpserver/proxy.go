@@ -159,7 +159,7 @@ func (c *conn) of(from netip.AddrPort) bool {
 		return true
 	}
 	if c.wire == nil {
-		c.refuse(refusal{503, ReasonTooMany}, false)
+		c.refuse(refusal{503, ReasonTooMany}, "")
 	}
 	return false
 }

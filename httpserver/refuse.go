@@ -9,7 +9,7 @@ import (
 )
 
 // refusePlain is the Refuse of a Server that has none.
-func refusePlain(w ResponseWriter, status int, reason string) {
+func refusePlain(w ResponseWriter, _ *message.Request, status int, reason string) {
 	text := fmt.Sprintf("%d %s: %s\n", status, statusText[status], reason)
 	w.Begin(status, message.Fields{
 		{Name: "Date", Value: time.Now().UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")},
@@ -18,8 +18,8 @@ func refusePlain(w ResponseWriter, status int, reason string) {
 	w.Write([]byte(text))
 }
 
-// refusal lets Refuse write its document. A panic in it costs the document, not the status.
-func (e *engine) refusal(no refusal, head bool) *rawAnswer {
+// refusal lets Refuse write its document; of is its r. A panic in it costs the document, not the status.
+func (e *engine) refusal(no refusal, of *message.Request, head bool) *rawAnswer {
 	a := &rawAnswer{head: head, status: no.status}
 	func() {
 		defer func() {
@@ -28,9 +28,28 @@ func (e *engine) refusal(no refusal, head bool) *rawAnswer {
 				*a = rawAnswer{head: head, status: no.status}
 			}
 		}()
-		e.refuse(a, no.status, no.reason)
+		e.refuse(a, of, no.status, no.reason)
 	}()
 	return a
+}
+
+// Refused tells a Handler what the engine answers in its place, if it has not begun an answer: the body is
+// malformed, or has not been sent in time. Otherwise the status is 0.
+func (r *Request) Refused() (status int, reason string) {
+	if b, ok := r.Body.(interface{ refusal() refusal }); ok {
+		no := b.refusal()
+		return no.status, no.reason
+	}
+	return 0, ""
+}
+
+// unheard is what is told of a request whose handler has returned without an answer: nobody else tells of
+// it if that was by a panic.
+func unheard(r *Request, panicked bool) *message.Request {
+	if panicked {
+		return &r.Request
+	}
+	return nil
 }
 
 // rawAnswer is the ResponseWriter of refusals: a complete answer in memory.

@@ -32,7 +32,7 @@ func (c *conn) secure() bool {
 	if b := w.in[w.pos:]; b[0] != recordHandshake {
 		c.e.failed(false, HandshakeNotTLS)
 		if h1.Is(b[0], h1.InToken) { // no TLS begins like that, but every request does
-			c.refuse(refusal{400, ReasonPlain}, false)
+			c.refuse(refusal{400, ReasonPlain}, "")
 		}
 		return false
 	}

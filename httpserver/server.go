@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/message"
 )
 
 // Server listens and serves. Set the fields, then call Run once; nothing may be changed after that.
@@ -28,9 +30,11 @@ type Server struct {
 	// Packets is a UDP socket for HTTP/3, taken over and closed by Run. It needs TLS. Nil: no HTTP/3.
 	Packets net.PacketConn
 	// Refuse writes the answer to what never becomes a request: malformed, too large, one connection
-	// too many. It must begin an answer and not block; the connection closes after it. Nil: a line of
-	// plain text. It may be called concurrently.
-	Refuse func(w ResponseWriter, status int, reason string)
+	// too many; reason is one of RefusalReasons. It must begin an answer and not block; the connection closes
+	// after it. Nil: a line of plain text. It may be called concurrently. Of r, which is valid during the call, there is
+	// what the connection says (Remote, Scheme, ServerName, TLS, the version) and the Method, if it could be read. r is
+	// nil where a Handler has had the request and can tell of it: its body was broken or late, or it was not answered.
+	Refuse func(w ResponseWriter, r *message.Request, status int, reason string)
 	// HandshakeFailed is told of each TLS handshake that has begun and failed, over QUIC or TCP, and why: one of the
 	// constants Handshake…. It must not block and may be called concurrently. Nil: nobody is told.
 	HandshakeFailed func(quic bool, reason string)
@@ -70,6 +74,12 @@ const (
 	ReasonInternal    = "internal error"
 	ReasonPlain       = "plain HTTP on a port for HTTPS"
 )
+
+// RefusalReasons lists them all.
+func RefusalReasons() []string {
+	return []string{ReasonMalformed, ReasonBadHost, ReasonURITooLong, ReasonHeaderLarge, ReasonVersion, ReasonEncoding,
+		ReasonTooMany, ReasonSlowBody, ReasonInternal, ReasonPlain}
+}
 
 // statusHeaderTooLarge is CloudFront's status for a request over its 32,768 octets; no RFC knows it.
 const statusHeaderTooLarge = 494
@@ -180,7 +190,7 @@ type engine struct {
 	tls      *tls.Config // nil: plain HTTP
 	h2c      bool        // HTTP/2 without TLS
 	proxied  bool
-	refuse   func(ResponseWriter, int, string)
+	refuse   func(ResponseWriter, *message.Request, int, string)
 	limits   Limits
 	log      *slog.Logger
 	failed   func(quic bool, reason string) // of a handshake

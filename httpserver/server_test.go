@@ -210,7 +210,7 @@ func TestRequest_PipelinedInOrder(t *testing.T) {
 }
 
 func TestRefuse_HookWritesTheDocument(t *testing.T) {
-	addr, _ := start(t, &Server{Handler: handlerFunc(echo), Refuse: func(w ResponseWriter, status int, reason string) {
+	addr, _ := start(t, &Server{Handler: handlerFunc(echo), Refuse: func(w ResponseWriter, _ *message.Request, status int, reason string) {
 		text := "<h1>" + reason + "</h1>"
 		w.Begin(status, message.Fields{{Name: "Server", Value: "CloudFront"}, {Name: "Date", Value: "now"}, {Name: "Connection", Value: "x"}}, int64(len(text)))
 		io.WriteString(w, text)

@@ -175,6 +175,9 @@ var details = map[string]string{
 	"origin-tls": "OriginConnectError", "origin-read-timeout": "OriginReadError", "origin-invalid": "OriginInvalidResponseError",
 	"origin-header-too-big": "OriginHeaderTooBigError", "origin-closed": "OriginCommError", "viewer-gone": "ClientHungUpRequest",
 	"method-not-allowed": "InvalidRequestMethod", "bad-target": "InvalidRequest", "unexpected-body": "InvalidRequest",
+	"malformed-request": "InvalidRequest", "target-too-long": "InvalidRequest", "unknown-version": "InvalidRequest",
+	"unknown-coding": "InvalidRequest", "plain-on-https": "InvalidRequest", "malformed-host": "InvalidRequestHeader",
+	"header-too-big": "InvalidRequestHeader",
 }
 
 // detail is the result, or CloudFront's word for why there was none.

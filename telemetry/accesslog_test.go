@@ -93,6 +93,7 @@ func TestLine_WhatHasFailed(t *testing.T) {
 	}{
 		{0, "Error", "viewer-gone", false, "000", "ClientHungUpRequest"},
 		{502, "Error", "origin-dns", false, "502", "OriginDnsError"},
+		{494, "Error", "header-too-big", false, "494", "InvalidRequestHeader"},
 		{404, "Error", "cold", false, "404", "Error"},
 		{200, "Hit", "fresh", true, "200", "ClientCommError"},
 	} {
