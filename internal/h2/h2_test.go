@@ -202,6 +202,7 @@ func FuzzFrames_LikeNetOrStricter(f *testing.F) {
 	f.Add(AppendSettings(nil, Value{InitialWindowSize, 1}, Value{MaxFrameSize, 1 << 20}))
 	f.Add(AppendGoAway(AppendPing(AppendWindowUpdate(AppendReset(nil, 3, Cancel), 0, 9), Ack, []byte("12345678")), 7, NoError, "why"))
 	f.Add(append(Header{9, Headers, HasPriority | Padded | EndHeaders, 1}.Append(nil), 1, 0, 0, 0, 3, 1, 0x82, 0x84, 0))
+	f.Add([]byte("\x00\x00\x07\x10\x00\x00\x00\x00\x00\x00\x00\x00\x00u=1")) // of no stream
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, ok := Parse(b)
 		if !ok || h.Check() != nil || len(b) < HeaderLen+h.Length {
@@ -224,7 +225,7 @@ func FuzzFrames_LikeNetOrStricter(f *testing.F) {
 			}
 		}
 		var se http2.StreamError
-		late := h.Type == Priority && h.Length != 5 || h.Type == WindowUpdate && Uint32(p)&MaxWindow == 0
+		late := h.Type == Priority && h.Length != 5 || (h.Type == WindowUpdate || h.Type == PriorityUpdate) && Uint32(p)&MaxWindow == 0
 		if fault != nil || late || errors.As(err, &se) {
 			return // a fault of the stream is found later here
 		}
