@@ -1,6 +1,7 @@
 import FormField from "@cloudscape-design/components/form-field";
 import Input from "@cloudscape-design/components/input";
 import Select from "@cloudscape-design/components/select";
+import SpaceBetween from "@cloudscape-design/components/space-between";
 import { type CertificateDraft, securities } from "../../certificates";
 
 interface Props {
@@ -14,7 +15,7 @@ export function Certificate({ draft, change, wrong }: Props) {
   const named = draft.name.trim() !== "";
   const security = named ? draft.security : "TLSv1";
   return (
-    <>
+    <SpaceBetween size="l">
       <FormField
         label={<>Custom SSL certificate <i>- optional</i></>}
         description="Kept for your tools. Which certificate an edge shows is decided by the name that a viewer asks for: the operator’s, one from ACME, or one of Warmfront’s own authority."
@@ -33,6 +34,6 @@ export function Certificate({ draft, change, wrong }: Props) {
           onChange={(e) => change({ security: e.detail.selectedOption.value ?? security })}
         />
       </FormField>
-    </>
+    </SpaceBetween>
   );
 }
