@@ -63,6 +63,12 @@ func devCommand() *cobra.Command {
 			if c.ACME = c.ACMEEmail != ""; c.ACMECA != "" && !c.ACME {
 				return usage("--acme-ca needs --acme-email")
 			}
+			if cmd.Flags().Changed("access-log-format") && c.AccessLog == "" {
+				return usage("--access-log-format needs --access-log")
+			}
+			if cmd.Flags().Changed("http3") && c.HTTP3 && len(c.EdgesHTTPS) == 0 {
+				return usage("--http3 is spoken beside https: leave out --edges-https off")
+			}
 			c.Version = version
 			c.Out, c.Err = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			c.Getenv = os.Getenv
