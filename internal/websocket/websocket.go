@@ -37,9 +37,12 @@ func Of(r *message.Request) Wish {
 	return Malformed
 }
 
+// keyOK tells whether the key is the base64 of 16 octets, and nothing else: package base64 would pass over line
+// ends within it.
 func keyOK(f message.Fields) bool {
-	raw, err := base64.StdEncoding.Strict().DecodeString(one(f, "Sec-WebSocket-Key"))
-	return err == nil && len(raw) == 16
+	key := one(f, "Sec-WebSocket-Key")
+	raw, err := base64.StdEncoding.Strict().DecodeString(key)
+	return err == nil && len(raw) == 16 && len(key) == base64.StdEncoding.EncodedLen(16)
 }
 
 // one is the value of the only field of that name, "" if there is none, or several.

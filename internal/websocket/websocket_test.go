@@ -59,6 +59,7 @@ func TestOf(t *testing.T) {
 		"two keys":             {"GET", 1, []string{"+Sec-WebSocket-Key: " + key}, Malformed},
 		"a short key":          {"GET", 1, []string{"Sec-WebSocket-Key: dGhlIHNhbXBsZQ=="}, Malformed},
 		"a key with more bits": {"GET", 1, []string{"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR=="}, Malformed},
+		"a line end in a key":  {"GET", 1, []string{"Sec-WebSocket-Key: dGhlIHNhbXBsZS\nBub25jZQ=="}, Malformed},
 		"another version":      {"GET", 1, []string{"Sec-WebSocket-Version: 8"}, Malformed},
 		"a list of versions":   {"GET", 1, []string{"Sec-WebSocket-Version: 13, 8"}, Malformed},
 		"no version":           {"GET", 1, []string{"Sec-WebSocket-Version"}, Malformed},
