@@ -1,12 +1,18 @@
 // What the suite's results mean: cache-tests.fyi's rules, for caches between viewers and origins.
 import portable from 'http-cache-tests/tests/index.mjs'
 import surrogate from 'http-cache-tests/tests/surrogate-control.mjs'
+import { mended } from './mended.mjs'
 
-const suites = [...portable, surrogate].map(suite => ({ ...suite, tests: suite.tests.filter(test => !test.browser_only) }))
+const published = [...portable, surrogate].map(suite => ({ ...suite, tests: suite.tests.filter(test => !test.browser_only) }))
+
+const names = new Map(published.flatMap(suite => suite.tests.map(test => [test.id, test.name])))
+
+// A suite of its own, behind the others.
+const suites = [...published, { name: 'Mended', tests: [...mended.values()].map(test => ({ ...test, name: `${names.get(test.mends)} (mended)` })) }]
 
 const byId = new Map(suites.flatMap(suite => suite.tests.map(test => [test.id, { ...test, suite: suite.name, kind: test.kind ?? 'required' }])))
 
-/** Every test by its id: with its suite's name, and its kind (required, optimal or check). */
+/** Every test by its id: with its suite's name, and its kind (required, optimal, check or mended). */
 export const catalogue = byId
 
 /** The suites, reduced to the tests named, and to suites that have any. No names: all. */
@@ -42,8 +48,9 @@ export function settle (raw) {
   }))
 }
 
-/** How many tests of a kind there are, and how many passed. */
-export function count (results, kind) {
+/** How many tests of a kind there are, and how many passed: as published, or with the mended ones in place of theirs. */
+export function count (results, kind, mending = false) {
   const of = Object.keys(results).filter(id => byId.get(id).kind === kind)
-  return { passed: of.filter(id => results[id].outcome === 'pass').length, of: of.length }
+  const passed = id => results[mending && mended.has(id) ? mended.get(id).id : id]?.outcome === 'pass'
+  return { passed: of.filter(passed).length, of: of.length }
 }

@@ -61,7 +61,8 @@ async function runMode (mode, say) {
   const before = await pins(mode)
   const results = await conduct(startWarmfront(mode), cache => runWhole(cache, pinned(before)))
   const [required, optimal] = ['required', 'optimal'].map(kind => count(results, kind))
-  say(`http-cache-tests, ${mode}: ${required.passed} of ${required.of} required, ${optimal.passed} of ${optimal.of} optimal`)
+  const mended = ['required', 'optimal'].map(kind => count(results, kind, true).passed)
+  say(`http-cache-tests, ${mode}: ${required.passed} of ${required.of} required, ${optimal.passed} of ${optimal.of} optimal; mended ${mended.join(' and ')}`)
   return { name: `Warmfront (${mode})`, mode, results, before }
 }
 
