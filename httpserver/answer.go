@@ -1,22 +1,11 @@
 package httpserver
 
 import (
-	"errors"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/warmfront/warmfront/internal/h1"
 	"github.com/warmfront/warmfront/internal/message"
-)
-
-var (
-	errBegun    = errors.New("httpserver: answer begun twice")
-	errNotBegun = errors.New("httpserver: body before Begin")
-	errTooLong  = errors.New("httpserver: body longer than announced")
-	errAborted  = errors.New("httpserver: answer aborted")
-	errRefused  = errors.New("httpserver: the request's body was malformed and has been refused")
-	errStatus   = errors.New("httpserver: no such final status")
 )
 
 // turn is one request in its Handler's hands, with its body and its answer. It is new for every
@@ -28,8 +17,9 @@ type turn struct {
 }
 
 func (x *turn) open(c *conn, f framing) {
-	x.answer = answer{x: x, c: c, minor: x.req.Minor, head: x.req.Method == "HEAD", last: f.closes}
-	x.body.c, x.body.x, x.body.expects = c, x, f.expects
+	x.answer.x, x.answer.c, x.answer.minor, x.answer.last = x, c, x.req.Minor, f.closes
+	x.answer.head = x.req.Method == "HEAD"
+	x.body.c, x.body.from, x.body.answer, x.body.expects = c, &x.body, &x.answer.outgoing, f.expects
 	if f.length != 0 {
 		x.body.chunked = f.length < 0
 		x.body.left.Store(f.length)
@@ -42,130 +32,67 @@ func (x *turn) open(c *conn, f framing) {
 func (x *turn) close(panicked bool) bool {
 	a, c := &x.answer, x.answer.c
 	free := x.body.stop()
-	a.over = true
-	switch {
-	case a.refused:
-		return false
-	case a.aborted || panicked && a.begun:
+	gone := c.gone.Load() || x.body.state.Load() == bodyCut
+	switch what, no := a.returned(c.e, &x.req, panicked, gone, x.body.refusal()); what {
+	case fateCut:
 		a.cut()
-		return false
-	case !a.begun && !panicked && x.body.refusal().status != 0:
-		c.refuseAs(x.body.refusal(), nil, a.head) // a handler that could not read the body has nothing to say
-		return false
-	case !a.begun && !panicked && (c.gone.Load() || x.body.state.Load() == bodyCut):
-		return false
-	case !a.begun:
-		if !panicked {
-			c.e.log.Error("BUG: handler returned without an answer", "method", x.req.Method, "host", x.req.Host, "path", x.req.Path)
+	case fateRefuse:
+		c.refuseAs(no, unheard(&x.req, panicked), a.head)
+	case fateEnd:
+		if a.end() != nil {
+			return false
 		}
-		c.refuseAs(refusal{500, ReasonInternal}, unheard(&x.req, panicked), a.head)
-		return false
+		c.lingers = a.last || !free || !x.body.discard()
+		return !c.lingers
 	}
-	if err := a.end(); err != nil {
-		return false
-	}
-	if a.last || !free || !x.body.discard() {
-		c.lingers = true
-		return false
-	}
-	return true
+	return false
 }
 
-// answer is the ResponseWriter. What it lays out gathers in the desk's out; large pieces go straight to
-// the socket, behind what has gathered, in one call.
+// answer is the ResponseWriter of HTTP/1.1. What it lays out gathers in the desk's out; large pieces go straight
+// to the socket, behind what has gathered, in one call.
 type answer struct {
-	x     *turn
-	c     *conn
-	minor int
-	head  bool
-	last  bool // the connection closes after it
-
-	mu      sync.Mutex // held to begin, and to tell the viewer to go on: one excludes the other
-	begun   bool       // guarded by mu for whoever is not the handler
-	refused bool       // by the engine, over the body
-	aborted bool
-	over    bool  // the handler has returned
-	bodied  bool  // body octets are sent, not only counted
-	chunked bool  //
-	left    int64 // of the announced length; < 0: not announced
-	sent    bool  // something has left
-	err     error // the socket's: nothing is sent after it
+	outgoing
+	x       *turn
+	c       *conn
+	minor   int
+	last    bool // the connection closes after it
+	chunked bool
+	sent    bool // something has left
 }
-
-const (
-	// smallPiece is up to where copying costs less than a second entry for the kernel to walk.
-	smallPiece = 8 << 10
-	// fullOut is how much gathers before it is sent unasked.
-	fullOut = 16 << 10
-)
 
 // Begin implements ResponseWriter.
 func (a *answer) Begin(status int, fields message.Fields, length int64) error {
-	switch {
-	case a.begun:
-		return errBegun
-	case a.aborted || a.over:
-		return errAborted
-	case status < 200 || status > 999:
-		return errStatus
+	no := a.x.body.refusal()
+	said, err := a.begin(status, length, no)
+	switch err {
+	case nil:
+	case errRefused:
+		a.c.refuseAs(no, nil, a.head)
+		return err
+	default:
+		return err
 	}
-	if no := a.x.body.refusal(); no.status != 0 {
-		return a.refuse(no)
-	}
-	a.mu.Lock()
-	a.begun, a.c.begun = true, true
-	a.mu.Unlock()
-	a.left = length
-	a.bodied = !a.head && bodyAllowed(status)
+	a.c.begun = true
 	a.chunked = a.bodied && length < 0 && a.minor > 0
 	a.last = a.last || a.c.e.draining.Load() || !a.x.body.short() || a.bodied && length < 0 && !a.chunked
-	if status == 204 {
-		length = -1
-	}
 	d := a.c.desk
-	d.out = append(appendHead(d.out, status, fields, ending{length, a.chunked, a.last}), '\r', '\n')
+	d.out = append(appendHead(d.out, status, fields, ending{said, a.chunked, a.last}), '\r', '\n')
 	return nil
-}
-
-// refuse answers in the handler's place.
-func (a *answer) refuse(no refusal) error {
-	a.mu.Lock()
-	a.begun, a.refused = true, true
-	a.mu.Unlock()
-	a.c.refuseAs(no, nil, a.head)
-	return errRefused
 }
 
 // Write implements ResponseWriter. Where no body follows it only counts.
 func (a *answer) Write(p []byte) (int, error) {
-	switch {
-	case a.aborted || a.over:
-		return 0, errAborted
-	case a.refused:
-		return 0, errRefused
-	case !a.begun:
-		return 0, errNotBegun
-	case a.left >= 0 && int64(len(p)) > a.left:
-		return 0, errTooLong
-	case a.err != nil:
-		return 0, a.err
-	}
-	if a.left >= 0 {
-		a.left -= int64(len(p))
-	}
-	if !a.bodied || len(p) == 0 {
+	if send, err := a.take(len(p)); err != nil {
+		return 0, err
+	} else if !send {
 		return len(p), nil
 	}
-	d, n := a.c.desk, len(p)
+	d := a.c.desk
 	if a.chunked {
 		d.out = append(strconv.AppendUint(d.out, uint64(len(p)), 16), '\r', '\n')
 	}
-	if len(p) < smallPiece {
-		d.out = append(d.out, p...)
-		p = nil
-	}
-	if p != nil || len(d.out) >= fullOut {
-		a.send(p)
+	if large, full := d.gather(p); full {
+		a.send(large)
 	}
 	if a.chunked {
 		d.out = append(d.out, '\r', '\n')
@@ -173,7 +100,7 @@ func (a *answer) Write(p []byte) (int, error) {
 	if a.err != nil {
 		return 0, a.err
 	}
-	return n, nil
+	return len(p), nil
 }
 
 // send hands what has gathered, and p behind it, to the socket.
@@ -196,13 +123,10 @@ func (a *answer) Flush() error {
 	return a.err
 }
 
-// Abort implements ResponseWriter. The cut happens when the handler returns.
-func (a *answer) Abort() { a.aborted = true }
-
 // end sends what is left of a complete answer. A handler that has written too little gets the cut that
 // its viewer must see.
 func (a *answer) end() error {
-	if a.bodied && a.left > 0 {
+	if a.short() {
 		a.send(nil)
 		return errAborted
 	}
@@ -295,5 +219,3 @@ func framingField(name string) bool {
 	}
 	return false
 }
-
-func bodyAllowed(status int) bool { return status != 204 && status != 304 }

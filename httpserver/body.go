@@ -1,109 +1,36 @@
 package httpserver
 
 import (
-	"errors"
 	"io"
-	"os"
-	"sync"
 	"sync/atomic"
 
 	"github.com/warmfront/warmfront/internal/h1"
 )
 
-var (
-	errBodyOver   = errors.New("httpserver: body read after the request's end")
-	errNotAsked   = errors.New("httpserver: the viewer waits for 100 and has been given its answer")
-	errBodyNotAll = io.ErrUnexpectedEOF
-)
-
-// noBody is the body of a request without one.
-type noBody struct{}
-
-func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
-
-// What has become of a body.
-const (
-	bodyNone      uint32 = iota // there is none, or all of it has been read
-	bodyOpen                    // there is more
-	bodyMalformed               // its framing is broken
-	bodySlow                    // the viewer has not sent in time
-	bodyCut                     // the viewer has gone
-	bodyOver                    // the handler has returned
-)
-
 // maxDiscard is how much of a body that the handler has left is read, so that the connection can live on.
 const maxDiscard = 64 << 10
 
-// body reads a request body. A handler may have somebody else read it, who may be a moment late to stop:
-// hence the lock.
+// body reads a request body of HTTP/1.1.
 type body struct {
+	incoming
 	c       *conn
-	x       *turn
 	chunked bool
-	expects bool // the viewer waits for 100; guarded by mu
-
-	mu     sync.Mutex // held by Read
-	chunks h1.Chunks  // guarded by mu
-	state  atomic.Uint32
-	left   atomic.Int64 // octets to come, when it is not chunked
+	chunks  h1.Chunks    // guarded by mu
+	left    atomic.Int64 // octets to come, when it is not chunked
 }
 
-// Read implements io.Reader.
-func (b *body) Read(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch b.state.Load() {
-	case bodyNone:
-		return 0, io.EOF
-	case bodyOpen:
-	case bodyMalformed:
-		return 0, h1.ErrChunk
-	case bodySlow:
-		return 0, os.ErrDeadlineExceeded
-	case bodyCut:
-		return 0, errBodyNotAll
-	default:
-		return 0, errBodyOver
-	}
-	if len(p) == 0 {
-		return 0, nil
-	}
-	if b.expects && !b.proceed() {
-		return 0, errNotAsked
-	}
-	n, err := b.octets(p)
-	switch {
-	case err == nil || err == io.EOF:
-	case err == h1.ErrChunk:
-		b.state.Store(bodyMalformed)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		b.state.Store(bodySlow)
-	case err != errHalted:
-		b.state.Store(bodyCut)
-		err = errBodyNotAll
-	}
-	return n, err
-}
-
-// proceed tells the viewer to go on, unless it has been answered.
-func (b *body) proceed() bool {
-	a := &b.x.answer
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.begun {
-		return false
-	}
-	b.expects = false
+// proceed implements source.
+func (b *body) proceed() error {
 	_, err := b.c.send([]byte("HTTP/1.1 100 Continue\r\n\r\n"), Rest{})
-	return err == nil
+	return err
 }
 
-// octets reads at least one octet of the body, or to its end.
+// octets implements source.
 func (b *body) octets(p []byte) (int, error) {
 	if !b.chunked {
 		n, err := b.take(p[:min(int64(len(p)), b.left.Load())])
 		if b.left.Add(int64(-n)) == 0 {
-			b.state.Store(bodyNone)
+			b.become(bodyNone)
 		}
 		return n, err
 	}
@@ -115,7 +42,6 @@ func (b *body) octets(p []byte) (int, error) {
 		}
 		switch {
 		case b.chunks.Ended():
-			b.state.Store(bodyNone)
 			return 0, io.EOF
 		case b.chunks.Left() > 0:
 			n, err := b.take(p[:min(int64(len(p)), b.chunks.Left())])
@@ -149,19 +75,6 @@ func notAll(err error) error {
 		return errBodyNotAll
 	}
 	return err
-}
-
-// refusal is what a viewer gets that has sent a broken body, or none, whatever the handler says.
-func (b *body) refusal() refusal { return bodyRefusal(b.state.Load()) }
-
-func bodyRefusal(state uint32) refusal {
-	switch state {
-	case bodyMalformed:
-		return malformed
-	case bodySlow:
-		return refusal{408, ReasonSlowBody}
-	}
-	return refusal{}
 }
 
 // short tells whether the connection may carry another request although the body has not been read.

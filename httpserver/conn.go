@@ -278,22 +278,9 @@ func (c *conn) handle(n int) bool {
 		c.ctx, c.cancel = context.WithCancel(c.e.base)
 	}
 	c.handling.Store(true)
-	panicked := c.call(x)
+	panicked := c.e.serve(c.ctx, &x.answer, &x.req)
 	c.handling.Store(false)
 	return x.close(panicked)
-}
-
-// call runs the handler and contains its panic: one broken request must not take the others along.
-func (c *conn) call(x *turn) (panicked bool) {
-	defer func() {
-		if p := recover(); p != nil {
-			panicked = true
-			r := &x.req
-			c.e.log.Error("BUG: handler panicked", "panic", p, "method", r.Method, "host", r.Host, "path", r.Path, "stack", string(debug.Stack()))
-		}
-	}()
-	c.e.handler.Serve(c.ctx, &x.answer, &x.req)
-	return false
 }
 
 // refuse writes a last answer of the engine's own. method is "" where none could be read.

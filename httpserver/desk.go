@@ -21,6 +21,10 @@ const (
 	outRoom = 4 << 10
 	// maxKept is the room above which a desk's buffers are not kept for the next connection.
 	maxKept = 64 << 10
+	// smallPiece is up to where copying costs less than a second entry for the kernel to walk.
+	smallPiece = 8 << 10
+	// fullOut is how much of a Handler's answer gathers before it is sent unasked.
+	fullOut = 16 << 10
 	// fullBatch is how much is answered before it is sent, however many requests are left.
 	fullBatch = 32 << 10
 )
@@ -79,4 +83,14 @@ func (d *desk) room(limit int) []byte {
 		d.in = bigger
 	}
 	return d.in[len(d.in):cap(d.in)]
+}
+
+// gather puts a piece of a body behind what is to be written, unless it is large. full tells that it is time to
+// write, large behind the rest.
+func (d *desk) gather(p []byte) (large []byte, full bool) {
+	if len(p) < smallPiece {
+		d.out = append(d.out, p...)
+		p = nil
+	}
+	return p, p != nil || len(d.out) >= fullOut
 }

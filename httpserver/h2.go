@@ -36,7 +36,7 @@ type h2conn struct {
 
 	// The reader's own.
 	dec           *hpack.Decoder
-	section       h2section
+	section       section
 	block         h2block
 	memo          h2memo
 	greeted       bool  // the preface has come
@@ -130,7 +130,7 @@ func (c *conn) http2() {
 	h.out = h2.AppendSettings(nil,
 		h2.Value{Setting: h2.MaxConcurrentStreams, Value: h2Streams},
 		h2.Value{Setting: h2.InitialWindowSize, Value: streamCredit},
-		h2.Value{Setting: h2.MaxHeaderListSize, Value: uint32(c.e.limits.MaxHeader)},
+		h2.Value{Setting: h2.MaxHeaderListSize, Value: uint32(2 * c.e.limits.MaxHeader)},
 		h2.Value{Setting: h2.NoRFC7540Priorities, Value: 1})
 	h.out = h2.AppendWindowUpdate(h.out, 0, connCredit-h2.DefaultWindow)
 	c.h2.Store(h)

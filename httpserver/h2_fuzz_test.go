@@ -26,16 +26,16 @@ func FuzzH2Request_ReadsTheSameInHTTP1(f *testing.F) {
 		f.Add([]byte(s), false)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, ended bool) {
-		var s h2section
+		var s section
 		s.begin(nil, 32768, false)
 		for line := range bytes.SplitSeq(b, []byte("\n")) {
 			name, value, ok := bytes.Cut(line, []byte("\x00"))
 			if ok {
-				s.field(hpack.HeaderField{Name: string(name), Value: string(value)})
+				s.field(string(name), string(value))
 			}
 		}
 		var r Request
-		if s.request(&r, ended, "http", 8192).status != 0 {
+		if s.request(&r, 2, ended, "http", 8192).status != 0 {
 			return
 		}
 		head := r.Method + " " + r.URI() + " HTTP/1.1\r\n"

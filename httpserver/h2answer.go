@@ -5,15 +5,11 @@ import (
 	"github.com/warmfront/warmfront/internal/message"
 )
 
-// h2answer is the ResponseWriter of HTTP/2. It belongs to the Handler's goroutine.
+// h2answer is the ResponseWriter of HTTP/2.
 type h2answer struct {
-	s       *h2stream
-	block   []byte // the head, until it is handed over
-	begun   bool
-	refused bool
-	aborted bool
-	bodied  bool  // body octets are sent, not only counted
-	left    int64 // of the announced length; < 0: not announced
+	outgoing
+	s     *h2stream
+	block []byte // the head, until it is handed over
 }
 
 // ownOctets is how much of a body gathers in a stream, so that whoever writes little need not wait.
@@ -22,66 +18,38 @@ const ownOctets = 16 << 10
 // Begin implements ResponseWriter.
 func (a *h2answer) Begin(status int, fields message.Fields, length int64) error {
 	s := a.s
-	switch {
-	case a.begun:
-		return errBegun
-	case a.aborted || s.over:
-		return errAborted
-	case status < 200 || status > 999:
-		return errStatus
-	}
 	s.h.mu.Lock()
 	defer s.h.mu.Unlock()
-	a.begun = true
-	s.expects = false
-	if s.slow {
-		a.refused = true
-		s.refuse(refusal{408, ReasonSlowBody}, nil)
+	no := s.refusal()
+	said, err := a.begin(status, length, no)
+	s.expects = s.expects && !a.begun
+	switch err {
+	case nil:
+		a.block = AppendBlock(nil, status, fields, said)
+	case errRefused:
+		s.refuse(no, nil)
 		s.h.kick()
-		return errRefused
 	}
-	a.left = length
-	a.bodied = !s.head && bodyAllowed(status)
-	if status == 204 {
-		length = -1
-	}
-	a.block = AppendBlock(nil, status, fields, length)
-	return nil
+	return err
 }
 
 // Write implements ResponseWriter. Where no body follows it only counts.
 func (a *h2answer) Write(p []byte) (int, error) {
-	s := a.s
-	switch {
-	case a.aborted || s.over:
-		return 0, errAborted
-	case a.refused:
-		return 0, errRefused
-	case !a.begun:
-		return 0, errNotBegun
-	case a.left >= 0 && int64(len(p)) > a.left:
-		return 0, errTooLong
-	}
-	if !a.bodied || len(p) == 0 {
-		a.count(len(p))
+	if send, err := a.take(len(p)); err != nil {
+		return 0, err
+	} else if !send {
 		return len(p), nil
 	}
-	s.h.mu.Lock()
-	defer s.h.mu.Unlock()
+	a.s.h.mu.Lock()
+	defer a.s.h.mu.Unlock()
 	return a.write(p)
-}
-
-func (a *h2answer) count(n int) {
-	if a.left >= 0 {
-		a.left -= int64(n)
-	}
 }
 
 // write takes what little there is; it waits until more has been sent. With mu.
 func (a *h2answer) write(p []byte) (int, error) {
 	s := a.s
 	if s.pending()+len(p) > ownOctets {
-		a.hand()
+		a.hand(false)
 		for s.gone == nil && s.pending() > 0 {
 			s.cond.Wait()
 		}
@@ -89,13 +57,12 @@ func (a *h2answer) write(p []byte) (int, error) {
 	if s.gone != nil {
 		return 0, s.gone
 	}
-	a.count(len(p))
 	if len(p) <= ownOctets {
 		s.buf = append(s.buf, p...)
 		return len(p), nil
 	}
 	s.rest.Octets = p
-	a.hand()
+	a.hand(a.whole())
 	for s.gone == nil && len(s.rest.Octets) > 0 {
 		s.cond.Wait()
 	}
@@ -105,13 +72,13 @@ func (a *h2answer) write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// hand gives what there is of the answer to the connection. With mu.
-func (a *h2answer) hand() {
+// hand gives what there is of the answer to the connection; fin tells that it is the last of it. With mu.
+func (a *h2answer) hand(fin bool) {
 	s, h := a.s, a.s.h
 	if s.gone != nil || h.dead {
 		return
 	}
-	s.fin = a.bodied && a.left == 0 || !a.bodied
+	s.fin = fin
 	if a.block != nil {
 		bare := s.fin && s.pending() == 0
 		s.headers(a.block, bare)
@@ -144,7 +111,7 @@ func (s *h2stream) headers(block []byte, end bool) {
 // windows allow.
 func (a *h2answer) Flush() error {
 	s, h := a.s, a.s.h
-	if a.aborted || s.over {
+	if a.aborted || a.over {
 		return errAborted
 	}
 	h.mu.Lock()
@@ -154,7 +121,7 @@ func (a *h2answer) Flush() error {
 	}
 	waits := a.block != nil
 	mark := h.started + 1
-	a.hand()
+	a.hand(a.whole())
 	s.flushing = true
 	for waits && !h.dead && h.done < mark {
 		s.cond.Wait()
@@ -166,28 +133,19 @@ func (a *h2answer) Flush() error {
 	return nil
 }
 
-// Abort implements ResponseWriter. The cut happens when the handler returns.
-func (a *h2answer) Abort() { a.aborted = true }
-
 // close ends the answer after the handler has returned. With mu.
 func (a *h2answer) close(panicked bool) {
-	s, h := a.s, a.s.h
-	switch {
-	case s.gone != nil || a.refused || s.ended:
-	case a.begun && (a.aborted || panicked || a.bodied && a.left > 0):
-		h.reset(s, h2.InternalError)
-	case a.aborted:
-		h.reset(s, h2.InternalError)
-	case !a.begun && s.slow && !panicked:
-		s.refuse(refusal{408, ReasonSlowBody}, nil) // a handler that could not read the body has nothing to say
-	case !a.begun:
-		if !panicked {
-			h.e.log.Error("BUG: handler returned without an answer", "method", s.req.Method, "host", s.req.Host, "path", s.req.Path)
-		}
-		s.refuse(refusal{500, ReasonInternal}, unheard(&s.req, panicked))
-	case !s.ended:
-		a.left = 0
-		a.hand()
+	s := a.s
+	if a.over = true; s.gone != nil || s.ended {
+		return
+	}
+	switch what, no := a.returned(s.h.e, &s.req, panicked, false, s.refusal()); {
+	case what == fateCut, what == fateEnd && a.short():
+		s.h.reset(s, h2.InternalError)
+	case what == fateEnd:
+		a.hand(true)
+	case what == fateRefuse:
+		s.refuse(no, unheard(&s.req, panicked))
 	}
 }
 

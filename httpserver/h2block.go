@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"strconv"
+	"strings"
 
 	"golang.org/x/net/http2/hpack"
 
@@ -39,7 +40,7 @@ func AppendBlock(dst []byte, status int, fields message.Fields, length int64) []
 		dst = appendLength(dst, length)
 	}
 	for i := range fields {
-		if f := &fields[i]; !framingField(f.Name) && !hopField(f.Name) && h1.OneLine(f) {
+		if f := &fields[i]; !ofConnection(f.Name) && h1.OneLine(f) {
 			dst = AppendBlockField(dst, f.Name, f.Value)
 		}
 		if i == kind {
@@ -112,11 +113,8 @@ func appendInt(dst []byte, first byte, n uint64) []byte {
 	return append(dst, byte(n))
 }
 
-// hopField tells the fields that HTTP/2 knows no more (RFC 9113 section 8.2.2), besides framingField's.
-func hopField(name string) bool {
-	return len(name) == 7 && equalFold(name, "upgrade") || len(name) == 16 && equalFold(name, "proxy-connection") ||
-		len(name) == 2 && equalFold(name, "te")
+// ofConnection tells the fields that HTTP/2 and HTTP/3 know no more (RFC 9113 section 8.2.2), framingField's included.
+func ofConnection(name string) bool {
+	return framingField(name) || len(name) == 7 && strings.EqualFold(name, "Upgrade") ||
+		len(name) == 16 && strings.EqualFold(name, "Proxy-Connection") || len(name) == 2 && strings.EqualFold(name, "TE")
 }
-
-// equalFold is for names, which are ASCII.
-func equalFold(name, lower string) bool { return h1.EqualASCII(name, lower) }

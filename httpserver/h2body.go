@@ -53,13 +53,18 @@ func (b *h2body) Read(p []byte) (int, error) {
 	}
 }
 
-// refusal is what a viewer gets that has sent no body, whatever the handler says.
+// refusal is Request.Refused's.
 func (b *h2body) refusal() refusal {
 	s := (*h2stream)(b)
 	s.h.mu.Lock()
 	defer s.h.mu.Unlock()
+	return s.refusal()
+}
+
+// refusal is what a viewer gets that has sent no body, whatever the handler says. With mu.
+func (s *h2stream) refusal() refusal {
 	if s.slow {
-		return refusal{408, ReasonSlowBody}
+		return lateBody
 	}
 	return refusal{}
 }

@@ -77,8 +77,7 @@ func (h *h2conn) headers(block []byte) *h2.Fault {
 
 // field is called by the decoder.
 func (h *h2conn) field(f hpack.HeaderField) {
-	h.section.field(f)
-	if h.section.large {
+	if !h.section.field(f.Name, f.Value) {
 		h.dec.SetEmitEnabled(false) // a small block must not become much memory
 	}
 }

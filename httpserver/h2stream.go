@@ -3,7 +3,6 @@ package httpserver
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"sync"
 
 	"github.com/warmfront/warmfront/internal/h2"
@@ -71,7 +70,7 @@ func (h *h2conn) open(id uint32, block []byte, again bool) *h2.Fault {
 	}
 	var no refusal
 	if !h.memo.laid {
-		no = sec.request(&d.req, h.block.end, c.scheme, h.e.limits.MaxURI)
+		no = sec.request(&d.req, 2, h.block.end, c.scheme, h.e.limits.MaxURI)
 	}
 	d.req.Remote, d.req.ServerName, d.req.TLS = c.remote, c.serverName, c.agreed.of(first)
 	switch {
@@ -126,7 +125,7 @@ func (s *h2stream) handled() {
 		s.req.Body = (*h2body)(s)
 	}
 	s.ctx, s.cancel = context.WithCancel(s.h.ctx)
-	s.answer.s = s
+	s.answer.s, s.answer.head = s, s.head
 	s.expects = s.h.section.expects && !s.inEnded
 	s.over, s.running = false, true
 }
@@ -155,7 +154,7 @@ func (h *h2conn) begin(s *h2stream) {
 
 // run is the goroutine of a stream's Handler.
 func (s *h2stream) run() {
-	panicked := s.serve()
+	panicked := s.h.e.serve(s.ctx, &s.answer, &s.req)
 	s.cancel()
 	h := s.h
 	h.mu.Lock()
@@ -167,19 +166,6 @@ func (s *h2stream) run() {
 	s.answer.close(panicked)
 	h.drop(s)
 	h.kick()
-}
-
-// serve calls the Handler and contains its panic.
-func (s *h2stream) serve() (panicked bool) {
-	defer func() {
-		if p := recover(); p != nil {
-			panicked = true
-			r := &s.req
-			s.h.e.log.Error("BUG: handler panicked", "panic", p, "method", r.Method, "host", r.Host, "path", r.Path, "stack", string(debug.Stack()))
-		}
-	}()
-	s.h.e.handler.Serve(s.ctx, &s.answer, &s.req)
-	return false
 }
 
 // end wakes everybody who has to do with the stream: nothing is sent and read any more. With mu.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/quic-go/quic-go"
 
@@ -15,78 +14,35 @@ import (
 
 // h3answer is the ResponseWriter of HTTP/3. What it lays out gathers in the desk's out, as answer does it.
 type h3answer struct {
-	x    *h3turn
-	head bool
-
-	mu      sync.Mutex // held to begin, and to tell the viewer to go on: one excludes the other
-	begun   bool       // guarded by mu for whoever is not the handler
-	headed  bool       // the head has been handed over
-	refused bool       // by the engine, over the body
-	aborted bool
-	over    bool  // the handler has returned
-	bodied  bool  // body octets are sent, not only counted
-	left    int64 // of the announced length; < 0: not announced
-	err     error // the stream's: nothing is sent after it
+	outgoing
+	x      *h3turn
+	headed bool // the head has been handed over
 }
 
 // Begin implements ResponseWriter.
 func (a *h3answer) Begin(status int, fields message.Fields, length int64) error {
-	switch {
-	case a.begun:
-		return errBegun
-	case a.aborted || a.over:
-		return errAborted
-	case status < 200 || status > 999:
-		return errStatus
-	}
-	if no := a.x.body.refusal(); no.status != 0 {
-		a.mu.Lock()
-		a.begun, a.refused = true, true
-		a.mu.Unlock()
+	no := a.x.body.refusal()
+	said, err := a.begin(status, length, no)
+	switch err {
+	case nil:
+		a.x.d.out = appendHead3(a.x.d.out, status, fields, said)
+	case errRefused:
 		a.x.refuse(no, nil)
-		return errRefused
 	}
-	a.mu.Lock()
-	a.begun = true
-	a.mu.Unlock()
-	a.left = length
-	a.bodied = !a.head && bodyAllowed(status)
-	if status == 204 {
-		length = -1
-	}
-	a.x.d.out = appendHead3(a.x.d.out, status, fields, length)
-	return nil
+	return err
 }
 
 // Write implements ResponseWriter. Where no body follows it only counts.
 func (a *h3answer) Write(p []byte) (int, error) {
-	switch {
-	case a.aborted || a.over:
-		return 0, errAborted
-	case a.refused:
-		return 0, errRefused
-	case !a.begun:
-		return 0, errNotBegun
-	case a.left >= 0 && int64(len(p)) > a.left:
-		return 0, errTooLong
-	case a.err != nil:
-		return 0, a.err
-	}
-	if a.left >= 0 {
-		a.left -= int64(len(p))
-	}
-	if !a.bodied || len(p) == 0 {
+	if send, err := a.take(len(p)); err != nil {
+		return 0, err
+	} else if !send {
 		return len(p), nil
 	}
 	d := a.x.d
 	d.out = h3.AppendFrame(d.out, h3.Data, uint64(len(p)))
-	if len(p) < smallPiece {
-		d.out = append(d.out, p...)
-		if len(d.out) >= fullOut {
-			a.send(nil)
-		}
-	} else {
-		a.send(p)
+	if large, full := d.gather(p); full {
+		a.send(large)
 	}
 	if a.err != nil {
 		return 0, a.err
@@ -121,31 +77,18 @@ func (a *h3answer) Flush() error {
 	return a.err
 }
 
-// Abort implements ResponseWriter. The cut happens when the handler returns.
-func (a *h3answer) Abort() { a.aborted = true }
-
 // close ends the stream after the handler has returned: cleanly, if all that was announced has been said.
 func (a *h3answer) close(panicked bool) {
 	x := a.x
 	x.body.stop()
-	a.over = true
-	switch {
-	case a.refused:
+	gone := x.ctx.Err() != nil || x.body.state.Load() == bodyCut
+	switch what, no := a.returned(x.c.e, &x.req, panicked, gone, x.body.refusal()); {
+	case what == fateSettled:
 		return
-	case !a.begun && !a.aborted:
-		if no := x.body.refusal(); no.status != 0 && !panicked {
-			x.refuse(no, nil) // a handler that could not read the body has nothing to say
-			return
-		}
-		if (x.ctx.Err() != nil || x.body.state.Load() == bodyCut) && !panicked {
-			break // the viewer has gone
-		}
-		if !panicked {
-			x.c.e.log.Error("BUG: handler returned without an answer", "method", x.req.Method, "host", x.req.Host, "path", x.req.Path)
-		}
-		x.refuse(refusal{500, ReasonInternal}, unheard(&x.req, panicked))
+	case what == fateRefuse:
+		x.refuse(no, unheard(&x.req, panicked))
 		return
-	case !a.aborted && !panicked && (!a.bodied || a.left <= 0):
+	case what == fateEnd && !a.short():
 		if a.send(nil); a.err == nil {
 			x.s.Close()
 			return
@@ -168,7 +111,7 @@ func appendHead3(dst []byte, status int, fields message.Fields, length int64) []
 		if ofConnection(f.Name) || !h1.OneLine(f) {
 			continue
 		}
-		dst = h3.AppendField(dst, f.Name, strings.Trim(f.Value, " \t"))
+		dst = h3.AppendField(dst, f.Name, trimBlanks(f.Value))
 		if length >= 0 && len(f.Name) == len("Content-Type") && strings.EqualFold(f.Name, "Content-Type") {
 			dst = appendLength3(dst, length)
 			length = -1
@@ -185,21 +128,6 @@ func appendLength3(dst []byte, length int64) []byte {
 	}
 	var digits [20]byte
 	return h3.AppendField(dst, "content-length", h1.View(strconv.AppendInt(digits[:0], length, 10)))
-}
-
-// ofConnection tells the fields that HTTP/3 does not have.
-func ofConnection(name string) bool {
-	switch len(name) {
-	case 7:
-		if strings.EqualFold(name, "Upgrade") {
-			return true
-		}
-	case 16:
-		if strings.EqualFold(name, "Proxy-Connection") {
-			return true
-		}
-	}
-	return framingField(name)
 }
 
 // appendPrepared says an answer in HTTP/3 that was prepared for HTTP/1.1 by AppendHead. It returns what

@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
-	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -27,78 +25,26 @@ var (
 	errLength = errors.New("httpserver: body and Content-Length differ")
 )
 
-// h3body reads a request body out of the DATA frames of its stream. As with body, somebody else than
-// the handler may read it: hence the lock.
+// h3body reads a request body out of the DATA frames of its stream.
 type h3body struct {
-	x       *h3turn
-	expects bool // the viewer waits for 100; guarded by mu
+	incoming
+	x *h3turn
 
-	mu    sync.Mutex // held by Read
-	frame uint64     // octets of the DATA frame at hand that are to come; guarded by mu
-	told  int64      // octets to come by Content-Length, -1: nobody has said; guarded by mu
-	waste int        // guarded by mu
-	last  bool       // trailers have come; guarded by mu
-	state atomic.Uint32
+	frame uint64 // octets of the DATA frame at hand that are to come; guarded by mu
+	told  int64  // octets to come by Content-Length, -1: nobody has said; guarded by mu
+	waste int    // guarded by mu
+	last  bool   // trailers have come; guarded by mu
 }
 
-// Read implements io.Reader.
-func (b *h3body) Read(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch b.state.Load() {
-	case bodyNone:
-		return 0, io.EOF
-	case bodyOpen:
-	case bodyMalformed:
-		return 0, errLength
-	case bodySlow:
-		return 0, os.ErrDeadlineExceeded
-	case bodyCut:
-		return 0, errBodyNotAll
-	default:
-		return 0, errBodyOver
-	}
-	if len(p) == 0 {
-		return 0, nil
-	}
-	if b.expects && !b.proceed() {
-		return 0, errNotAsked
-	}
-	n, err := b.octets(p)
-	switch {
-	case err == nil:
-	case err == io.EOF:
-		b.become(bodyNone)
-	case err == errLength || err == errFrame || err == errWaste:
-		b.become(bodyMalformed)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		b.become(bodySlow)
-	default:
-		b.become(bodyCut)
-		err = errBodyNotAll
-	}
-	return n, err
-}
-
-// become notes what has become of the body, unless that is known already.
-func (b *h3body) become(state uint32) { b.state.CompareAndSwap(bodyOpen, state) }
-
-// proceed tells the viewer to go on, unless it has been answered.
-func (b *h3body) proceed() bool {
-	a := &b.x.answer
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.begun {
-		return false
-	}
-	b.expects = false
+// proceed implements source.
+func (b *h3body) proceed() error {
 	out, at := h3.BeginHeaders(nil)
 	out = h3.AppendStatus(out, 100)
 	h3.EndHeaders(out, at)
-	return b.x.send(out) == nil
+	return b.x.send(out)
 }
 
-// octets reads at least one octet of the body, or to its end.
+// octets implements source.
 func (b *h3body) octets(p []byte) (int, error) {
 	for b.frame == 0 {
 		if err := b.next(); err != nil {
@@ -147,15 +93,17 @@ func (b *h3body) trailers(n uint64) error {
 	if n > maxTrailers {
 		return errFrame
 	}
-	section := make([]byte, n)
-	if _, err := io.ReadFull(b.x.in, section); err != nil {
+	encoded := make([]byte, n)
+	if _, err := io.ReadFull(b.x.in, encoded); err != nil {
 		return cutShort(err)
 	}
-	ok, err := checkTrailers(section)
+	var trailers section
+	trailers.begin(nil, maxTrailers, true)
+	err := h3.Fields(encoded, trailers.field)
 	if err != nil {
 		b.x.c.close(h3.DecompressionFailed, "trailer section")
 	}
-	if err != nil || !ok {
+	if err != nil || trailers.broken || trailers.large {
 		return errFrame
 	}
 	b.last = true
@@ -182,9 +130,6 @@ func (b *h3body) begin() error {
 	}
 	return nil
 }
-
-// refusal is what a viewer gets that has sent a broken body, or none, whatever the handler says.
-func (b *h3body) refusal() refusal { return bodyRefusal(b.state.Load()) }
 
 // stop ends all reading.
 func (b *h3body) stop() {

@@ -18,12 +18,13 @@ import (
 
 // h3turn is one request of HTTP/3, on its stream, in its goroutine.
 type h3turn struct {
-	c   *h3conn
-	s   *quic.Stream
-	in  *bufio.Reader // of the stream; the body's as soon as there is a handler
-	d   *desk
-	ctx context.Context
-	section
+	c      *h3conn
+	s      *quic.Stream
+	in     *bufio.Reader // of the stream; the body's as soon as there is a handler
+	d      *desk
+	ctx    context.Context
+	req    Request
+	said   section
 	body   h3body
 	answer h3answer
 	place  int          // among the connection's turns; guarded by its mu
@@ -49,13 +50,14 @@ func (x *h3turn) serve() {
 		h3readers.Put(in)
 		e.giveBack(x.d)
 	}()
-	x.body.x, x.answer.x = x, x
+	x.answer.x = x
+	x.body.x, x.body.from, x.body.answer = x, &x.body, &x.answer.outgoing
 	no, ok := x.head()
 	switch {
 	case !ok:
 	case no.status != 0:
 		x.refuse(no, &message.Request{
-			Method: x.pseudo[pseudoMethod], Scheme: "https", Major: 3,
+			Method: x.said.method, Scheme: "https", Major: 3,
 			Remote: x.c.remote(), ServerName: x.c.name(), TLS: x.c.agreed.of(x.s.StreamID() == 0),
 		})
 		x.s.CancelRead(quic.StreamErrorCode(h3.NoError))
@@ -84,9 +86,9 @@ func (x *h3turn) head() (no refusal, ok bool) {
 		x.reset(h3.RequestIncomplete)
 		return no, false
 	}
-	no, err = x.parse(x.d.in, l)
+	no, err = x.said.read3(x.d.in, &x.req, l)
 	x.d.in = x.d.in[:0]
-	x.answer.head = x.pseudo[pseudoMethod] == "HEAD"
+	x.answer.head = x.said.method == "HEAD"
 	if err != nil {
 		x.c.close(h3.DecompressionFailed, "field section")
 		return no, false
@@ -96,6 +98,15 @@ func (x *h3turn) head() (no refusal, ok bool) {
 	}
 	x.req.Remote, x.req.ServerName, x.req.TLS = x.c.remote(), x.c.name(), x.c.agreed.of(x.s.StreamID() == 0)
 	return x.length()
+}
+
+// read3 reads an encoded section of HTTP/3. The error is that of a connection that cannot go on.
+func (s *section) read3(encoded []byte, r *Request, l *Limits) (refusal, error) {
+	s.begin(make(message.Fields, 0, 16), l.MaxHeader, false)
+	if err := h3.Fields(encoded, s.field); err != nil {
+		return refusal{}, err
+	}
+	return s.request(r, 3, false, "https", l.MaxURI), nil
 }
 
 // encoded reads n octets into the desk. It makes room for what has come, not for what was announced.
@@ -122,22 +133,21 @@ const sectionRoom = 1 << 10
 func (x *h3turn) length() (no refusal, ok bool) {
 	b := &x.body
 	b.state.Store(bodyOpen)
-	b.told, b.expects = x.framing.length, x.expects
+	b.told, b.expects = x.said.length, x.said.expects && x.said.length != 0
 	if !b.expects && b.told <= 0 {
 		switch err := b.begin(); {
 		case err == io.EOF:
 			b.become(bodyNone)
-			x.framing.length = 0
+			x.req.ContentLength = 0
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return refusal{408, ReasonSlowBody}, true
-		case err == errLength || err == errFrame || err == errWaste:
+			return lateBody, true
+		case brokenBody(err):
 			return malformed, true
 		case err != nil:
 			x.reset(h3.RequestIncomplete)
 			return no, false
 		}
 	}
-	x.req.ContentLength = x.framing.length
 	if b.state.Load() == bodyOpen {
 		x.req.Body = b
 	}
@@ -176,7 +186,7 @@ func (x *h3turn) frame(waste *int) (h3.Type, uint64, error) {
 // may have recorded and sent again: an answer from the cache changes nothing anywhere.
 func (x *h3turn) inline() bool {
 	d := x.d
-	if d.inline == nil || x.framing.length != 0 || x.reserved || x.req.Method != "GET" && x.req.Method != "HEAD" {
+	if d.inline == nil || x.req.ContentLength != 0 || x.said.reserved || x.req.Method != "GET" && x.req.Method != "HEAD" {
 		return false
 	}
 	d.asked = true
@@ -232,20 +242,7 @@ func (x *h3turn) handle() {
 	defer cancel()
 	defer context.AfterFunc(x.s.Context(), cancel)() // the viewer wants no answer any more
 	x.ctx = ctx
-	x.answer.close(x.call())
-}
-
-// call runs the handler and contains its panic.
-func (x *h3turn) call() (panicked bool) {
-	defer func() {
-		if p := recover(); p != nil {
-			panicked = true
-			r := &x.req
-			x.c.e.log.Error("BUG: handler panicked", "panic", p, "method", r.Method, "host", r.Host, "path", r.Path, "stack", string(debug.Stack()))
-		}
-	}()
-	x.c.e.handler.Serve(x.ctx, &x.answer, &x.req)
-	return false
+	x.answer.close(x.c.e.serve(ctx, &x.answer, &x.req))
 }
 
 // refuse writes an answer of the engine's own; of is for Server.Refuse. The connection lives on: its streams

@@ -30,6 +30,7 @@ var (
 	largeHead  = refusal{statusHeaderTooLarge, ReasonHeaderLarge}
 	badVersion = refusal{505, ReasonVersion}
 	badCoding  = refusal{501, ReasonEncoding}
+	lateBody   = refusal{408, ReasonSlowBody}
 )
 
 // parser parses one head after the other. What it returns points into the octets that it was given:

@@ -11,7 +11,8 @@
 // such a request costs two system calls, no allocation and no lock that connections share. What is
 // more than a plain hit goes on in the same goroutine, after what is answered so far has been sent:
 // its head is copied once, so that it may outlive the buffer, and its answer goes through a
-// ResponseWriter (answer.go). Between requests a connection has no buffer: what was read into and
+// ResponseWriter (answer.go). What the ResponseWriters and bodies of all protocols have in common is in outgoing.go
+// and incoming.go. Between requests a connection has no buffer: what was read into and
 // written from is given back (desk.go).
 //
 // TCP is read and written by raw system calls (transfer.go, sock_linux.go), anything else through net.Conn.
@@ -32,7 +33,7 @@
 // # HTTP/3
 //
 // With Server.Packets there is QUIC beside TCP (h3.go). Each request has a stream and a goroutine; from its
-// field section on (h3request.go) it goes the same way.
+// field section on, which is judged as HTTP/2's is (section.go), it goes the same way.
 //
 // # Behind a balancer
 //
