@@ -21,12 +21,13 @@ type keyHeader struct {
 // A key is a sequence of parts, each with its length in front, so that no value can pretend to be
 // the next part:
 //
-//	id  method  path  encodings(1)  query?(1) query  { 'h' name { 'v' value } | 'c' name value }  [ 'r' ]
+//	id  method  path  encodings(1)  query?(1) query  { 'h' name 'v' value | 'c' name value }  [ 'r' ]
 //
 // method is empty for GET and HEAD, which share an entry. Names of headers and cookies are in it
 // besides their values: when a policy begins to key on another header, an entry that was stored for
 // the old one is not found under the new meaning. What the viewer did not send adds nothing; such a
-// request looked the same to the origin before, and still shares its entry. 'r' stands for RFC semantics:
+// request looked the same to the origin before, and still shares its entry. A header in several lines is one value,
+// and blanks around its commas are not in it; CloudFront documents that its case and its order count. 'r' stands for RFC semantics:
 // what was stored by the other rules is not found after a change.
 
 func beginPart(dst []byte) (_ []byte, at int) {
@@ -87,7 +88,7 @@ func (k *keyPlan) appendCookies(dst []byte, r *message.Request) []byte {
 	return dst
 }
 
-// append appends the header as the origin would get it.
+// append appends the header's value.
 func (h *keyHeader) append(dst []byte, r *message.Request) []byte {
 	switch {
 	case h.made != madeNone:
@@ -105,17 +106,13 @@ func (h *keyHeader) append(dst []byte, r *message.Request) []byte {
 		dst, at := beginPart(append(appendPart(append(dst, 'h'), h.name), 'v'))
 		return endPart(appendForwardedFor(dst, r), at)
 	}
-	sent := false
-	for i := range r.Fields {
-		if !named(r.Fields[i].Name, h.name) {
-			continue
-		}
-		if !sent {
-			dst, sent = appendPart(append(dst, 'h'), h.name), true
-		}
-		dst = appendPart(append(dst, 'v'), r.Fields[i].Value)
+	mark := len(dst)
+	dst, at := beginPart(append(appendPart(append(dst, 'h'), h.name), 'v'))
+	dst, ok := r.Fields.AppendCombined(dst, h.name)
+	if !ok {
+		return dst[:mark]
 	}
-	return dst
+	return endPart(dst, at)
 }
 
 // appendHost appends the viewer's Host with its port, if it sent one.

@@ -29,11 +29,8 @@ func KeyText(key []byte) string {
 		}
 		switch name := k.part(); kind {
 		case 'h':
-			b.WriteString(", " + name + ":")
-			for len(k.rest) > 0 && k.rest[0] == 'v' && !k.bad {
-				k.byte()
-				b.WriteString(" " + k.part())
-			}
+			k.bad = k.byte() != 'v' || k.bad
+			b.WriteString(", " + name + ": " + k.part())
 		case 'c':
 			b.WriteString(", cookie " + name + "=" + k.part())
 		default:
