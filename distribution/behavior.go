@@ -57,7 +57,8 @@ func (s MethodSet) List() []string {
 type Behavior struct {
 	PathPattern string // as configured; "*" for the default behavior
 	Default     bool
-	Origin      *Origin
+	Origin      *Origin // of a group, the first
+	Group       *Group  // nil: there is one origin
 
 	ViewerProtocol ViewerProtocol
 	Allowed        MethodSet // others are answered 403
@@ -83,6 +84,7 @@ type Behavior struct {
 	pattern pattern
 	key     keyPlan
 	forward forwardPlan
+	second  *Behavior // see Second
 }
 
 // SharesAuthorized tells whether the origin sees the Authorization of a request whose answer others find:

@@ -39,14 +39,21 @@ var changes = map[string]func(c *wire.DistributionConfig){
 	"Origins.Items[].CustomOriginConfig.OriginReadTimeout":      custom(func(x *wire.CustomOriginConfig) { x.OriginReadTimeout = ptr(int64(7)) }),
 	"Origins.Items[].CustomOriginConfig.OriginKeepaliveTimeout": custom(func(x *wire.CustomOriginConfig) { x.OriginKeepaliveTimeout = ptr(int64(7)) }),
 	"Origins.Items[].CustomOriginConfig.IpAddressType":          custom(func(x *wire.CustomOriginConfig) { x.IpAddressType = ptr("dualstack") }),
-	"CustomErrorResponses.Items[].ErrorCode":                    errorPage(func(r *wire.CustomErrorResponse) { r.ErrorCode = ptr(int64(403)) }),
-	"CustomErrorResponses.Items[].ResponsePagePath":             errorPage(func(r *wire.CustomErrorResponse) { r.ResponsePagePath = ptr("/other.html") }),
-	"CustomErrorResponses.Items[].ResponseCode":                 errorPage(func(r *wire.CustomErrorResponse) { r.ResponseCode = ptr("503") }),
-	"CustomErrorResponses.Items[].ErrorCachingMinTTL":           errorPage(func(r *wire.CustomErrorResponse) { r.ErrorCachingMinTTL = ptr(int64(0)) }),
-	"Behavior.PathPattern":                                      behaviorAt(0, func(b *wire.CacheBehavior) { b.PathPattern = ptr("/other/*") }),
-	"Behavior.TargetOriginId":                                   behaviorAt(0, func(b *wire.CacheBehavior) { b.TargetOriginId = ptr("bucket") }),
-	"Behavior.ViewerProtocolPolicy":                             behaviorAt(0, func(b *wire.CacheBehavior) { b.ViewerProtocolPolicy = ptr("https-only") }),
-	"Behavior.Compress":                                         behaviorAt(0, func(b *wire.CacheBehavior) { b.Compress = ptr(true) }),
+	"OriginGroups.Items[].Id":                                   func(c *wire.DistributionConfig) { c.OriginGroups.Items[0].Id = ptr("other") },
+	"OriginGroups.Items[].FailoverCriteria.StatusCodes.Items[]": func(c *wire.DistributionConfig) {
+		c.OriginGroups.Items[0].FailoverCriteria.StatusCodes.Items[0] = 404
+	},
+	"OriginGroups.Items[].Members.Items[].OriginId": func(c *wire.DistributionConfig) {
+		c.OriginGroups.Items[0] = grouped("both", "bucket", "web", 500, 503)
+	},
+	"CustomErrorResponses.Items[].ErrorCode":          errorPage(func(r *wire.CustomErrorResponse) { r.ErrorCode = ptr(int64(403)) }),
+	"CustomErrorResponses.Items[].ResponsePagePath":   errorPage(func(r *wire.CustomErrorResponse) { r.ResponsePagePath = ptr("/other.html") }),
+	"CustomErrorResponses.Items[].ResponseCode":       errorPage(func(r *wire.CustomErrorResponse) { r.ResponseCode = ptr("503") }),
+	"CustomErrorResponses.Items[].ErrorCachingMinTTL": errorPage(func(r *wire.CustomErrorResponse) { r.ErrorCachingMinTTL = ptr(int64(0)) }),
+	"Behavior.PathPattern":                            behaviorAt(0, func(b *wire.CacheBehavior) { b.PathPattern = ptr("/other/*") }),
+	"Behavior.TargetOriginId":                         behaviorAt(0, func(b *wire.CacheBehavior) { b.TargetOriginId = ptr("bucket") }),
+	"Behavior.ViewerProtocolPolicy":                   behaviorAt(0, func(b *wire.CacheBehavior) { b.ViewerProtocolPolicy = ptr("https-only") }),
+	"Behavior.Compress":                               behaviorAt(0, func(b *wire.CacheBehavior) { b.Compress = ptr(true) }),
 	"Behavior.AllowedMethods.Items[]": behaviorAt(0, func(b *wire.CacheBehavior) {
 		b.AllowedMethods.Quantity, b.AllowedMethods.Items = ptr(int64(3)), []string{"GET", "HEAD", "OPTIONS"}
 	}),
@@ -75,6 +82,7 @@ var changes = map[string]func(c *wire.DistributionConfig){
 
 func renameOrigin(c *wire.DistributionConfig) {
 	c.Origins.Items[1].Id, c.CacheBehaviors.Items[1].TargetOriginId = ptr("renamed"), ptr("renamed")
+	c.OriginGroups.Items[0] = grouped("both", "web", "renamed", 500, 503)
 }
 
 func custom(f func(*wire.CustomOriginConfig)) func(*wire.DistributionConfig) {

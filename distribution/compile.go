@@ -37,6 +37,7 @@ func Compile(put Source) (*Distribution, error) {
 		}
 	}
 	d.compileOrigins(c)
+	d.compileGroups(c)
 	d.compileErrorPages(c)
 	return d, d.compileBehaviors(put)
 }
@@ -156,13 +157,8 @@ func (d *Distribution) compileBehavior(w *wire.CacheBehavior, put Source) (*Beha
 			b.Cached = Methods(m.CachedMethods.Items...)
 		}
 	}
-	for _, o := range d.Origins {
-		if o.ID == wire.Val(w.TargetOriginId) {
-			b.Origin = o
-		}
-	}
-	if b.Origin == nil {
-		return nil, noSuchOrigin("TargetOriginId", wire.Val(w.TargetOriginId))
+	if err := d.target(b, wire.Val(w.TargetOriginId)); err != nil {
+		return nil, err
 	}
 	err := b.compilePolicies(w, put)
 	b.finish()
@@ -280,6 +276,11 @@ func (b *Behavior) finish() {
 	}
 	b.KeyHasQuery = b.key.query.mode != selectNone
 	b.ForwardsCookies = b.forward.cookies.mode != selectNone
+	if b.Group != nil {
+		second := *b
+		second.Origin, second.Group = b.Group.Members[1], nil
+		b.second = &second
+	}
 }
 
 // keyHeaders puts headers into the key, sorted: their order in the policy means nothing, and

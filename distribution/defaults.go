@@ -43,6 +43,9 @@ func FillDefaults(c *wire.DistributionConfig) {
 
 	fillList(&c.Aliases)
 	fillList(&c.OriginGroups)
+	for i := range c.OriginGroups.Items {
+		absent(&c.OriginGroups.Items[i].SelectionCriteria)
+	}
 	fillList(&c.CacheBehaviors)
 	fillList(&c.CustomErrorResponses)
 	for i := range c.CustomErrorResponses.Items {

@@ -52,6 +52,7 @@ type Distribution struct {
 
 	Behaviors  []*Behavior // in order of precedence, the default one last
 	Origins    []*Origin   // in order
+	Groups     []*Group    // in order
 	ErrorPages map[int]ErrorPage
 
 	CacheTagHeader string // name of the response field with cache tags; "" when off

@@ -112,7 +112,8 @@ func TestFields_EveryFieldIsCompiledRecordedOrRefused(t *testing.T) {
 
 // asking are values other than "x", 1 and true that ask for a refused feature.
 var asking = map[string]any{
-	"ConnectionMode": "tenant-only",
+	"ConnectionMode":                              "tenant-only",
+	"OriginGroups.Items[].SelectionCriteria":      "media-quality-based",
 	"Restrictions.GeoRestriction.RestrictionType": "blacklist",
 }
 

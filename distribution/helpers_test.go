@@ -54,6 +54,7 @@ func rich() *wire.DistributionConfig {
 		{ErrorCode: ptr(int64(404)), ResponsePagePath: ptr("/404.html"), ResponseCode: ptr("200"), ErrorCachingMinTTL: ptr(int64(30))},
 		{ErrorCode: ptr(int64(500)), ResponsePagePath: ptr(""), ResponseCode: ptr("")},
 	}}
+	c.OriginGroups = &wire.OriginGroups{Quantity: ptr(int64(1)), Items: []wire.OriginGroup{grouped("both", "web", "bucket", 500, 503)}}
 	legacy := wire.CacheBehavior{PathPattern: ptr("/old/*"), TargetOriginId: ptr("web"), ViewerProtocolPolicy: ptr("redirect-to-https"),
 		CachePolicyId: ptr(""), OriginRequestPolicyId: ptr(""), // as Terraform sends what is not set
 		ForwardedValues: &wire.ForwardedValues{QueryString: ptr(true),
@@ -64,6 +65,12 @@ func rich() *wire.DistributionConfig {
 		CachePolicyId: ptr(optimized), OriginRequestPolicyId: ptr(allViewer), Compress: ptr(true)}
 	c.CacheBehaviors = &wire.CacheBehaviors{Quantity: ptr(int64(2)), Items: []wire.CacheBehavior{legacy, static}}
 	return c
+}
+
+func grouped(id, first, second string, codes ...int64) wire.OriginGroup {
+	return wire.OriginGroup{Id: &id,
+		FailoverCriteria: &wire.OriginGroupFailoverCriteria{StatusCodes: &wire.StatusCodes{Quantity: ptr(int64(len(codes))), Items: codes}},
+		Members:          &wire.OriginGroupMembers{Quantity: ptr(int64(2)), Items: []wire.OriginGroupMember{{OriginId: &first}, {OriginId: &second}}}}
 }
 
 func filled(c *wire.DistributionConfig) *wire.DistributionConfig { FillDefaults(c); return c }

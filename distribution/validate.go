@@ -86,7 +86,6 @@ func (v *checker) targets(c *wire.DistributionConfig) {
 				return
 			}
 		}
-		// A group is an answer too, but then the group is what is refused.
 		for i := range c.OriginGroups.Items {
 			if wire.Val(c.OriginGroups.Items[i].Id) == *id {
 				return
@@ -115,11 +114,8 @@ func (v *checker) top(c *wire.DistributionConfig, path string) {
 	v.must(len(c.Origins.Items) <= maxOrigins, "TooManyOrigins", path+".Origins", "there are %d, the limit is %d", len(c.Origins.Items), maxOrigins)
 	v.must(len(c.CacheBehaviors.Items) <= maxCacheBehaviors, "TooManyCacheBehaviors", path+".CacheBehaviors", "there are %d, the limit is %d", len(c.CacheBehaviors.Items), maxCacheBehaviors)
 	v.aliases(c.Aliases.Items, path+".Aliases")
-	ids := make([]string, 0, len(c.Origins.Items))
-	for i := range c.Origins.Items {
-		ids = append(ids, *c.Origins.Items[i].Id)
-	}
-	v.distinct(ids, false, path+".Origins")
+	v.distinct(originIDs(c), false, path+".Origins")
+	v.groups(c, path+".OriginGroups")
 	var codes []string
 	for _, r := range c.CustomErrorResponses.Items {
 		codes = append(codes, strconv.FormatInt(*r.ErrorCode, 10))
@@ -145,7 +141,6 @@ func (v *checker) aliases(names []string, path string) {
 // refuseTop names every feature of a distribution as a whole that the edge does not have.
 func (v *checker) refuseTop(c *wire.DistributionConfig, path string) {
 	const arg = "InvalidArgument"
-	v.refuse(len(c.OriginGroups.Items) > 0, arg, path+".OriginGroups", "remove the groups and let behaviors name an origin")
 	v.refuse(wire.Val(c.Logging.Enabled), arg, path+".Logging.Enabled", "set it to false")
 	v.refuse(*c.WebACLId != "", "InvalidWebACLId", path+".WebACLId", "leave it empty")
 	g := c.Restrictions.GeoRestriction

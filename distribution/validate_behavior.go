@@ -13,6 +13,8 @@ const maxNames = 10
 func (v *checker) behavior(b *wire.CacheBehavior, c *wire.DistributionConfig, known Known, path string) {
 	v.oneOf(b.ViewerProtocolPolicy, wire.ViewerProtocolPolicyValues, path+".ViewerProtocolPolicy")
 	v.methods(b.AllowedMethods, path+".AllowedMethods")
+	v.must(groupTarget(b, c) == nil || Methods(b.AllowedMethods.Items...)&^failoverMethods == 0, "InvalidArgument", path+".AllowedMethods",
+		"The parameter AllowedMethods cannot include POST, PUT, PATCH, or DELETE for a cached behavior associated with an origin group")
 	v.refuseBehavior(b, path)
 	if id := b.OriginRequestPolicyId; id != nil && v.err == nil {
 		if !known.hasOriginRequestPolicy(*id) {
@@ -33,15 +35,6 @@ func (v *checker) behavior(b *wire.CacheBehavior, c *wire.DistributionConfig, kn
 	v.must(b.MinTTL == nil, "InvalidArgument", path+".MinTTL", "%s", beside)
 	v.must(b.DefaultTTL == nil, "InvalidArgument", path+".DefaultTTL", "%s", beside)
 	v.must(b.MaxTTL == nil, "InvalidArgument", path+".MaxTTL", "%s", beside)
-}
-
-func s3Target(b *wire.CacheBehavior, c *wire.DistributionConfig) bool {
-	for i := range c.Origins.Items {
-		if *c.Origins.Items[i].Id == *b.TargetOriginId {
-			return c.Origins.Items[i].S3OriginConfig != nil
-		}
-	}
-	return false
 }
 
 func (v *checker) methods(m *wire.AllowedMethods, path string) {

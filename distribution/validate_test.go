@@ -190,7 +190,12 @@ func legacy(f func(v *wire.ForwardedValues)) func(c *wire.DistributionConfig) {
 }
 
 func TestValidate_Refuses(t *testing.T) {
-	for _, x := range slices.Concat(refusedOnTop, refusedOrigins, refusedBehaviors) {
+	refuses(t, slices.Concat(refusedOnTop, refusedOrigins, refusedBehaviors))
+}
+
+func refuses(t *testing.T, all []refusal) {
+	t.Helper()
+	for _, x := range all {
 		c := rich()
 		x.change(c)
 		err := Validate(filled(c), Known{})

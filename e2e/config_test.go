@@ -25,6 +25,7 @@ var policies = map[string]string{
 //	origin=o1            the origin (required)
 //	originpath=/x        its path
 //	originhost=name      its name, when the story maps it with start --origin
+//	second=o2:500,503    a group of o1 and o2, with these failover criteria; secondpath=/x its path
 //	policy=optimized     a managed cache policy by the names above, or the id of a custom one; otherwise legacy settings:
 //	ttl=min/default/max  seconds
 //	query=all|none       and headers=a,b  cookies=all|none
@@ -53,6 +54,11 @@ func distributionConfig(w *world, reference string, opt map[string]string) (*typ
 		DefaultCacheBehavior: base,
 		DefaultRootObject:    aws.String(opt["root"]),
 		HttpVersion:          types.HttpVersion(opt["version"]),
+	}
+	if s := opt["second"]; s != "" {
+		if err := groupConfig(w, c, s, opt); err != nil {
+			return nil, err
+		}
 	}
 	if b := opt["behavior"]; b != "" {
 		pattern, policy, _ := strings.Cut(b, ":")
@@ -110,6 +116,33 @@ func originConfig(w *world, opt map[string]string) (*types.Origin, error) {
 		o.CustomOriginConfig.OriginReadTimeout, o.ConnectionTimeout, o.ConnectionAttempts = &read, &connect, &attempts
 	}
 	return o, nil
+}
+
+// groupConfig makes a group of the origin that is there and a second, "o2:500,503", and lets the default behavior
+// name it.
+func groupConfig(w *world, c *types.DistributionConfig, second string, opt map[string]string) error {
+	name, codes, _ := strings.Cut(second, ":")
+	o, err := originConfig(w, map[string]string{"origin": name, "originpath": opt["secondpath"], "custom": "X-Second: " + name, "timeout": opt["timeout"]})
+	if err != nil {
+		return err
+	}
+	o.Id = &name
+	c.Origins.Items, c.Origins.Quantity = append(c.Origins.Items, *o), aws.Int32(2)
+	failures := &types.StatusCodes{}
+	for code := range strings.SplitSeq(codes, ",") {
+		n, err := strconv.Atoi(code)
+		if err != nil {
+			return fmt.Errorf("second=%s: %w", second, err)
+		}
+		failures.Items = append(failures.Items, int32(n))
+	}
+	failures.Quantity = aws.Int32(int32(len(failures.Items)))
+	c.OriginGroups = &types.OriginGroups{Quantity: aws.Int32(1), Items: []types.OriginGroup{{
+		Id: aws.String("group"), FailoverCriteria: &types.OriginGroupFailoverCriteria{StatusCodes: failures},
+		Members: &types.OriginGroupMembers{Quantity: aws.Int32(2), Items: []types.OriginGroupMember{{OriginId: aws.String("o")}, {OriginId: &name}}},
+	}}}
+	c.DefaultCacheBehavior.TargetOriginId = aws.String("group")
+	return nil
 }
 
 func defaultBehavior(opt map[string]string) (*types.DefaultCacheBehavior, error) {

@@ -132,6 +132,8 @@ type Edge struct {
 	flights  *flights
 	sweeper  *sweeper
 
+	failovers atomic.Uint64 // see consult
+
 	signposts sync.Mutex // held while one is replaced: see variants.go
 	written   atomic.Pointer[written]
 
@@ -285,6 +287,7 @@ type Stats struct {
 	Rules         int // live invalidation rules
 	Fills         int // in flight
 	FillBytes     int64
+	Failovers     uint64 // how often the second member of an origin group was asked
 	Cache         cache.Stats
 }
 
@@ -294,7 +297,7 @@ func (e *Edge) Stats() Stats {
 	now := e.clock()
 	st := Stats{
 		Seq: s.seq, Joined: s.joined, Fresh: e.lease.Fresh(now), Distributions: len(s.sites),
-		Fills: int(e.flights.count.Load()), FillBytes: e.flights.bytes.Load(), Cache: e.store.Stats(),
+		Fills: int(e.flights.count.Load()), FillBytes: e.flights.bytes.Load(), Failovers: e.failovers.Load(), Cache: e.store.Stats(),
 	}
 	if a := e.member.acked.Load(); a != nil {
 		st.Acked = a.Seq

@@ -44,7 +44,7 @@ func (f *flight) broken(p any) error {
 
 func (f *flight) fill() error {
 	resp, err := f.fetch(f.old)
-	if err == nil && resp.Status == 304 && f.old != nil {
+	if err == nil && resp.Status == 304 && f.old != nil && f.knows(f.asked, f.old.Fields) {
 		if httpcache.Confirms(f.old.Fields, resp.Fields) {
 			defer resp.Body.Close()
 			f.renew(resp)
@@ -74,10 +74,18 @@ func (f *flight) fill() error {
 	return f.pump(resp, h)
 }
 
-// fetch asks the origin; with old, whether that is still good. old is alive at f.stamp: lookup never
-// hands a dead object on (S1).
-func (f *flight) fetch(old *cache.Object) (*origin.Response, error) {
-	fw := f.behavior.Forward(f.site.Distribution, f.request)
+// fetch asks the origin, or a second one in its place; with old, whether that is still good. old is alive at
+// f.stamp: lookup never hands a dead object on (S1).
+func (f *flight) fetch(old *cache.Object) (resp *origin.Response, err error) {
+	resp, f.asked, err = f.e.consult(f.ctx, f.site, f.behavior, f.request.Method, func(b *distribution.Behavior) *origin.Request {
+		return f.question(b, old)
+	})
+	return resp, err
+}
+
+// question is what the origin of b is asked.
+func (f *flight) question(b *distribution.Behavior, old *cache.Object) *origin.Request {
+	fw := b.Forward(f.site.Distribution, f.request)
 	fields := f.e.hopped(fw.Fields, f.request, f.id)
 	if f.site.RFC {
 		fields = strictly(fields)
@@ -85,17 +93,17 @@ func (f *flight) fetch(old *cache.Object) (*origin.Response, error) {
 	if f.span != "" {
 		fields.Add("Range", f.span)
 	}
-	if f.part != nil {
+	if f.part != nil && f.knows(b, f.part.Fields) {
 		rest, _ := httpcache.Rest(f.part.Fields, int64(len(f.part.Body)))
 		fields = append(fields, rest...)
 	}
-	if old != nil {
+	if old != nil && f.knows(b, old.Fields) {
 		fields = append(fields, httpcache.Validators(old.Fields)...)
 	}
-	return f.e.cfg.Origin.Fetch(f.ctx, f.behavior.Origin, &origin.Request{
+	return &origin.Request{
 		Method: f.request.Method, Path: fw.Path, Query: fw.Query, HasQuery: fw.HasQuery,
 		Host: fw.Host, Scheme: f.request.Scheme, Fields: fields,
-	})
+	}
 }
 
 // failing says what a status from 500 on means. One beyond 599 is no HTTP (RFC 9110 section 15): no answer.
@@ -251,7 +259,7 @@ func (f *flight) complete(h *head) error {
 	if !sealed {
 		return nil
 	}
-	f.put(f.object(h.status, h.shared, body, h.fresh))
+	f.put(f.object(h.status, f.marked(h.shared), body, h.fresh))
 	if f.part != nil {
 		f.e.store.Remove(f.part)
 	}
@@ -261,11 +269,11 @@ func (f *flight) complete(h *head) error {
 // object makes what this flight stores; its stamp is the flight's.
 func (f *flight) object(status int, fields message.Fields, body []byte, fresh httpcache.Freshness) *cache.Object {
 	if f.span != "" {
-		fields = append(fields.Clone(), message.Field{Name: spanField, Value: f.span})
+		fields = f.marked(append(unmarked(fields).Clone(), message.Field{Name: spanField, Value: f.span}))
 	}
 	var one, two []byte
 	if !f.site.RFC {
-		one, two = f.e.blocks(status, fields, len(body))
+		one, two = f.e.blocks(status, unmarked(fields), len(body))
 	}
 	o := &cache.Object{
 		Key: f.key, Distribution: f.site.ID, Subject: *f.subject.Load(),
@@ -302,14 +310,14 @@ func (f *flight) failed(err error) error {
 	if why == ViewerGone {
 		return nil // cancelled: nobody waits
 	}
-	f.e.noteFailure(f.site, f.behavior, why, err)
+	f.e.noteFailure(f.site, f.asked, why, err)
 	if f.fallBack(status, httpcache.OnUnreachable, 0) {
 		return nil
 	}
 	if f.site.RFC && f.old != nil && f.old.Fresh.MustRevalidate {
 		status = 504 // RFC 9111 section 5.2.2.2: what cannot be validated is an error, preferably this one
 	}
-	h := &head{status: status, failure: why, outcome: Failed, reason: why, forAll: true, noStore: httpcache.StatusNotCacheable}
+	h := &head{status: status, failure: why, outcome: Failed, reason: why, forAll: true, noStore: httpcache.StatusNotCacheable, from: f.asked.Origin.ID}
 	// The failure is an object like any other (S4): for the error caching minimum, nobody asks again.
 	if least := f.site.ErrorTTL(status); least > 0 && !f.alone && f.span == "" {
 		now := f.e.now()

@@ -53,6 +53,8 @@ type flight struct {
 	alone   bool // not in byKey: nobody joins, nothing is stored; guarded by shard.mu until launch
 	storing bool // guarded by shard.mu
 
+	asked *distribution.Behavior // behavior, or its Second: of whom the answer is; used by the flight's own goroutine
+
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -88,6 +90,7 @@ type head struct {
 	noStore httpcache.NoStoreReason
 	fresh   httpcache.Freshness
 	latency time.Duration
+	from    string // id of the origin that was asked
 	age     string // that the origin's answer arrived with, as its Age field; "" for none
 }
 

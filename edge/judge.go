@@ -17,7 +17,7 @@ func (f *flight) judge(resp *origin.Response) *head {
 	v := f.verdict(resp.Status, resp.Fields, resp.FirstByte, now)
 	h := &head{
 		status: resp.Status, length: resp.ContentLength, noStore: v.Reason, fresh: v.Fresh,
-		latency: resp.FirstByte, age: ageThen(resp.Fields), outcome: Miss,
+		latency: resp.FirstByte, from: f.asked.Origin.ID, age: ageThen(resp.Fields), outcome: Miss,
 	}
 	h.fields = f.passed(resp.Fields, now)
 	h.shared = h.fields
@@ -56,7 +56,7 @@ func (f *flight) settle(h *head, fields message.Fields) {
 
 // verdict asks the law whether an answer may be stored.
 func (f *flight) verdict(status int, fields message.Fields, delay time.Duration, now time.Time) httpcache.Verdict {
-	b := f.behavior
+	b := f.asked
 	authorized := b.SharesAuthorized
 	if f.site.RFC {
 		authorized = b.ShowsAuthorization

@@ -20,6 +20,7 @@ type answer struct {
 	reason  Reason
 	noStore httpcache.NoStoreReason
 	latency time.Duration
+	from    string // id of the origin that was asked; "": none was, for this
 	age     string // with which it has just come from the origin; that of a hit is in fresh
 
 	// The body: complete, or from a flight, or straight from the origin; or made here for a failure.
@@ -128,7 +129,7 @@ func (v *visit) hit(slot int, o *cache.Object, why Reason) *answer {
 	o.Used()
 	a := &v.answers[slot]
 	*a = answer{
-		status: o.Status, fields: o.Fields, length: int64(len(o.Body)), body: o.Body,
+		status: o.Status, fields: unmarked(o.Fields), length: int64(len(o.Body)), body: o.Body,
 		outcome: Hit, reason: why, object: o, life: o.Epoch, fresh: o.Fresh, on: v.ticket.snap,
 	}
 	if o.Status >= 400 {
@@ -210,7 +211,7 @@ func (v *visit) ofFlight(q *query, r *reader, h *head, why Reason) (*answer, ste
 	}
 	a := &answer{
 		status: h.status, fields: h.fields, length: h.length, outcome: h.outcome, reason: why,
-		noStore: h.noStore, latency: h.latency, age: h.age, reader: r, failed: h.failure != 0, failure: h.failure,
+		noStore: h.noStore, latency: h.latency, from: h.from, age: h.age, reader: r, failed: h.failure != 0, failure: h.failure,
 		life: f.life, stamp: f.stamp, began: f.since, subject: f.subject.Load(), fresh: h.fresh,
 	}
 	if h.reason != 0 {
@@ -220,7 +221,7 @@ func (v *visit) ofFlight(q *query, r *reader, h *head, why Reason) (*answer, ste
 		a.object, a.body, a.fresh = h.object, h.object.Body, h.object.Fresh
 	}
 	if !r.first {
-		a.fields, a.latency = h.shared, 0
+		a.fields, a.latency, a.from = h.shared, 0, ""
 		if a.outcome != Failed {
 			a.outcome, a.reason = Hit, Collapsed
 		}

@@ -165,6 +165,7 @@ type Exchange struct {
 	ContentType   string
 	FirstByte     time.Duration // from Start until the head was written
 	Duration      time.Duration // from Start to the end
+	Origin        string        // id of the origin that was asked for this answer, of a group the last one; "": none
 	OriginLatency time.Duration // of the fetch that the answer came from, to its first octet; 0: none
 	Restarts      int           // how often a decision had to be taken anew
 	Aborted       bool          // the body was cut

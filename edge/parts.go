@@ -82,7 +82,7 @@ func (f *flight) combine(resp *origin.Response) bool {
 	if resp.Status != 206 {
 		return false
 	}
-	first := f.part.Fields.Clone()
+	first := unmarked(f.part.Fields).Clone()
 	first.Del(spanField)
 	fields, size, ok := httpcache.Combine(first, int64(len(f.part.Body)), resp.Fields)
 	if !ok {
@@ -108,7 +108,7 @@ func (v *visit) ofPart(o *cache.Object, span string, slot int) *answer {
 		return nil
 	}
 	a := v.hit(slot, o, Fresh)
-	a.fields = o.Fields.Clone()
+	a.fields = unmarked(o.Fields).Clone()
 	a.fields.Del(spanField)
 	if ok {
 		part, _, _ := httpcache.ParseContentRange(o.Fields.Get("Content-Range"))

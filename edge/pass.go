@@ -4,6 +4,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/internal/websocket"
 	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/origin"
@@ -46,7 +47,36 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 		v.hold = f
 	}
 	v.ticket.close()
-	fw := q.behavior.Forward(q.site.Distribution, q.req)
+	resp, asked, err := v.e.consult(v.ctx, q.site, q.behavior, q.req.Method, func(b *distribution.Behavior) *origin.Request {
+		return v.question(q, b)
+	})
+	if q.site.RFC && !safe(q.req.Method) {
+		switch {
+		case err != nil:
+			v.e.wrote(q, nil) // it may have been done all the same
+		case resp.Status < 400:
+			v.e.wrote(q, resp.Fields)
+		}
+	}
+	if err != nil {
+		return v.unpassed(q, asked, err)
+	}
+	a := v.passing(q, asked, resp, why)
+	if !object {
+		v.passed = a
+		return a, found
+	}
+	s := *f.subject.Load()
+	if name := q.site.CacheTagHeader; name != "" {
+		s.Tags = invalidation.ParseTags(resp.Fields.Joined(name))
+	}
+	a.life, a.stamp, a.began, a.subject = f.life, f.stamp, f.began, &s
+	return a, v.decide(q, a)
+}
+
+// question is what the origin of b is asked on behalf of this viewer.
+func (v *visit) question(q *query, b *distribution.Behavior) *origin.Request {
+	fw := b.Forward(q.site.Distribution, q.req)
 	fields := v.e.hopped(fw.Fields, q.req, v.x.ID)
 	if q.site.RFC {
 		fields = strictly(fields)
@@ -64,38 +94,16 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 	if v.r.ContentLength != 0 {
 		ask.Body, ask.ContentLength = v.r.Body, v.r.ContentLength
 	}
-	resp, err := v.e.cfg.Origin.Fetch(v.ctx, q.behavior.Origin, ask)
-	if q.site.RFC && !safe(q.req.Method) {
-		switch {
-		case err != nil:
-			v.e.wrote(q, nil) // it may have been done all the same
-		case resp.Status < 400:
-			v.e.wrote(q, resp.Fields)
-		}
-	}
-	if err != nil {
-		return v.unpassed(q, err)
-	}
-	a := v.passing(q, resp, why)
-	if !object {
-		v.passed = a
-		return a, found
-	}
-	s := *f.subject.Load()
-	if name := q.site.CacheTagHeader; name != "" {
-		s.Tags = invalidation.ParseTags(resp.Fields.Joined(name))
-	}
-	a.life, a.stamp, a.began, a.subject = f.life, f.stamp, f.began, &s
-	return a, v.decide(q, a)
+	return ask
 }
 
 // passing is the answer that an origin has given to this viewer alone.
-func (v *visit) passing(q *query, resp *origin.Response, why Reason) *answer {
+func (v *visit) passing(q *query, asked *distribution.Behavior, resp *origin.Response, why Reason) *answer {
 	v.streams = append(v.streams, stream{resp.Body})
 	a := &answer{
 		status: resp.Status, length: resp.ContentLength, outcome: Miss, reason: why, plain: true,
 		fields:  v.e.passed(q.site, q.behavior, resp.Fields, v.e.now()),
-		latency: resp.FirstByte, age: ageThen(resp.Fields), stream: &stream{resp.Body},
+		latency: resp.FirstByte, age: ageThen(resp.Fields), stream: &stream{resp.Body}, from: asked.Origin.ID,
 	}
 	if a.status >= 400 {
 		a.outcome = Failed
@@ -105,13 +113,14 @@ func (v *visit) passing(q *query, resp *origin.Response, why Reason) *answer {
 
 // unpassed is the answer when the origin could not be asked. The request may have had an effect: it
 // is not sent again.
-func (v *visit) unpassed(q *query, err error) (*answer, step) {
+func (v *visit) unpassed(q *query, asked *distribution.Behavior, err error) (*answer, step) {
 	why, _ := failureOf(err)
 	if why == ViewerGone || v.ctx.Err() != nil {
 		return nil, left
 	}
-	v.e.noteFailure(q.site, q.behavior, why, err)
+	v.e.noteFailure(q.site, asked, why, err)
 	a := *v.failure(why)
+	a.from = asked.Origin.ID
 	v.passed = &a
 	return v.passed, found
 }

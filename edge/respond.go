@@ -54,7 +54,7 @@ func (v *visit) emit(q *query, a *answer) {
 	if a.reader != nil {
 		a.reader.decided()
 	}
-	v.x.Outcome, v.x.Reason, v.x.NoStore, v.x.OriginLatency = a.outcome, a.reason, a.noStore, a.latency
+	v.x.Outcome, v.x.Reason, v.x.NoStore, v.x.OriginLatency, v.x.Origin = a.outcome, a.reason, a.noStore, a.latency, a.from
 	switch {
 	case a.failed:
 		v.emitFailure(a)

@@ -12,7 +12,7 @@ import (
 // conditional request, for at that moment the origin said that these octets are good (L2).
 func (f *flight) renew(resp *origin.Response) {
 	now := f.e.now()
-	merged := httpcache.Refresh(f.old.Fields, resp.Fields)
+	merged := httpcache.Refresh(unmarked(f.old.Fields), resp.Fields)
 	if f.site.RFC && !resp.Fields.Has("Date") {
 		merged.Set("Date", httpDate(now)) // or the 304 would be as old as what it renews (RFC 9110 section 6.6.1)
 	}
@@ -30,7 +30,7 @@ func (f *flight) renew(resp *origin.Response) {
 	if f.site.RFC && v.OK && !f.alone && !f.place(merged) {
 		v = httpcache.Verdict{Reason: httpcache.VaryTooWide}
 	}
-	o := f.object(f.old.Status, fields, f.old.Body, v.Fresh)
+	o := f.object(f.old.Status, f.marked(fields), f.old.Body, v.Fresh)
 	o.Pages = f.old.Pages
 	o.Hits.Store(f.old.Hits.Load())
 	if v.OK {
@@ -39,7 +39,7 @@ func (f *flight) renew(resp *origin.Response) {
 	f.begin(&head{
 		status: o.Status, fields: fields, shared: fields, length: int64(len(o.Body)), object: o,
 		forAll: v.OK && v.Fresh.IsFresh(now), noStore: v.Reason,
-		outcome: RefreshHit, reason: Revalidated, latency: resp.FirstByte, age: ageThen(resp.Fields),
+		outcome: RefreshHit, reason: Revalidated, latency: resp.FirstByte, from: f.asked.Origin.ID, age: ageThen(resp.Fields),
 	})
 }
 
@@ -54,9 +54,10 @@ func (f *flight) fallBack(status int, why httpcache.StaleUse, latency time.Durat
 	}
 	held := held(f.old, now, why, f.site.ErrorTTL(status))
 	f.put(held)
+	shown := unmarked(held.Fields)
 	f.begin(&head{
-		status: held.Status, fields: held.Fields, shared: held.Fields, length: int64(len(held.Body)), object: held,
-		forAll: true, outcome: Hit, reason: StaleOnError, latency: latency,
+		status: held.Status, fields: shown, shared: shown, length: int64(len(held.Body)), object: held,
+		forAll: true, outcome: Hit, reason: StaleOnError, latency: latency, from: f.asked.Origin.ID,
 	})
 	return true
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/internal/websocket"
@@ -33,7 +34,7 @@ func (v *visit) wishes(r *message.Request) websocket.Wish {
 	return v.wish
 }
 
-// tunnel asks the origin for a WebSocket and carries it to its end. A request is asked once: nobody knows
+// tunnel asks the origin for a WebSocket and carries it to its end. An origin is asked once: nobody knows
 // what a handshake has caused.
 func (v *visit) tunnel(q *query) (*answer, step) {
 	v.ticket.close()
@@ -41,17 +42,18 @@ func (v *visit) tunnel(q *query) (*answer, step) {
 	if !ok {
 		return v.failure(UpgradeRefused), found
 	}
-	fw := q.behavior.Forward(q.site.Distribution, q.req)
-	fields := v.e.hopped(withHandshake(fw.Fields, q.req.Fields), q.req, v.x.ID)
-	t, resp, err := v.e.cfg.Origin.Upgrade(v.ctx, q.behavior.Origin, &origin.Request{
-		Method: "GET", Path: fw.Path, Query: fw.Query, HasQuery: fw.HasQuery,
-		Host: fw.Host, Scheme: q.req.Scheme, Fields: fields,
-	})
+	asked := q.behavior
+	t, resp, err := v.handshake(q, asked)
+	if second := asked.Second("GET"); second != nil && t == nil && failsOver(asked.Group, resp, err) {
+		v.e.failOver(q.site, asked, resp, err)
+		asked = second
+		t, resp, err = v.handshake(q, asked)
+	}
 	switch {
 	case err != nil:
-		return v.unpassed(q, err)
+		return v.unpassed(q, asked, err)
 	case t == nil:
-		v.passed = v.passing(q, resp, WebSocket)
+		v.passed = v.passing(q, asked, resp, WebSocket)
 		return v.passed, found
 	}
 	defer t.Close()
@@ -59,6 +61,7 @@ func (v *visit) tunnel(q *query) (*answer, step) {
 	out = append(out, v.e.passed(q.site, q.behavior, t.Fields, v.e.now())...)
 	v.fields = v.e.own(out, q.site, Miss, v.x.ID)
 	v.x.Outcome, v.x.Reason, v.x.Status, v.x.OriginLatency = Miss, WebSocket, 101, t.FirstByte
+	v.x.Origin = asked.Origin.ID
 	s, err := up.Upgrade(v.fields)
 	v.x.FirstByte = v.since()
 	if err != nil {
@@ -68,6 +71,15 @@ func (v *visit) tunnel(q *query) (*answer, step) {
 	}
 	v.x.Bytes, v.x.Aborted = carryBoth(v.ctx, s, t)
 	return nil, over
+}
+
+// handshake asks the origin of b.
+func (v *visit) handshake(q *query, b *distribution.Behavior) (*origin.Tunnel, *origin.Response, error) {
+	fw := b.Forward(q.site.Distribution, q.req)
+	return v.e.cfg.Origin.Upgrade(v.ctx, b.Origin, &origin.Request{
+		Method: "GET", Path: fw.Path, Query: fw.Query, HasQuery: fw.HasQuery, Host: fw.Host, Scheme: q.req.Scheme,
+		Fields: v.e.hopped(withHandshake(fw.Fields, q.req.Fields), q.req, v.x.ID),
+	})
 }
 
 // withHandshake adds the fields of the handshake to those that are forwarded, in the place of what a policy may

@@ -133,7 +133,7 @@ func (d *dev) observe(x *edge.Exchange) {
 	r := telemetry.Request{
 		Time: x.Start.Add(x.Duration), Edge: x.Edge, Location: x.Pop, Distribution: x.Distribution,
 		Domain: x.Domain, Behavior: x.Behavior, Head: x.Request, Stripe: x.Stripe,
-		Status: x.Status, Result: x.Outcome.String(), Reason: x.Reason.String(), BytesOut: x.Bytes,
+		Status: x.Status, Result: x.Outcome.String(), Reason: x.Reason.String(), Origin: x.Origin, BytesOut: x.Bytes,
 		FirstByte: x.FirstByte, Duration: x.Duration, ID: x.ID, ContentType: x.ContentType, Aborted: x.Aborted,
 	}
 	d.metrics.ObserveRequest(&r)
@@ -154,6 +154,7 @@ func (pl *place) state() telemetry.EdgeState {
 	return telemetry.EdgeState{
 		Ready: pl.edge.Ready() == nil, Objects: c.Objects, Bytes: c.Bytes, Capacity: c.Capacity, Evictions: c.Evictions,
 		Rules: s.Rules, Applied: s.Seq, Head: s.Seq, LeaseAge: s.SinceFresh, LeaseFresh: s.Fresh, FillsInFlight: s.Fills,
+		Failovers: s.Failovers,
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // An access line has the fields of CloudFront's standard log with their names and in their order, then
-// three more; docs/access-log.md says what is in them. Values are encoded as CloudFront does, which makes
+// four more; docs/access-log.md says what is in them. Values are encoded as CloudFront does, which makes
 // them safe in either format: nothing that a viewer sends can end a value or a line.
 
 // lineNames are the fields. Those with a minus are never known.
@@ -18,7 +18,7 @@ var lineNames = strings.Fields(`date time x-edge-location sc-bytes c-ip cs-metho
 	cs(User-Agent) cs-uri-query -cs(Cookie) x-edge-result-type x-edge-request-id x-host-header cs-protocol -cs-bytes time-taken
 	x-forwarded-for ssl-protocol ssl-cipher x-edge-response-result-type cs-protocol-version -fle-status -fle-encrypted-fields
 	c-port time-to-first-byte x-edge-detailed-result-type sc-content-type -sc-content-len -sc-range-start -sc-range-end
-	cache-behavior-path-pattern primary-distribution-id x-warmfront-reason`)
+	cache-behavior-path-pattern primary-distribution-id x-warmfront-reason x-warmfront-origin`)
 
 // AccessLogFormats are the names of the formats: tab-separated lines under a #Fields directive, as
 // CloudFront writes them, or a JSON object for each line.
@@ -74,7 +74,7 @@ const longValue = 1024
 // line appends r's line to b.
 func (f *lineFormat) line(b []byte, r *Request, c *lineClock) []byte {
 	c.set(r.Time)
-	h, p := r.Head, (*[29]string)(f.before)
+	h, p := r.Head, (*[30]string)(f.before)
 	var secured message.TLS
 	if h.TLS != nil {
 		secured = *h.TLS
@@ -111,6 +111,7 @@ func (f *lineFormat) line(b []byte, r *Request, c *lineClock) []byte {
 	b = encoded(b, p[26], r.Behavior, len(r.Behavior))
 	b = plain(b, p[27], r.Distribution)
 	b = plain(b, p[28], r.Reason)
+	b = encoded(b, p[29], r.Origin, len(r.Origin))
 	return append(b, f.end...)
 }
 

@@ -29,6 +29,7 @@ func seen() *Request {
 		Remote: netip.MustParseAddrPort("[2001:db8::1]:1234"), TLS: &message.TLS{Protocol: "TLSv1.3", Cipher: "TLS_AES_128_GCM_SHA256"},
 		Fields: message.Fields{{Name: "User-Agent", Value: "Mozilla/5.0 (X11; \u00e9)"}, {Name: "referer", Value: "http://a/'b'"}, {Name: "X-Forwarded-For", Value: "1.2.3.4, 5.6.7.8"}, {Name: "Cookie", Value: "secret"}},
 	}
+	r.Origin = "o 1"
 	return r
 }
 
@@ -56,7 +57,7 @@ func TestLine_W3C(t *testing.T) {
 		"x-edge-request-id": "id==", "x-host-header": "www.example.com:8081", "cs-protocol": "http", "time-taken": "2.005", "time-to-first-byte": "0.001",
 		"ssl-protocol": "TLSv1.3", "ssl-cipher": "TLS_AES_128_GCM_SHA256",
 		"x-forwarded-for": "1.2.3.4,%205.6.7.8", "x-edge-response-result-type": "Hit", "cs-protocol-version": "HTTP/1.1", "x-edge-detailed-result-type": "Hit",
-		"sc-content-type": "text/html;%20charset=utf-8", "cache-behavior-path-pattern": "/img/*", "primary-distribution-id": "E1", "x-warmfront-reason": "Fresh",
+		"sc-content-type": "text/html;%20charset=utf-8", "cache-behavior-path-pattern": "/img/*", "primary-distribution-id": "E1", "x-warmfront-reason": "Fresh", "x-warmfront-origin": "o%201",
 	}
 	for name := range got {
 		w := want[name]

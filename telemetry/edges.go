@@ -20,6 +20,7 @@ type EdgeState struct {
 	LeaseAge      time.Duration // since the start of the last probe that was answered (P1)
 	LeaseFresh    bool          // hits may be served
 	FillsInFlight int
+	Failovers     uint64 // how often the second of an origin group was asked
 }
 
 // AddEdge adds an edge to every scrape from now on. state may be called concurrently.
@@ -68,6 +69,7 @@ var edgeGauges = func() []edgeGauge {
 		g("journal_lease_age_seconds", "Since the probe that last proved this edge up to date.", gauge, func(s EdgeState) float64 { return s.LeaseAge.Seconds() }),
 		g("journal_lease_fresh", "1 while hits may be served.", gauge, func(s EdgeState) float64 { return truth(s.LeaseFresh) }),
 		g("fills_in_flight", "Questions to origins that are not yet answered completely.", gauge, func(s EdgeState) float64 { return float64(s.FillsInFlight) }),
+		g("origin_failovers_total", "How often the second origin of a group was asked in the place of the first.", counter, func(s EdgeState) float64 { return float64(s.Failovers) }),
 	}
 }()
 

@@ -26,7 +26,8 @@ type Request struct {
 	Status       int              // 0: the viewer left before there was one
 	Result       string
 	Reason       string
-	BytesOut     int64 // of the body
+	Origin       string // id of the origin that was asked; "": none
+	BytesOut     int64  // of the body
 	FirstByte    time.Duration
 	Duration     time.Duration
 	ID           string // X-Amz-Cf-Id

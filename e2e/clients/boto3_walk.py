@@ -68,6 +68,34 @@ deployed(copy["Distribution"]["Id"])
 cf.delete_distribution(Id=copy["Distribution"]["Id"], IfMatch=copy["ETag"])
 refused("NoSuchDistribution", cf.get_distribution, Id=copy["Distribution"]["Id"])
 
+# Origin groups: what is sent is read back, and refused with CloudFront's codes.
+group = {"Id": "g", "FailoverCriteria": {"StatusCodes": {"Quantity": 3, "Items": [500, 404, 503]}},
+         "Members": {"Quantity": 2, "Items": [{"OriginId": "o"}, {"OriginId": "p"}]}, "SelectionCriteria": "default"}
+
+
+def grouped(ref, **more):
+    c = config(ref)
+    c["Origins"] = {"Quantity": 2, "Items": [c["Origins"]["Items"][0], dict(c["Origins"]["Items"][0], Id="p", OriginPath="/p")]}
+    c["OriginGroups"] = {"Quantity": 1, "Items": [dict(group, **more)]}
+    c["DefaultCacheBehavior"]["TargetOriginId"] = "g"
+    return c
+
+
+g = cf.create_distribution(DistributionConfig=grouped("boto-group"))["Distribution"]
+gotten = cf.get_distribution_config(Id=g["Id"])
+check(gotten["DistributionConfig"]["OriginGroups"] == {"Quantity": 1, "Items": [group]}, "an origin group is read back as sent")
+back = cf.update_distribution(Id=g["Id"], IfMatch=gotten["ETag"], DistributionConfig=gotten["DistributionConfig"])
+check(back["Distribution"]["DistributionConfig"] == gotten["DistributionConfig"], "a configuration with a group is accepted unchanged")
+refused("NoSuchOrigin", cf.create_distribution, DistributionConfig=grouped(
+    "boto-g1", Members={"Quantity": 2, "Items": [{"OriginId": "o"}, {"OriginId": "nowhere"}]}))
+refused("InvalidArgument", cf.create_distribution, DistributionConfig=grouped("boto-g2", Members={"Quantity": 2, "Items": [{"OriginId": "o"}, {"OriginId": "o"}]}))
+refused("InvalidArgument", cf.create_distribution, DistributionConfig=grouped("boto-g3", SelectionCriteria="media-quality-based"))
+refused("InconsistentQuantities", cf.create_distribution, DistributionConfig=grouped(
+    "boto-g4", FailoverCriteria={"StatusCodes": {"Quantity": 2, "Items": [500]}}))
+wide = grouped("boto-g5")
+wide["DefaultCacheBehavior"]["AllowedMethods"] = {"Quantity": 7, "Items": ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]}
+check("associated with an origin group" in str(refused("InvalidArgument", cf.create_distribution, DistributionConfig=wide)), "CloudFront's words")
+
 # Pagination, all the way through the SDK's own paginator.
 made = [cf.create_distribution(DistributionConfig=config(f"boto-page-{i}"))["Distribution"]["Id"] for i in range(5)]
 pages = list(cf.get_paginator("list_distributions").paginate(PaginationConfig={"PageSize": 2}))

@@ -70,6 +70,24 @@ resource "aws_cloudfront_distribution" "site" {
     }
   }
 
+  origin {
+    origin_id   = "mirror"
+    domain_name = "localhost"
+    custom_origin_config {
+      http_port              = 8091
+      https_port             = 443
+      origin_protocol_policy = "http-only"
+      origin_ssl_protocols   = ["TLSv1.2"]
+    }
+  }
+
+  origin_group {
+    origin_id = "site-or-mirror"
+    failover_criteria { status_codes = [404, 500, 503, 504] }
+    member { origin_id = "site" }
+    member { origin_id = "mirror" }
+  }
+
   default_cache_behavior {
     target_origin_id         = "site"
     allowed_methods          = ["GET", "HEAD", "OPTIONS"]
@@ -82,7 +100,7 @@ resource "aws_cloudfront_distribution" "site" {
 
   ordered_cache_behavior {
     path_pattern           = "/images/*"
-    target_origin_id       = "site"
+    target_origin_id       = "site-or-mirror"
     allowed_methods        = ["GET", "HEAD"]
     cached_methods         = ["GET", "HEAD"]
     viewer_protocol_policy = "redirect-to-https"

@@ -1,0 +1,107 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/origin"
+)
+
+// Origin groups. Every fetch begins at the first member. When that fails in a way that the group lists, the
+// second is asked within the same fill: with what belongs to it, by the same stamp, for the same waiters. What
+// comes of the second is the answer, whatever it is; a stale object takes its place by the same rules as that of
+// an origin alone.
+//
+// An object knows if it came from a second member, for its validators mean something to that one only: a first
+// that says 304 to the date of the second's sorry page would keep the page for ever.
+
+// consult asks the origin of b and, if it fails by its group's criteria, the second member. asked is who has
+// given the answer, or the error.
+func (e *Edge) consult(ctx context.Context, x *site, b *distribution.Behavior, method string,
+	question func(b *distribution.Behavior) *origin.Request) (resp *origin.Response, asked *distribution.Behavior, err error) {
+
+	r := question(b)
+	resp, err = e.cfg.Origin.Fetch(ctx, b.Origin, r)
+	second := b.Second(method)
+	if second == nil || r.Body != nil || !failsOver(b.Group, resp, err) {
+		return resp, b, err
+	}
+	e.failOver(x, b, resp, err)
+	resp, err = e.cfg.Origin.Fetch(ctx, second.Origin, question(second))
+	return resp, second, err
+}
+
+// failOver notes that the second member is asked, and ends what has come from the first.
+func (e *Edge) failOver(x *site, b *distribution.Behavior, resp *origin.Response, err error) {
+	e.failovers.Add(1)
+	if err != nil {
+		why, _ := failureOf(err)
+		e.noteFailure(x, b, why, err)
+		return
+	}
+	e.log.Debug("origin failed", "distribution", x.ID, "origin", b.Origin.ID, "status", resp.Status)
+	if n := resp.ContentLength; 0 <= n && n <= drained {
+		io.CopyN(io.Discard, resp.Body, n) // it may be there already, and then its connection is of use again
+	}
+	resp.Body.Close()
+}
+
+// drained is the largest body of a failure that is read to its end.
+const drained = 16 << 10
+
+// failsOver tells whether what came of the first member is a failure by the group's criteria. For what is no
+// answer CloudFront counts 503 where there is no connection, 504 where there is no answer in time; for what it
+// would answer with 502, that.
+func failsOver(g *distribution.Group, resp *origin.Response, err error) bool {
+	if err == nil {
+		return g.FailsOver(resp.Status)
+	}
+	var oe *origin.Error
+	if !errors.As(err, &oe) {
+		return false
+	}
+	switch oe.Kind {
+	case origin.DNS, origin.Connect:
+		return g.FailsOver(503)
+	case origin.ConnectTimeout:
+		return g.FailsOver(503) || g.FailsOver(504)
+	case origin.ReadTimeout:
+		return g.FailsOver(504)
+	case origin.TLS, origin.Invalid, origin.HeaderTooBig, origin.Closed:
+		return g.FailsOver(502)
+	}
+	return false
+}
+
+// fromField is the last one of an object that a second member has sent: its id, under a name that no origin
+// can send.
+const fromField = ":origin"
+
+// marked adds to an answer's fields, as they are stored, that a second member has sent it.
+func (f *flight) marked(fields message.Fields) message.Fields {
+	if f.asked == nil || f.asked == f.behavior {
+		return fields
+	}
+	return append(fields[:len(fields):len(fields)], message.Field{Name: fromField, Value: f.asked.Origin.ID})
+}
+
+// unmarked is fields without that.
+func unmarked(fields message.Fields) message.Fields {
+	if n := len(fields) - 1; n >= 0 && fields[n].Name == fromField {
+		return fields[:n:n]
+	}
+	return fields
+}
+
+// knows tells whether the validators among an object's fields are of the origin of b, which is the first of its
+// group or the second.
+func (f *flight) knows(b *distribution.Behavior, fields message.Fields) bool {
+	n := len(fields) - 1
+	if n < 0 || fields[n].Name != fromField {
+		return b == f.behavior
+	}
+	return fields[n].Value == b.Origin.ID
+}
