@@ -47,6 +47,9 @@ func (x *exchange) Close() error {
 
 // readPlain reads a body with a length, or one that the end of the connection ends.
 func (x *exchange) readPlain(p []byte) (n int, err error) {
+	if x.left == 0 {
+		return 0, io.EOF // what follows is nobody's
+	}
 	if x.left > 0 {
 		p = p[:min(int64(len(p)), x.left)]
 	}

@@ -115,6 +115,7 @@ func FuzzAnswer_LikeNetHTTPOrStricter(f *testing.F) {
 		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX: y\r\n\r\nabc",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: x\r\n\r\n",
 		"HTTP/1.0 404\r\nConnection: keep-alive\r\n\r\nabc",
+		"HTTP/1.0 200 \r\nContent-Length:0\r\n\r\n0",
 		"HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\nETag: \"a\"\r\n\r\n",
 		"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"HTTP/1.1 999 \xff\r\nX:\t \r\nconnection: x, close\r\n\r\n",

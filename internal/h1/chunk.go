@@ -11,7 +11,9 @@ const (
 	maxChunkLine = 256       // octets of one line of size and extensions
 	maxExtension = 16 << 10  // octets of all extensions of a body
 	maxTrailer   = 8 << 10   // octets of the trailer section
-	maxChunkSize = 1<<60 - 1 // fifteen hexadecimal digits
+	maxChunkSize = 1<<60 - 1 // as many hexadecimal digits as maxChunkDigits
+
+	maxChunkDigits = 15 // zeros in front included: of more of them readers think differently
 )
 
 // Chunks follows the framing of a chunked body (RFC 9112 section 7.1), octet by octet. It accepts what
@@ -86,7 +88,7 @@ func (c *Chunks) next(b byte) bool {
 func (c *Chunks) sizeLine(b byte) bool {
 	switch c.at {
 	case chunkSize, chunkDigits:
-		if Hex(b) && c.left <= maxChunkSize>>4 {
+		if Hex(b) && c.line <= maxChunkDigits && c.left <= maxChunkSize>>4 {
 			c.at, c.left = chunkDigits, c.left<<4|unhex(b)
 			return true
 		}

@@ -13,6 +13,7 @@ func FuzzChunks_LikeNetHTTPOrStricter(f *testing.F) {
 	for _, s := range []string{
 		"0\r\n\r\n", "3\r\nabc\r\n0\r\n\r\n", "3;a=b;c=\"d\\\"e\"\r\nabc\r\n00\r\nX: y\r\n\r\n", "3 \r\nabc\r\n0\r\n\r\n",
 		"3\nabc\n0\n\n", "ffffffffffffffff\r\n", "3\r\nabcd\r\n0\r\n\r\n", "-3\r\nabc\r\n0\r\n\r\n", "0x3\r\nabc\r\n0\r\n\r\n",
+		"00000000000000000\r\n\r\n", "000000000000003\r\nabc\r\n000000000000000\r\n\r\n",
 	} {
 		f.Add([]byte(s), 3)
 	}
@@ -31,6 +32,16 @@ func FuzzChunks_LikeNetHTTPOrStricter(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestChunks_DigitsOfASize(t *testing.T) {
+	for s, ok := range map[string]bool{
+		"000000000000000\r\n\r\n": true, "0000000000000000\r\n\r\n": false, "000000000000003\r\nabc\r\n0\r\n\r\n": true, "0000000000000003\r\nabc\r\n0\r\n\r\n": false,
+	} {
+		if _, _, err := unchunk([]byte(s), 5); (err == nil) != ok {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
 }
 
 // unchunk gives the data of a chunked body, fed step octets at a time, and how much of b it took.
