@@ -2,6 +2,7 @@ package edge
 
 import (
 	"strconv"
+	"sync/atomic"
 
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/invalidation"
@@ -57,7 +58,7 @@ func (e *Edge) fold(d *draft, entry *journal.Entry, f *journal.Fact) {
 }
 
 func (e *Edge) foldPut(d *draft, entry *journal.Entry, put *journal.DistributionPut) {
-	next := &site{rev: entry.Seq}
+	next := &site{rev: entry.Seq, wrote: new(atomic.Int64)}
 	if last := d.sites[put.ID]; last != nil {
 		*next = *last
 		next.rev = entry.Seq

@@ -76,7 +76,7 @@ func (e *Edge) judge(q *query, o *cache.Object, now time.Time) (st state, rule u
 		return dead, rule
 	}
 	switch {
-	case q.site.RFC && e.overwritten(q.site, &o.Subject, began(o)):
+	case e.overwritten(q.site, &o.Subject, began(o)):
 		return overwritten, 0
 	case !e.lease.Allows(e.clock(), began(o)):
 		return fenced, 0
@@ -115,6 +115,9 @@ func (v *visit) obtain(q *query, slot int) (*answer, step) {
 			return v.fetch(q, o, Invalidated, slot)
 		}
 		return v.fetchOrPart(q, nil, Invalidated, slot)
+	case overwritten:
+		v.e.store.Remove(o)
+		return v.fetchOrPart(q, nil, Overwritten, slot)
 	case fenced:
 		if v.e.cfg.Refuse {
 			return v.failure(LeaseLost), found

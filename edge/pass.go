@@ -50,12 +50,12 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 	resp, asked, err := v.e.consult(v.ctx, q.site, q.behavior, q.req.Method, func(b *distribution.Behavior) *origin.Request {
 		return v.question(q, b)
 	})
-	if q.site.RFC && !safe(q.req.Method) {
+	if !safe(q.req.Method) {
 		switch {
 		case err != nil:
-			v.e.wrote(q, nil) // it may have been done all the same
+			v.e.wrote(q, 0, nil) // it may have been done all the same
 		case resp.Status < 400:
-			v.e.wrote(q, resp.Fields)
+			v.e.wrote(q, resp.Status, resp.Fields)
 		}
 	}
 	if err != nil {

@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"sync/atomic"
+
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/journal"
@@ -29,6 +31,9 @@ type site struct {
 	rev    uint64 // sequence of the entry that made this configuration
 	index  *invalidation.Index
 	newest uint64 // index.Newest(), read on every hit
+
+	// wrote is when an unsafe request last changed something of it, as in written; shared by all that it ever was.
+	wrote *atomic.Int64
 }
 
 // site returns the distribution that answers for a host, or nil.

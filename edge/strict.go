@@ -11,7 +11,7 @@ import (
 )
 
 // What is different with RFC semantics (tag warmfront:semantics=rfc): requests have a say, Vary makes
-// variants (variants.go), unsafe requests invalidate (written.go), and Cache-Status tells what happened.
+// variants (variants.go), and Cache-Status tells what happened.
 // docs/semantics.md has both modes side by side.
 
 // obtainStrict is obtain for a request that may have wishes.

@@ -243,15 +243,54 @@ func TestUnsafe_WhatIsInvalidated(t *testing.T) {
 	}
 }
 
-func TestUnsafe_CloudFrontDoesNotCare(t *testing.T) {
+// CloudFront documents nothing about it, so the RFC counts; but of a redirect's target nothing is known to have changed.
+func TestUnsafe_WithCloudFrontSemantics(t *testing.T) {
+	for _, c := range []struct {
+		ask   string
+		reply *reply
+		gone  bool
+	}{
+		{"POST /a", ok("done"), true},
+		{"DELETE /a", status(303, "", "Location: /"), true},
+		{"PUT /a", status(500, "down"), false},
+		{"PATCH /a", fails(origin.ReadTimeout), true},
+		{"POST /b", ok("done"), false},
+		{"POST /b", status(201, "done", "Location: /a"), true},
+		{"POST /b", ok("done", "Content-Location: /a"), true},
+		{"POST /b", status(303, "", "Location: /a"), false},
+		{"M-SEARCH /a", ok("done"), false},
+	} {
+		t.Run(c.ask, func(t *testing.T) {
+			story(t, func(w *world) {
+				w.configure(behave(allMethods))
+				_, path, _ := strings.Cut(c.ask, " ")
+				w.origin.on("/a", ok("v1"))
+				w.get("/a")
+				w.origin.on(path, c.reply)
+				w.get(c.ask)
+				w.origin.on("/a", ok("v2"))
+				if !c.gone {
+					w.expect("200 Hit v1", "/a")
+					return
+				}
+				w.expect("200 Miss v2", "/a")
+				w.wantWhy("Miss overwritten")
+				w.expect("200 Hit v2", "/a")
+			}, unswept)
+		})
+	}
+}
+
+// What was written to stays so when the configuration changes.
+func TestUnsafe_OutlivesAChangeOfConfiguration(t *testing.T) {
 	story(t, func(w *world) {
 		w.configure(behave(allMethods))
-		w.origin.on("/a", ok("v1"), ok("done"))
+		w.origin.on("/a", ok("v1"), ok("done"), ok("v2"))
 		w.get("/a")
 		w.get("POST /a")
-		w.expect("200 Hit v1", "/a")
-		w.expect("403 Error page", "M-SEARCH /a")
-	})
+		w.configure(nil)
+		w.expect("200 Miss v2", "/a")
+	}, unswept)
 }
 
 func TestStrict_RequestDirectives(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/warmfront/warmfront/invalidation"
 )
 
-// Unsafe requests, with RFC semantics (RFC 9111 section 4.4). When the origin has answered a POST or the
+// Unsafe requests (RFC 9111 section 4.4; CloudFront documents nothing about them). When the origin has answered a POST or the
 // like without an error, then what was fetched of its URI before that moment is nothing for requests that
 // come after it: not an object, not a fill in flight, not a 304 to a question that was asked before. By the
 // clock of this edge and for this edge alone; the RFC asks no more, and the other edges hear of a change by
@@ -57,10 +57,10 @@ func atLeast(a *atomic.Int64, n int64) {
 	}
 }
 
-// overwritten tells whether something of the site was written to after t0, or at that very instant.
+// overwritten tells whether something of the site was written to after t0, or at that very instant. For what
+// has been fetched since the site's last write it is one comparison.
 func (e *Edge) overwritten(x *site, s *invalidation.Subject, t0 time.Duration) bool {
-	w := e.written.Load()
-	return w != nil && x.RFC && int64(t0) < w.slot(x.ID, s.Path, s.Query).Load()
+	return int64(t0) < x.wrote.Load() && int64(t0) < e.written.Load().slot(x.ID, s.Path, s.Query).Load()
 }
 
 // start is the clock's reading for a fetch that begins now: after everything that has been written, also
@@ -73,9 +73,10 @@ func (e *Edge) start() time.Duration {
 	return now
 }
 
-// wrote notes the answer to an unsafe request: its URI, and those of the same origin that Location and
-// Content-Location name.
-func (e *Edge) wrote(q *query, fields message.Fields) {
+// wrote notes the answer to an unsafe request (status 0: there was none): its URI, and those of the same origin
+// that Location and Content-Location name. A redirect's Location says where to go, not what has changed: with
+// RFC semantics it counts all the same (it is a candidate there), otherwise each sign-in would empty the home page.
+func (e *Edge) wrote(q *query, status int, fields message.Fields) {
 	w := e.written.Load()
 	if w == nil {
 		w = &written{seed: maphash.MakeSeed()}
@@ -91,10 +92,14 @@ func (e *Edge) wrote(q *query, fields message.Fields) {
 	}
 	mark(q.req)
 	for _, name := range [...]string{"Location", "Content-Location"} {
+		if name == "Location" && status >= 300 && !q.site.RFC {
+			continue
+		}
 		if r := sameOrigin(q.req, fields.Get(name)); r != nil {
 			mark(r)
 		}
 	}
+	atLeast(q.site.wrote, now)
 }
 
 // sameOrigin resolves a reference in an answer to r; nil: there is none, or it leads to another origin.
