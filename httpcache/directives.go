@@ -22,6 +22,7 @@ type Directives struct {
 	MustRevalidate, ProxyRevalidate bool
 	Public, Immutable               bool
 	MustUnderstand                  bool // with RFC semantics
+	NoTransform                     bool
 	// In seconds, -1 when absent.
 	MaxAge, SMaxAge, StaleWhileRevalidate, StaleIfError int64
 	// Omit has the fields named by no-cache="…" and private="…". The answer may be stored without them.
@@ -75,6 +76,8 @@ func (d *Directives) add(name, value string) {
 		d.Immutable = true
 	case strings.EqualFold(name, "must-understand"):
 		d.MustUnderstand = true
+	case strings.EqualFold(name, "no-transform"):
+		d.NoTransform = true
 	}
 }
 
