@@ -70,9 +70,10 @@ type Behavior struct {
 	// with a MaxTTL of 0 and with the legacy "forward all headers".
 	CachingDisabled bool
 
-	Compress bool // permission to compress; no duty
+	Compress bool // the edge compresses what comes uncompressed: see ContentCoding
 	Gzip     bool // the key tells viewers that accept gzip from others
 	Brotli   bool // likewise br
+	Zstd     bool // likewise zstd: tag warmfront:compression=zstd
 
 	KeyHasQuery     bool // some part of the query may be in the key
 	ForwardsCookies bool // some cookie may reach the origin; otherwise responses lose Set-Cookie

@@ -161,6 +161,7 @@ func (d *Distribution) compileBehavior(w *wire.CacheBehavior, put Source) (*Beha
 		return nil, err
 	}
 	err := b.compilePolicies(w, put)
+	b.Zstd = put.Tags[TagCompression] == CompressionZstd && (b.Gzip || b.Brotli)
 	b.finish()
 	return b, err
 }

@@ -87,7 +87,7 @@ func (b *Behavior) passesSpecial(lower, method string, selected bool) bool {
 	case "user-agent":
 		return selected
 	case "accept-encoding":
-		return selected && !b.Gzip && !b.Brotli
+		return selected && !b.normalises()
 	}
 	return false // host, cookie and x-forwarded-for are made anew
 }

@@ -54,7 +54,7 @@ func (b *Behavior) AppendKey(dst []byte, d *Distribution, r *message.Request) []
 		dst = appendPart(dst, r.Method)
 	}
 	dst = appendPart(dst, d.RootedPath(r.Path))
-	dst = append(dst, byte(b.acceptEncoding(r)&(acceptsGzip|acceptsBrotli)))
+	dst = append(dst, byte(b.acceptEncoding(r)&^acceptsNeither))
 	dst = b.key.appendQuery(dst, r)
 	for i := range b.key.headers {
 		dst = b.key.headers[i].append(dst, r)

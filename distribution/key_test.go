@@ -108,7 +108,7 @@ func keyed(d *Distribution, r *message.Request) string {
 	if method == "HEAD" {
 		method = "GET"
 	}
-	parts := []any{method, d.RootedPath(r.Path), b.acceptEncoding(r) & 3}
+	parts := []any{method, d.RootedPath(r.Path), b.acceptEncoding(r) &^ acceptsNeither}
 	q, any := b.key.query.query(r)
 	parts = append(parts, any, q)
 	for _, h := range b.key.headers {
@@ -257,5 +257,66 @@ func BenchmarkForward_ThousandsOfNominations(b *testing.B) {
 	d := withPolicies(b, cacheBy("", "", "", false, false), requestBy("allViewer", "all", "all"))
 	for b.Loop() {
 		d.Behaviors[0].Forward(d, r)
+	}
+}
+
+func compressedBy(t *testing.T, gzip, brotli bool, tags map[string]string) *Distribution {
+	t.Helper()
+	s := Source{Config: minimal(), Tags: tags, CachePolicies: map[string]*wire.CachePolicyConfig{"cp": cacheBy("", "", "", gzip, brotli)}}
+	s.Config.DefaultCacheBehavior.CachePolicyId, s.Config.DefaultCacheBehavior.Compress = ptr("cp"), ptr(true)
+	return compiledFrom(t, s)
+}
+
+// With the tag zstd comes before the others, wherever the policy has one of them.
+func TestContentCoding(t *testing.T) {
+	zstd := map[string]string{TagCompression: CompressionZstd}
+	for _, c := range []struct {
+		gzip, brotli       bool
+		tags               map[string]string
+		sent, coding, told string
+	}{
+		{true, true, nil, "gzip, deflate, br, zstd", "br", "br,gzip"},
+		{true, true, zstd, "gzip, deflate, br, zstd", "zstd", "zstd,br,gzip"},
+		{true, true, zstd, "gzip, br", "br", "br,gzip"},
+		{true, true, zstd, "ZSTD;q=0.1, gzip", "zstd", "zstd,gzip"},
+		{true, true, zstd, "zstd;q=0, gzip", "gzip", "gzip"},
+		{true, false, nil, "br", "", "identity"},
+		{true, false, zstd, "br, zstd", "zstd", "zstd"},
+		{false, true, nil, "gzip, br", "br", "br"},
+		{false, false, zstd, "gzip, zstd", "", ""},
+		{true, true, zstd, "", "", ""},
+	} {
+		d := compressedBy(t, c.gzip, c.brotli, c.tags)
+		r := request("GET /")
+		if c.sent != "" {
+			r.Fields.Add("Accept-Encoding", c.sent)
+		}
+		b := d.Behaviors[0]
+		if got, told := b.ContentCoding(r), b.Forward(d, r).Fields.Get("Accept-Encoding"); got != c.coding || told != c.told {
+			t.Errorf("%+v: compressed with %q, the origin is told %q", c, got, told)
+		}
+		r.Major, r.Minor = 1, 0
+		if got, told := b.ContentCoding(r), b.Forward(d, r).Fields.Get("Accept-Encoding"); got != "" || told != "" || key(d, r) != key(d, request("GET /")) {
+			t.Errorf("%+v by HTTP/1.0: compressed with %q, the origin is told %q", c, got, told)
+		}
+	}
+	plain := withPolicies(t, cacheBy("", "", "", true, true), nil)
+	if got := plain.Behaviors[0].ContentCoding(request("GET /", "Accept-Encoding: gzip")); got != "" {
+		t.Errorf("a behavior that does not compress: %q", got)
+	}
+}
+
+func TestKey_TellsZstdApart(t *testing.T) {
+	d := compressedBy(t, true, true, map[string]string{TagCompression: CompressionZstd})
+	seen := map[string]string{}
+	for _, accept := range []string{"identity", "gzip", "br", "zstd", "gzip, br", "gzip, zstd", "br, zstd", "gzip, br, zstd"} {
+		k := key(d, request("GET /", "Accept-Encoding: "+accept))
+		if seen[k] != "" {
+			t.Errorf("%s has the key of %s", accept, seen[k])
+		}
+		seen[k] = accept
+	}
+	if got := KeyText([]byte(key(d, request("GET /", "Accept-Encoding: gzip, zstd")))); got != "GET /, Accept-Encoding: zstd,gzip" {
+		t.Error(got)
 	}
 }

@@ -10,15 +10,19 @@ import (
 
 // Switches that CloudFront has no field for are tags, so that every AWS tool can set them.
 const (
-	tagPrefix    = "warmfront:"
-	TagWildcards = "warmfront:wildcards" // how a "*" that is not last is read in an invalidation
-	TagSemantics = "warmfront:semantics" // whose rules say what is cached, and for how long
+	tagPrefix      = "warmfront:"
+	TagWildcards   = "warmfront:wildcards"   // how a "*" that is not last is read in an invalidation
+	TagSemantics   = "warmfront:semantics"   // whose rules say what is cached, and for how long
+	TagCompression = "warmfront:compression" // with which codings behaviors that compress do it
 
 	WildcardsAnywhere = "anywhere" // as a wildcard; the default
 	WildcardsAWS      = "aws"      // as a literal asterisk, as CloudFront does
 
 	SemanticsCloudFront = "cloudfront" // CloudFront's; the default
 	SemanticsRFC        = "rfc"        // RFC 9111's for a shared cache, to the letter
+
+	CompressionCloudFront = "cloudfront" // Brotli and gzip, as the cache policy says; the default
+	CompressionZstd       = "zstd"       // where it says one of them, also Zstandard, before the others
 )
 
 const (
@@ -29,8 +33,9 @@ const (
 
 // switches lists what each switch can be set to.
 var switches = map[string][]string{
-	TagWildcards: {WildcardsAnywhere, WildcardsAWS},
-	TagSemantics: {SemanticsCloudFront, SemanticsRFC},
+	TagWildcards:   {WildcardsAnywhere, WildcardsAWS},
+	TagSemantics:   {SemanticsCloudFront, SemanticsRFC},
+	TagCompression: {CompressionCloudFront, CompressionZstd},
 }
 
 // ValidateTags checks all tags of a distribution together, as they are after a change.

@@ -420,6 +420,11 @@ func (r *response) matches(want []string) error {
 		return fmt.Errorf("status %d (%s), not %s; body %.80q", r.status, r.header.Get("X-Cache"), want[0], r.body)
 	}
 	var headers []string
+	if contains(want, "packed") {
+		if err := r.unpack(); err != nil {
+			return err
+		}
+	}
 	for _, x := range want[1:] {
 		part, isPart := strings.CutPrefix(x, "~")
 		text, times, repeated := strings.Cut(x, "*")
@@ -428,6 +433,7 @@ func (r *response) matches(want []string) error {
 			if got := r.header.Get("X-Cache"); got != results[x] {
 				return fmt.Errorf("X-Cache is %q, not %q; body %.80q", got, results[x], r.body)
 			}
+		case x == "packed":
 		case x == "cut":
 			if !r.cut {
 				return fmt.Errorf("the body should have been visibly cut; it is %.80q", r.body)

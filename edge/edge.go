@@ -34,7 +34,8 @@
 // # Limits (L9)
 //
 // Fills at once: Config.MaxFills, beyond it 503. Octets that fills hold: Config.FillMemory, beyond it
-// a fill is not kept and streams through a window that its slowest viewer moves. Fills that nobody
+// a fill is not kept and streams through a window that its slowest viewer moves. Octets that compressors hold:
+// Config.CompressMemory, beyond it a fill waits for compressWait and is then not compressed. Fills that nobody
 // waits for: Config.MaxBackground, beyond it they are cancelled. Restarts of a request: maxRestarts,
 // beyond it the request holds up acknowledgements until it is answered. Receipts: maxReceipts. Variants
 // of a key: maxVariants, beyond it the one stored first goes; names in Vary: maxVaryNames, beyond it nothing
@@ -54,6 +55,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/distribution"
@@ -96,11 +99,12 @@ type Config struct {
 	// Refuse: without a lease on the journal stored objects are not revalidated but refused (L5).
 	Refuse bool
 
-	MaxObject     int64 // octets of the largest body that is kept; default 64 MiB
-	MaxFills      int   // fetches at once; default 4,096
-	FillMemory    int64 // octets that fills may hold; default 256 MiB
-	MaxBackground int   // fills that no viewer waits for; default 64
-	SweepRate     int   // objects per second that the sweeper visits; default 200,000
+	MaxObject      int64 // octets of the largest body that is kept; default 64 MiB
+	MaxFills       int   // fetches at once; default 4,096
+	FillMemory     int64 // octets that fills may hold; default 256 MiB
+	MaxBackground  int   // fills that no viewer waits for; default 64
+	CompressMemory int64 // octets that compressors may hold; default 128 MiB
+	SweepRate      int   // objects per second that the sweeper visits; default 200,000
 }
 
 // Fetcher asks origins: an *origin.Client. Its errors, and those of a response's Body, are *origin.Error.
@@ -126,11 +130,12 @@ type Edge struct {
 	publish    sync.Mutex // held to replace snap: by the follower, rarely by the sweeper
 	generation uint64     // of the cache; guarded by publish
 
-	lease    *journal.Lease
-	follower *journal.Follower
-	member   *member
-	flights  *flights
-	sweeper  *sweeper
+	lease       *journal.Lease
+	follower    *journal.Follower
+	member      *member
+	flights     *flights
+	sweeper     *sweeper
+	compressors compressors
 
 	failovers atomic.Uint64 // see consult
 
@@ -164,6 +169,7 @@ func New(cfg Config) (*Edge, error) {
 	}
 	e.snap.Store(&Snap{hosts: noHosts, tickets: newTickets()})
 	e.flights = newFlights(e)
+	e.compressors.room = semaphore.NewWeighted(cfg.CompressMemory)
 	e.member = newMember(e)
 	e.sweeper = newSweeper(e)
 	e.follower = journal.NewFollower(journal.FollowerConfig{Log: cfg.Log, Apply: e.apply, Reset: e.reset, Logger: cfg.Logger})
@@ -191,6 +197,9 @@ func (c *Config) defaults() {
 	}
 	if c.FillMemory == 0 {
 		c.FillMemory = 256 << 20
+	}
+	if c.CompressMemory == 0 {
+		c.CompressMemory = 128 << 20
 	}
 	if c.MaxBackground == 0 {
 		c.MaxBackground = 64
@@ -288,6 +297,9 @@ type Stats struct {
 	Fills         int // in flight
 	FillBytes     int64
 	Failovers     uint64 // how often the second member of an origin group was asked
+	CompressBytes int64  // that compressors hold
+	Compressed    uint64 // bodies
+	Uncompressed  uint64 // bodies that would have been, if there had been room
 	Cache         cache.Stats
 }
 
@@ -298,6 +310,7 @@ func (e *Edge) Stats() Stats {
 	st := Stats{
 		Seq: s.seq, Joined: s.joined, Fresh: e.lease.Fresh(now), Distributions: len(s.sites),
 		Fills: int(e.flights.count.Load()), FillBytes: e.flights.bytes.Load(), Failovers: e.failovers.Load(), Cache: e.store.Stats(),
+		CompressBytes: e.compressors.busy.Load(), Compressed: e.compressors.done.Load(), Uncompressed: e.compressors.refused.Load(),
 	}
 	if a := e.member.acked.Load(); a != nil {
 		st.Acked = a.Seq

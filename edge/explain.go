@@ -41,7 +41,7 @@ type Stored struct {
 
 // encodings are tried where the question says nothing of Accept-Encoding: what a browser had stored is
 // under another key than what was fetched without, and who asks about a path means either.
-var encodings = []string{"", "gzip, br", "gzip", "br"}
+var encodings = []string{"", "gzip, br, zstd", "gzip, br", "gzip", "br"}
 
 // Explain tells what is stored for a request and how it is found. It counts as no use. Its only error is
 // ErrNoDistribution.

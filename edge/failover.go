@@ -76,26 +76,6 @@ func failsOver(g *distribution.Group, resp *origin.Response, err error) bool {
 	return false
 }
 
-// fromField is the last one of an object that a second member has sent: its id, under a name that no origin
-// can send.
-const fromField = ":origin"
-
-// marked adds to an answer's fields, as they are stored, that a second member has sent it.
-func (f *flight) marked(fields message.Fields) message.Fields {
-	if f.asked == nil || f.asked == f.behavior {
-		return fields
-	}
-	return append(fields[:len(fields):len(fields)], message.Field{Name: fromField, Value: f.asked.Origin.ID})
-}
-
-// unmarked is fields without that.
-func unmarked(fields message.Fields) message.Fields {
-	if n := len(fields) - 1; n >= 0 && fields[n].Name == fromField {
-		return fields[:n:n]
-	}
-	return fields
-}
-
 // knows tells whether the validators among an object's fields are of the origin of b, which is the first of its
 // group or the second.
 func (f *flight) knows(b *distribution.Behavior, fields message.Fields) bool {

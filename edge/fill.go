@@ -45,7 +45,7 @@ func (f *flight) broken(p any) error {
 func (f *flight) fill() error {
 	resp, err := f.fetch(f.old)
 	if err == nil && resp.Status == 304 && f.old != nil && f.knows(f.asked, f.old.Fields) {
-		if httpcache.Confirms(f.old.Fields, resp.Fields) {
+		if was, _ := original(f.old.Fields); httpcache.Confirms(was, resp.Fields) {
 			defer resp.Body.Close()
 			f.renew(resp)
 			return nil
@@ -70,6 +70,7 @@ func (f *flight) fill() error {
 		return nil
 	}
 	h := f.judge(resp)
+	defer f.compress(resp, h)()
 	f.begin(h)
 	return f.pump(resp, h)
 }
@@ -98,7 +99,8 @@ func (f *flight) question(b *distribution.Behavior, old *cache.Object) *origin.R
 		fields = append(fields, rest...)
 	}
 	if old != nil && f.knows(b, old.Fields) {
-		fields = append(fields, httpcache.Validators(old.Fields)...)
+		was, _ := original(old.Fields)
+		fields = append(fields, httpcache.Validators(was)...)
 	}
 	return &origin.Request{
 		Method: f.request.Method, Path: fw.Path, Query: fw.Query, HasQuery: fw.HasQuery,

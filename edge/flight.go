@@ -46,6 +46,9 @@ type flight struct {
 	vary    []string
 	variant [sha256.Size]byte
 
+	// What the object has beside its fields, if it is compressed here. Set before head is.
+	marks message.Fields
+
 	seen    *cache.Object // what the lookup had found, alive or not; nil: nothing
 	refresh bool          // begun for no viewer, to renew a stale object
 	held    bool          // the viewer's ticket stays open: the final attempt
@@ -79,6 +82,7 @@ type head struct {
 	fields message.Fields // for the viewer that began it
 	shared message.Fields // for everybody else, and as stored
 	length int64          // -1: not known
+	source int64          // of what is compressed here: the length at the origin
 	forAll bool           // others than the first viewer may have it too
 	keep   bool           // the body is collected to be stored
 
@@ -308,7 +312,7 @@ func (f *flight) worthFinishing() bool {
 	if f.poisoned || f.alone {
 		return false
 	}
-	if h := f.head; h != nil && (!h.keep || !f.tape.whole || !f.refresh && max(h.length, f.tape.size) > backgroundLimit) {
+	if h := f.head; h != nil && (!h.keep || !f.tape.whole || !f.refresh && max(h.length, h.source, f.tape.size) > backgroundLimit) {
 		return false
 	}
 	return f.idle || f.enterBackground()

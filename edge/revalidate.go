@@ -12,7 +12,8 @@ import (
 // conditional request, for at that moment the origin said that these octets are good (L2).
 func (f *flight) renew(resp *origin.Response) {
 	now := f.e.now()
-	merged := httpcache.Refresh(unmarked(f.old.Fields), resp.Fields)
+	was, coding := original(f.old.Fields)
+	merged := httpcache.Refresh(was, resp.Fields)
 	if f.site.RFC && !resp.Fields.Has("Date") {
 		merged.Set("Date", httpDate(now)) // or the 304 would be as old as what it renews (RFC 9110 section 6.6.1)
 	}
@@ -20,6 +21,10 @@ func (f *flight) renew(resp *origin.Response) {
 	fields := f.passed(merged, now)
 	for _, name := range v.Omit {
 		fields.Del(name)
+	}
+	if coding != "" {
+		f.marks = compressionMarks(fields, coding)
+		fields = httpcache.Compressed(fields, coding)
 	}
 	// The old tags stay, unless the 304 names others.
 	s := f.old.Subject

@@ -21,6 +21,9 @@ type EdgeState struct {
 	LeaseFresh    bool          // hits may be served
 	FillsInFlight int
 	Failovers     uint64 // how often the second of an origin group was asked
+	CompressBytes int64  // that compressors hold
+	Compressed    uint64 // bodies
+	Uncompressed  uint64 // bodies left as they were for want of memory
 }
 
 // AddEdge adds an edge to every scrape from now on. state may be called concurrently.
@@ -70,6 +73,9 @@ var edgeGauges = func() []edgeGauge {
 		g("journal_lease_fresh", "1 while hits may be served.", gauge, func(s EdgeState) float64 { return truth(s.LeaseFresh) }),
 		g("fills_in_flight", "Questions to origins that are not yet answered completely.", gauge, func(s EdgeState) float64 { return float64(s.FillsInFlight) }),
 		g("origin_failovers_total", "How often the second origin of a group was asked in the place of the first.", counter, func(s EdgeState) float64 { return float64(s.Failovers) }),
+		g("compress_bytes", "Octets that compressors hold.", gauge, func(s EdgeState) float64 { return float64(s.CompressBytes) }),
+		g("compressed_total", "Bodies compressed here.", counter, func(s EdgeState) float64 { return float64(s.Compressed) }),
+		g("uncompressed_total", "Bodies that went out as they were because compressors held all they may.", counter, func(s EdgeState) float64 { return float64(s.Uncompressed) }),
 	}
 }()
 

@@ -65,7 +65,11 @@ export function BehaviorFields({ draft, change, wrong, policies, origins, isDefa
       <FormField label={<>Origin request policy <i>- optional</i></>} description="What requests to the origin carry besides the cache key.">
         <PolicySelect of={policies?.originRequest} chosen={draft.requestPolicy} none="None" choose={(requestPolicy) => change({ requestPolicy })} />
       </FormField>
-      <Toggle checked={draft.compress} onChange={(e) => change({ compress: e.detail.checked })}>
+      <Toggle
+        checked={draft.compress}
+        onChange={(e) => change({ compress: e.detail.checked })}
+        description="Text and the like, from 1,000 to 10,000,000 bytes, with gzip or Brotli where the cache policy supports them."
+      >
         Compress objects automatically
       </Toggle>
     </SpaceBetween>
