@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -68,8 +70,8 @@ func (a *inline) Answer(dst []byte, r *httpserver.Request) (out []byte, rest htt
 	} else {
 		out, rest = a.write(dst, o, r.Method == "HEAD")
 	}
-	if len(rest.Octets) == 0 || r.Major != 1 {
-		a.observe() // of an answer that shares its connection with others, before it is out
+	if len(rest.Octets) == 0 {
+		a.observe()
 	}
 	return out, rest, true
 }
@@ -78,8 +80,23 @@ func (a *inline) Answer(dst []byte, r *httpserver.Request) (out []byte, rest htt
 func (a *inline) Done(sent int64, cut bool) {
 	x := &a.visit.x
 	x.Bytes, x.Aborted = sent, cut
-	x.Duration = a.visit.since()
+	if x.Request.Major != 2 { // there it is out at once
+		x.Duration = a.visit.since()
+	}
 	a.observe()
+}
+
+// Later implements httpserver.Inline: what has become of the exchange is known when others have been answered.
+func (a *inline) Later() func(sent int64, cut bool) {
+	e, x, r := a.e, a.visit.x, *a.visit.x.Request
+	a.visit.x = Exchange{}
+	r.Fields = slices.Clone(r.Fields)
+	x.Request, x.ID, x.ContentType = &r, strings.Clone(x.ID), strings.Clone(x.ContentType)
+	return func(sent int64, cut bool) {
+		x.Bytes, x.Aborted = sent, cut
+		x.Duration = e.now().Sub(x.Start)
+		e.cfg.Observe(&x)
+	}
 }
 
 func (a *inline) observe() {

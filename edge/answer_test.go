@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,12 +127,24 @@ func (w *world) both2(line string, lines ...string) {
 	a, asked := w.edge.Inline(), ask()
 	block, rest, ok := a.Answer(nil, asked)
 	a.Sent()
+	if n := len(rest.Octets); n > 0 {
+		done := a.Later()
+		asked.Path, asked.Fields = "/gone", append(asked.Fields[:0], message.Field{Name: "Gone"}) // it is the next one's now
+		a.Answer(nil, ask())
+		a.Done(0, false)
+		a.Sent()
+		done(int64(n), false)
+	}
 	var s onWire2
 	w.edge.Serve(context.Background(), &s, ask())
 	if got, want := spelled(w.t, block)+string(rest.Octets), spelled(w.t, s.block)+s.body.String(); !ok || got != want {
 		w.t.Errorf("%s %q over HTTP/2:\ninline %.2000q\nServe  %.2000q", line, lines, got, want)
 	}
-	if n := len(w.seen); told(w.seen[n-1]) != told(w.seen[n-2]) {
+	n := len(w.seen)
+	if x := w.seen[n-2].Request; x.Path != ask().Path || !slices.Equal(x.Fields, ask().Fields) {
+		w.t.Errorf("%s over HTTP/2: observed as %+v", line, x)
+	}
+	if told(w.seen[n-1]) != told(w.seen[n-2]) {
 		w.t.Errorf("%s over HTTP/2:\ninline %+v\nServe  %+v", line, w.seen[n-2], w.seen[n-1])
 	}
 }

@@ -75,6 +75,8 @@ func (h *hit) Done(sent int64, cut bool) {
 	}
 }
 
+func (h *hit) Later() func(int64, bool) { panic("nothing else is answered meanwhile") }
+
 func get(path string) string { return "GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n" }
 
 func TestInline_OneReadIsAnsweredInOneWrite(t *testing.T) {

@@ -71,6 +71,7 @@ type h2conn struct {
 	done     uint64
 	earned   int // for the noise budget, since the reader last looked
 	heads    heldHeads
+	told     []endedBody // to be told to whoever has answered inline
 	progress int64
 	given    [64]uint32 // streams that were reset here, so that what is still under way for them is ignored
 	dead     bool       // nothing is sent any more

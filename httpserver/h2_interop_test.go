@@ -169,9 +169,10 @@ var (
 	prepared2Body  = make([]byte, 1024)
 )
 
-func (prepared2) Inline() Inline   { return prepared2{} }
-func (prepared2) Sent()            {}
-func (prepared2) Done(int64, bool) {}
+func (prepared2) Inline() Inline           { return prepared2{} }
+func (prepared2) Sent()                    {}
+func (prepared2) Done(int64, bool)         {}
+func (prepared2) Later() func(int64, bool) { return func(int64, bool) {} }
 func (prepared2) Answer(dst []byte, _ *Request) ([]byte, Rest, bool) {
 	return append(dst, prepared2Block...), Rest{Octets: prepared2Body}, true
 }

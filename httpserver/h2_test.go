@@ -217,8 +217,9 @@ func (h *h2hits) Inline() Inline { return &h2hit{&h.hits} }
 
 type h2hit struct{ *hits }
 
-func (h *h2hit) Sent()            { h.sent.Add(1) }
-func (h *h2hit) Done(int64, bool) {}
+func (h *h2hit) Sent()                     { h.sent.Add(1) }
+func (h *h2hit) Done(sent int64, cut bool) { (&hit{h.hits}).Done(sent, cut) }
+func (h *h2hit) Later() func(int64, bool)  { return h.Done }
 
 func (h *h2hit) Answer(dst []byte, r *Request) (out []byte, rest Rest, ok bool) {
 	if r.Major != 2 {

@@ -126,8 +126,9 @@ func (h *h2conn) stop() {
 	h.cancel()
 }
 
-// wait waits for the goroutines of the connection.
+// wait waits for the goroutines of the connection, and tells what they have left to tell.
 func (h *h2conn) wait() {
 	h.writers.Wait()
 	h.handlers.Wait()
+	h.tellAll(h.told, false)
 }

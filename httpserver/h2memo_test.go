@@ -14,9 +14,10 @@ import (
 // heard answers everything inline with what it has heard of the request.
 type heard struct{}
 
-func (heard) Inline() Inline   { return heard{} }
-func (heard) Sent()            {}
-func (heard) Done(int64, bool) {}
+func (heard) Inline() Inline           { return heard{} }
+func (heard) Sent()                    {}
+func (heard) Done(int64, bool)         {}
+func (heard) Later() func(int64, bool) { return func(int64, bool) {} }
 func (heard) Answer(dst []byte, r *Request) ([]byte, Rest, bool) {
 	text := fmt.Sprint(r.Method, " ", r.URI(), " ", r.Host, " ", r.ContentLength, " ", r.Fields)
 	return AppendBlock(dst, 200, nil, int64(len(text))), Rest{Octets: []byte(text)}, true

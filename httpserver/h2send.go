@@ -35,8 +35,9 @@ func (h *h2conn) flush() bool {
 			h.pass()
 		}
 	}
-	alive := !h.dead
+	alive, told := !h.dead, h.toTell()
 	h.mu.Unlock()
+	h.tellAll(told, false)
 	d.out = d.out[:0]
 	d.sent()
 	if h.spoiled { // it may be in any state
@@ -109,8 +110,10 @@ func (h *h2conn) round(wire []byte) {
 	h.started++
 	n := h.started
 	h.heads.sending, h.heads.waiting = h.heads.waiting, 0
+	told := h.toTell()
 	h.mu.Unlock()
 	_, err := h.c.send(wire, Rest{})
+	h.tellAll(told, err != nil)
 	h.mu.Lock()
 	h.done = n
 	h.heads.sending = 0
@@ -171,6 +174,7 @@ func (h *h2conn) fill(wire []byte) []byte {
 // one that would go on beyond that is told that nobody reads it (RFC 9113 section 8.1).
 func (h *h2conn) ended(s *h2stream, wire []byte) []byte {
 	s.ended = true
+	h.tell(s, false)
 	switch {
 	case s.inEnded:
 	case s.left > int64(s.credit.Left):

@@ -39,7 +39,9 @@ type h2stream struct {
 	fin    bool   // with which the answer ends
 	ended  bool   // END_STREAM has been sent
 	queued bool
-	moved  int64 // when something was sent last
+	moved  int64                      // when something was sent last
+	told   func(sent int64, cut bool) // nil: not of an inline answer, or told
+	length int                        // of an inline answer's body
 
 	credit  h2.Credit
 	in      []byte // come and not read yet
@@ -174,6 +176,7 @@ func (s *h2stream) end(why error) {
 		return
 	}
 	s.gone = why
+	s.h.tell(s, true)
 	s.h.unqueue(s)
 	s.buf, s.rest, s.readDue = nil, Rest{}, 0
 	s.h.credited(nil, len(s.in)-s.inAt)

@@ -210,9 +210,13 @@ func (x *h3turn) inline() bool {
 	}
 	x.holds(false)
 	d.sent()
-	if err == nil && len(rest.Octets) > 0 {
-		err = x.send(rest.Octets)
-		runtime.KeepAlive(rest.Pages)
+	if len(rest.Octets) > 0 {
+		n := 0
+		if err == nil {
+			n, err = x.write(rest.Octets)
+			runtime.KeepAlive(rest.Pages)
+		}
+		d.inline.Done(int64(n), err != nil)
 	}
 	if err == nil {
 		err = x.s.Close()
@@ -265,15 +269,19 @@ func (x *h3turn) refuse(no refusal, of *message.Request) {
 
 // send writes to the stream, waiting for the viewer where it must.
 func (x *h3turn) send(p []byte) error {
-	for len(p) > 0 {
+	_, err := x.write(p)
+	return err
+}
+
+// write is send that tells how much was taken.
+func (x *h3turn) write(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
 		x.s.SetWriteDeadline(deadline(x.c.e.limits.WriteTimeout))
-		n, err := x.s.Write(p[:min(len(p), maxWrite)])
-		if err != nil {
-			return err
-		}
-		p = p[n:]
+		var k int
+		k, err = x.s.Write(p[n:min(len(p), n+maxWrite)])
+		n += k
 	}
-	return nil
+	return n, err
 }
 
 // reset cuts the stream, both ways.

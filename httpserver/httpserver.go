@@ -95,9 +95,13 @@ type Inline interface {
 	// a rest that a slow viewer takes its time for is not waited for.
 	Sent()
 	// Done says that the rest of the last answer is out, or that it was cut after sent octets. It is
-	// called before the next Answer, and only for requests of HTTP/1.1: there nothing else is answered
-	// while a rest is under way.
+	// called before the next Answer, for every answer with a rest but those of which Later is asked. Over HTTP/2 it is out
+	// when it goes with the batch.
 	Done(sent int64, cut bool)
+	// Later is called in Done's place where other requests are answered while the rest of the last answer is under way:
+	// HTTP/2 with a body that is large, or for which its viewer leaves no room. What it returns is called once, by
+	// any goroutine, as Done would be; r is not valid then. sent may count as much as one write that has failed.
+	Later() (done func(sent int64, cut bool))
 }
 
 // Rest is what follows an answer of an Inline on the wire: octets that never change. Whoever keeps its
