@@ -134,6 +134,42 @@ func (g *gate) each(visit func(*conn)) {
 	}
 }
 
+// begin counts one more request of a connection that may have several at once, if there may be one: a viewer can
+// open a hundred at a time, and each has buffers as a connection of HTTP/1.1 has. Those of HTTP/2 that are answered
+// inline do not count.
+func (e *engine) begin() bool {
+	if most := int64(e.limits.MaxConns); e.requests.Add(1) > most && most > 0 {
+		e.over()
+		return false
+	}
+	return true
+}
+
+// over counts one less.
+func (e *engine) over() { e.requests.Add(-1) }
+
+// Connections are those of viewers that are open, by the version of HTTP. One of TCP whose handshake is not complete is
+// of HTTP/1.1; one of QUIC is of HTTP/3.
+type Connections struct{ HTTP1, HTTP2, HTTP3 int }
+
+// Connections counts them. It may be called at any time.
+func (s *Server) Connections() (n Connections) {
+	e := s.running.Load()
+	if e == nil {
+		return n
+	}
+	g := e.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range g.conns {
+		if c.h2.Load() != nil {
+			n.HTTP2++
+		}
+	}
+	n.HTTP1, n.HTTP3 = len(g.conns)-n.HTTP2, g.others
+	return n
+}
+
 // turnAway answers a connection that was not admitted and closes it.
 func (e *engine) turnAway(c *conn) {
 	select {

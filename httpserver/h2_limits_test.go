@@ -160,6 +160,37 @@ func TestH2Limits_StreamsAtOnce(t *testing.T) {
 	}
 }
 
+// Connections with a hundred requests each are bounded together, too.
+func TestH2Limits_RequestsOfAllConnections(t *testing.T) {
+	server := &Server{Handler: handlerFunc(waits), Answerer: &h2hits{}, Limits: Limits{MaxConns: 2}}
+	addr := h2server(t, server)
+	a, b := viewer2(t, addr), viewer2(t, addr)
+	a.get(1, "/waits")
+	a.get(3, "/waits")
+	a.get(5, "/hit") // and those before it have begun
+	a.answer(5)
+	for id := uint32(1); id < 801; id += 2 { // more than a viewer may give up
+		b.get(id, "/now")
+		if _, _, end := b.answer(id); end != "REFUSED_STREAM" {
+			t.Fatalf("one more: %s", end)
+		}
+	}
+	b.get(801, "/hit")
+	if _, body, end := b.answer(801); body != "/hit" || end != "end" {
+		t.Errorf("a hit: %q, %s", body, end)
+	}
+	if n := server.Connections(); n != (Connections{HTTP2: 2}) {
+		t.Errorf("%+v", n)
+	}
+	a.fr.WriteRSTStream(1, http2.ErrCodeCancel) // its handler ends then, and there is room
+	for id := uint32(803); ; id += 2 {
+		b.get(id, "/now")
+		if status, _, end := b.answer(id); end == "end" && status == "200" {
+			break
+		}
+	}
+}
+
 func TestH2Limits_Times(t *testing.T) {
 	const short = 60 * time.Millisecond
 	addr := h2server(t, &Server{Handler: handlerFunc(func(ctx context.Context, w ResponseWriter, r *Request) {

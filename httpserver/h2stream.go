@@ -77,14 +77,20 @@ func (h *h2conn) open(id uint32, block []byte, again bool) *h2.Fault {
 	d.req.Remote, d.req.ServerName, d.req.TLS = c.remote, c.serverName, c.agreed.of(first)
 	switch {
 	case sec.broken || h.block.itself:
-		return h.turnDown(id, h2.ProtocolError)
+		h.turnDown(id, h2.ProtocolError)
+		return h.gaveUp()
 	case h.count.Load() >= h2Streams:
-		return h.turnDown(id, h2.RefusedStream)
+		h.turnDown(id, h2.RefusedStream)
+		return h.gaveUp()
 	}
 	h.noise.Earn(4)
 	plain := no.status == 0 && h.block.end && !sec.expects && !sec.reserved && (d.req.Method == "GET" || d.req.Method == "HEAD")
 	if plain && d.inline != nil && !h.spoiled && !h.busy.Load() && !h.owed.Load() && h.inline(id) {
 		h.memo.keep(block, again, &d.req)
+		return nil
+	}
+	if no.status == 0 && !h.e.begin() {
+		h.turnDown(id, h2.RefusedStream) // which is nothing that its viewer has done
 		return nil
 	}
 	s := h.stream(id)
@@ -103,12 +109,11 @@ func (h *h2conn) open(id uint32, block []byte, again bool) *h2.Fault {
 }
 
 // turnDown resets a stream that has hardly begun.
-func (h *h2conn) turnDown(id uint32, code h2.Code) *h2.Fault {
+func (h *h2conn) turnDown(id uint32, code h2.Code) {
 	h.mu.Lock()
 	h.give(id)
 	h.mu.Unlock()
 	h.c.desk.out = h2.AppendReset(h.c.desk.out, id, code)
-	return h.gaveUp()
 }
 
 // stream makes a stream for the request on the desk. It has no Handler.
@@ -151,6 +156,7 @@ func (h *h2conn) begin(s *h2stream) {
 		return
 	}
 	s.running = false
+	h.e.over()
 	h.drop(s)
 }
 
@@ -159,6 +165,7 @@ func (s *h2stream) run() {
 	panicked := s.h.e.serve(s.ctx, &s.answer, &s.req)
 	s.cancel()
 	h := s.h
+	h.e.over()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s.over, s.running = true, false

@@ -41,7 +41,6 @@ type h3side struct {
 	stop      context.Context // ends when no request is to be begun any more
 	halt      context.CancelFunc
 	shaking   atomic.Int64 // handshakes
-	requests  atomic.Int64 // of all connections
 
 	mu    sync.Mutex
 	conns map[*h3conn]struct{} // guarded by mu
@@ -168,16 +167,6 @@ func (h *h3side) leave(c *h3conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.conns, c)
-}
-
-// begin counts one more request, if there may be one: a viewer can open a hundred at a time, and each has
-// buffers as a connection of HTTP/1.1 has.
-func (h *h3side) begin() bool {
-	if most := int64(h.e.limits.MaxConns); h.requests.Add(1) > most && most > 0 {
-		h.requests.Add(-1)
-		return false
-	}
-	return true
 }
 
 // drain begins to end: nobody new, no request that is not begun yet.

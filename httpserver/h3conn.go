@@ -60,7 +60,7 @@ func (c *h3conn) serve() {
 			break
 		}
 		next = s.StreamID() + 4
-		if !c.side.begin() {
+		if !c.e.begin() {
 			reject(s)
 			continue
 		}
@@ -68,7 +68,7 @@ func (c *h3conn) serve() {
 		c.enter(x)
 		c.running.Go(func() {
 			defer c.leave(x)
-			defer c.side.requests.Add(-1)
+			defer c.e.over()
 			defer s.ReleaseStreamCredit() // only now may the viewer open another: a reset does not make room by itself
 			x.serve()
 		})

@@ -201,6 +201,7 @@ type engine struct {
 	pipes    pipes
 	h3       atomic.Pointer[h3side] // nil: no HTTP/3
 	running  sync.WaitGroup         // connections, those that are turned away too
+	requests atomic.Int64           // in hand of connections that may have several; see begin
 	draining atomic.Bool            // no request is begun any more
 	yields   bool                   // one core: let others go first before reading again; see more
 	now      atomic.Int64           // ns since Run began, as of the warden's last round

@@ -151,11 +151,17 @@ func (d *dev) observe(x *edge.Exchange) {
 // state is what a scrape asks of an edge.
 func (pl *place) state() telemetry.EdgeState {
 	s, c := pl.edge.Stats(), pl.store.Stats()
+	var open [3]int
+	for _, server := range pl.servers {
+		n := server.Connections()
+		open[0], open[1], open[2] = open[0]+n.HTTP1, open[1]+n.HTTP2, open[2]+n.HTTP3
+	}
 	return telemetry.EdgeState{
 		Ready: pl.edge.Ready() == nil, Objects: c.Objects, Bytes: c.Bytes, Capacity: c.Capacity, Evictions: c.Evictions,
 		Rules: s.Rules, Applied: s.Seq, Head: s.Seq, LeaseAge: s.SinceFresh, LeaseFresh: s.Fresh, FillsInFlight: s.Fills,
 		Failovers:     s.Failovers,
 		CompressBytes: s.CompressBytes, Compressed: s.Compressed, Uncompressed: s.Uncompressed,
+		Connections: open,
 	}
 }
 

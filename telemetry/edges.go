@@ -20,10 +20,11 @@ type EdgeState struct {
 	LeaseAge      time.Duration // since the start of the last probe that was answered (P1)
 	LeaseFresh    bool          // hits may be served
 	FillsInFlight int
-	Failovers     uint64 // how often the second of an origin group was asked
-	CompressBytes int64  // that compressors hold
-	Compressed    uint64 // bodies
-	Uncompressed  uint64 // bodies left as they were for want of memory
+	Failovers     uint64              // how often the second of an origin group was asked
+	CompressBytes int64               // that compressors hold
+	Compressed    uint64              // bodies
+	Uncompressed  uint64              // bodies left as they were for want of memory
+	Connections   [len(protocols)]int // of viewers, open, by version of HTTP
 }
 
 // AddEdge adds an edge to every scrape from now on. state may be called concurrently.
@@ -81,8 +82,11 @@ var edgeGauges = func() []edgeGauge {
 
 var edgeInfo = prometheus.NewDesc("warmfront_edge_info", "Always 1; says where an edge is.", []string{"edge", "location"}, nil)
 
+var edgeConnections = prometheus.NewDesc("warmfront_viewer_connections", "Connections of viewers that are open, by version of HTTP.", []string{"edge", "protocol"}, nil)
+
 func (c *edgeCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- edgeInfo
+	out <- edgeConnections
 	for _, g := range edgeGauges {
 		out <- g.desc
 	}
@@ -95,6 +99,9 @@ func (c *edgeCollector) Collect(out chan<- prometheus.Metric) {
 	for _, src := range sources {
 		out <- prometheus.MustNewConstMetric(edgeInfo, prometheus.GaugeValue, 1, src.name, src.location)
 		s := src.state()
+		for i, n := range s.Connections {
+			out <- prometheus.MustNewConstMetric(edgeConnections, prometheus.GaugeValue, float64(n), src.name, protocols[i])
+		}
 		for _, g := range edgeGauges {
 			out <- prometheus.MustNewConstMetric(g.desc, g.kind, g.value(s), src.name)
 		}

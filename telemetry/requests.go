@@ -43,7 +43,7 @@ type requests struct {
 	mu       sync.Mutex          // held while either map grows, and for a scrape
 	byLabels map[labels]*counted // all of them
 
-	total, bytes, duration, reasons *prometheus.Desc
+	total, bytes, duration, reasons, protocols *prometheus.Desc
 }
 
 // key is what requests say of themselves, labels what the metrics say of them.
@@ -51,6 +51,7 @@ type (
 	key struct {
 		edge, distribution, result, reason string
 		class                              int
+		major                              int // of the version of HTTP
 	}
 	labels key
 )
@@ -66,6 +67,9 @@ type countedStripe struct {
 	_       [5]uint64     // three lines in all, and none of another's
 }
 
+// protocols are the versions of HTTP by the first digit.
+var protocols = [...]string{"http1", "http2", "http3"}
+
 // requestBuckets are upper bounds of durations in seconds.
 var requestBuckets = [...]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 30}
 
@@ -77,10 +81,11 @@ func newRequests() *requests {
 		return prometheus.NewDesc("warmfront_"+name, help, labels, nil)
 	}
 	r := &requests{
-		total:    desc("requests_total", "Answers to viewers, by CloudFront's result type and status class.", "edge", "distribution", "result", "class"),
-		bytes:    desc("response_bytes_total", "Octets of bodies sent to viewers.", "edge", "distribution"),
-		duration: desc("request_duration_seconds", "From the complete request to the last octet handed to the socket.", "edge", "result"),
-		reasons:  desc("request_reasons_total", "Answers to viewers, by the edge's reason.", "edge", "reason"),
+		total:     desc("requests_total", "Answers to viewers, by CloudFront's result type and status class.", "edge", "distribution", "result", "class"),
+		bytes:     desc("response_bytes_total", "Octets of bodies sent to viewers.", "edge", "distribution"),
+		duration:  desc("request_duration_seconds", "From the complete request to the last octet handed to the socket.", "edge", "result"),
+		reasons:   desc("request_reasons_total", "Answers to viewers, by the edge's reason.", "edge", "reason"),
+		protocols: desc("request_protocols_total", "Answers to viewers, by version of HTTP.", "edge", "protocol"),
 	}
 	r.series.Store(&map[key]*counted{})
 	r.byLabels = map[labels]*counted{}
@@ -90,7 +95,7 @@ func newRequests() *requests {
 // ObserveRequest counts an answered request. It does not keep r and, but for the first of its kind,
 // does not allocate.
 func (m *Metrics) ObserveRequest(r *Request) {
-	k := key{r.Edge, r.Distribution, r.Result, r.Reason, r.Status / 100}
+	k := key{r.Edge, r.Distribution, r.Result, r.Reason, r.Status / 100, r.Head.Major}
 	c := (*m.requests.series.Load())[k]
 	if c == nil {
 		c = m.seriesFor(k)
@@ -124,6 +129,7 @@ func (m *Metrics) seriesFor(k key) *counted {
 	if k.class < 1 || k.class > 5 {
 		l.class = 0
 	}
+	l.major = min(max(l.major, 1), len(protocols))
 	q := m.requests
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -151,7 +157,7 @@ func newCounted() *counted {
 
 // Describe implements prometheus.Collector.
 func (q *requests) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{q.total, q.bytes, q.duration, q.reasons} {
+	for _, d := range []*prometheus.Desc{q.total, q.bytes, q.duration, q.reasons, q.protocols} {
 		out <- d
 	}
 }
@@ -193,7 +199,8 @@ func (c *counted) read() (t times, bytes uint64) {
 func (q *requests) Collect(out chan<- prometheus.Metric) {
 	type pair struct{ edge, name string }
 	type answers struct{ edge, distribution, result, class string }
-	total, bytes, reasons, duration := map[answers]uint64{}, map[pair]uint64{}, map[pair]uint64{}, map[pair]*times{}
+	total, duration := map[answers]uint64{}, map[pair]*times{}
+	bytes, reasons, versions := map[pair]uint64{}, map[pair]uint64{}, map[pair]uint64{}
 	q.mu.Lock()
 	for l, c := range q.byLabels {
 		t, octets := c.read()
@@ -201,6 +208,7 @@ func (q *requests) Collect(out chan<- prometheus.Metric) {
 		total[answers{l.edge, l.distribution, l.result, class(l.class)}] += n
 		bytes[pair{l.edge, l.distribution}] += octets
 		reasons[pair{l.edge, l.reason}] += n
+		versions[pair{l.edge, protocols[l.major-1]}] += n
 		if d := duration[pair{l.edge, l.result}]; d != nil {
 			d.add(&t)
 		} else {
@@ -219,6 +227,9 @@ func (q *requests) Collect(out chan<- prometheus.Metric) {
 	}
 	for l, n := range reasons {
 		count(q.reasons, n, l.edge, l.name)
+	}
+	for l, n := range versions {
+		count(q.protocols, n, l.edge, l.name)
 	}
 	for l, t := range duration {
 		upTo, below := make(map[float64]uint64, len(requestBuckets)), uint64(0)

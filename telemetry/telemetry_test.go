@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/message"
 )
 
 func scrape(t *testing.T, m *Metrics) string {
@@ -33,17 +35,21 @@ func wantLines(t *testing.T, text string, lines ...string) {
 	}
 }
 
+var http1 = &message.Request{Major: 1, Minor: 1}
+
 func hit() *Request {
-	return &Request{Edge: "e1", Distribution: "E1", Status: 200, Result: "Hit", Reason: "Fresh", BytesOut: 100, Duration: time.Millisecond}
+	return &Request{Head: http1, Edge: "e1", Distribution: "E1", Status: 200, Result: "Hit", Reason: "Fresh", BytesOut: 100, Duration: time.Millisecond}
 }
 
 func TestMetrics_CountByDistributionAndResult(t *testing.T) {
 	m := New()
 	m.ObserveRequest(hit())
-	m.ObserveRequest(hit())
-	m.ObserveRequest(&Request{Edge: "e1", Distribution: "E1", Status: 502, Result: "Error", Reason: "OriginDNS"})
-	m.ObserveRequest(&Request{Edge: "e1", Status: 403, Result: "Error", Reason: "UnknownHost"})
-	m.ObserveRequest(&Request{Edge: "e1", Distribution: "E1", Status: 999, Result: "Surprise"})
+	second := hit()
+	second.Head = &message.Request{Major: 2}
+	m.ObserveRequest(second)
+	m.ObserveRequest(&Request{Head: http1, Edge: "e1", Distribution: "E1", Status: 502, Result: "Error", Reason: "OriginDNS"})
+	m.ObserveRequest(&Request{Head: http1, Edge: "e1", Status: 403, Result: "Error", Reason: "UnknownHost"})
+	m.ObserveRequest(&Request{Head: http1, Edge: "e1", Distribution: "E1", Status: 999, Result: "Surprise"})
 	m.ObserveFetch(Fetch{Edge: "e1", Distribution: "E1", FirstByte: 20 * time.Millisecond})
 	m.ObserveFetch(Fetch{Edge: "e1", Distribution: "E1", Failure: "DNS", FirstByte: time.Millisecond})
 	m.HandshakeFailed("e1", false, "version")
@@ -55,6 +61,8 @@ func TestMetrics_CountByDistributionAndResult(t *testing.T) {
 		`warmfront_requests_total{class="5xx",distribution="E1",edge="e1",result="Error"} 1`,
 		`warmfront_requests_total{class="4xx",distribution="none",edge="e1",result="Error"} 1`,
 		`warmfront_requests_total{class="other",distribution="E1",edge="e1",result="other"} 1`,
+		`warmfront_request_protocols_total{edge="e1",protocol="http1"} 4`,
+		`warmfront_request_protocols_total{edge="e1",protocol="http2"} 1`,
 		`warmfront_response_bytes_total{distribution="E1",edge="e1"} 200`,
 		`warmfront_request_reasons_total{edge="e1",reason="Fresh"} 2`,
 		`warmfront_origin_latency_seconds_count{distribution="E1",edge="e1"} 2`,
@@ -69,7 +77,7 @@ func TestMetrics_CountByDistributionAndResult(t *testing.T) {
 
 func TestMetrics_EdgesAreAskedAtTheScrape(t *testing.T) {
 	m := New()
-	s := EdgeState{Ready: true, Objects: 7, Bytes: 700, Capacity: 1000, Evictions: 3, Applied: 10, Head: 12, LeaseAge: 2500 * time.Millisecond, Rules: 4}
+	s := EdgeState{Ready: true, Objects: 7, Bytes: 700, Capacity: 1000, Evictions: 3, Applied: 10, Head: 12, LeaseAge: 2500 * time.Millisecond, Rules: 4, Connections: [3]int{5, 6, 7}}
 	m.AddEdge("e1", "FRA50-P1", func() EdgeState { return s })
 	m.AddEdge("e2", "CDG50-P1", func() EdgeState { return EdgeState{Applied: 12, Head: 11} })
 	wantLines(t, scrape(t, m),
@@ -77,7 +85,8 @@ func TestMetrics_EdgesAreAskedAtTheScrape(t *testing.T) {
 		`warmfront_cache_objects{edge="e1"} 7`, `warmfront_cache_bytes{edge="e1"} 700`, `warmfront_cache_capacity_bytes{edge="e1"} 1000`,
 		`warmfront_cache_evictions_total{edge="e1"} 3`, `warmfront_invalidation_rules{edge="e1"} 4`,
 		`warmfront_journal_applied_sequence{edge="e1"} 10`, `warmfront_journal_lag_entries{edge="e1"} 2`, `warmfront_journal_lag_entries{edge="e2"} 0`,
-		`warmfront_journal_lease_age_seconds{edge="e1"} 2.5`)
+		`warmfront_journal_lease_age_seconds{edge="e1"} 2.5`, `warmfront_viewer_connections{edge="e1",protocol="http1"} 5`,
+		`warmfront_viewer_connections{edge="e1",protocol="http2"} 6`, `warmfront_viewer_connections{edge="e1",protocol="http3"} 7`)
 	s.Objects = 8
 	wantLines(t, scrape(t, m), `warmfront_cache_objects{edge="e1"} 8`)
 }
