@@ -52,7 +52,7 @@ func (c *compressors) release(n int64) {
 // what the object then has beside its fields.
 func (f *flight) compress(resp *origin.Response, h *head) (done func()) {
 	coding := f.behavior.ContentCoding(f.request)
-	if coding == "" || f.span != "" || httpcache.CanCompress(resp.Status, resp.Fields, resp.ContentLength) != httpcache.Compressible {
+	if coding == "" || h.sliced || f.span != "" || httpcache.CanCompress(resp.Status, resp.Fields, resp.ContentLength) != httpcache.Compressible {
 		return func() {}
 	}
 	need, pool := compress.Memory(coding, resp.ContentLength), &f.e.compressors

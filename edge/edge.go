@@ -9,7 +9,7 @@
 //	lookup      key → object → fresh, stale, dead, fenced?                   lookup.go
 //	fly         one fill per key, others join it                             flight.go, fill.go
 //	decide      may this be sent now? otherwise the next attempt             lookup.go
-//	emit        conditional, range, fields, body                             respond.go, ranges.go
+//	emit        conditional, range, fields, body                             respond.go, ranges.go, slices.go
 //
 // # The promise
 //
@@ -39,7 +39,7 @@
 // waits for: Config.MaxBackground, beyond it they are cancelled. Restarts of a request: maxRestarts,
 // beyond it the request holds up acknowledgements until it is answered. Receipts: maxReceipts. Variants
 // of a key: maxVariants, beyond it the one stored first goes; names in Vary: maxVaryNames, beyond it nothing
-// is stored. Parts of what is not stored: one for each key. Writes by unsafe requests: a table of fixed size.
+// is stored. Parts of what is not stored: one for each key. Slices that a viewer holds: two, beside what is stored. Writes by unsafe requests: a table of fixed size.
 //
 // It does not decide what may be stored or how long it is fresh (httpcache), what matches
 // (invalidation), or what is in the key (distribution).
@@ -99,7 +99,9 @@ type Config struct {
 	// Refuse: without a lease on the journal stored objects are not revalidated but refused (L5).
 	Refuse bool
 
-	MaxObject      int64 // octets of the largest body that is kept; default 64 MiB
+	MaxObject      int64 // octets of the largest body that is kept whole; default 64 MiB
+	SliceFrom      int64 // longer bodies are kept in slices, if they can be; default 16 MiB
+	SliceSize      int64 // octets of a slice; default 4 MiB
 	MaxFills       int   // fetches at once; default 4,096
 	FillMemory     int64 // octets that fills may hold; default 256 MiB
 	MaxBackground  int   // fills that no viewer waits for; default 64
@@ -191,6 +193,12 @@ func (c *Config) defaults() {
 	}
 	if c.MaxObject == 0 {
 		c.MaxObject = 64 << 20
+	}
+	if c.SliceFrom == 0 {
+		c.SliceFrom = 16 << 20
+	}
+	if c.SliceSize == 0 {
+		c.SliceSize = 4 << 20
 	}
 	if c.MaxFills == 0 {
 		c.MaxFills = 4096

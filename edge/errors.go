@@ -112,6 +112,9 @@ func (v *visit) explain(a *answer) (*answer, step) {
 	p.behavior = p.site.Behavior(p.path)
 	p.key = p.behavior.AppendKey(p.key[:0], p.site.Distribution, p.req)
 	b, st := v.obtain(p, 1)
+	if st == found && b.isMap() {
+		b, st = v.throughSlices(p, b, 1)
+	}
 	if st == found {
 		st = v.decide(p, b)
 	}

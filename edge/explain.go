@@ -35,7 +35,7 @@ type Stored struct {
 	Fresh      bool // and alive: a request now would be a hit, with a lease
 	FreshUntil time.Time
 	Age        time.Duration
-	Bytes      int64
+	Bytes      int64 // of the body; of one that is kept in slices, of which some may be missing
 	Hits       uint64
 }
 
@@ -102,7 +102,7 @@ func (e *Edge) stored(x *site, o *cache.Object) *Stored {
 	now := e.now()
 	s := &Stored{
 		Status: o.Status, At: o.Fresh.Stored, Stamp: o.Stamp, Dead: x.check(o) != 0,
-		FreshUntil: o.Fresh.FreshUntil, Age: o.Fresh.Age(now), Bytes: int64(len(o.Body)), Hits: o.Hits.Load(),
+		FreshUntil: o.Fresh.FreshUntil, Age: o.Fresh.Age(now), Bytes: wholeLength(o), Hits: o.Hits.Load(),
 	}
 	s.Fresh = !s.Dead && !e.overwritten(x, &o.Subject, began(o)) && o.Fresh.IsFresh(now)
 	return s

@@ -18,7 +18,7 @@ import (
 // run is the flight's goroutine: one fetch, its head to all readers, its octets as they come, and
 // then into the store.
 func (f *flight) run() {
-	defer f.cancel()
+	defer f.finish()
 	defer f.e.flights.count.Add(-1)
 	var err error
 	defer func() {
@@ -43,6 +43,9 @@ func (f *flight) broken(p any) error {
 }
 
 func (f *flight) fill() error {
+	if f.cut != nil {
+		return f.fillSlice()
+	}
 	resp, err := f.fetch(f.old)
 	if err == nil && resp.Status == 304 && f.old != nil && f.knows(f.asked, f.old.Fields) {
 		if was, _ := original(f.old.Fields); httpcache.Confirms(was, resp.Fields) {
@@ -62,7 +65,12 @@ func (f *flight) fill() error {
 	if err != nil {
 		return f.failed(err)
 	}
-	defer resp.Body.Close()
+	body, taken := resp.Body, false
+	defer func() {
+		if !taken {
+			body.Close()
+		}
+	}()
 	if resp.Status == 304 { // to a question without a condition
 		return f.failed(&origin.Error{Kind: origin.Invalid, Op: "ask", Err: errUnasked})
 	}
@@ -70,8 +78,12 @@ func (f *flight) fill() error {
 		return nil
 	}
 	h := f.judge(resp)
+	taken = h.object != nil // a map: who walks through the slices reads on
 	defer f.compress(resp, h)()
 	f.begin(h)
+	if taken {
+		return nil
+	}
 	return f.pump(resp, h)
 }
 
@@ -97,6 +109,9 @@ func (f *flight) question(b *distribution.Behavior, old *cache.Object) *origin.R
 	if f.part != nil && f.knows(b, f.part.Fields) {
 		rest, _ := httpcache.Rest(f.part.Fields, int64(len(f.part.Body)))
 		fields = append(fields, rest...)
+	}
+	if f.cut != nil {
+		fields = append(fields, f.cut.is.Ask(f.cut.n)...)
 	}
 	if old != nil && f.knows(b, old.Fields) {
 		was, _ := original(old.Fields)
@@ -143,7 +158,7 @@ func (f *flight) begin(h *head) {
 	if !h.forAll {
 		f.closed = true
 	}
-	if h.failure == 0 {
+	if h.failure == 0 && !h.sliced && f.cut == nil {
 		f.e.flights.shy.note(f.hash, f.e.clock(), !h.forAll)
 	}
 	drop := len(f.readers) == 0 && !f.worthFinishing()
@@ -274,7 +289,7 @@ func (f *flight) object(status int, fields message.Fields, body []byte, fresh ht
 		fields = f.marked(append(unmarked(fields).Clone(), message.Field{Name: spanField, Value: f.span}))
 	}
 	var one, two []byte
-	if !f.site.RFC {
+	if !f.site.RFC && !leads(fields, mapField) {
 		one, two = f.e.blocks(status, unmarked(fields), len(body))
 	}
 	o := &cache.Object{

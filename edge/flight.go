@@ -38,6 +38,7 @@ type flight struct {
 	since    time.Duration    // t0 of the oldest octets that it may hand out: began, or the part's
 	old      *cache.Object    // stale, alive at stamp: what a 304 renews, or a failure falls back to; or nil
 	part     *cache.Object    // fresh, alive at stamp: the beginning, of which the rest is asked for; or nil
+	cut      *cut             // the slice that is asked for; nil: it is for none
 
 	// subject gains its tags when the head arrives.
 	subject atomic.Pointer[invalidation.Subject]
@@ -72,8 +73,12 @@ type flight struct {
 	sealed    bool // complete, and on its way into the store: the right to store cannot be lost any more
 	readers   []*reader
 	undecided int
+	source    *source     // what is left of the answer, for the viewer that began it; nil: nothing, or taken
 	idle      bool        // counted in flights.background
 	timer     *time.Timer // ends an idle flight
+
+	sourceTaken bool // and with it the flight's context
+	leaderGone  bool // who began it
 }
 
 // head is what a flight's answer begins with.
@@ -85,6 +90,8 @@ type head struct {
 	source int64          // of what is compressed here: the length at the origin
 	forAll bool           // others than the first viewer may have it too
 	keep   bool           // the body is collected to be stored
+	sliced bool           // it has become a map
+	slice  sliceState     // of a flight for a slice
 
 	object  *cache.Object // the answer is this object: renewed by a 304, or stale after a failure
 	failure Reason        // the answer is made here: what went wrong; Fresh (0) for none
@@ -128,6 +135,9 @@ func (f *flight) lead() *reader {
 func (f *flight) join(want *flight) *reader {
 	if f.life != want.life || f.site.rev != want.site.rev || f.span != "" && f.span != want.span {
 		return nil
+	}
+	if f.cut != nil && f.cut.is != want.cut.is {
+		return nil // the same slice of another version
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -238,7 +248,7 @@ func (f *flight) landIfDone() {
 // seek lets next begin at off.
 func (r *reader) seek(off int64) {
 	r.f.mu.Lock()
-	r.off = off
+	r.off, r.lent = off, 0
 	r.f.mu.Unlock()
 }
 
@@ -276,6 +286,11 @@ func (r *reader) leave() {
 	r.gone = true
 	f := r.f
 	f.mu.Lock()
+	var rest *source
+	if r.first {
+		f.leaderGone = true
+		rest, f.source = f.source, nil
+	}
 	landed := r.settle()
 	for i, x := range f.readers {
 		if x == r {
@@ -284,11 +299,12 @@ func (r *reader) leave() {
 		}
 	}
 	f.notify() // the slowest reader may have gone
-	cancel := len(f.readers) == 0 && !f.ended && !f.worthFinishing()
+	cancel := len(f.readers) == 0 && !f.ended && !f.sourceTaken && !f.worthFinishing()
 	if cancel {
 		f.closed = true
 	}
 	f.mu.Unlock()
+	rest.close()
 	if landed {
 		f.e.flights.landed(f)
 	}
@@ -312,7 +328,8 @@ func (f *flight) worthFinishing() bool {
 	if f.poisoned || f.alone {
 		return false
 	}
-	if h := f.head; h != nil && (!h.keep || !f.tape.whole || !f.refresh && max(h.length, h.source, f.tape.size) > backgroundLimit) {
+	if h := f.head; h != nil && (!h.keep || !f.tape.whole ||
+		!f.refresh && f.cut == nil && max(h.length, h.source, f.tape.size) > backgroundLimit) {
 		return false
 	}
 	return f.idle || f.enterBackground()
@@ -374,9 +391,14 @@ func (f *flight) end(err error) {
 	}
 	f.e.flights.bytes.Add(-f.tape.reserved)
 	f.tape.reserved = 0
+	var rest *source
+	if f.leaderGone {
+		rest, f.source = f.source, nil
+	}
 	landed := f.done()
 	f.notify()
 	f.mu.Unlock()
+	rest.close()
 	if landed {
 		f.e.flights.landed(f)
 	} else {

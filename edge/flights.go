@@ -31,6 +31,7 @@ type flights struct {
 	bytes      atomic.Int64 // octets that they hold
 	background atomic.Int64 // flights that nobody waits for
 	shy        shy
+	uncut      shy // keys whose origins do not give slices
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -80,7 +81,11 @@ func (t *flights) launch(f *flight) bool {
 		return false
 	}
 	t.count.Add(1)
-	f.ctx, f.cancel = context.WithCancel(t.ctx)
+	if f.cut != nil && f.cut.source != nil {
+		f.ctx, f.cancel = f.cut.source.ctx, f.cut.source.cancel
+	} else {
+		f.ctx, f.cancel = context.WithCancel(t.ctx)
+	}
 	t.group.run(f.run)
 	return true
 }
@@ -128,8 +133,9 @@ func (t *flights) board(f *flight, alone, solo bool) (*reader, boarding) {
 	sh.all[f] = struct{}{}
 	sh.mu.Unlock()
 
-	// Between the lookup that found nothing and this place another flight may have stored and landed.
-	if !f.alone {
+	// Between the lookup that found nothing and this place another flight may have stored and landed, or, of a
+	// slice, be about to land.
+	if !f.alone || f.cut != nil && !alone {
 		if o := t.e.store.Peek([]byte(f.key)); o != nil && o != f.seen {
 			f.scrap(r)
 			return nil, late

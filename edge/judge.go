@@ -35,7 +35,11 @@ func (f *flight) judge(resp *origin.Response) *head {
 	// What must be asked for again by everybody is not shared either: private, no-store, max-age=0.
 	h.forAll = v.OK && small && v.Fresh.IsFresh(now)
 	f.tag(resp.Fields)
-	f.settle(h, resp.Fields)
+	if is, ok := f.sliceable(resp, v); ok {
+		f.cutUp(h, resp, is)
+	} else {
+		f.settle(h, resp.Fields)
+	}
 	return h
 }
 
@@ -65,7 +69,7 @@ func (f *flight) verdict(status int, fields message.Fields, delay time.Duration,
 		httpcache.TTL{Min: b.MinTTL, Default: b.DefaultTTL, Max: b.MaxTTL},
 		httpcache.Options{ErrorMinTTL: f.site.ErrorTTL(status), S3Origin: b.Origin.S3, CacheOPTIONS: b.Cached.Has("OPTIONS"),
 			Authorized: f.request.Fields.Has("Authorization") && authorized(),
-			Semantics:  semantics(f.site.Distribution), Delay: delay, Part: f.gotPart(status, fields)}, now)
+			Semantics:  semantics(f.site.Distribution), Delay: delay, Part: f.cut != nil || f.gotPart(status, fields)}, now)
 }
 
 // passed returns the fields of an origin's answer as viewers get them: end to end, without what the

@@ -27,6 +27,7 @@ type answer struct {
 	body    []byte
 	reader  *reader
 	stream  *stream
+	walk    *walk
 	failure Reason
 	failed  bool
 	plain   bool // neither conditional nor in parts: it is not what was asked for
@@ -206,7 +207,7 @@ func (v *visit) ofFlight(q *query, r *reader, h *head, why Reason) (*answer, ste
 		return nil, again
 	}
 	if !r.first && !h.forAll {
-		v.alone = true // what came is for the viewer that asked
+		v.alone = !h.sliced // what came is for the viewer that asked
 		return nil, again
 	}
 	if r.first && v.alone && !v.final {

@@ -90,6 +90,7 @@ const (
 	OriginHeaderTooBig   // … the origin's header is too large
 	OriginClosed         // … the origin closed the connection
 	ViewerGone           // … nobody listens any more
+	VersionChanged       // … and cut: the origin has another version of what is being sent in slices
 	Internal             // … of a mistake of ours
 
 	// Refused by the engine before it was a request (httpserver.RefusalReasons), because …
@@ -118,7 +119,7 @@ var reasonNames = [reasons]string{
 	NotMember: "not-member", Overtaken: "overtaken", TooManyFills: "too-many-fills",
 	OriginDNS: "origin-dns", OriginConnect: "origin-connect", OriginConnectTimeout: "origin-connect-timeout",
 	OriginTLS: "origin-tls", OriginReadTimeout: "origin-read-timeout", OriginInvalid: "origin-invalid",
-	OriginHeaderTooBig: "origin-header-too-big", OriginClosed: "origin-closed", ViewerGone: "viewer-gone",
+	OriginHeaderTooBig: "origin-header-too-big", OriginClosed: "origin-closed", ViewerGone: "viewer-gone", VersionChanged: "version-changed",
 	Internal:         "internal",
 	MalformedRequest: "malformed-request", MalformedHost: "malformed-host", TargetTooLong: "target-too-long",
 	HeaderTooBig: "header-too-big", UnknownVersion: "unknown-version", UnknownCoding: "unknown-coding",

@@ -141,6 +141,8 @@ var elsewhere = map[Reason]string{
 	ViewerGone:   "TestAbort_ViewerThatLeavesBeforeTheAnswer",
 	Internal:     "TestFill_PanicIsContained",
 
+	VersionChanged: "TestSlices_AnotherVersion",
+
 	MalformedRequest:   "TestRefuse_IsToldLikeAnAnswer",
 	MalformedHost:      "TestRefuse_IsToldLikeAnAnswer",
 	TargetTooLong:      "TestRefuse_IsToldLikeAnAnswer",

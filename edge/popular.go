@@ -30,7 +30,12 @@ type PopularObject struct {
 func (e *Edge) Popular(ctx context.Context, distribution string, most int) (*Popular, error) {
 	p := &Popular{}
 	var top ranking
+	inSlices := map[string]int64{} // by path: what was sent of it
 	err := e.living(ctx, distribution, func(o *cache.Object) {
+		if isSlice(o) {
+			inSlices[uri(o)] += int64(o.Hits.Load()+1) * int64(len(o.Body))
+			return
+		}
 		if p.Since.IsZero() || o.Fresh.Stored.Before(p.Since) {
 			p.Since = o.Fresh.Stored
 		}
@@ -52,6 +57,7 @@ func (e *Edge) Popular(ctx context.Context, distribution string, most int) (*Pop
 		x.Bytes += int64(r.hits+1) * int64(len(r.o.Body))
 	}
 	for _, x := range byPath {
+		x.Bytes += inSlices[x.Path]
 		p.Objects = append(p.Objects, *x)
 	}
 	slices.SortFunc(p.Objects, func(a, b PopularObject) int {

@@ -16,8 +16,11 @@ type Tally struct {
 }
 
 func (t *Tally) add(o *cache.Object) {
-	t.Objects++
 	t.Bytes += int64(len(o.Body))
+	if isSlice(o) {
+		return // its map counts for all of them
+	}
+	t.Objects++
 	t.Requests += o.Hits.Load() + 1
 }
 

@@ -10,9 +10,10 @@ import (
 )
 
 // Ranges. An object that is there whole is cut here: one range or several. While a fill is still
-// coming, one range is cut out of it as it passes, if its length is known; several, or an unknown
-// length, get the whole with 200, which RFC 9110 section 14.2 allows. What cannot be kept is not
+// coming they are cut out of it as it passes, if its length is known, for they ascend; with an unknown
+// length there is the whole with 200, which RFC 9110 section 14.2 allows. What cannot be kept is not
 // fetched whole for a part of it: the origin is asked for the range (pass), and its answer passed on.
+// What is kept in slices is sent from them (slices_walk.go).
 
 // wantsRange tells whether the request asks for a part.
 func (v *visit) wantsRange(q *query) bool {
@@ -21,10 +22,7 @@ func (v *visit) wantsRange(q *query) bool {
 
 // emitRange answers a range request with 206 or 416. It returns false when the whole is to be sent.
 func (v *visit) emitRange(q *query, a *answer) bool {
-	if a.status != 200 || a.length < 0 || !v.wantsRange(q) || !httpcache.IfRange(q.req.Fields, a.fields) {
-		return false
-	}
-	ranges, verdict := httpcache.ParseRange(q.req.Fields.Joined("Range"), a.length)
+	ranges, verdict := v.rangesOf(q, a)
 	switch {
 	case verdict == httpcache.RangeUnsatisfiable:
 		v.unsatisfiable(a.length)
@@ -38,11 +36,17 @@ func (v *visit) emitRange(q *query, a *answer) bool {
 		v.begin(a, 206, f, r.Length)
 		v.emitBody(a, r.Start, r.Length)
 		return true
-	case a.body == nil:
-		return false // still coming
 	}
 	v.multipart(a, ranges)
 	return true
+}
+
+// rangesOf is what the request gets of the answer.
+func (v *visit) rangesOf(q *query, a *answer) ([]httpcache.Range, httpcache.RangeVerdict) {
+	if a.status != 200 || a.length < 0 || !v.wantsRange(q) || !httpcache.IfRange(q.req.Fields, a.fields) {
+		return nil, httpcache.RangeAbsent
+	}
+	return httpcache.ParseRange(q.req.Fields.Joined("Range"), a.length)
 }
 
 func (v *visit) unsatisfiable(size int64) {
@@ -62,7 +66,7 @@ func (v *visit) multipart(a *answer, ranges []httpcache.Range) {
 	v.begin(a, 206, f, m.Length)
 	v.sent()
 	for i, r := range ranges {
-		if v.write([]byte(m.Heads[i])) != nil || v.write(a.body[r.Start:r.Start+r.Length]) != nil {
+		if v.write([]byte(m.Heads[i])) != nil || v.sendPart(a, r) != nil {
 			v.x.Aborted = true
 			v.w.Abort()
 			return
@@ -72,6 +76,17 @@ func (v *visit) multipart(a *answer, ranges []httpcache.Range) {
 		v.x.Aborted = true
 		v.w.Abort()
 	}
+}
+
+// sendPart sends one range of several.
+func (v *visit) sendPart(a *answer, r httpcache.Range) error {
+	switch {
+	case a.walk != nil:
+		return a.walk.send(r.Start, r.Length)
+	case a.body != nil:
+		return v.write(a.body[r.Start : r.Start+r.Length])
+	}
+	return v.follow(a.reader, r.Start, r.Length)
 }
 
 func boundary() string {

@@ -54,6 +54,9 @@ func (v *visit) emit(q *query, a *answer) {
 	if a.reader != nil {
 		a.reader.decided()
 	}
+	if a.walk != nil {
+		a.walk.decided()
+	}
 	v.x.Outcome, v.x.Reason, v.x.NoStore, v.x.OriginLatency, v.x.Origin = a.outcome, a.reason, a.noStore, a.latency, a.from
 	switch {
 	case a.failed:
@@ -117,6 +120,16 @@ func (v *visit) emitBody(a *answer, off, n int64) {
 	}
 	var err error
 	switch {
+	case a.walk != nil:
+		if n < 0 {
+			n = a.length - off
+		}
+		var sent int64
+		sent, err = a.walk.sendWithHead(off, n)
+		v.sent()
+		if err == nil {
+			err = a.walk.send(off+sent, n-sent)
+		}
 	case a.object != nil || a.body != nil || a.reader == nil && a.stream == nil:
 		p := a.body[off:]
 		if n >= 0 {

@@ -152,7 +152,9 @@ func (s *sweeper) free(o *cache.Object, rule uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i, ok := s.find(o.Distribution, rule); ok {
-		s.receipts[i].Objects++
+		if !isSlice(o) { // its map counts for all of them
+			s.receipts[i].Objects++
+		}
 		s.receipts[i].Bytes += int64(len(o.Body))
 	}
 }

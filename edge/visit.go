@@ -46,6 +46,7 @@ type visit struct {
 	pageReq message.Request
 	wish    websocket.Wish // of the viewer, for its connection
 	readers [2]*reader
+	walks   [2]*walk
 	hold    *flight   // registered, not flying: see pass
 	streams []stream  // open bodies of origins
 	answers [2]answer // to the two queries, where no fetch makes its own
@@ -103,6 +104,10 @@ func (v *visit) release() {
 	for i, r := range v.readers {
 		r.leave()
 		v.readers[i] = nil
+	}
+	for i, w := range v.walks {
+		w.release()
+		v.walks[i] = nil
 	}
 	if v.hold != nil {
 		v.e.flights.landed(v.hold)
@@ -172,6 +177,9 @@ func (v *visit) answerFor() (*answer, step) {
 	}
 	q.key = q.behavior.AppendKey(q.key[:0], q.site.Distribution, q.req)
 	a, st := v.obtain(q, 0)
+	if st == found && a.isMap() {
+		a, st = v.throughSlices(q, a, 0)
+	}
 	if st == found && v.direct && !v.final {
 		return v.pass(q, RangeUncached)
 	}
