@@ -10,7 +10,7 @@ VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo u
 LDFLAGS    := -s -w -X main.version=$(VERSION)
 FUZZTIME   ?= 3s
 
-.PHONY: help run build console test lint unit fuzz e2e test-guarantee conformance conformance-test clients web bench bench-full bench-index performance generate generated deps clean
+.PHONY: help run build console test lint unit fuzz model e2e test-guarantee conformance conformance-test clients web bench bench-full bench-index performance generate generated deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F":.*## " '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -36,7 +36,7 @@ console/web/node_modules: console/web/package-lock.json
 	cd console/web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-test: deps build lint unit web e2e conformance-test clients fuzz ## everything
+test: deps build lint unit model web e2e conformance-test clients fuzz ## everything
 	@echo "make test: all passed"
 
 lint: console generated ## gofmt, go vet, staticcheck, committed generated code is current
@@ -48,6 +48,9 @@ lint: console generated ## gofmt, go vet, staticcheck, committed generated code 
 unit: console ## Go tests with the race detector, and without it those that measure memory or take long
 	$(GO) test -race ./...
 	$(GO) test ./cache/memory ./httpserver
+
+model: deps ## the protocol's model, all its states, and every planted mistake found; MODEL=full takes the long ones too
+	@model/check $(MODEL)
 
 web: $(BIN) ## console: type check, unit tests, the walk in Chromium against the real binary
 	cd console/web && npm run --silent check && npm run --silent test && WARMFRONT=$(CURDIR)/$(BIN) npm run --silent e2e
