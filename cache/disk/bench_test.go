@@ -1,0 +1,108 @@
+package disk
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+)
+
+// onDisk is a store in a real file.
+func onDisk(b *testing.B, path string, capacity int64) (s *Store, stop func()) {
+	b.Helper()
+	f, err := OpenFile(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if s, err = Open(Config{File: f, Capacity: capacity}); err != nil {
+		b.Fatal(err)
+	}
+	s.Use(testLife)
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { s.Run(ctx) })
+	return s, sync.OnceFunc(func() { cancel(); wg.Wait(); s.Close() })
+}
+
+func fill(b *testing.B, s *Store, n, size int) {
+	b.Helper()
+	for i := range n {
+		o := object(fmt.Sprintf("/some/path/of/usual/length/%d.jpg", i), 1, size)
+		for !s.Put(o) {
+			runtime.Gosched() // the queue is full
+		}
+	}
+	for s.queued.Load() > 0 {
+		runtime.Gosched()
+	}
+}
+
+// A hit of the disk tier, from the kernel's page cache: what it costs beside the disk itself.
+func BenchmarkGet(b *testing.B) {
+	for _, size := range []int{1 << 10, 16 << 10, 100 << 10} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			n := (256 << 20) / size / 2
+			n = min(n, 20_000)
+			s, stop := onDisk(b, filepath.Join(b.TempDir(), "cache"), 512<<20)
+			defer stop()
+			fill(b, s, n, size)
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				if s.Get(fmt.Appendf(nil, "/some/path/of/usual/length/%d.jpg", i%n)) == nil {
+					b.Fatal("not found")
+				}
+				i += 7919
+			}
+		})
+	}
+}
+
+// Objects that are put as fast as they are taken, and how many octets are written for each of theirs.
+func BenchmarkPut(b *testing.B) {
+	for _, size := range []int{1 << 10, 16 << 10, 100 << 10} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			s, stop := onDisk(b, filepath.Join(b.TempDir(), "cache"), 256<<20)
+			defer stop()
+			o := object("x", 1, size)
+			b.SetBytes(int64(size))
+			i := 0
+			for b.Loop() {
+				c := *object("x", 1, 0)
+				c.Key, c.Body = fmt.Sprintf("/some/path/of/usual/length/%d.jpg", i), o.Body
+				i++
+				s.seen.again(s.hash([]byte(c.Key)))
+				for !s.Put(&c) {
+					runtime.Gosched()
+				}
+			}
+			st := s.Stats()
+			b.ReportMetric(float64(st.Written)/float64(st.Stored+1), "written/stored")
+		})
+	}
+}
+
+// What a start takes for each object: the tables of all segments are read.
+func BenchmarkOpen(b *testing.B) {
+	const n = 200_000
+	path := filepath.Join(b.TempDir(), "cache")
+	s, stop := onDisk(b, path, 1<<30)
+	fill(b, s, n, 1000)
+	stop()
+	for b.Loop() {
+		f, err := OpenFile(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		s, err := Open(Config{File: f, Capacity: 1 << 30})
+		if err != nil || s.Stats().Objects != n {
+			b.Fatal(err, s.Stats())
+		}
+		s.Close()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/object")
+	b.ReportMetric(float64(s.Stats().Bytes)/n, "octets/object")
+}

@@ -1,0 +1,349 @@
+package disk
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/warmfront/warmfront/cache"
+)
+
+// Config of a Store. File and Capacity are required.
+type Config struct {
+	File     File  // this store's alone; Close closes it
+	Capacity int64 // octets of File, at least MinCapacity
+	Queue    int64 // octets of objects that wait to be written; default 64 MiB, at most an eighth of Capacity
+
+	// Hot tells whether a key is asked for although it is not read from here, because it is in memory: then it is
+	// kept beyond its segment's end. Nil: nothing is.
+	Hot func(key []byte) bool
+
+	Logger *slog.Logger // default: discard
+
+	slot int64 // for tests
+}
+
+const (
+	// MinCapacity is the smallest.
+	MinCapacity = 16 << 20
+
+	minSegment = 4096
+	segments   = 64      // as many at least, if they are not very small then
+	fewest     = 4       // as many at any rate
+	leastSlot  = 1 << 20 // not smaller for the sake of their number
+
+	maxQueue = 4096 // objects that wait to be written
+)
+
+// Store keeps objects in a file. Make it with Open. All methods may be called concurrently, but Close only
+// after Run has ended. Until Use has named a life, it stores and finds nothing.
+type Store struct {
+	cfg   Config
+	file  File
+	log   *slog.Logger
+	super superblock
+	limit int64 // octets of the largest record, with its frame
+
+	shards [shards]shard
+	queue  chan *item
+	queued atomic.Int64 // octets
+
+	// life is whose objects are served and stored; nil: nobody's. Replaced with mu.
+	life   atomic.Pointer[life]
+	mark   atomic.Pointer[Mark] // that records get
+	kept   string               // the life that was found in the file, and its greatest mark
+	latest Mark
+
+	mu     sync.Mutex
+	slots  []atomic.Pointer[segment] // nil: free. Read without mu, changed with it
+	open   *segment                  // that is written to; guarded by mu
+	next   uint64                    // number of the next segment; guarded by mu
+	at     int                       // slot of the last one; guarded by mu
+	lapped atomic.Bool               // a slot has been used again: from then on objects have to earn their place
+	seen   doorkeeper
+	stains stains
+
+	reads, writes health
+	counts        counts
+	objects       atomic.Int64
+	bytes         atomic.Int64
+}
+
+// life is one unbroken time of the journal, as the edge has seen it.
+type life struct{ name string }
+
+const shards = 64
+
+// shard is a part of the keys.
+type shard struct {
+	mu      sync.Mutex
+	index   index
+	pending map[uint64]*item // on their way into the file: found before the index is
+	_       [16]byte
+}
+
+// item is an object on its way; object is nil for a tombstone: what is under the key is gone.
+type item struct {
+	hash   uint64
+	object *cache.Object
+	life   *life
+	size   int64 // octets that it is counted with in queued; 0: it is not in the queue
+}
+
+// counts for Stats.
+type counts struct {
+	hits, misses, damaged, stored, overflow, unearned, rewritten, evicted, written, failures atomic.Uint64
+}
+
+// Stats of a Store.
+type Stats struct {
+	cache.Stats
+	Hits, Misses uint64
+	Damaged      uint64 // records that were found to be other octets than had been written
+	Stored       uint64 // octets of objects that were taken to be written
+	Overflow     uint64 // objects that were not, because too many waited already
+	Unearned     uint64 // objects that were not, because nobody had asked for them before
+	Rewritten    uint64 // octets that were written again to outlive their segment
+	Written      uint64 // octets that were written in all
+	Failures     uint64 // reads and writes that failed
+	Failing      bool   // and nothing is written or read for a while
+}
+
+// Open reads what is in the file and makes it one if it is none, or none of this version. What it finds is
+// not served before Use. An error is the file's.
+func Open(cfg Config) (*Store, error) {
+	if cfg.File == nil || cfg.Capacity < MinCapacity && cfg.slot == 0 {
+		return nil, fmt.Errorf("disk: a capacity of %d octets is too small: %d is the least", cfg.Capacity, MinCapacity)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Queue == 0 {
+		cfg.Queue = min(64<<20, cfg.Capacity/8)
+	}
+	s := &Store{cfg: cfg, file: cfg.File, log: cfg.Logger, queue: make(chan *item, maxQueue)}
+	for i := range s.shards {
+		s.shards[i].pending = map[uint64]*item{}
+	}
+	s.mark.Store(&Mark{})
+	s.reads.log, s.reads.what = cfg.Logger, "read"
+	s.writes.log, s.writes.what = cfg.Logger, "write"
+	if err := s.load(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// slotSize for a capacity: large writes, but many segments, so that few objects go at once.
+func slotSize(capacity int64) int64 {
+	size := max(leastSlot, capacity/segments)
+	return min(size, maxSegment) &^ (superSize - 1)
+}
+
+// Kept returns the life of what was in the file when it was opened, and the greatest mark in it: nothing in
+// it is younger. "" is no life, there is nothing.
+func (s *Store) Kept() (life string, latest Mark) { return s.kept, s.latest }
+
+// Use says in which life the edge is. What is stored of any other is dropped, and what is put of any other
+// is refused.
+func (s *Store) Use(name string) {
+	if len(name) == 0 || len(name) > maxLife {
+		panic("BUG: disk: a life of that length")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.life.Load()
+	if l != nil && l.name == name {
+		return
+	}
+	if l != nil || s.kept != name {
+		s.clear()
+	}
+	l = &life{name}
+	if s.open != nil {
+		s.open.life = l
+	}
+	s.life.Store(l)
+}
+
+// Clear drops everything.
+func (s *Store) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.life.Load(); l != nil {
+		s.life.Store(&life{l.name}) // what waits to be written is of one before
+	}
+	s.clear()
+}
+
+func (s *Store) clear() {
+	s.open = nil
+	for i := range s.slots {
+		s.slots[i].Store(nil)
+	}
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		sh.index = index{}
+		clear(sh.pending)
+		sh.mu.Unlock()
+	}
+	s.objects.Store(0)
+	s.bytes.Store(0)
+}
+
+// At says where the edge is in the journal. Records get that mark: the object's stamp must not be above it.
+func (s *Store) At(m Mark) { s.mark.Store(&m) }
+
+// hash of a key. With a secret in it nobody can make keys that drive others out.
+func (s *Store) hash(key []byte) uint64 {
+	var buf [288]byte
+	h := sha256.Sum256(append(append(buf[:0], s.super.secret[:]...), key...))
+	return binary.LittleEndian.Uint64(h[:])
+}
+
+func (s *Store) shard(hash uint64) *shard { return &s.shards[hash>>(64-6)] }
+
+// Get returns the object under key, or nil. It reads from the file: this may take as long as the disk
+// takes. Of objects that another process has stored FetchStart is long ago.
+func (s *Store) Get(key []byte) *cache.Object { return s.get(key, true) }
+
+// Peek is Get without counting as a use.
+func (s *Store) Peek(key []byte) *cache.Object { return s.get(key, false) }
+
+func (s *Store) get(key []byte, use bool) *cache.Object {
+	l := s.life.Load()
+	if l == nil {
+		return nil
+	}
+	o := s.find(l, key, use)
+	if use && o != nil {
+		s.counts.hits.Add(1)
+	} else if use {
+		s.counts.misses.Add(1)
+	}
+	return o
+}
+
+func (s *Store) find(l *life, key []byte, use bool) *cache.Object {
+	hash := s.hash(key)
+	sh := s.shard(hash)
+	sh.mu.Lock()
+	if it := sh.pending[hash]; it != nil {
+		sh.mu.Unlock()
+		if it.object.Key == string(key) && it.life == l {
+			return it.object
+		}
+		return nil
+	}
+	at := sh.index.get(hash)
+	if at != 0 && use {
+		sh.index.use(hash)
+	}
+	sh.mu.Unlock()
+	if at == 0 || !s.reads.well() {
+		return nil
+	}
+	o := s.read(hash, at)
+	if o == nil || o.Key != string(key) || o.Epoch != l.name {
+		return nil
+	}
+	return o
+}
+
+// Put lets o be written, in place of what was under its key. It returns false when o is not taken: it is too
+// large, or too much waits already, or the disk fails, or the log is full and nobody has asked for o before. Then
+// what was under its key is still there. Nobody may change o any more.
+func (s *Store) Put(o *cache.Object) bool {
+	l := s.life.Load()
+	if l == nil || o.Epoch != l.name {
+		return false
+	}
+	hash := s.hash([]byte(o.Key))
+	size := int64(len(o.Body) + len(o.Key) + frameSize)
+	switch {
+	case size > s.limit, !s.writes.well():
+		return false
+	case s.lapped.Load() && !s.seen.again(hash):
+		s.counts.unearned.Add(1)
+		return false
+	case !s.enqueue(&item{hash: hash, object: o, life: l, size: size}):
+		s.counts.overflow.Add(1)
+		return false
+	}
+	s.counts.stored.Add(uint64(size))
+	return true
+}
+
+// Forget drops what is under key, for good.
+func (s *Store) Forget(key []byte) {
+	if s.life.Load() != nil {
+		s.forget(s.hash(key))
+	}
+}
+
+// forget also lets a tombstone be written, or the record would be back after the next start.
+func (s *Store) forget(hash uint64) {
+	sh := s.shard(hash)
+	sh.mu.Lock()
+	it, at := sh.pending[hash], sh.index.remove(hash, 0)
+	delete(sh.pending, hash)
+	sh.mu.Unlock()
+	if it != nil || at != 0 {
+		s.gone(at)
+		s.enqueue(&item{hash: hash, life: s.life.Load(), size: frameSize})
+	}
+}
+
+// Drop removes what is under key if its stamp is the given one, and tells whether it was. After a restart it may be
+// back: this is for objects that are dead by their stamp.
+func (s *Store) Drop(key []byte, stamp uint64) bool {
+	hash := s.hash(key)
+	sh := s.shard(hash)
+	sh.mu.Lock()
+	it, at := sh.pending[hash], sh.index.get(hash)
+	sh.mu.Unlock()
+	if it != nil {
+		return it.object.Stamp == stamp && s.unawait(it)
+	}
+	if at == 0 {
+		return false
+	}
+	o := s.read(hash, at)
+	return o != nil && o.Stamp == stamp && s.lost(hash, at)
+}
+
+// gone takes a record that the index has just lost out of the sums.
+func (s *Store) gone(at place) {
+	if at != 0 {
+		s.objects.Add(-1)
+		s.bytes.Add(-at.size())
+	}
+}
+
+// Stats returns the picture now.
+func (s *Store) Stats() Stats {
+	c := &s.counts
+	return Stats{
+		Stats: cache.Stats{Objects: s.objects.Load(), Bytes: s.bytes.Load(), Capacity: s.cfg.Capacity, Evictions: c.evicted.Load()},
+		Hits:  c.hits.Load(), Misses: c.misses.Load(), Damaged: c.damaged.Load(), Stored: c.stored.Load(),
+		Overflow: c.overflow.Load(), Unearned: c.unearned.Load(), Rewritten: c.rewritten.Load(), Written: c.written.Load(),
+		Failures: c.failures.Load(), Failing: !s.writes.well(),
+	}
+}
+
+// Close closes the file. Run has ended.
+func (s *Store) Close() error { return s.file.Close() }
+
+var zero time.Time
+
+// longAgo is when a fetch began whose process is gone: readings of the journal's clock say nothing about it.
+var longAgo = time.Unix(0, math.MinInt64/2)
+
+var errBroken = errors.New("disk: not what was written")

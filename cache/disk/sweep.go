@@ -1,0 +1,197 @@
+package disk
+
+import (
+	"encoding/binary"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/cache/record"
+)
+
+// Sweep says what Range is for: to find what is dead.
+type Sweep struct {
+	To uint64 // visit removes what is dead by a rule up to this number
+	// Since tells whether a rule above a number may mean objects of a distribution. A segment for whose
+	// distributions it returns false was found alive up to there, and is passed over.
+	Since func(distribution string, swept uint64) bool
+}
+
+// Seen is an object that Range shows: it has neither fields nor body.
+type Seen struct {
+	*cache.Object
+	Size int64 // of the body
+	drop func() bool
+}
+
+// Drop removes the object if it is still there, and tells whether it was. After a restart it may be back, as after Store.Drop.
+func (x Seen) Drop() bool { return x.drop() }
+
+// Range calls visit for every object that is there during the whole call; others may or may not be visited. visit may
+// call Drop, and ends the walk by returning false. sweep is nil if nothing shall be passed over. What invalidations
+// need to know of a segment is read from the file; where that cannot be read, the segment is dropped: who cannot be
+// visited is not there.
+func (s *Store) Range(visit func(Seen) bool, sweep *Sweep) {
+	if s.life.Load() == nil {
+		return
+	}
+	// What waits is visited first: it moves on into the last segment, which is visited last.
+	for i := range s.shards {
+		for _, it := range s.shards[i].waiting() {
+			if !visit(Seen{it.object, int64(len(it.object.Body)), func() bool { return s.removed(it) }}) {
+				return
+			}
+		}
+	}
+	for seg := s.after(0); seg != nil; seg = s.after(seg.number) {
+		on, err := s.visit(seg, visit, sweep)
+		if err != nil {
+			s.drop(seg, err)
+		} else if !on {
+			return
+		}
+	}
+}
+
+// removed takes an item out that was pending when it was seen, and may be in the index by now.
+func (s *Store) removed(it *item) bool {
+	return s.unawait(it) || s.Drop([]byte(it.object.Key), it.object.Stamp)
+}
+
+func (sh *shard) waiting() (all []*item) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for _, it := range sh.pending {
+		all = append(all, it)
+	}
+	return all
+}
+
+// after returns the segment with the least number above the given one.
+func (s *Store) after(number uint64) (next *segment) {
+	for i := range s.slots {
+		if g := s.slots[i].Load(); g != nil && g.number > number && (next == nil || g.number < next.number) {
+			next = g
+		}
+	}
+	return next
+}
+
+// visit goes through one segment.
+func (s *Store) visit(seg *segment, visit func(Seen) bool, sweep *Sweep) (on bool, err error) {
+	views, complete, idle := s.views(seg, sweep)
+	if idle {
+		return true, nil
+	}
+	if complete {
+		if views, err = s.readViews(seg); err != nil {
+			return false, err
+		}
+	}
+	left := map[string]bool{}
+	for len(views) > 0 {
+		v, ok := readView(views)
+		if !ok {
+			return false, errBroken
+		}
+		views = views[v.octets:]
+		at := placeOf(seg.slot, v.off, v.size)
+		if !s.isAt(v.hash, at) {
+			continue
+		}
+		o := seg.object(v.rec, v.off)
+		if !visit(Seen{o, int64(v.rec.BodySize()), func() bool { return s.lost(v.hash, at) }}) {
+			return false, nil
+		}
+		if complete && !left[o.Distribution] && s.isAt(v.hash, at) {
+			left[o.Distribution] = true
+		}
+	}
+	if complete && sweep != nil {
+		s.mu.Lock()
+		seg.distributions = left
+		s.mu.Unlock()
+		seg.swept.Store(max(seg.swept.Load(), sweep.To))
+	}
+	return true, nil
+}
+
+func (s *Store) isAt(hash uint64, at place) bool {
+	sh := s.shard(hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.index.get(hash).same(at)
+}
+
+// views returns those of a segment that are in memory, and whether the walk may pass it over.
+func (s *Store) views(seg *segment, sweep *Sweep) (views []byte, complete, idle bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	idle = sweep != nil && seg.complete && seg.distributions != nil
+	for d := range seg.distributions {
+		idle = idle && !sweep.Since(d, seg.swept.Load())
+	}
+	return seg.views, seg.complete, idle
+}
+
+// readViews reads those of a complete segment.
+func (s *Store) readViews(seg *segment) ([]byte, error) {
+	t := seg.trailer
+	return s.section(seg, t.end, t.views, t.viewsSum)
+}
+
+// section reads a part of a segment that is not its records.
+func (s *Store) section(seg *segment, off, size int64, want uint32) ([]byte, error) {
+	b := make([]byte, size)
+	if _, err := s.file.ReadAt(b, s.base(seg.slot)+off); err != nil {
+		s.counts.failures.Add(1)
+		return nil, err
+	}
+	if sum(seg.seed, b) != want {
+		return nil, errBroken
+	}
+	return b, nil
+}
+
+// drop forgets a whole segment.
+func (s *Store) drop(seg *segment, err error) {
+	s.log.Warn("a segment of the disk cache cannot be read and is dropped", "segment", seg.number, "err", err)
+	s.counts.damaged.Add(1)
+	s.slots[seg.slot].CompareAndSwap(seg, nil)
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		for _, x := range append([]slot(nil), sh.index.slots...) {
+			if x.at != 0 && x.at.slot() == seg.slot {
+				sh.index.remove(x.hash, x.at)
+				s.gone(x.at)
+			}
+		}
+		sh.mu.Unlock()
+	}
+}
+
+// view is what is known of a record beside it.
+type view struct {
+	entry
+	rec    record.Record
+	octets int // of the view
+}
+
+func appendView(b []byte, e entry, rec []byte) []byte {
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(rec)))
+	return append(e.append(b), rec...)
+}
+
+// readView reads the first view of b.
+func readView(b []byte) (v view, ok bool) {
+	if len(b) < viewSize {
+		return v, false
+	}
+	n := int64(binary.LittleEndian.Uint32(b))
+	if n > int64(len(b)-viewSize) {
+		return v, false
+	}
+	v = view{entry: readEntry(b[4:]), octets: viewSize + int(n)}
+	rec, err := record.Open(b[viewSize:v.octets])
+	v.rec = rec
+	return v, err == nil && v.off < maxSegment
+}

@@ -1,0 +1,16 @@
+package disk
+
+import (
+	"runtime"
+	"testing"
+	"time"
+)
+
+func eventually(t testing.TB, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatal("never happened")
+		}
+	}
+}

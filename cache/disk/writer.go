@@ -1,0 +1,347 @@
+package disk
+
+import (
+	"context"
+	"slices"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/cache/record"
+)
+
+// batch is up to how many octets are written at once; one object may be more.
+const batch = 1 << 20
+
+// enqueue lets an item be written, and makes an object be found from now on. It returns false when there
+// is no room.
+func (s *Store) enqueue(it *item) bool {
+	if s.queued.Add(it.size) > s.cfg.Queue {
+		s.queued.Add(-it.size)
+		return false
+	}
+	sh := s.shard(it.hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	select {
+	case s.queue <- it: // whoever takes it waits for the lock
+	default:
+		s.queued.Add(-it.size)
+		return false
+	}
+	if it.object != nil && s.life.Load() == it.life {
+		s.await(sh, it)
+	}
+	return true
+}
+
+// await puts an object where it is found until it is written, in place of what was there. With sh.mu.
+func (s *Store) await(sh *shard, it *item) {
+	s.gone(sh.index.remove(it.hash, 0))
+	if old := sh.pending[it.hash]; old != nil {
+		s.objects.Add(-1)
+		s.bytes.Add(-old.size)
+	}
+	sh.pending[it.hash] = it
+	s.objects.Add(1)
+	s.bytes.Add(it.size)
+}
+
+// Run writes what is put until ctx ends; then what waits is written as well, and the segment is completed.
+// It has no other goroutine.
+func (s *Store) Run(ctx context.Context) error {
+	w := &writer{s: s}
+	for {
+		select {
+		case it := <-s.queue:
+			w.take(it)
+			if len(s.queue) == 0 {
+				w.flush()
+			}
+		case <-ctx.Done():
+			for len(s.queue) > 0 {
+				w.take(<-s.queue)
+			}
+			w.flush()
+			w.finish()
+			return nil
+		}
+	}
+}
+
+// writer appends to the open segment. It belongs to Run's goroutine.
+type writer struct {
+	s     *Store
+	seg   *segment
+	end   int64  // where the next record goes
+	buf   []byte // the records in front of that which are not in the file yet
+	wrote []wrote
+}
+
+// wrote is a record in buf.
+type wrote struct {
+	it   *item
+	at   place // 0: a tombstone
+	view []byte
+	e    entry
+}
+
+// take appends one item.
+func (w *writer) take(it *item) {
+	s := w.s
+	defer func() { s.queued.Add(-it.size) }()
+	if it.life != s.life.Load() || !s.awaited(it) {
+		return
+	}
+	if !s.writes.well() {
+		s.unawait(it)
+		return
+	}
+	rec, vw := w.encode(it)
+	if rec == nil && it.object != nil || !w.room(it.life, int64(len(rec)), int64(len(vw))) {
+		s.unawait(it)
+		return
+	}
+	w.append(it, rec, vw)
+	if len(w.buf) >= batch {
+		w.flush()
+	}
+}
+
+// awaited tells whether an item is still what is to be written.
+func (s *Store) awaited(it *item) bool {
+	if it.object == nil {
+		return true
+	}
+	sh := s.shard(it.hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.pending[it.hash] == it
+}
+
+// unawait gives an item up, if it is still what is under its key.
+func (s *Store) unawait(it *item) bool {
+	sh := s.shard(it.hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.pending[it.hash] != it {
+		return false
+	}
+	delete(sh.pending, it.hash)
+	s.objects.Add(-1)
+	s.bytes.Add(-it.size)
+	return true
+}
+
+// encode makes the record and its view; nil for a tombstone and what has no encoding.
+func (w *writer) encode(it *item) (rec, view []byte) {
+	if it.object == nil {
+		return nil, nil
+	}
+	rec, err := record.Form{}.Append(nil, it.object)
+	if err != nil {
+		return nil, nil
+	}
+	return rec, viewOf(it.object)
+}
+
+// viewOf encodes what invalidations, and people, want to know of an object.
+func viewOf(o *cache.Object) []byte {
+	bare := cache.Object{
+		Key: o.Key, Distribution: o.Distribution, Subject: o.Subject, Stamp: o.Stamp, Epoch: o.Epoch,
+		FetchStart: o.FetchStart, Status: o.Status, Body: o.Body, Fresh: o.Fresh,
+	}
+	b, err := record.Form{Bodiless: true}.Append(nil, &bare)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// room makes sure that a record of so many octets fits into the open segment, or opens the next one.
+func (w *writer) room(l *life, rec, view int64) bool {
+	s := w.s
+	need := padded(frameSize+rec) + viewSize + view + entrySize
+	if s.super.slot < headerSize+need+trailerSize {
+		return false
+	}
+	if w.seg == nil { // perhaps there is one from before
+		s.mu.Lock()
+		if w.seg = s.open; w.seg != nil {
+			w.end = w.seg.end
+		}
+		s.mu.Unlock()
+	}
+	if w.seg != nil && w.seg.life == l && w.left() >= need {
+		return true
+	}
+	w.flush()
+	w.finish()
+	return w.begin(l)
+}
+
+// left is how many octets there are for a record with its view and its entry.
+func (w *writer) left() int64 {
+	views, table := int64(len(w.seg.views)), int64(len(w.seg.table))
+	for i := range w.wrote {
+		views, table = views+viewSize+int64(len(w.wrote[i].view)), table+entrySize
+	}
+	return w.s.super.slot - trailerSize - w.end - views - table
+}
+
+// append puts a record into the buffer; there is room.
+func (w *writer) append(it *item, rec, view []byte) {
+	e := entry{hash: it.hash}
+	var at place
+	from := len(w.buf)
+	size := frameSize + int64(len(rec))
+	w.buf = slices.Grow(w.buf, int(padded(size)))[:from+int(padded(size))]
+	clear(w.buf[from : from+frameSize])
+	copy(w.buf[from+frameSize:], rec)
+	clear(w.buf[from+int(size):])
+	f := frame{hash: it.hash, mark: *w.s.mark.Load(), size: int64(len(rec))}
+	f.seal(w.buf[from:], w.seg.seed)
+	if it.object != nil {
+		e.off, e.size = w.end, size
+		at = placeOf(w.seg.slot, e.off, e.size)
+	}
+	w.end += padded(size)
+	w.wrote = append(w.wrote, wrote{it, at, view, e})
+}
+
+// flush writes the buffer, and then what is in it is found there.
+func (w *writer) flush() {
+	if len(w.wrote) == 0 {
+		return
+	}
+	s := w.s
+	_, err := s.file.WriteAt(w.buf, s.base(w.seg.slot)+w.end-int64(len(w.buf)))
+	s.counts.written.Add(uint64(len(w.buf)))
+	if err != nil {
+		w.failed(err)
+	} else {
+		s.writes.worked()
+		s.publish(w)
+	}
+	clear(w.wrote)
+	w.buf, w.wrote = w.buf[:0], w.wrote[:0]
+	if cap(w.buf) > 2*batch {
+		w.buf = nil
+	}
+}
+
+// failed gives up what is in the buffer, and the segment's rest.
+func (w *writer) failed(err error) {
+	s := w.s
+	s.counts.failures.Add(1)
+	s.writes.failed(err)
+	for i := range w.wrote {
+		s.unawait(w.wrote[i].it)
+	}
+	s.mu.Lock()
+	if s.open == w.seg {
+		s.open = nil
+	}
+	s.mu.Unlock()
+	w.seg = nil
+}
+
+// publish moves what was written from pending into the index.
+func (s *Store) publish(w *writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.slots[w.seg.slot].Load() != w.seg {
+		return // cleared meanwhile
+	}
+	for i := range w.wrote {
+		x := &w.wrote[i]
+		w.seg.table = x.e.append(w.seg.table)
+		if x.at == 0 {
+			continue
+		}
+		w.seg.views = appendView(w.seg.views, x.e, x.view)
+		w.seg.distributions[x.it.object.Distribution] = true
+		sh := s.shard(x.it.hash)
+		sh.mu.Lock()
+		if sh.pending[x.it.hash] == x.it {
+			delete(sh.pending, x.it.hash)
+			s.gone(sh.index.put(x.it.hash, x.at))
+			s.bytes.Add(x.at.size() - x.it.size)
+		}
+		sh.mu.Unlock()
+	}
+	w.seg.end = w.end
+}
+
+// finish completes the open segment: what invalidations want, the table, and the trailer.
+func (w *writer) finish() {
+	s, seg := w.s, w.seg
+	if seg == nil {
+		s.mu.Lock()
+		seg, s.open = s.open, nil
+		s.mu.Unlock()
+	}
+	w.seg = nil
+	if seg == nil || s.slots[seg.slot].Load() != seg || !s.writes.well() {
+		return
+	}
+	t := trailer{
+		mark: *s.mark.Load(), end: seg.end, views: int64(len(seg.views)), viewsSum: sum(seg.seed, seg.views),
+		size: int64(len(seg.table)), tabSum: sum(seg.seed, seg.table),
+	}
+	base := s.base(seg.slot)
+	_, err := s.file.WriteAt(slices.Concat(seg.views, seg.table), base+t.end)
+	if err == nil {
+		_, err = s.file.WriteAt(t.encode(seg.number, seg.seed), base+s.super.slot-trailerSize)
+	}
+	s.counts.written.Add(uint64(t.views + t.size + trailerSize))
+	if err == nil {
+		// Not for safety, nothing relies on an order: but here it is heard when the disk has lost what it took.
+		err = s.file.Sync()
+	}
+	if err != nil {
+		s.counts.failures.Add(1)
+		s.writes.failed(err)
+		return // the views stay in memory
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == seg {
+		s.open = nil
+	}
+	seg.complete, seg.trailer, seg.views, seg.table = true, t, nil, nil
+}
+
+// begin opens the next segment, in the slot of the oldest.
+func (w *writer) begin(l *life) bool {
+	s := w.s
+	s.mu.Lock()
+	at, number := (s.at+1)%len(s.slots), s.next
+	old := s.slots[at].Load()
+	s.mu.Unlock()
+	var kept []*item
+	if old != nil {
+		s.lapped.Store(true)
+		kept = s.evict(old)
+	}
+	seg := &segment{slot: at, number: number, life: l, seed: seedOf(l.name, number), end: headerSize, distributions: map[string]bool{}}
+	if _, err := s.file.WriteAt(encodeHeader(l.name, number), s.base(at)); err != nil {
+		s.counts.failures.Add(1)
+		s.writes.failed(err)
+		for _, it := range kept {
+			s.unawait(it)
+		}
+		return false
+	}
+	s.mu.Lock()
+	if s.life.Load() != l {
+		s.mu.Unlock()
+		return false
+	}
+	s.slots[at].Store(seg)
+	s.open, s.at, s.next = seg, at, number+1
+	s.mu.Unlock()
+	w.seg, w.end = seg, headerSize
+	for _, it := range kept {
+		w.keep(it)
+	}
+	return true
+}
