@@ -35,8 +35,8 @@
 //
 // Fills at once: Config.MaxFills, beyond it 503. Octets that fills hold: Config.FillMemory, beyond it
 // a fill is not kept and streams through a window that its slowest viewer moves. Octets that compressors hold:
-// Config.CompressMemory, beyond it a fill waits for compressWait and is then not compressed. Fills that nobody
-// waits for: Config.MaxBackground, beyond it they are cancelled. Restarts of a request: maxRestarts,
+// Config.CompressMemory, beyond it a fill waits for compressWait and is then not compressed. Second questions of fills that wait long: maxSecond,
+// beyond it they are not asked. Fills that nobody waits for: Config.MaxBackground, beyond it they are cancelled. Restarts of a request: maxRestarts,
 // beyond it the request holds up acknowledgements until it is answered. Receipts: maxReceipts. Variants
 // of a key: maxVariants, beyond it the one stored first goes; names in Vary: maxVaryNames, beyond it nothing
 // is stored. Parts of what is not stored: one for each key. Slices that a viewer holds: two, beside what is stored. Writes by unsafe requests: a table of fixed size.
@@ -139,7 +139,8 @@ type Edge struct {
 	sweeper     *sweeper
 	compressors compressors
 
-	failovers atomic.Uint64 // see consult
+	failovers  atomic.Uint64 // see consult
+	askedAgain atomic.Uint64 // see patience.go
 
 	signposts sync.Mutex // held while one is replaced: see variants.go
 	written   atomic.Pointer[written]
@@ -305,6 +306,7 @@ type Stats struct {
 	Fills         int // in flight
 	FillBytes     int64
 	Failovers     uint64 // how often the second member of an origin group was asked
+	AskedAgain    uint64 // how often a fill asked a second time, because the first took long and somebody waited
 	CompressBytes int64  // that compressors hold
 	Compressed    uint64 // bodies
 	Uncompressed  uint64 // bodies that would have been, if there had been room
@@ -317,7 +319,7 @@ func (e *Edge) Stats() Stats {
 	now := e.clock()
 	st := Stats{
 		Seq: s.seq, Joined: s.joined, Fresh: e.lease.Fresh(now), Distributions: len(s.sites),
-		Fills: int(e.flights.count.Load()), FillBytes: e.flights.bytes.Load(), Failovers: e.failovers.Load(), Cache: e.store.Stats(),
+		Fills: int(e.flights.count.Load()), FillBytes: e.flights.bytes.Load(), Failovers: e.failovers.Load(), AskedAgain: e.askedAgain.Load(), Cache: e.store.Stats(),
 		CompressBytes: e.compressors.busy.Load(), Compressed: e.compressors.done.Load(), Uncompressed: e.compressors.refused.Load(),
 	}
 	if a := e.member.acked.Load(); a != nil {

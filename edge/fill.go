@@ -90,8 +90,10 @@ func (f *flight) fill() error {
 // fetch asks the origin, or a second one in its place; with old, whether that is still good. old is alive at
 // f.stamp: lookup never hands a dead object on (S1).
 func (f *flight) fetch(old *cache.Object) (resp *origin.Response, err error) {
-	resp, f.asked, err = f.e.consult(f.ctx, f.site, f.behavior, f.request.Method, func(b *distribution.Behavior) *origin.Request {
-		return f.question(b, old)
+	resp, f.asked, err = f.patiently(func(ctx context.Context) (*origin.Response, *distribution.Behavior, error) {
+		return f.e.consult(ctx, f.site, f.behavior, f.request.Method, func(b *distribution.Behavior) *origin.Request {
+			return f.question(b, old)
+		})
 	})
 	return resp, err
 }
@@ -153,7 +155,7 @@ func (e *Edge) hopped(fields message.Fields, r *message.Request, id string) mess
 // begin publishes the head.
 func (f *flight) begin(h *head) {
 	f.mu.Lock()
-	f.head = h
+	f.head, f.touched = h, f.e.clock()
 	f.tape.whole = h.keep
 	if !h.forAll {
 		f.closed = true
@@ -255,6 +257,7 @@ func (f *flight) wrote(n int) {
 	f.mu.Lock()
 	f.tape.wrote(n)
 	if n > 0 {
+		f.touched = f.e.clock()
 		f.notify()
 	}
 	f.mu.Unlock()

@@ -66,6 +66,7 @@ type flight struct {
 	changed   chan struct{} // closed and forgotten at each change that a reader may wait for; nil: nobody waits
 	head      *head
 	tape      tape
+	touched   time.Duration // when the head came, or octets did last
 	ended     bool
 	err       error // why the body is not complete
 	poisoned  bool

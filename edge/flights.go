@@ -30,6 +30,7 @@ type flights struct {
 	count      atomic.Int64 // flights whose fetch goes on
 	bytes      atomic.Int64 // octets that they hold
 	background atomic.Int64 // flights that nobody waits for
+	seconds    atomic.Int64 // second questions: see patience.go
 	shy        shy
 	uncut      shy // keys whose origins do not give slices
 
@@ -117,6 +118,10 @@ func (t *flights) board(f *flight, alone, solo bool) (*reader, boarding) {
 	old := there != nil && t.e.overwritten(there.site, there.subject.Load(), there.since)
 	if old && !there.storing {
 		delete(sh.byKey, f.key) // it cannot store any more
+		there = nil
+	}
+	if there != nil && !alone && !there.storing && there.silent(f.began) {
+		delete(sh.byKey, f.key) // whoever comes from now on joins f instead
 		there = nil
 	}
 	if there != nil && !old && !alone && !solo {

@@ -67,6 +67,9 @@ func (h *history) answer(i int, r *origin.Request) *reply {
 	v := strconv.FormatInt(h.version[i].Load(), 10) // the moment at which the origin reads
 	tag := "Cache-Tag: t" + strconv.Itoa(i)
 	time.Sleep(h.pause())
+	if h.n(50) == 0 {
+		time.Sleep(patience + h.pause())
+	}
 	switch h.n(12) {
 	case 0:
 		return status(500, "down", "X-Version: "+v, tag)
@@ -102,6 +105,9 @@ func (h *history) answer(i int, r *origin.Request) *reply {
 	if h.n(3) == 0 {
 		rep.rest = make(chan struct{})
 		pause := h.pause()
+		if h.n(20) == 0 {
+			pause += silence
+		}
 		go func() { time.Sleep(pause); close(rep.rest) }()
 	}
 	return rep

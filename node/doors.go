@@ -159,7 +159,7 @@ func (pl *place) state() telemetry.EdgeState {
 	return telemetry.EdgeState{
 		Ready: pl.edge.Ready() == nil, Objects: c.Objects, Bytes: c.Bytes, Capacity: c.Capacity, Evictions: c.Evictions,
 		Rules: s.Rules, Applied: s.Seq, Head: s.Seq, LeaseAge: s.SinceFresh, LeaseFresh: s.Fresh, FillsInFlight: s.Fills,
-		Failovers:     s.Failovers,
+		Failovers: s.Failovers, AskedAgain: s.AskedAgain,
 		CompressBytes: s.CompressBytes, Compressed: s.Compressed, Uncompressed: s.Uncompressed,
 		Connections: open,
 	}

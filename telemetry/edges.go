@@ -21,6 +21,7 @@ type EdgeState struct {
 	LeaseFresh    bool          // hits may be served
 	FillsInFlight int
 	Failovers     uint64              // how often the second of an origin group was asked
+	AskedAgain    uint64              // how often a fill asked its origin a second time
 	CompressBytes int64               // that compressors hold
 	Compressed    uint64              // bodies
 	Uncompressed  uint64              // bodies left as they were for want of memory
@@ -74,6 +75,7 @@ var edgeGauges = func() []edgeGauge {
 		g("journal_lease_fresh", "1 while hits may be served.", gauge, func(s EdgeState) float64 { return truth(s.LeaseFresh) }),
 		g("fills_in_flight", "Questions to origins that are not yet answered completely.", gauge, func(s EdgeState) float64 { return float64(s.FillsInFlight) }),
 		g("origin_failovers_total", "How often the second origin of a group was asked in the place of the first.", counter, func(s EdgeState) float64 { return float64(s.Failovers) }),
+		g("fills_asked_again_total", "How often a fill that somebody waited for asked its origin a second time, because no answer came.", counter, func(s EdgeState) float64 { return float64(s.AskedAgain) }),
 		g("compress_bytes", "Octets that compressors hold.", gauge, func(s EdgeState) float64 { return float64(s.CompressBytes) }),
 		g("compressed_total", "Bodies compressed here.", counter, func(s EdgeState) float64 { return float64(s.Compressed) }),
 		g("uncompressed_total", "Bodies that went out as they were because compressors held all they may.", counter, func(s EdgeState) float64 { return float64(s.Uncompressed) }),
