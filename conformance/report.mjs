@@ -45,7 +45,8 @@ ${table(['part', 'of', ...judged.map(({ name }) => name)], parts().map(part => {
 - **Warmfront**: two distributions by the CloudFront API, one for each [semantics](semantics.md). A cache policy with minimum and default TTL 0
   and all query strings in the key; with CloudFront's semantics also the fields that the suite's origin varies on
   (${KEYED.join(', ')}), for CloudFront heeds the key and not Vary. An origin request policy with all viewer headers, without cookies; error
-  caching minimum 0 for each code that has one.
+  caching minimum 0 for each code that has one. With both the tag \`warmfront:targeted=heeded\`: CloudFront knows no Surrogate-Control,
+  so by default it counts with RFC semantics only, and with CloudFront's all but one of that part's tests fail.
 - **nginx**, **Squid**, **Traffic Server**: as the suite's author configures them for cache-tests.fyi.
 - **Varnish**: its default VCL, with \`-t 0 -p default_grace=0 -p default_keep=3600\`: as it comes it keeps for two minutes what has no
   lifetime, which makes most tests say nothing.

@@ -52,7 +52,8 @@ const distribution = (cachePolicyId, requestPolicyId, mode) => `<DistributionCon
 <CachePolicyId>${cachePolicyId}</CachePolicyId><OriginRequestPolicyId>${requestPolicyId}</OriginRequestPolicyId>
 </DefaultCacheBehavior>
 <CustomErrorResponses><Quantity>${ERRORS.length}</Quantity><Items>${keptAsLongAsTheOriginSays.join('')}</Items></CustomErrorResponses></DistributionConfig>
-<Tags><Items><Tag><Key>warmfront:semantics</Key><Value>${mode}</Value></Tag></Items></Tags></DistributionConfigWithTags>`
+<Tags><Items><Tag><Key>warmfront:semantics</Key><Value>${mode}</Value></Tag>
+<Tag><Key>warmfront:targeted</Key><Value>heeded</Value></Tag></Items></Tags></DistributionConfigWithTags>`
 
 const element = (xml, name) => xml.match(new RegExp(`<${name}>([^<]*)</${name}>`))[1]
 

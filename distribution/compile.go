@@ -23,6 +23,12 @@ func Compile(put Source) (*Distribution, error) {
 		RFC:               put.Tags[TagSemantics] == SemanticsRFC,
 		HTTPVersion:       wire.Val(c.HttpVersion),
 	}
+	switch put.Tags[TagTargeted] {
+	case TargetedHeeded:
+		d.Targeted = true
+	case "":
+		d.Targeted = d.RFC
+	}
 	d.root = "/" + d.DefaultRootObject
 	d.Security = securityOf(defaultSecurity)
 	if v := c.ViewerCertificate; v != nil {

@@ -58,6 +58,7 @@ type Distribution struct {
 	CacheTagHeader string // name of the response field with cache tags; "" when off
 	AWSWildcards   bool   // tag warmfront:wildcards=aws: a "*" that is not last is literal
 	RFC            bool   // tag warmfront:semantics=rfc: RFC 9111 decides what is cached, not CloudFront's rules
+	Targeted       bool   // tag warmfront:targeted=heeded, or RFC without that tag: CDN-Cache-Control and Surrogate-Control count
 	HTTPVersion    string // "http1.1", "http2", "http3" or "http2and3": see HTTP2 and HTTP3
 	Security       *Security
 

@@ -1,6 +1,7 @@
 package distribution
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/warmfront/warmfront/internal/message"
@@ -53,11 +54,16 @@ func (b *Behavior) Forward(d *Distribution, r *message.Request) Forwarded {
 // addViewers adds those of the viewer's headers that may pass, in their order.
 func (b *Behavior) addViewers(out *message.Fields, r *message.Request) {
 	nominated := nominations(r.Fields)
+	var combined []string
 	for _, x := range r.Fields {
 		lower := strings.ToLower(x.Name)
-		if b.passes(lower, r.Method) && !b.Origin.CustomHeaders.Has(x.Name) && !nominated[lower] {
-			*out = append(*out, x)
+		if !b.passes(lower, r.Method) || b.Origin.CustomHeaders.Has(x.Name) || nominated[lower] || slices.Contains(combined, lower) {
+			continue
 		}
+		if b.key.has(lower) { // one value in the key, one line to the origin
+			x.Value, combined = r.Fields.Joined(x.Name), append(combined, lower)
+		}
+		*out = append(*out, x)
 	}
 }
 

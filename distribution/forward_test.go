@@ -36,6 +36,17 @@ func sent(d *Distribution, r *message.Request) string {
 
 const ownFields = "User-Agent: Amazon CloudFront | X-Forwarded-For: 198.51.100.1,203.0.113.9"
 
+// A keyed header is one value in the key, so the origin gets one line: or what it makes of two would be found by who
+// sends one.
+func TestForward_AKeyedHeaderIsOneLine(t *testing.T) {
+	d := withPolicies(t, cacheBy("X-Keyed", "", "", false, false), requestBy("X-Other", "", ""))
+	r := request("GET /", "X-Keyed: a", "X-Other: 1", "x-keyed: b", "X-Other: 2")
+	want := "/ @origin.example.com | User-Agent: Amazon CloudFront | X-Forwarded-For: 203.0.113.9 | X-Keyed: a, b | X-Other: 1 | X-Other: 2"
+	if got := sent(d, r); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestForward(t *testing.T) {
 	legacy := func(query bool, cookies string, headers ...string) *Distribution {
 		return withLegacy(t, &wire.ForwardedValues{QueryString: &query, Cookies: &wire.CookiePreference{Forward: &cookies}, Headers: names1(headers...)})

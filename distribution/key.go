@@ -2,6 +2,7 @@ package distribution
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/warmfront/warmfront/internal/message"
 )
@@ -26,8 +27,9 @@ type keyHeader struct {
 // method is empty for GET and HEAD, which share an entry. Names of headers and cookies are in it
 // besides their values: when a policy begins to key on another header, an entry that was stored for
 // the old one is not found under the new meaning. What the viewer did not send adds nothing; such a
-// request looked the same to the origin before, and still shares its entry. A header in several lines is one value,
-// and blanks around its commas are not in it; CloudFront documents that its case and its order count. 'r' stands for RFC semantics:
+// request looked the same to the origin before, and still shares its entry. A header in several lines is one value
+// (RFC 9110 section 5.3), and is sent as one, or the answer of an origin that reads the first line only would be
+// found by who sends both in one. 'r' stands for RFC semantics:
 // what was stored by the other rules is not found after a change.
 
 func beginPart(dst []byte) (_ []byte, at int) {
@@ -88,7 +90,12 @@ func (k *keyPlan) appendCookies(dst []byte, r *message.Request) []byte {
 	return dst
 }
 
-// append appends the header's value.
+// has tells whether a header of this lower-case name is in the key.
+func (k *keyPlan) has(lower string) bool {
+	return slices.ContainsFunc(k.headers, func(h keyHeader) bool { return h.name == lower })
+}
+
+// append appends the header as the origin gets it.
 func (h *keyHeader) append(dst []byte, r *message.Request) []byte {
 	switch {
 	case h.made != madeNone:
@@ -108,8 +115,17 @@ func (h *keyHeader) append(dst []byte, r *message.Request) []byte {
 	}
 	mark := len(dst)
 	dst, at := beginPart(append(appendPart(append(dst, 'h'), h.name), 'v'))
-	dst, ok := r.Fields.AppendCombined(dst, h.name)
-	if !ok {
+	sent := false
+	for i := range r.Fields {
+		if !named(r.Fields[i].Name, h.name) {
+			continue
+		}
+		if sent {
+			dst = append(dst, ", "...)
+		}
+		dst, sent = append(dst, r.Fields[i].Value...), true
+	}
+	if !sent {
 		return dst[:mark]
 	}
 	return endPart(dst, at)

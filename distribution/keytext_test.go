@@ -13,7 +13,7 @@ func TestKeyText(t *testing.T) {
 		{d, "GET /", nil, "GET /index.html"},
 		{d, "GET /a.css", []string{"Accept-Encoding: gzip, br"}, "GET /a.css, Accept-Encoding: br,gzip"},
 		{d, "GET /old/x?v=1&w=2", []string{"Origin: http://x", "Accept: a", "Accept: b", "Cookie: sess1=u; other=v"},
-			"GET /old/x?v=1, accept: a,b, origin: http://x, cookie sess1=u"},
+			"GET /old/x?v=1, accept: a, b, origin: http://x, cookie sess1=u"},
 		{d, "GET /old/x?w=2", nil, "GET /old/x"},
 	} {
 		r := request(c.line, c.fields...)

@@ -14,6 +14,7 @@ const (
 	TagWildcards   = "warmfront:wildcards"   // how a "*" that is not last is read in an invalidation
 	TagSemantics   = "warmfront:semantics"   // whose rules say what is cached, and for how long
 	TagCompression = "warmfront:compression" // with which codings behaviors that compress do it
+	TagTargeted    = "warmfront:targeted"    // whether an origin can speak to this cache alone
 
 	WildcardsAnywhere = "anywhere" // as a wildcard; the default
 	WildcardsAWS      = "aws"      // as a literal asterisk, as CloudFront does
@@ -23,6 +24,9 @@ const (
 
 	CompressionCloudFront = "cloudfront" // Brotli and gzip, as the cache policy says; the default
 	CompressionZstd       = "zstd"       // where it says one of them, also Zstandard, before the others
+
+	TargetedIgnored = "ignored" // CDN-Cache-Control and Surrogate-Control say nothing; the default with CloudFront's rules
+	TargetedHeeded  = "heeded"  // one of them silences Cache-Control and Expires; the default with the RFC's
 )
 
 const (
@@ -36,6 +40,7 @@ var switches = map[string][]string{
 	TagWildcards:   {WildcardsAnywhere, WildcardsAWS},
 	TagSemantics:   {SemanticsCloudFront, SemanticsRFC},
 	TagCompression: {CompressionCloudFront, CompressionZstd},
+	TagTargeted:    {TargetedIgnored, TargetedHeeded},
 }
 
 // ValidateTags checks all tags of a distribution together, as they are after a change.

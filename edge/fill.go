@@ -102,8 +102,8 @@ func (f *flight) fetch(old *cache.Object) (resp *origin.Response, err error) {
 func (f *flight) question(b *distribution.Behavior, old *cache.Object) *origin.Request {
 	fw := b.Forward(f.site.Distribution, f.request)
 	fields := f.e.hopped(fw.Fields, f.request, f.id)
-	if f.site.RFC {
-		fields = strictly(fields)
+	if f.site.Targeted {
+		fields = capable(fields)
 	}
 	if f.span != "" {
 		fields.Add("Range", f.span)

@@ -69,7 +69,7 @@ func (f *flight) verdict(status int, fields message.Fields, delay time.Duration,
 		httpcache.TTL{Min: b.MinTTL, Default: b.DefaultTTL, Max: b.MaxTTL},
 		httpcache.Options{ErrorMinTTL: f.site.ErrorTTL(status), S3Origin: b.Origin.S3, CacheOPTIONS: b.Cached.Has("OPTIONS"),
 			Authorized: f.request.Fields.Has("Authorization") && authorized(),
-			Semantics:  semantics(f.site.Distribution), Delay: delay, Part: f.cut != nil || f.gotPart(status, fields)}, now)
+			Semantics:  semantics(f.site.Distribution), Targeted: f.site.Targeted, Delay: delay, Part: f.cut != nil || f.gotPart(status, fields)}, now)
 }
 
 // passed returns the fields of an origin's answer as viewers get them: end to end, without what the
@@ -87,7 +87,7 @@ func (e *Edge) passed(x *site, b *distribution.Behavior, from message.Fields, no
 	for _, line := range httpcache.EndToEnd(from) {
 		switch {
 		case ours(line.Name), stripsCookie && strings.EqualFold(line.Name, "Set-Cookie"), strings.EqualFold(line.Name, "Vary"),
-			x.RFC && strings.EqualFold(line.Name, "Surrogate-Control"): // it was for this cache
+			x.Targeted && strings.EqualFold(line.Name, "Surrogate-Control"): // it was for this cache
 		default:
 			out = append(out, line)
 		}

@@ -78,8 +78,8 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 func (v *visit) question(q *query, b *distribution.Behavior) *origin.Request {
 	fw := b.Forward(q.site.Distribution, q.req)
 	fields := v.e.hopped(fw.Fields, q.req, v.x.ID)
-	if q.site.RFC {
-		fields = strictly(fields)
+	if q.site.Targeted {
+		fields = capable(fields)
 	}
 	for _, name := range conditions {
 		if q.req.Fields.Has(name) {

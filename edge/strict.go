@@ -61,8 +61,8 @@ func semantics(d *distribution.Distribution) httpcache.Semantics {
 	return httpcache.CloudFront
 }
 
-// strictly completes what an origin is asked: that this cache understands Surrogate-Control.
-func strictly(fields message.Fields) message.Fields {
+// capable completes what an origin is asked: that this cache heeds Surrogate-Control.
+func capable(fields message.Fields) message.Fields {
 	value := httpcache.Capability
 	if before := fields.Joined("Surrogate-Capability"); before != "" {
 		value = before + ", " + value

@@ -425,6 +425,34 @@ func TestStrict_SurrogateControl(t *testing.T) {
 	})
 }
 
+func TestTargeted_ByTheTag(t *testing.T) {
+	reply := ok("v1", "Cache-Control: no-store", "Surrogate-Control: max-age=60")
+	for _, c := range []struct {
+		semantics, targeted string
+		heeded              bool
+	}{{"", "", false}, {"", "heeded", true}, {"cloudfront", "ignored", false}, {"rfc", "", true}, {"rfc", "ignored", false}} {
+		story(t, func(w *world) {
+			w.configure(func(p *journal.DistributionPut) {
+				p.Tags = map[string]string{}
+				for key, value := range map[string]string{distribution.TagSemantics: c.semantics, distribution.TagTargeted: c.targeted} {
+					if value != "" {
+						p.Tags[key] = value
+					}
+				}
+			})
+			w.origin.on("/a", reply)
+			v, want := w.get("/a"), "200 Miss v1"
+			if c.heeded {
+				want = "200 Hit v1"
+			}
+			w.expect(want, "/a")
+			if v.fields.Has("Surrogate-Control") == c.heeded || w.origin.last().Fields.Has("Surrogate-Capability") != c.heeded {
+				t.Errorf("%+v: viewers get %v, the origin %v", c, v.fields, w.origin.last().Fields)
+			}
+		})
+	}
+}
+
 func TestSemantics_AChangeFindsNothingOfTheOther(t *testing.T) {
 	story(t, func(w *world) {
 		w.origin.on("/a", ok("v1", "Cache-Control: max-age=60"))

@@ -23,6 +23,8 @@ type Options struct {
 	CacheOPTIONS bool
 
 	Semantics Semantics
+	// Targeted says that CDN-Cache-Control and Surrogate-Control are heeded.
+	Targeted bool
 	// Delay is the time between question and answer: with RFC semantics an answer is as much older.
 	Delay time.Duration
 	// Part says that a 206 is in order: one range of a body of known size, as it was asked for.
@@ -89,12 +91,13 @@ func Store(req *message.Request, status int, f message.Fields, ttl TTL, opt Opti
 	}
 	age, said := OriginAge(f)
 	a := answer{f: f, ttl: ttl, opt: opt, now: now, age: age, brokenAge: said == AgeBroken}
-	if opt.Semantics == RFC {
+	if a.cc = ParseCacheControl(f); opt.Targeted {
 		a.cc, a.targeted = Governing(f)
+	}
+	if opt.Semantics == RFC {
 		a.age = a.currentAge(age)
 		return a.strict(req, status)
 	}
-	a.cc = ParseCacheControl(f)
 	switch {
 	case status == 206 && !opt.Part:
 		return refuse(PartialContent)
@@ -229,7 +232,7 @@ func (a *answer) lifetime() (life time.Duration, said bool) {
 		life = time.Duration(a.cc.SMaxAge)*time.Second - a.age
 	case a.cc.MaxAge != absent:
 		life = time.Duration(a.cc.MaxAge)*time.Second - a.age
-	case a.f.Has("Expires"):
+	case !a.targeted && a.f.Has("Expires"):
 		life = a.untilExpires()
 	default:
 		return 0, false

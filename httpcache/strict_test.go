@@ -7,7 +7,7 @@ import (
 	"github.com/warmfront/warmfront/internal/message"
 )
 
-var strictly = Options{Semantics: RFC}
+var strictly = Options{Semantics: RFC, Targeted: true}
 
 // TestStrict_Table has what the model does not draw: targeted fields, directives that come twice, fields left out.
 func TestStrict_Table(t *testing.T) {
@@ -62,6 +62,38 @@ func TestStrict_Table(t *testing.T) {
 	}
 	if v := Store(get(), 200, cc("", "CDN-Cache-Control", `max-age=60, private="X-User"`), free, strictly, t0); len(v.Omit) != 1 || v.Omit[0] != "X-User" {
 		t.Errorf("omitted: %v", v.Omit)
+	}
+}
+
+// With CloudFront semantics they count where the distribution says so, and then as Cache-Control would.
+func TestTargeted_WithCloudFrontSemantics(t *testing.T) {
+	in := FormatDate(t0.Add(time.Hour))
+	for _, tt := range []struct {
+		name          string
+		status        int
+		f             message.Fields
+		ttl           TTL
+		heeded, plain time.Duration // -1: not stored
+	}{
+		{"Surrogate-Control", 200, cc("max-age=1", "Surrogate-Control", "max-age=60"), legacy, time.Minute, time.Second},
+		{"CDN-Cache-Control before it", 200, cc("no-store", "CDN-Cache-Control", "max-age=60", "Surrogate-Control", "max-age=10"), legacy, time.Minute, -1},
+		{"within the maximum", 200, cc("", "Surrogate-Control", "max-age=60"), TTL{0, 0, 30 * time.Second}, 30 * time.Second, 0},
+		{"with no-store for the minimum", 200, cc("max-age=60", "Surrogate-Control", "no-store"), TTL{time.Second, 0, day}, time.Second, time.Minute},
+		{"Expires is silenced", 200, fields("Expires", in, "CDN-Cache-Control", "public"), TTL{0, time.Minute, day}, time.Minute, time.Hour},
+		{"an error by its max-age", 403, fields("CDN-Cache-Control", "max-age=60"), legacy, time.Minute, -1},
+		{"a 308 by its being there", 308, fields("Surrogate-Control", "max-age=60"), legacy, time.Minute, -1},
+		{"malformed", 200, cc("max-age=60", "CDN-Cache-Control", "max-age=?"), legacy, time.Minute, time.Minute},
+	} {
+		for targeted, want := range map[bool]time.Duration{true: tt.heeded, false: tt.plain} {
+			v := Store(get(), tt.status, tt.f, tt.ttl, Options{Targeted: targeted}, t0)
+			got := v.Fresh.FreshUntil.Sub(t0)
+			if !v.OK {
+				got = -1
+			}
+			if got != want {
+				t.Errorf("%s, targeted %v: %v (%v), want %v", tt.name, targeted, got, v.Reason, want)
+			}
+		}
 	}
 }
 
@@ -212,8 +244,8 @@ func FuzzVariant(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b string) {
 		// Lines and their joining are one field; and what is normalised stays what it is.
 		for _, name := range []string{"foo", "accept-language"} {
-			once := string(normalised(name, fields(name, a, name, b)))
-			if again := string(normalised(name, fields(name, once))); quotesClosed(a) && quotesClosed(b) && again != once {
+			once := normalised(name, []string{a, b})
+			if again := normalised(name, []string{once}); quotesClosed(a) && quotesClosed(b) && again != once {
 				t.Errorf("%q becomes %q", once, again)
 			}
 		}

@@ -22,31 +22,36 @@ func VaryNames(f message.Fields) []string {
 func Variant(names []string, f message.Fields) [sha256.Size]byte {
 	var b []byte
 	for _, n := range names {
-		if !f.Has(n) {
+		lines := f.Values(n)
+		if len(lines) == 0 {
 			b = append(b, 0) // absent is not the same as empty
 			continue
 		}
-		value := normalised(n, f)
+		value := normalised(n, lines)
 		b = binary.BigEndian.AppendUint32(append(b, 1), uint32(len(value)))
 		b = append(b, value...)
 	}
 	return sha256.Sum256(b)
 }
 
-// normalised is the value that the lines of a field have together. Of the fields whose members have no case
-// and no order, both go too.
-func normalised(name string, f message.Fields) []byte {
-	value, _ := f.AppendCombined(nil, name)
+// normalised joins the lines of a field and drops blanks around commas, none of which changes what a
+// list says. Of the fields whose members have no case and no order, both go too.
+func normalised(name string, lines []string) string {
+	var all []string
+	for _, line := range lines {
+		for m := (members{rest: line}); m.more(); {
+			all = append(all, m.next())
+		}
+		if strings.HasSuffix(line, ",") || line == "" {
+			all = append(all, "")
+		}
+	}
 	switch name {
 	case "accept-language", "accept-encoding", "accept-charset":
-		var all []string
-		for m := (members{rest: string(value)}); m.more(); {
-			if member := strings.ToLower(strings.ReplaceAll(m.next(), " ", "")); member != "" { // RFC 9110 section 5.6.1.2
-				all = append(all, member)
-			}
+		for i := range all {
+			all[i] = strings.ToLower(strings.ReplaceAll(all[i], " ", ""))
 		}
 		slices.Sort(all)
-		return []byte(strings.Join(all, ","))
 	}
-	return value
+	return strings.Join(all, ",")
 }
