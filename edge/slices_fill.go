@@ -20,6 +20,7 @@ const (
 
 // fillSlice is fill for a slice.
 func (f *flight) fillSlice() error {
+	f.tape.sure = f.cut.is.Size
 	if src := f.cut.source; src != nil {
 		return f.fillFrom(src)
 	}

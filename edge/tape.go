@@ -16,6 +16,7 @@ type tape struct {
 	base     int64 // offset of the first chunk
 	size     int64 // octets so far, from the beginning of the body
 	reserved int64 // octets counted in flights.bytes
+	sure     int64 // as much may be taken at once: it will come
 }
 
 // from returns octets at off, as many as lie together; nil when there are none yet.
@@ -39,7 +40,7 @@ func (t *tape) room(expected int64) (p []byte, grown int64) {
 	if len(t.chunks) == 0 {
 		first := int64(tapeFirst)
 		if expected >= 0 {
-			first = min(expected, tapeChunk*4)
+			first = min(expected, max(tapeChunk*4, t.sure))
 		}
 		t.chunks = append(t.chunks, make([]byte, 0, max(first, 1)))
 		grown = first
