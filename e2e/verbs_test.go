@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -41,7 +42,7 @@ func TestScripts(t *testing.T) {
 			"origin": originVerb, "hold": hold, "release": release, "seen": seen, "sent": sent,
 			"distribution": distributionVerb, "update": update,
 			"invalidate": invalidate, "completed": completed,
-			"get": get, "background": background, "answer": answerVerb,
+			"get": get, "soon": soon, "background": background, "answer": answerVerb,
 			"api": apiVerb, "logged": logged, "metric": metric,
 			"warmfront": warmfront, "code": code,
 		},
@@ -269,6 +270,24 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	r, err := of(ts).request(req)
 	if err == nil {
 		err = r.matches(want)
+	}
+	check(ts, neg, err)
+}
+
+// soon REQUEST... -> ...: what must come of get before long, however often it takes to ask.
+func soon(ts *testscript.TestScript, neg bool, args []string) {
+	w := of(ts)
+	req, want := split(ts, args)
+	var last error
+	err := w.until(20*time.Second, func() (bool, error) {
+		r, err := w.request(req)
+		if err == nil {
+			last = r.matches(want)
+		}
+		return last == nil, err
+	})
+	if err != nil {
+		err = errors.Join(err, last)
 	}
 	check(ts, neg, err)
 }

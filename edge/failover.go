@@ -64,6 +64,8 @@ func failsOver(g *distribution.Group, resp *origin.Response, err error) bool {
 		return false
 	}
 	switch oe.Kind {
+	case origin.Down:
+		return failsOver(g, nil, oe.Err)
 	case origin.DNS, origin.Connect:
 		return g.FailsOver(503)
 	case origin.ConnectTimeout:

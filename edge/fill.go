@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/distribution"
@@ -74,7 +75,7 @@ func (f *flight) fill() error {
 	if resp.Status == 304 { // to a question without a condition
 		return f.failed(&origin.Error{Kind: origin.Invalid, Op: "ask", Err: errUnasked})
 	}
-	if resp.Status >= 500 && f.fallBack(resp.Status, failing(resp.Status), resp.FirstByte) {
+	if resp.Status >= 500 && f.fallBack(failing(resp.Status), f.site.ErrorTTL(resp.Status), resp.FirstByte) {
 		return nil
 	}
 	h := f.judge(resp)
@@ -331,7 +332,8 @@ func (f *flight) failed(err error) error {
 		return nil // cancelled: nobody waits
 	}
 	f.e.noteFailure(f.site, f.asked, why, err)
-	if f.fallBack(status, httpcache.OnUnreachable, 0) {
+	pause := f.pause(status, err)
+	if f.fallBack(httpcache.OnUnreachable, pause, 0) {
 		return nil
 	}
 	if f.site.RFC && f.old != nil && f.old.Fresh.MustRevalidate {
@@ -339,14 +341,25 @@ func (f *flight) failed(err error) error {
 	}
 	h := &head{status: status, failure: why, outcome: Failed, reason: why, forAll: true, noStore: httpcache.StatusNotCacheable, from: f.asked.Origin.ID}
 	// The failure is an object like any other (S4): for the error caching minimum, nobody asks again.
-	if least := f.site.ErrorTTL(status); least > 0 && !f.alone && f.span == "" {
+	if pause > 0 && !f.alone && f.span == "" {
 		now := f.e.now()
 		h.noStore = httpcache.Storable
-		h.fresh = httpcache.Freshness{Stored: now, FreshUntil: now.Add(least), MustRevalidate: true}
+		h.fresh = httpcache.Freshness{Stored: now, FreshUntil: now.Add(pause), MustRevalidate: true}
 		f.put(f.object(status, failureFields(why), nil, h.fresh))
 	}
 	f.begin(h)
 	return nil
+}
+
+// pause is for how long after a failure the origin is left alone: the error caching minimum. What was not even
+// asked may be asked much sooner.
+func (f *flight) pause(status int, err error) time.Duration {
+	least := f.site.ErrorTTL(status)
+	var oe *origin.Error
+	if errors.As(err, &oe) && oe.Kind == origin.Down {
+		return min(least, oe.Retry)
+	}
+	return least
 }
 
 // noteFailure logs why an origin could not be asked.
@@ -365,6 +378,9 @@ func failureOf(err error) (Reason, int) {
 		return Internal, 502
 	}
 	switch oe.Kind {
+	case origin.Down:
+		_, status := failureOf(oe.Err) // as if it had been asked
+		return OriginDown, status
 	case origin.DNS:
 		return OriginDNS, 502
 	case origin.Connect:

@@ -81,6 +81,7 @@ const (
 	NotMember            // … this edge has not joined, or not yet again (P2)
 	Overtaken            // … rules came faster than the origin answered
 	TooManyFills         // … the edge is fetching as much as it may
+	OriginDown           // … the origin has not answered for a while and was not asked
 	OriginDNS            // … the origin's name has no address
 	OriginConnect        // … the origin refuses connections
 	OriginConnectTimeout // … the origin does not take connections
@@ -117,7 +118,7 @@ var reasonNames = [reasons]string{
 	TooManyHops: "too-many-hops", UpgradeRefused: "upgrade-refused", ExpectationFailed: "expectation-failed",
 	RangeNotSatisfiable: "range-not-satisfiable", PreconditionFailed: "precondition-failed",
 	NotMember: "not-member", Overtaken: "overtaken", TooManyFills: "too-many-fills",
-	OriginDNS: "origin-dns", OriginConnect: "origin-connect", OriginConnectTimeout: "origin-connect-timeout",
+	OriginDown: "origin-down", OriginDNS: "origin-dns", OriginConnect: "origin-connect", OriginConnectTimeout: "origin-connect-timeout",
 	OriginTLS: "origin-tls", OriginReadTimeout: "origin-read-timeout", OriginInvalid: "origin-invalid",
 	OriginHeaderTooBig: "origin-header-too-big", OriginClosed: "origin-closed", ViewerGone: "viewer-gone", VersionChanged: "version-changed",
 	Internal:         "internal",

@@ -114,13 +114,13 @@ func (v *visit) passing(q *query, asked *distribution.Behavior, resp *origin.Res
 // unpassed is the answer when the origin could not be asked. The request may have had an effect: it
 // is not sent again.
 func (v *visit) unpassed(q *query, asked *distribution.Behavior, err error) (*answer, step) {
-	why, _ := failureOf(err)
+	why, status := failureOf(err)
 	if why == ViewerGone || v.ctx.Err() != nil {
 		return nil, left
 	}
 	v.e.noteFailure(q.site, asked, why, err)
 	a := *v.failure(why)
-	a.from = asked.Origin.ID
+	a.status, a.from = status, asked.Origin.ID
 	v.passed = &a
 	return v.passed, found
 }

@@ -49,15 +49,15 @@ func (f *flight) renew(resp *origin.Response) {
 }
 
 // fallBack answers a failure of the origin with the stale object, if there is one that may be used. The
-// object keeps its stamp: it is no younger than before, and every rule since counts. For a while the
+// object keeps its stamp: it is no younger than before, and every rule since counts. For the pause the
 // origin is left alone.
-func (f *flight) fallBack(status int, why httpcache.StaleUse, latency time.Duration) bool {
+func (f *flight) fallBack(why httpcache.StaleUse, pause, latency time.Duration) bool {
 	now := f.e.now()
 	if f.old == nil || f.old.Fresh.MayServeStale(now, why) != httpcache.StaleAllowed ||
 		!f.e.lease.Allows(f.e.clock(), began(f.old)) {
 		return false
 	}
-	held := held(f.old, now, why, f.site.ErrorTTL(status))
+	held := held(f.old, now, why, pause)
 	f.put(held)
 	shown := unmarked(held.Fields)
 	f.begin(&head{

@@ -102,7 +102,7 @@ func (d *dev) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 		Version: d.Version, Suffix: d.Suffix, Logger: d.Logger.With("role", "ownapi"), Proxied: d.ProxyProtocol,
 	}
 	for _, pl := range d.places {
-		at := ownapi.Place{Name: pl.name, Location: pl.name, URL: url(pl.l), Edge: pl.edge}
+		at := ownapi.Place{Name: pl.name, Location: pl.name, URL: url(pl.l), Edge: pl.edge, Origins: pl.origin}
 		if pl.secure != nil {
 			at.HTTPS = secureURL(pl.secure)
 		}
@@ -160,6 +160,7 @@ func (pl *place) state() telemetry.EdgeState {
 		Ready: pl.edge.Ready() == nil, Objects: c.Objects, Bytes: c.Bytes, Capacity: c.Capacity, Evictions: c.Evictions,
 		Rules: s.Rules, Applied: s.Seq, Head: s.Seq, LeaseAge: s.SinceFresh, LeaseFresh: s.Fresh, FillsInFlight: s.Fills,
 		Failovers: s.Failovers, AskedAgain: s.AskedAgain,
+		OriginsDown:   len(pl.origin.Down()),
 		CompressBytes: s.CompressBytes, Compressed: s.Compressed, Uncompressed: s.Uncompressed,
 		Connections: open,
 	}

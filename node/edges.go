@@ -78,7 +78,13 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 	if err != nil {
 		return nil, fmt.Errorf("--cache-size: %w", err)
 	}
-	fetch, err := origin.New(origin.Config{Resolve: d.resolve})
+	fetch, err := origin.New(origin.Config{Resolve: d.resolve, Changed: func(o origin.Outage, down bool) {
+		if down {
+			log.Warn("origin does not answer", "address", o.Address, "err", o.Failure)
+		} else {
+			log.Info("origin answers again", "address", o.Address, "after", time.Since(o.Since))
+		}
+	}})
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func (x *exchange) Read(p []byte) (n int, err error) {
 	case err == io.EOF:
 		x.err = io.EOF
 	case err == h1.ErrChunk:
-		x.err, x.reusable = &Error{Invalid, "read body", err}, false
+		x.err, x.reusable = &Error{Kind: Invalid, Op: "read body", Err: err}, false
 	default:
 		x.err, x.reusable = x.fail("read body", err), false
 	}
@@ -39,7 +39,7 @@ func (x *exchange) Read(p []byte) (n int, err error) {
 // Close implements io.Closer. A connection whose answer was not read to its end is closed.
 func (x *exchange) Close() error {
 	if x.err == nil {
-		x.err, x.reusable = &Error{Canceled, "read body", errors.New("body closed")}, false
+		x.err, x.reusable = &Error{Kind: Canceled, Op: "read body", Err: errors.New("body closed")}, false
 	}
 	x.end()
 	return nil
@@ -183,7 +183,7 @@ func (x *exchange) sendBody(nc net.Conn, r *Request) error {
 			err = nil
 		}
 		if err != nil {
-			return &Error{Canceled, "send body", fmt.Errorf("the request's body broke off: %w", err)}
+			return &Error{Kind: Canceled, Op: "send body", Err: fmt.Errorf("the request's body broke off: %w", err)}
 		}
 	}
 	return nil

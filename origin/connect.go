@@ -30,7 +30,7 @@ const maxPools = 512
 func (c *Client) pool(o *distribution.Origin, r *Request) (p *pool, host string, failed *Error) {
 	k, err := c.key(o, r.Scheme)
 	if err != nil {
-		return nil, "", &Error{TLS, "connect", err}
+		return nil, "", &Error{Kind: TLS, Op: "connect", Err: err}
 	}
 	if k.scheme == "https" {
 		if host = o.DomainName; r.Host != "" {
@@ -51,7 +51,7 @@ func (c *Client) find(k poolKey) (p, evicted *pool) {
 	c.clock++
 	if p = c.pools[k]; p == nil {
 		evicted = c.evict()
-		p = &pool{key: k, maxIdle: c.maxIdle, sending: &c.sending}
+		p = &pool{key: k, line: c.lineTo(k), maxIdle: c.maxIdle, sending: &c.sending}
 		c.pools[k] = p
 	}
 	p.used = c.clock
@@ -124,13 +124,13 @@ func (c *Client) open(ctx context.Context, p *pool, host string, due time.Time) 
 	case err == nil:
 		return newConn(nc, p, host), nil
 	case ctx.Err() != nil:
-		return nil, &Error{Canceled, "connect", context.Cause(ctx)}
+		return nil, &Error{Kind: Canceled, Op: "connect", Err: context.Cause(ctx)}
 	case context.Cause(bounded) == errCompletion:
-		return nil, &Error{ReadTimeout, "connect", errCompletion}
+		return nil, &Error{Kind: ReadTimeout, Op: "connect", Err: errCompletion}
 	case errors.As(err, &failed):
 		return nil, failed
 	}
-	return nil, &Error{Connect, "connect", err}
+	return nil, &Error{Kind: Connect, Op: "connect", Err: err}
 }
 
 // connect dials. The errors of connect and connectTLS are *Error.

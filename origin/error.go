@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"syscall"
+	"time"
 
 	"github.com/warmfront/warmfront/distribution"
 )
@@ -24,10 +25,11 @@ const (
 	HeaderTooBig               // the head of its answer is over the limit
 	Closed                     // it closed the connection before or within the answer
 	Unsendable                 // nothing of the origin's doing: the request could not be written as one request. A mistake of ours
+	Down                       // it has not answered for a while and was not asked; Err is what failed last
 	Canceled                   // nothing of the origin's doing: the caller's context ended, or the viewer's body broke off
 )
 
-var kindNames = [...]string{"Invalid", "DNS", "Connect", "ConnectTimeout", "TLS", "ReadTimeout", "HeaderTooBig", "Closed", "Unsendable", "Canceled"}
+var kindNames = [...]string{"Invalid", "DNS", "Connect", "ConnectTimeout", "TLS", "ReadTimeout", "HeaderTooBig", "Closed", "Unsendable", "Down", "Canceled"}
 
 // Kinds lists all kinds, for tables that must not miss one.
 func Kinds() []Kind {
@@ -50,6 +52,8 @@ type Error struct {
 	Kind Kind
 	Op   string // "connect", "handshake", "ask", "read body"
 	Err  error
+
+	Retry time.Duration // of Down: after how long it may be asked again
 }
 
 func (e *Error) Error() string {
@@ -77,10 +81,10 @@ func (e *Error) again(o *distribution.Origin) bool {
 func classify(op string, err error) *Error {
 	for _, gone := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, io.ErrClosedPipe, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED} {
 		if errors.Is(err, gone) {
-			return &Error{Closed, op, err}
+			return &Error{Kind: Closed, Op: op, Err: err}
 		}
 	}
-	return &Error{Invalid, op, err}
+	return &Error{Kind: Invalid, Op: op, Err: err}
 }
 
 func timeout(err error) bool {
@@ -93,22 +97,22 @@ func dialError(err error) *Error {
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns):
-		return &Error{DNS, "connect", err}
+		return &Error{Kind: DNS, Op: "connect", Err: err}
 	case errors.Is(err, context.DeadlineExceeded), timeout(err):
-		return &Error{ConnectTimeout, "connect", err}
+		return &Error{Kind: ConnectTimeout, Op: "connect", Err: err}
 	case errors.Is(err, context.Canceled):
-		return &Error{Canceled, "connect", err}
+		return &Error{Kind: Canceled, Op: "connect", Err: err}
 	}
-	return &Error{Connect, "connect", err}
+	return &Error{Kind: Connect, Op: "connect", Err: err}
 }
 
 // handshakeError names why there is no TLS on the connection.
 func handshakeError(err error) *Error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), timeout(err):
-		return &Error{ConnectTimeout, "handshake", err}
+		return &Error{Kind: ConnectTimeout, Op: "handshake", Err: err}
 	case errors.Is(err, context.Canceled):
-		return &Error{Canceled, "handshake", err}
+		return &Error{Kind: Canceled, Op: "handshake", Err: err}
 	}
-	return &Error{TLS, "handshake", err}
+	return &Error{Kind: TLS, Op: "handshake", Err: err}
 }

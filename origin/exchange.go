@@ -51,7 +51,7 @@ func (x *exchange) fail(op string, err error) *Error {
 	x.mu.Unlock()
 	switch {
 	case x.ctx.Err() != nil:
-		return &Error{Canceled, op, context.Cause(x.ctx)}
+		return &Error{Kind: Canceled, Op: op, Err: context.Cause(x.ctx)}
 	case cause != nil:
 		return cause
 	case timeout(err):
@@ -62,9 +62,9 @@ func (x *exchange) fail(op string, err error) *Error {
 
 func (x *exchange) tooLate(op string) *Error {
 	if !x.due.IsZero() && !time.Now().Before(x.due) {
-		return &Error{ReadTimeout, op, errCompletion}
+		return &Error{Kind: ReadTimeout, Op: op, Err: errCompletion}
 	}
-	return &Error{ReadTimeout, op, errReadTimeout}
+	return &Error{Kind: ReadTimeout, Op: op, Err: errReadTimeout}
 }
 
 var past = time.Unix(1, 0)
@@ -155,7 +155,7 @@ func (x *exchange) talk(o *distribution.Origin, r *Request, maxHead int) (*head,
 	x.room = rooms.Get().(*[]byte)
 	out, err := appendRequest((*x.room)[:0], o, r)
 	if *x.room = out; err != nil {
-		return nil, &Error{Unsendable, "ask", err}
+		return nil, &Error{Kind: Unsendable, Op: "ask", Err: err}
 	}
 	x.allow(x.limit, net.Conn.SetDeadline)
 	if _, err := x.c.nc.Write(out); err != nil {
@@ -177,18 +177,18 @@ func (x *exchange) talk(o *distribution.Origin, r *Request, maxHead int) (*head,
 		h, perr := parseHead(b, r.Method)
 		switch {
 		case perr == errFieldCount:
-			return nil, &Error{HeaderTooBig, "ask", perr}
+			return nil, &Error{Kind: HeaderTooBig, Op: "ask", Err: perr}
 		case perr == nil && h.status == 101 && !r.upgrade:
 			perr = errSwitches
 		}
 		if perr != nil {
-			return nil, &Error{Invalid, "ask", perr}
+			return nil, &Error{Kind: Invalid, Op: "ask", Err: perr}
 		}
 		if h.status >= 200 || h.status == 101 {
 			return &h, nil
 		}
 	}
-	return nil, &Error{Invalid, "ask", errInterims}
+	return nil, &Error{Kind: Invalid, Op: "ask", Err: errInterims}
 }
 
 // headOctets reads a head of at most limit octets and returns a copy of it, which lasts.
@@ -197,13 +197,13 @@ func (x *exchange) headOctets(limit int) ([]byte, *Error) {
 		n := h1.HeadEnd(x.in, scanned)
 		switch {
 		case n > limit, n == 0 && len(x.in) > limit:
-			return nil, &Error{HeaderTooBig, "ask", errHeadSize}
+			return nil, &Error{Kind: HeaderTooBig, Op: "ask", Err: errHeadSize}
 		case n > 0:
 			head := bytes.Clone(x.in[:n])
 			x.in = x.in[n:]
 			return head, nil
 		case !h1.MayBecomeHead(x.in, scanned):
-			return nil, &Error{Invalid, "ask", errOctets}
+			return nil, &Error{Kind: Invalid, Op: "ask", Err: errOctets}
 		}
 		scanned = len(x.in)
 		if err := x.fill(); err != nil {

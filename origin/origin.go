@@ -39,6 +39,9 @@ type Config struct {
 	MaxIdlePerHost int
 	// MaxHeader bounds the head of a response in octets; 0 means 32,768.
 	MaxHeader int
+	// Changed is told when an address no longer answers (down), and when it does again. It may be called concurrently
+	// and must not block; nil: nobody is.
+	Changed func(o Outage, down bool)
 }
 
 // Client fetches. It is made by New and may be used concurrently.
@@ -47,6 +50,7 @@ type Client struct {
 	roots     *x509.CertPool // nil: the system's
 	maxIdle   int
 	maxHeader int
+	changed   func(Outage, bool)
 	dial      func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	sending sync.WaitGroup // the goroutines that send a request's body
@@ -66,6 +70,7 @@ func New(cfg Config) (*Client, error) {
 		resolve:   res,
 		maxIdle:   cfg.MaxIdlePerHost,
 		maxHeader: cfg.MaxHeader,
+		changed:   cfg.Changed,
 		dial:      (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext,
 		pools:     map[poolKey]*pool{},
 	}
@@ -127,7 +132,7 @@ type Response struct {
 var (
 	errReadTimeout = errors.New("the origin sent nothing within its read timeout")
 	errCompletion  = errors.New("the answer was not complete within the response completion timeout")
-	errEnded       = &Error{Canceled, "ask", context.Canceled}
+	errEnded       = &Error{Kind: Canceled, Op: "ask", Err: context.Canceled}
 )
 
 // Fetch asks o. The error is always an *Error. A GET or HEAD is asked up to o.ConnectionAttempts
@@ -143,9 +148,13 @@ func (c *Client) Fetch(ctx context.Context, o *distribution.Origin, r *Request) 
 	if r.Body == nil && (r.Method == "GET" || r.Method == "HEAD") {
 		attempts = min(max(o.ConnectionAttempts, 1), 3)
 	}
+	var failed *Error
 	for n := 1; ; n++ {
 		x, h, err := c.ask(ctx, o, r, due)
-		if err == nil {
+		if err != nil && err.Kind == Down && failed != nil {
+			return nil, failed // others have found out meanwhile
+		}
+		if failed = err; err == nil {
 			return &Response{
 				Status: h.status, Fields: h.fields, Body: x, ContentLength: h.length,
 				FirstByte: time.Since(began), Attempts: n,
@@ -161,25 +170,36 @@ func (c *Client) Fetch(ctx context.Context, o *distribution.Origin, r *Request) 
 // has got no octet on such a one is asked on a fresh one, if nothing can have happened twice.
 func (c *Client) ask(ctx context.Context, o *distribution.Origin, r *Request, due time.Time) (*exchange, *head, *Error) {
 	if ctx.Err() != nil {
-		return nil, nil, &Error{Canceled, "ask", context.Cause(ctx)}
+		return nil, nil, &Error{Kind: Canceled, Op: "ask", Err: context.Cause(ctx)}
 	}
 	p, host, err := c.pool(o, r)
 	if err != nil {
 		return nil, nil, err
 	}
+	t, err := p.line.enter(r.Path)
+	if err != nil {
+		return nil, nil, err
+	}
+	x, h, answered, err := c.askBy(ctx, p, host, due, o, r)
+	p.line.leave(t, answered, err)
+	return x, h, err
+}
+
+// askBy is ask on a connection of p. answered: an octet of an answer has come.
+func (c *Client) askBy(ctx context.Context, p *pool, host string, due time.Time, o *distribution.Origin, r *Request) (_ *exchange, _ *head, answered bool, err *Error) {
 	for cn := p.take(host); ; cn = nil {
 		if cn == nil {
 			if cn, err = c.open(ctx, p, host, due); err != nil {
-				return nil, nil, err
+				return nil, nil, false, err
 			}
 		}
 		x := &exchange{ctx: ctx, limit: o.ReadTimeout, due: due, c: cn}
 		h, err := x.ask(o, r, c.maxHeader)
 		if err == nil {
-			return x, h, nil
+			return x, h, true, nil
 		}
 		if !cn.reused || x.answered || err.Kind != Closed || !r.replayable() {
-			return nil, nil, err
+			return nil, nil, x.answered, err
 		}
 	}
 }

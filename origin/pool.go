@@ -9,6 +9,7 @@ import (
 // pool is the idle connections under one key.
 type pool struct {
 	key     poolKey
+	line    *line
 	maxIdle int             // for each name that TLS is spoken for
 	sending *sync.WaitGroup // the client's
 	used    uint64          // guarded by the client's mu

@@ -24,7 +24,7 @@ var errHandshake = errors.New("the origin's 101 is not the answer to this handsh
 func (c *Client) Upgrade(ctx context.Context, o *distribution.Origin, r *Request) (*Tunnel, *Response, error) {
 	began := time.Now()
 	if ctx.Err() != nil {
-		return nil, nil, &Error{Canceled, "ask", context.Cause(ctx)}
+		return nil, nil, &Error{Kind: Canceled, Op: "ask", Err: context.Cause(ctx)}
 	}
 	p, host, err := c.pool(o, r)
 	if err != nil {
@@ -34,14 +34,20 @@ func (c *Client) Upgrade(ctx context.Context, o *distribution.Origin, r *Request
 	if t := o.ResponseCompletionTimeout; t > 0 {
 		due = began.Add(t)
 	}
+	turn, err := p.line.enter(r.Path)
+	if err != nil {
+		return nil, nil, err
+	}
 	cn, err := c.open(ctx, p, host, due)
 	if err != nil {
+		p.line.leave(turn, false, err)
 		return nil, nil, err
 	}
 	asked := *r
 	asked.upgrade = true
 	x := &exchange{ctx: ctx, limit: o.ReadTimeout, due: due, c: cn}
 	h, err := x.ask(o, &asked, c.maxHeader)
+	p.line.leave(turn, x.answered, err)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -53,7 +59,7 @@ func (c *Client) Upgrade(ctx context.Context, o *distribution.Origin, r *Request
 	}
 	if h.closes || !websocket.Accepted(h.fields, r.Fields) {
 		x.Close()
-		return nil, nil, &Error{Invalid, "ask", errHandshake}
+		return nil, nil, &Error{Kind: Invalid, Op: "ask", Err: errHandshake}
 	}
 	h.fields.Del("Connection")
 	h.fields.Del("Upgrade")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/origin"
 )
 
 // What the tests read of answers.
@@ -119,17 +120,34 @@ func TestReceipt_OfAnEdgeElsewhere(t *testing.T) {
 	})
 }
 
+type outages []origin.Outage
+
+func (o outages) Down() []origin.Outage { return o }
+
 func TestNodes_OneThatDoesNotTakePart(t *testing.T) {
 	at(t, func(h *house) {
-		h.cfg.Places = append(h.cfg.Places, Place{Name: "AAA1-P1", Location: "AAA1-P1", URL: "http://127.0.0.1:2", Edge: h.newEdge("AAA1-P1", h.log, nil, nil)})
+		h.cfg.Places = append(h.cfg.Places, Place{Name: "AAA1-P1", Location: "AAA1-P1", URL: "http://127.0.0.1:2", Edge: h.newEdge("AAA1-P1", h.log, nil, nil), Origins: outages{
+			{Address: "b.example:80", Since: time.Now(), Failure: &origin.Error{Kind: origin.ConnectTimeout}},
+			{Address: "a.example:80", Since: time.Now(), Failure: &origin.Error{Kind: origin.DNS}},
+		}})
 		type nodesT struct {
 			Edges []struct {
 				Edge, Lease string
 				Joined      *time.Time
 				Ready       bool
+				OriginsDown []struct {
+					Address, Failure string
+					Since            time.Time
+				}
 			}
 		}
 		n := ask[nodesT](h, 200, "GET", "/nodes", "")
+		if down := n.Edges[0].OriginsDown; len(down) != 2 || down[0].Address != "a.example:80" || down[0].Failure != "DNS" || down[1].Failure != "ConnectTimeout" || !down[0].Since.Equal(time.Now().Truncate(time.Millisecond)) {
+			t.Errorf("%+v", down)
+		}
+		if down := n.Edges[1].OriginsDown; down == nil || len(down) > 0 {
+			t.Errorf("no list, but %v", down)
+		}
 		if len(n.Edges) != 3 || n.Edges[0].Edge != "AAA1-P1" || n.Edges[0].Joined != nil || n.Edges[0].Ready || n.Edges[0].Lease != "expired" {
 			t.Errorf("%+v", n)
 		}

@@ -55,6 +55,15 @@ type nodeBody struct {
 	LeaseAgeMs float64   `json:"leaseAgeMs"`
 	Cache      nodeCache `json:"cache"`
 	Ready      bool      `json:"ready"`
+
+	OriginsDown []originDown `json:"originsDown"`
+}
+
+// originDown is an address that has not answered an edge for a while.
+type originDown struct {
+	Address string  `json:"address"`
+	Since   instant `json:"since"`
+	Failure string  `json:"failure"`
 }
 
 type nodeCache struct {
@@ -76,7 +85,7 @@ func listNodes(_ context.Context, c *call) (any, error) {
 	}
 	for _, p := range c.h.cfg.Places {
 		if !slices.ContainsFunc(all, func(b nodeBody) bool { return b.Edge == p.Name }) {
-			b := nodeBody{Edge: p.Name, Location: p.Location}
+			b := nodeBody{Edge: p.Name, Location: p.Location, OriginsDown: []originDown{}}
 			b.ask(&p)
 			all = append(all, b)
 		}
@@ -90,7 +99,8 @@ func listNodes(_ context.Context, c *call) (any, error) {
 func (h *Handler) node(n control.Node, now time.Time) nodeBody {
 	b := nodeBody{
 		Edge: n.Edge, Location: n.Location, Joined: instant(n.Joined), Applied: n.Applied, Behind: n.Behind,
-		Heard: instant(now.Add(-n.Silent)), Lease: lease(n.Silent <= journal.Timing{}.Defaults().Lease), LeaseAgeMs: ms(n.Silent),
+		OriginsDown: []originDown{},
+		Heard:       instant(now.Add(-n.Silent)), Lease: lease(n.Silent <= journal.Timing{}.Defaults().Lease), LeaseAgeMs: ms(n.Silent),
 	}
 	if p := h.place(n.Edge); p != nil {
 		b.ask(p)
@@ -104,6 +114,13 @@ func (b *nodeBody) ask(p *Place) {
 	b.URL, b.Ready = p.URL, p.Edge.Ready() == nil
 	b.Lease, b.LeaseAgeMs = lease(s.Fresh), ms(s.SinceFresh)
 	b.Cache = nodeCache(s.Cache)
+	if p.Origins == nil {
+		return
+	}
+	for _, o := range p.Origins.Down() {
+		b.OriginsDown = append(b.OriginsDown, originDown{o.Address, instant(o.Since), o.Failure.Kind.String()})
+	}
+	slices.SortFunc(b.OriginsDown, func(a, b originDown) int { return strings.Compare(a.Address, b.Address) })
 }
 
 func lease(fresh bool) string {

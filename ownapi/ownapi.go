@@ -30,6 +30,7 @@ import (
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/origin"
 )
 
 // Edge is what is asked of an edge of this process: an *edge.Edge.
@@ -47,7 +48,11 @@ type Edge interface {
 type Place struct {
 	Name, Location, URL, HTTPS string
 	Edge                       Edge
+	Origins                    Origins
 }
+
+// Origins knows which origins do not answer: an *origin.Client.
+type Origins interface{ Down() []origin.Outage }
 
 // Demo is the demonstration site of `warmfront dev`.
 type Demo struct {

@@ -172,7 +172,7 @@ func encoded(b []byte, before, v string, most int) []byte {
 
 // details are CloudFront's words for why a request failed.
 var details = map[string]string{
-	"origin-dns": "OriginDnsError", "origin-connect": "OriginConnectError", "origin-connect-timeout": "OriginConnectError",
+	"origin-down": "OriginConnectError", "origin-dns": "OriginDnsError", "origin-connect": "OriginConnectError", "origin-connect-timeout": "OriginConnectError",
 	"origin-tls": "OriginConnectError", "origin-read-timeout": "OriginReadError", "origin-invalid": "OriginInvalidResponseError",
 	"origin-header-too-big": "OriginHeaderTooBigError", "origin-closed": "OriginCommError", "viewer-gone": "ClientHungUpRequest",
 	"method-not-allowed": "InvalidRequestMethod", "bad-target": "InvalidRequest", "unexpected-body": "InvalidRequest",

@@ -20,6 +20,7 @@ type EdgeState struct {
 	LeaseAge      time.Duration // since the start of the last probe that was answered (P1)
 	LeaseFresh    bool          // hits may be served
 	FillsInFlight int
+	OriginsDown   int                 // addresses that have not answered for a while
 	Failovers     uint64              // how often the second of an origin group was asked
 	AskedAgain    uint64              // how often a fill asked its origin a second time
 	CompressBytes int64               // that compressors hold
@@ -74,6 +75,7 @@ var edgeGauges = func() []edgeGauge {
 		g("journal_lease_age_seconds", "Since the probe that last proved this edge up to date.", gauge, func(s EdgeState) float64 { return s.LeaseAge.Seconds() }),
 		g("journal_lease_fresh", "1 while hits may be served.", gauge, func(s EdgeState) float64 { return truth(s.LeaseFresh) }),
 		g("fills_in_flight", "Questions to origins that are not yet answered completely.", gauge, func(s EdgeState) float64 { return float64(s.FillsInFlight) }),
+		g("origins_down", "Addresses of origins that do not answer, and are asked by one request at a time.", gauge, func(s EdgeState) float64 { return float64(s.OriginsDown) }),
 		g("origin_failovers_total", "How often the second origin of a group was asked in the place of the first.", counter, func(s EdgeState) float64 { return float64(s.Failovers) }),
 		g("fills_asked_again_total", "How often a fill that somebody waited for asked its origin a second time, because no answer came.", counter, func(s EdgeState) float64 { return float64(s.AskedAgain) }),
 		g("compress_bytes", "Octets that compressors hold.", gauge, func(s EdgeState) float64 { return float64(s.CompressBytes) }),

@@ -169,6 +169,15 @@ type Node struct {
 	LeaseAgeMs float64    `json:"leaseAgeMs"`
 	Cache      NodeCache  `json:"cache"`
 	Ready      bool       `json:"ready"`
+
+	OriginsDown []OriginDown `json:"originsDown"`
+}
+
+// OriginDown is an address that has not answered an edge for a while.
+type OriginDown struct {
+	Address string    `json:"address"`
+	Since   time.Time `json:"since"`
+	Failure string    `json:"failure"`
 }
 
 // NodeCache is how full an edge's cache is.
