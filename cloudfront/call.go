@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/control"
@@ -122,6 +123,8 @@ type answer struct {
 	etag     string
 	location string
 	body     []byte
+
+	retryAfter time.Duration // 0: not said
 }
 
 // write sends head and body in one piece. Clients that met a head whose body came later have been
@@ -134,6 +137,9 @@ func (a *answer) write(w http.ResponseWriter, requestID string) {
 	}
 	if a.location != "" {
 		h.Set("Location", a.location)
+	}
+	if a.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int((a.retryAfter+time.Second-1)/time.Second))) // whole seconds, never too early
 	}
 	if a.status == http.StatusNoContent {
 		w.WriteHeader(a.status)

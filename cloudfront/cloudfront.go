@@ -42,6 +42,7 @@ type Config struct {
 	Logger  *slog.Logger     // default: discard
 	MaxBody int64            // of a request, default 1 MiB
 	Timeout time.Duration    // of a command that waits for the journal, default 30 s
+	Rate    *auth.Rate       // of calls per key, shared by the doors; nil: no bound
 	Observe func(Call)       // is told of each call, for metrics; may be nil
 }
 
@@ -135,6 +136,9 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, done *Call) (*ans
 		return nil, err
 	}
 	done.User, done.AccessKey = key.User, key.ID
+	if err := h.cfg.Rate.Take(key.ID); err != nil {
+		return nil, err
+	}
 	if unrouted != nil {
 		return nil, unrouted
 	}

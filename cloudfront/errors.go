@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/auth/sigv4"
@@ -19,6 +20,8 @@ type Problem struct {
 	Code    string
 	Message string
 	status  int // 0: by code
+
+	retryAfter time.Duration // 0: by code
 }
 
 func (p *Problem) Error() string { return p.Code + ": " + p.Message }
@@ -39,6 +42,14 @@ var unmodelled = map[string]int{
 	"ServiceUnavailable":             http.StatusServiceUnavailable,
 	"Throttling":                     http.StatusBadRequest,
 	"UnknownOperationException":      http.StatusNotFound,
+}
+
+// passing are the codes of what passes by itself, and after how long it is worth asking again. An invalidation is
+// Completed in milliseconds, or in half a minute when an edge is silent.
+var passing = map[string]time.Duration{
+	"ServiceUnavailable":             time.Second,
+	"Throttling":                     time.Second,
+	"TooManyInvalidationsInProgress": 2 * time.Second,
 }
 
 // internalFailure is all that a client learns of what is not in the table.
@@ -69,6 +80,7 @@ func translate(err error, operation string) *Problem {
 		config  *distribution.Error
 		input   *wire.InputError
 		refused *sigv4.Error
+		tooFast *auth.Throttled
 	)
 	switch {
 	case errors.As(err, &own):
@@ -81,6 +93,8 @@ func translate(err error, operation string) *Problem {
 		return &Problem{Code: input.Code, Message: input.Message}
 	case errors.As(err, &refused):
 		return &Problem{Code: refused.Code, Message: refused.Message, status: refused.Status}
+	case errors.As(err, &tooFast):
+		return &Problem{Code: "Throttling", Message: "Rate exceeded: " + strings.TrimPrefix(tooFast.Error(), "rate exceeded: ") + ". Wait as long as Retry-After says.", retryAfter: tooFast.Wait}
 	case errors.Is(err, auth.ErrBodyTooLarge):
 		code := "EntitySizeLimitExceeded"
 		if strings.HasPrefix(operation, "CreateInvalidation") {
@@ -112,6 +126,10 @@ func document(p *Problem, requestID string) *answer {
 	if status >= 500 {
 		kind = "Receiver"
 	}
-	return &answer{status: status, body: []byte("<?xml version=\"1.0\"?>\n<ErrorResponse xmlns=\"" + wire.Namespace + "\"><Error><Type>" + kind +
+	wait := p.retryAfter
+	if wait == 0 {
+		wait = passing[p.Code]
+	}
+	return &answer{status: status, retryAfter: wait, body: []byte("<?xml version=\"1.0\"?>\n<ErrorResponse xmlns=\"" + wire.Namespace + "\"><Error><Type>" + kind +
 		"</Type><Code>" + p.Code + "</Code><Message>" + wire.EscapeText(p.Message) + "</Message></Error><RequestId>" + requestID + "</RequestId></ErrorResponse>")}
 }

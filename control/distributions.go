@@ -38,6 +38,8 @@ type distributionState struct {
 	items           int                           // in invalidations
 	inProgress      int                           // invalidations in progress
 	itemsInProgress int
+
+	wildcardsInProgress int // of the items
 }
 
 // CreateDistribution makes a distribution. Errors: DistributionAlreadyExists, CNAMEAlreadyExists,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
@@ -61,10 +62,8 @@ func (c *Control) CreateInvalidation(ctx context.Context, by journal.Actor, dist
 			existing = old.view()
 			return nil, nil
 		}
-		if n := d.itemsInProgress + len(items); n > s.limits.InvalidationsInProgress {
-			return nil, refuse("TooManyInvalidationsInProgress",
-				"Processing your request would exceed the maximum of %d paths in progress: %d are. Wait until some are completed, or use one wildcard path for many.",
-				s.limits.InvalidationsInProgress, d.itemsInProgress)
+		if err := s.limits.checkInProgress(d, items); err != nil {
+			return nil, err
 		}
 		fact = &journal.Invalidated{
 			DistributionID: distributionID, InvalidationID: newInvalidationID(), CallerReference: reference,
@@ -107,6 +106,36 @@ func (c *Control) checkBatch(b *wire.InvalidationBatch) ([]string, error) {
 			len(items), c.cfg.Limits.ItemsPerInvalidation)
 	}
 	return slices.Clone(items), nil
+}
+
+// checkInProgress holds the quotas of items in progress.
+func (l Limits) checkInProgress(d *distributionState, items []string) error {
+	inProgress, more := d.itemsInProgress, len(items)
+	if l.WildcardsInProgress > 0 {
+		wild := wildcards(items)
+		if d.wildcardsInProgress+wild > l.WildcardsInProgress {
+			return refuse("TooManyInvalidationsInProgress",
+				"Processing your request would exceed the maximum of %d wildcard paths in progress: %d are. Wait until some are completed.",
+				l.WildcardsInProgress, d.wildcardsInProgress)
+		}
+		inProgress, more = inProgress-d.wildcardsInProgress, more-wild
+	}
+	if inProgress+more > l.InvalidationsInProgress {
+		return refuse("TooManyInvalidationsInProgress",
+			"Processing your request would exceed the maximum of %d paths in progress: %d are. Wait until some are completed, or use one wildcard path for many.",
+			l.InvalidationsInProgress, inProgress)
+	}
+	return nil
+}
+
+// wildcards counts the items with a *. A tag cannot have one.
+func wildcards(items []string) (n int) {
+	for _, item := range items {
+		if strings.Contains(item, "*") {
+			n++
+		}
+	}
+	return n
 }
 
 // checkItems parses the items in the dialect of the distribution.
@@ -227,6 +256,7 @@ func (s *state) invalidate(seq uint64, f *journal.Invalidated) []Change {
 	d.items += len(f.Items)
 	d.inProgress++
 	d.itemsInProgress += len(f.Items)
+	d.wildcardsInProgress += wildcards(f.Items)
 	s.open = append(s.open, open{seq: seq, distribution: f.DistributionID, invalidation: f.InvalidationID})
 	d.forget(s.limits, f.CreateTime)
 	return []Change{{Kind: ChangeInvalidation, ID: f.InvalidationID, DistributionID: f.DistributionID, Status: InProgress}}
@@ -238,6 +268,7 @@ func (d *distributionState) complete(id string, by *journal.Completed) {
 	inv.completed = by
 	d.inProgress--
 	d.itemsInProgress -= len(inv.fact.Items)
+	d.wildcardsInProgress -= wildcards(inv.fact.Items)
 }
 
 // forget drops the oldest completed invalidations beyond the limits, and their caller references

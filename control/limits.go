@@ -11,11 +11,20 @@ type Limits struct {
 	DistributionsPerPolicy  int // 100; TooManyDistributionsAssociatedTo…
 	ItemsPerInvalidation    int // 3,000; BatchTooLarge
 	InvalidationsInProgress int // items in progress per distribution, 30,000; TooManyInvalidationsInProgress
+	// WildcardsInProgress bounds those of them that have a *, which are then not counted among the others, as
+	// CloudFront does; 0: no bound of their own.
+	WildcardsInProgress int
 
 	History      int           // invalidations kept per distribution, 10,000
 	HistoryItems int           // items kept in them, 200,000
 	HistoryAge   time.Duration // 90 days
 	Audit        int           // entries of the audit trail kept, 10,000
+}
+
+// AWS returns the limits with CloudFront's quotas where the default is more generous.
+func (l Limits) AWS() Limits {
+	l.InvalidationsInProgress, l.WildcardsInProgress = 3000, 15
+	return l
 }
 
 func (l Limits) withDefaults() Limits {

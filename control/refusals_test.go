@@ -272,3 +272,28 @@ func TestHistory_AgesOut(t *testing.T) {
 		}
 	})
 }
+
+func TestRefused_AWSQuotasCountWildcardsApart(t *testing.T) {
+	limits := Limits{}.AWS()
+	limits.InvalidationsInProgress = 2
+	bubbleLimits(t, limits, func(t *testing.T, h *harness) {
+		d := h.create("r")
+		edge := h.join("FRA50-1")
+		refused := func(reference string, items ...string) {
+			t.Helper()
+			_, _, err := h.CreateInvalidation(t.Context(), someone, d.ID, batch(reference, items...))
+			wantCode(t, err, "TooManyInvalidationsInProgress")
+		}
+		wild := make([]string, 15)
+		for i := range wild {
+			wild[i] = fmt.Sprintf("/%d/*", i)
+		}
+		refused("sixteen at once", append(wild, "/*.css")...)
+		h.invalidate(d, "fifteen", wild...)
+		refused("one more", "/a/*")
+		h.invalidate(d, "others are counted apart", "/a", "#tag")
+		refused("a third", "/b")
+		edge.ackAll()
+		h.invalidate(d, "again", append(wild, "/a", "/b")...)
+	})
+}

@@ -53,6 +53,8 @@ type DevConfig struct {
 	H2C          bool              // HTTP/2 on the plain addresses too
 	HTTP3        bool              // on the UDP ports of EdgesHTTPS
 	Limits       httpserver.Limits // of viewers, for each address of an edge
+	Quotas       control.Limits    // of what the API makes
+	RatePerKey   int               // calls a second of each access key
 
 	Getenv func(string) string // may give the access key and the password
 
@@ -122,7 +124,7 @@ type dev struct {
 // phase has its own context, ended in the order of the defers.
 func (d *dev) run(ctx context.Context) (err error) {
 	d.metrics, d.meter = telemetry.New(), ownapi.NewMeter(nil)
-	if d.control, err = control.New(control.Config{Log: d.log, Suffix: d.Suffix, Logger: d.Logger.With("role", "control")}); err != nil {
+	if d.control, err = control.New(control.Config{Log: d.log, Suffix: d.Suffix, Limits: d.Quotas, Logger: d.Logger.With("role", "control")}); err != nil {
 		return err
 	}
 	base := newPhase(context.WithoutCancel(ctx))

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -70,7 +71,8 @@ func (d *dev) startDoors(p *phase) error {
 // version, Warmfront's own API, and the console everywhere else.
 func (d *dev) controlHandler(p *phase) (http.Handler, error) {
 	lookup := auth.Chain(d.who.keys.Lookup, d.who.sessions.Lookup)
-	api, err := cloudfront.New(cloudfront.Config{Control: d.control, Lookup: lookup, Logger: d.Logger.With("role", "api")})
+	rate := auth.NewRate(cmp.Or(d.RatePerKey, auth.DefaultRate), nil)
+	api, err := cloudfront.New(cloudfront.Config{Control: d.control, Lookup: lookup, Rate: rate, Logger: d.Logger.With("role", "api")})
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +80,7 @@ func (d *dev) controlHandler(p *phase) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	own, err := d.ownAPI(lookup)
+	own, err := d.ownAPI(lookup, rate)
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +98,9 @@ func (d *dev) controlHandler(p *phase) (http.Handler, error) {
 }
 
 // ownAPI is the door for what CloudFront has no words for, over the edges of this process.
-func (d *dev) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
+func (d *dev) ownAPI(lookup auth.Lookup, rate *auth.Rate) (*ownapi.Handler, error) {
 	c := ownapi.Config{
-		Control: d.control, Lookup: lookup, Keys: d.who.keys, Users: d.who.users, Meter: d.meter,
+		Control: d.control, Lookup: lookup, Keys: d.who.keys, Users: d.who.users, Meter: d.meter, Rate: rate,
 		Version: d.Version, Suffix: d.Suffix, Logger: d.Logger.With("role", "ownapi"), Proxied: d.ProxyProtocol,
 	}
 	for _, pl := range d.places {

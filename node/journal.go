@@ -39,7 +39,7 @@ func (c *DevConfig) rewriteJournal(ctx context.Context, config jetstream.Config)
 	}
 	done, err := jetstream.Rewrite(ctx, config, jetstream.Rewriting{
 		Least:   least,
-		Extract: control.NewExtract(control.Limits{}), // those that control gets
+		Extract: control.NewExtract(c.Quotas), // those that control gets
 		Progress: func(read, of uint64) {
 			if time.Since(told) >= slowAfter {
 				fmt.Fprintf(c.Out, "Looking what is still needed of the journal: entry %d of %d.\n", read, of)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/auth/sigv4"
@@ -82,6 +83,12 @@ func translate(err error) *Problem {
 		return refuse(http.StatusRequestTimeout, "InvalidArgument", "The body of the request did not arrive in full.")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return refuse(http.StatusServiceUnavailable, "ServiceUnavailable", "The request was not answered in time.")
+	}
+	var tooFast *auth.Throttled
+	if errors.As(err, &tooFast) {
+		p := refuse(http.StatusTooManyRequests, "Throttling", "R%s. Wait as long as Retry-After says.", strings.TrimPrefix(tooFast.Error(), "r"))
+		p.retryAfter = int((tooFast.Wait + time.Second - 1) / time.Second)
+		return p
 	}
 	return ofAuth(err)
 }

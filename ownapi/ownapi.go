@@ -12,7 +12,7 @@
 // # Limits (L9)
 //
 // Event streams: maxStreams, beyond it 429. Previews and scans of caches at once: maxScans, verifications
-// at once: maxVerifies, beyond them 429. The history of metrics: Meter. Bodies: auth.DefaultMaxBody.
+// at once: maxVerifies, beyond them 429. Calls per key: Config.Rate, beyond it 429. The history of metrics: Meter. Bodies: auth.DefaultMaxBody.
 package ownapi
 
 import (
@@ -78,6 +78,7 @@ type Config struct {
 	Now     func() time.Time // default time.Now
 	Logger  *slog.Logger     // default: discard
 	Timeout time.Duration    // of a call, default 30 s
+	Rate    *auth.Rate       // of calls per key, shared by the doors; nil: no bound
 	Observe func(Call)       // is told of each call, for metrics; may be nil
 }
 
@@ -206,6 +207,9 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, rt *route, done *
 		return nil, err
 	}
 	done.User, done.AccessKey = key.User, key.ID
+	if err := h.cfg.Rate.Take(key.ID); err != nil {
+		return nil, err
+	}
 	if rt == nil || r.Method != rt.method {
 		return nil, h.unrouted(r)
 	}

@@ -38,6 +38,7 @@ func devCommand() *cobra.Command {
 	var c node.DevConfig
 	var cacheSize, logLevel, logFormat string
 	var limits *limitFlags
+	var quotas *quotaFlags
 	cmd := &cobra.Command{
 		Use: "dev", Short: "Everything in one process, for a laptop or a CI job",
 		Long: devLong, Example: devExample, Args: cobra.NoArgs,
@@ -48,6 +49,10 @@ func devCommand() *cobra.Command {
 			if c.Limits, err = limits.check(); err != nil {
 				return err
 			}
+			if c.Quotas, err = quotas.check(); err != nil {
+				return err
+			}
+			c.RatePerKey = quotas.perSecond
 			if c.Logger, err = logger(logLevel, logFormat); err != nil {
 				return err
 			}
@@ -97,6 +102,7 @@ func devCommand() *cobra.Command {
 	f.StringVar(&c.OriginsFile, "origins-file", "", "`file` with such lines, # begins a comment")
 	f.StringVar(&cacheSize, "cache-size", "256MiB", "memory for cached objects, per edge")
 	limits = addLimits(cmd)
+	quotas = addQuotas(cmd)
 	f.BoolVar(&c.AcceptJournalLoss, "accept-journal-loss", false, "start although the journal has lost facts that it had confirmed; they stay lost")
 	f.StringVar(&c.AccessLog, "access-log", "", "append a line for every request to `file`; without a file to standard error")
 	f.Lookup("access-log").NoOptDefVal = "-"
