@@ -75,7 +75,7 @@ func (f *flight) fill() error {
 	if resp.Status == 304 { // to a question without a condition
 		return f.failed(&origin.Error{Kind: origin.Invalid, Op: "ask", Err: errUnasked})
 	}
-	if resp.Status >= 500 && f.fallBack(failing(resp.Status), f.site.ErrorTTL(resp.Status), resp.FirstByte) {
+	if resp.Status >= 500 && f.fallBack(failing(resp.Status), f.errorTTL(resp.Status), resp.FirstByte) {
 		return nil
 	}
 	h := f.judge(resp)
@@ -340,7 +340,11 @@ func (f *flight) failed(err error) error {
 		status = 504 // RFC 9111 section 5.2.2.2: what cannot be validated is an error, preferably this one
 	}
 	h := &head{status: status, failure: why, outcome: Failed, reason: why, forAll: true, noStore: httpcache.StatusNotCacheable, from: f.asked.Origin.ID}
-	// The failure is an object like any other (S4): for the error caching minimum, nobody asks again.
+	// The failure is an object like any other (S4): for the error caching minimum, nobody asks again. Of an origin
+	// that has seen a range it may be about that, and who asks for the whole must not find it.
+	if unreached(why) {
+		f.isWhole()
+	}
 	if pause > 0 && !f.alone && f.span == "" {
 		now := f.e.now()
 		h.noStore = httpcache.Storable
@@ -354,12 +358,27 @@ func (f *flight) failed(err error) error {
 // pause is for how long after a failure the origin is left alone: the error caching minimum. What was not even
 // asked may be asked much sooner.
 func (f *flight) pause(status int, err error) time.Duration {
-	least := f.site.ErrorTTL(status)
+	least := f.errorTTL(status)
 	var oe *origin.Error
 	if errors.As(err, &oe) && oe.Kind == origin.Down {
 		return min(least, oe.Retry)
 	}
 	return least
+}
+
+// errorTTL is the error caching minimum: with a bucket a second at least, as of what a bucket answers
+// (httpcache.Options.S3Origin).
+func (f *flight) errorTTL(status int) time.Duration {
+	least := f.site.ErrorTTL(status)
+	if f.asked.Origin.S3 {
+		least = max(least, time.Second)
+	}
+	return least
+}
+
+// unreached tells the failures that come before the origin has seen the request.
+func unreached(why Reason) bool {
+	return why == OriginDown || why == OriginDNS || why == OriginConnect || why == OriginConnectTimeout || why == OriginTLS
 }
 
 // noteFailure logs why an origin could not be asked.

@@ -148,8 +148,11 @@ func TestPart_WhatIsNone(t *testing.T) {
 		w.expect("200 Miss x", "/416")
 		w.origin.on("/down", fails(origin.Connect))
 		w.expect("502 Error page", "/down", "Range: bytes=2-4")
-		w.expect("502 Error page", "/down")
-		for path, want := range map[string]int{"/404": 2, "/416": 2, "/down": 2} {
+		w.expect("502 Error page", "/down") // kept: the first cannot have been about the range
+		w.origin.on("/torn", fails(origin.Closed))
+		w.expect("502 Error page", "/torn", "Range: bytes=2-4")
+		w.expect("502 Error page", "/torn")
+		for path, want := range map[string]int{"/404": 2, "/416": 2, "/down": 1, "/torn": 2} {
 			if n := w.origin.times(path); n != want {
 				t.Errorf("%s is asked for %d times, want %d", path, n, want)
 			}

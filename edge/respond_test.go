@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -351,6 +352,79 @@ func TestErrors_AreCachedTenSeconds(t *testing.T) {
 		w.wantWhy("Error fresh")
 		w.settle(11 * time.Second)
 		w.expect("200 Miss up", "/a")
+	})
+}
+
+// For each way in which an origin does not answer: for the minimum that the distribution names for the status
+// nobody asks again, and then everybody does.
+func TestErrors_FailuresAreKeptForTheirMinimum(t *testing.T) {
+	for _, c := range []struct {
+		kind   origin.Kind
+		status int
+	}{
+		{origin.DNS, 502}, {origin.Connect, 502}, {origin.ConnectTimeout, 504}, {origin.TLS, 502}, {origin.ReadTimeout, 504},
+		{origin.HeaderTooBig, 502}, {origin.Closed, 502}, {origin.Invalid, 502},
+	} {
+		for ttl, kept := range map[int64]time.Duration{-1: 10 * time.Second, 0: 0, 30: 30 * time.Second} {
+			story(t, func(w *world) {
+				w.configure(func(p *journal.DistributionPut) {
+					if ttl >= 0 {
+						p.Config.CustomErrorResponses = &wire.CustomErrorResponses{Quantity: wire.Ptr[int64](1), Items: []wire.CustomErrorResponse{
+							{ErrorCode: wire.Ptr(int64(c.status)), ErrorCachingMinTTL: wire.Ptr(ttl)}}}
+					}
+				})
+				w.origin.on("/a", fails(c.kind))
+				w.expect(fmt.Sprintf("%d Error page", c.status), "/a")
+				if kept > 0 {
+					w.settle(kept - time.Second)
+					w.expect(fmt.Sprintf("%d Error page", c.status), "/a")
+					if n := w.origin.times("/a"); n != 1 {
+						t.Errorf("%v, minimum %d: asked %d times", c.kind, ttl, n)
+					}
+					w.settle(2 * time.Second)
+				}
+				w.expect(fmt.Sprintf("%d Error page", c.status), "/a")
+				if n := w.origin.times("/a"); n != 2 {
+					t.Errorf("%v, minimum %d: asked %d times", c.kind, ttl, n)
+				}
+			})
+		}
+	}
+}
+
+// An origin that cannot be reached is left alone by who asks for a range too.
+func TestErrors_FailuresAreNotAboutTheRange(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", fails(origin.Connect), ok("up"))
+		w.expect("502 Error page", "/a", "Range: bytes=0-1")
+		w.expect("502 Error page", "/a", "Range: bytes=0-1")
+		w.expect("502 Error page", "/a", "Range: bytes=5-")
+		w.expect("502 Error page", "/a")
+		if n := w.origin.times("/a"); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+		w.invalidate("/a")
+		w.expect("200 Miss up", "/a")
+	})
+}
+
+func TestErrors_OfABucketAreKeptForASecond(t *testing.T) {
+	story(t, func(w *world) {
+		w.configure(func(p *journal.DistributionPut) {
+			o := &p.Config.Origins.Items[0]
+			o.CustomOriginConfig, o.S3OriginConfig = nil, &wire.S3OriginConfig{OriginAccessIdentity: wire.Ptr("")}
+			p.Config.CustomErrorResponses = &wire.CustomErrorResponses{Quantity: wire.Ptr[int64](2), Items: []wire.CustomErrorResponse{
+				{ErrorCode: wire.Ptr[int64](404), ErrorCachingMinTTL: wire.Ptr[int64](0)}, {ErrorCode: wire.Ptr[int64](502), ErrorCachingMinTTL: wire.Ptr[int64](0)}}}
+		})
+		for path, r := range map[string]*reply{"/down": fails(origin.Connect), "/gone": status(404, "gone")} {
+			w.origin.on(path, r, ok("up"))
+			w.get(path)
+			if v := w.get(path); v.status < 400 {
+				t.Errorf("%s: asked again at once", path)
+			}
+			w.settle(1100 * time.Millisecond)
+			w.expect("200 Miss up", path)
+		}
 	})
 }
 

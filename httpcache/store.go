@@ -165,6 +165,9 @@ func (a *answer) storeError(status int) Verdict {
 		life = 0
 	}
 	forbidden := a.forbids()
+	if a.forOneUser() { // an error too: what fails for one user, or is kept from one, must not be so for all
+		return refuse(Authorized)
+	}
 	switch status {
 	case 404, 410, 414, 501:
 		if forbidden != Storable {
@@ -200,12 +203,18 @@ func (a *answer) forbids() NoStoreReason {
 		return NoStore
 	case d.Private:
 		return Private
-	case a.opt.Authorized && !d.Public && !d.MustRevalidate && d.SMaxAge == absent: // RFC 9111 section 3.5
+	case a.forOneUser():
 		return Authorized
 	case d.NoCache:
 		return NoCache
 	}
 	return Storable
+}
+
+// forOneUser tells that the answer is perhaps for whom the request's Authorization names (RFC 9111 section 3.5).
+func (a *answer) forOneUser() bool {
+	d := &a.cc
+	return a.opt.Authorized && !d.Public && !d.MustRevalidate && d.SMaxAge == absent
 }
 
 func (a *answer) verdict(life, whileRevalidate, ifError time.Duration, must bool) Verdict {

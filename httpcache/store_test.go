@@ -204,6 +204,11 @@ func TestStore_Errors(t *testing.T) {
 	check([]int{500, 502, 503, 504}, cc("no-store, max-age=60"), opt, want{ttl: min})
 	check([]int{400, 403, 405, 412, 415}, cc("no-store, max-age=60"), opt, want{ttl: min})
 
+	authorized := Options{ErrorMinTTL: min, Authorized: true}
+	check(append(always[:len(always):len(always)], withMaxAge...), cc("max-age=60"), authorized, want{no: Authorized})
+	check([]int{500, 503}, cc("no-store"), authorized, want{no: Authorized})
+	check(append(always[:len(always):len(always)], withMaxAge...), cc("max-age=60, public"), authorized, want{ttl: time.Minute})
+
 	check(always, fields(), Options{}, want{no: NeverUsable})
 	check(always, cc("max-age=60"), Options{}, want{ttl: time.Minute})
 	check(always, fields(), Options{S3Origin: true}, want{ttl: time.Second})
