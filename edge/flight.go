@@ -137,7 +137,7 @@ func (f *flight) join(want *flight) *reader {
 	if f.life != want.life || f.site.rev != want.site.rev || f.span != "" && f.span != want.span {
 		return nil
 	}
-	if f.cut != nil && f.cut.is != want.cut.is {
+	if f.cut != nil && version(f.cut.of) != version(want.cut.of) {
 		return nil // the same slice of another version
 	}
 	f.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/warmfront/warmfront/cache"
@@ -74,7 +75,19 @@ func ofMap(o *cache.Object) (httpcache.Slices, bool) {
 	if !isMap(o) {
 		return httpcache.Slices{}, false
 	}
-	return httpcache.ParseSlices(o.Fields[0].Value)
+	is, _, _ := strings.Cut(version(o), "\x00")
+	return httpcache.ParseSlices(is)
+}
+
+// version is that of a map or a slice.
+func version(o *cache.Object) string { return o.Fields[0].Value }
+
+// version is that of what the flight has been answered. What two origins call by one name need not be the same.
+func (f *flight) version(is httpcache.Slices) string {
+	if f.asked == f.behavior {
+		return is.String()
+	}
+	return is.String() + "\x00" + f.asked.Origin.ID
 }
 
 // wholeLength is how long the body of a stored answer is, be it in slices.
@@ -121,7 +134,7 @@ func (f *flight) cutUp(h *head, resp *origin.Response, is httpcache.Slices) {
 			shared.Del(name)
 		}
 	}
-	fields := append(message.Fields{{Name: mapField, Value: is.String()}}, shared...)
+	fields := append(message.Fields{{Name: mapField, Value: f.version(is)}}, shared...)
 	o := f.object(200, f.marked(fields), nil, h.fresh)
 	f.put(o)
 	h.sliced, h.keep = true, false

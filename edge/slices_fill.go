@@ -99,7 +99,7 @@ func (f *flight) judgeSlice(resp *origin.Response) *head {
 		h.slice = sliceRefused
 		f.e.flights.uncut.note(f.hash, f.e.clock(), true)
 	case verdict == httpcache.SliceChanged, !f.hasTags(resp.Fields), !f.knows(f.asked, f.cut.of.Fields):
-		h.slice = sliceChanged // what two origins call by one name need not be the same
+		h.slice = sliceChanged
 	default:
 		return h
 	}
@@ -111,7 +111,7 @@ func (f *flight) judgeSlice(resp *origin.Response) *head {
 func (f *flight) sliceHead(v httpcache.Verdict) *head {
 	return &head{
 		status: sliceStatus, length: f.cut.is.Range(f.cut.n).Length, fresh: v.Fresh, noStore: v.Reason,
-		shared: message.Fields{{Name: sliceField, Value: f.cut.is.String()}},
+		shared: message.Fields{{Name: sliceField, Value: version(f.cut.of)}},
 		keep:   v.OK && !f.alone, forAll: v.OK,
 	}
 }

@@ -12,8 +12,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/invalidation"
+	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
 )
 
@@ -489,6 +491,29 @@ func TestL2_TheRestOfAnAnswerHasItsStamp(t *testing.T) {
 	})
 }
 
+// E4: the rules that the rest of an answer would need are forgotten while its viewer takes its time. Then that is not
+// read on, but asked for anew.
+func TestE4_ARestThatIsTooOld(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		v := &viewer{holdBody: make(chan struct{})}
+		w.askAs(v, "/a")
+		w.settle(time.Second)
+		w.invalidate("/other")
+		w.edge.sweeper.sweep(context.Background())
+		close(v.holdBody)
+		synctest.Wait()
+		v.is(t, "200 Miss "+a.all())
+		if w.slice(9) == nil {
+			t.Error("what was asked for anew is not stored")
+		}
+		var want []string
+		for n := int64(1); n < 10; n++ {
+			want = append(want, strings.TrimPrefix(httpcache.Slices{Size: 10, Total: 95, Validator: `"v0"`}.Ask(n).Get("Range"), "bytes=")+` "v0"`)
+		}
+		a.wants(t, append(want, "whole")...)
+	})
+}
+
 // L5: without a lease the map is confirmed by the origin; slices that are older than that are fetched anew.
 func TestL5_SlicesWithoutALease(t *testing.T) {
 	library(t, func(w *world, a *archive) {
@@ -576,6 +601,205 @@ func TestRanges_OfAFillInFlight(t *testing.T) {
 			t.Errorf("asked %d times", w.origin.times("/a"))
 		}
 	})
+}
+
+// What must be asked for again each time is asked about, not fetched, each time.
+func TestSlices_AskedAboutEachTime(t *testing.T) {
+	bothLaws(t, func(t *testing.T, w *world) {
+		a := &archive{size: 95, lines: []string{"Cache-Control: no-cache"}}
+		w.origin.on("/a", &reply{react: a.reply})
+		w.edge.cfg.SliceFrom, w.edge.cfg.SliceSize = 50, 10
+		w.expect("200 Miss "+a.all(), "/a")
+		w.expect("206 RefreshHit "+letters(0, 15, 35), "/a", "Range: bytes=15-34")
+		w.expect("200 RefreshHit "+a.all(), "/a")
+		w.expect("200 RefreshHit", "HEAD /a")
+		a.wants(t, "whole", "if changed", "if changed", "if changed")
+		a.change(func() { a.version = 1 })
+		w.expect("206 Miss "+letters(1, 15, 35), "/a", "Range: bytes=15-34")
+	})
+}
+
+func TestSlices_AHeadComesFirst(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		v := w.expect("200 Miss", "HEAD /a")
+		if v.length != 95 {
+			t.Errorf("length %d", v.length)
+		}
+		w.expect("304 Hit", "/a", `If-None-Match: "v0"`)
+		a.wants(t, "whole")
+		w.expect("206 Miss z", "/a", "Range: bytes=25-25")
+		a.wants(t, `20-29 "v0"`)
+		if n := w.edge.Stats().Fills; n != 0 {
+			t.Errorf("%d fills in the air", n)
+		}
+	})
+}
+
+// The tags of the same octets may change: what is stored by the old ones is not used by the new.
+func TestSlices_OtherTags(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		a.lines = []string{"Cache-Control: max-age=60", "Cache-Tag: one"}
+		w.get("/a")
+		a.change(func() { a.lines[1] = "Cache-Tag: two" })
+		w.forget(0)
+		w.expect("206 Miss "+letters(0, 5, 6), "/a", "Range: bytes=5-5") // it shows, and what there is is dropped
+		w.invalidate("#two")
+		a.log()
+		w.expect("206 Miss "+letters(0, 15, 16), "/a", "Range: bytes=15-15")
+		a.wants(t, "15-15")
+	})
+	library(t, func(w *world, a *archive) {
+		a.lines = []string{"Cache-Control: max-age=60", "Cache-Tag: one"}
+		w.get("/a")
+		w.settle(61 * time.Second)
+		a.change(func() { a.lines[1] = "Cache-Tag: two" })
+		a.log()
+		w.expect("206 RefreshHit "+letters(0, 15, 16), "/a", "Range: bytes=15-15")
+		a.wants(t, "if changed", `10-19 "v0"`)
+		w.invalidate("#two")
+		w.expect("206 Miss "+letters(0, 15, 16), "/a", "Range: bytes=15-15")
+		a.wants(t, "15-15")
+	})
+}
+
+// RFC 9111 section 4.4.
+func TestSlices_AreOverwritten(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		w.configure(behave(allMethods))
+		w.get("/a")
+		w.get("POST /a", "a body")
+		a.log()
+		w.expect("206 Miss "+letters(0, 55, 57), "/a", "Range: bytes=55-56")
+		w.expect("206 Miss "+letters(0, 15, 16), "/a", "Range: bytes=15-15")
+		a.wants(t, "55-56", `10-19 "v0"`)
+	})
+}
+
+// What is being sent goes on when the configuration changes, and keeps nothing of it.
+func TestSlices_AnotherConfiguration(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		w.get("/a")
+		w.forget(4, 5, 6)
+		v := &viewer{holdBody: make(chan struct{})}
+		w.askAs(v, "/a")
+		w.configure(func(p *journal.DistributionPut) { p.Config.Comment = wire.Ptr("new") })
+		close(v.holdBody)
+		synctest.Wait()
+		v.is(t, "200 Hit "+a.all())
+		if w.slice(5) != nil {
+			t.Error("stored")
+		}
+		w.expect("200 Hit "+a.all(), "/a")
+	})
+}
+
+// A slice that turns out private is for whoever asked for it.
+func TestSlices_ThatArePrivate(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		w.get("/a")
+		w.forget(3)
+		gate := make(chan struct{})
+		a.hold["bytes=30-39"] = gate
+		a.lines = []string{"Cache-Control: private"}
+		a.log()
+		one, two := w.ask("/a", "Range: bytes=20-39"), w.ask("/a", "Range: bytes=25-44")
+		close(gate)
+		synctest.Wait()
+		one.is(t, "206 Hit "+letters(0, 20, 40))
+		two.is(t, "206 Hit "+letters(0, 25, 45))
+		a.wants(t, `30-39 "v0"`, `30-39 "v0"`)
+		if w.slice(3) != nil {
+			t.Error("stored")
+		}
+	})
+}
+
+// Two origins of a group do not complete each other's versions, whatever these are called.
+func TestSlices_OfAGroup(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		w.configure(pair(500, 502, 503, 504))
+		second := &archive{version: 3, size: 95, lines: a.lines, valid: func(int) string { return `ETag: "v0"` }}
+		w.origin.on("/2/a", &reply{react: second.reply})
+		w.get("/a")
+		w.forget(0)
+		w.origin.on("/a", fails(origin.Connect))
+		v := w.get("/a")
+		if v.status != 200 || v.text() != second.all() {
+			t.Errorf("%d %q, want the second's", v.status, v.text())
+		}
+		w.forget(2)
+		v = w.get("/a", "Range: bytes=15-34")
+		if v.text() != letters(3, 15, 35) {
+			t.Errorf("%q, want the second's", v.text())
+		}
+		// The first is back.
+		w.origin.on("/a", &reply{react: a.reply})
+		w.forget(2)
+		v = w.get("/a", "Range: bytes=25-44")
+		if v.text() != letters(0, 25, 45) {
+			t.Errorf("%q, want the first's", v.text())
+		}
+		v = w.get("/a")
+		if v.text() != a.all() {
+			t.Errorf("%q, want the first's", v.text())
+		}
+	})
+}
+
+// An error page that is as large is sent from its slices too.
+func TestSlices_OfAnErrorPage(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		w.configure(func(p *journal.DistributionPut) {
+			p.Config.CustomErrorResponses = &wire.CustomErrorResponses{Quantity: wire.Ptr[int64](1), Items: []wire.CustomErrorResponse{{
+				ErrorCode: wire.Ptr[int64](404), ResponsePagePath: wire.Ptr("/a"), ResponseCode: wire.Ptr("404"), ErrorCachingMinTTL: wire.Ptr[int64](60),
+			}}}
+		})
+		for range 2 {
+			w.expect("404 Error "+a.all(), "/nothing", "Range: bytes=3-4")
+		}
+		w.forget(5)
+		w.expect("404 Error "+a.all(), "/nothing")
+		a.wants(t, "whole", `50-59 "v0"`)
+	})
+}
+
+func TestSlices_OnlyIfCached(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		w.configure(rfc)
+		w.get("/a")
+		w.forget(5)
+		a.log()
+		w.expect("206 Hit "+letters(0, 15, 50), "/a", "Range: bytes=15-49", "Cache-Control: only-if-cached")
+		w.expect("504 Error page", "/a", "Range: bytes=15-50", "Cache-Control: only-if-cached")
+		a.wants(t)
+		v := w.expect("206 Miss "+letters(0, 50, 51), "/a", "Range: bytes=50-50")
+		if got := v.fields.Get("Cache-Status"); got != "Warmfront; fwd=partial; fwd-status=206" {
+			t.Errorf("Cache-Status: %s", got)
+		}
+		v = w.get("/a")
+		if got := v.fields.Get("Cache-Status"); !strings.HasPrefix(got, "Warmfront; hit; ttl=") {
+			t.Errorf("Cache-Status: %s", got)
+		}
+	})
+}
+
+func TestL9_SlicesAndTooManyFills(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		w.get("/a")
+		w.forget(0, 5)
+		slow, gate := gated(ok("slow"))
+		w.origin.on("/slow", slow)
+		other := w.ask("/slow")
+		w.expect("503 CapacityExceeded page", "/a")
+		v := w.get("/a", "Range: bytes=45-54")
+		if !v.aborted || v.text() != letters(0, 45, 50) {
+			t.Errorf("aborted %v, %q", v.aborted, v.text())
+		}
+		close(gate)
+		synctest.Wait()
+		other.is(t, "200 Miss slow")
+		w.expect("200 Miss "+a.all(), "/a")
+	}, func(w *world) { w.config.MaxFills = 1 })
 }
 
 // A viewer that leaves lets the slice come to its end, and no more.

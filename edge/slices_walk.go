@@ -53,7 +53,7 @@ func (v *visit) throughSlices(q *query, a *answer, slot int) (*answer, step) {
 		v.e.store.Remove(a.object)
 		return nil, again
 	}
-	w := &walk{v: v, q: q, of: a.object, is: is, alone: v.alone || v.unstored || v.final}
+	w := &walk{v: v, q: q, of: a.object, is: is, alone: v.alone || v.unstored}
 	w.key = append(append(make([]byte, 0, len(w.of.Key)+9), w.of.Key...), 's', 0, 0, 0, 0, 0, 0, 0, 0)
 	w.source = a.reader.takeSource()
 	v.walks[slot] = w
@@ -113,7 +113,7 @@ func (w *walk) begin(a *answer, octet int64) (*answer, step) {
 		v.ticket.close() // a fetch must not hold up acknowledgements
 	}
 	a.on = nil
-	p, b := w.board(n, w.q.snap, w.alone)
+	p, b := w.board(n, w.q.snap, w.alone || v.final)
 	switch b {
 	case late:
 		return nil, again
@@ -177,7 +177,7 @@ func (w *walk) stored(n int64, s *Snap) (o *cache.Object, ok bool) {
 		return nil, false
 	}
 	x := s.sites[o.Distribution]
-	if o.Epoch != s.life || x == nil || !isSlice(o) || !leads(o.Fields, sliceField) || o.Fields[0].Value != w.of.Fields[0].Value ||
+	if o.Epoch != s.life || x == nil || !isSlice(o) || !leads(o.Fields, sliceField) || version(o) != version(w.of) ||
 		int64(len(o.Body)) != w.is.Range(n).Length || !slices.Equal(o.Subject.Tags, w.of.Subject.Tags) ||
 		e.overwritten(x, &o.Subject, began(o)) {
 		e.store.Remove(o)
@@ -256,6 +256,9 @@ func (w *walk) release() {
 	w.dropSource(-1)
 }
 
+// waited tells that the slice in which the answer begins was not stored.
+func (w *walk) waited() bool { return w != nil && w.first.reader != nil }
+
 // decided: the head is about to be written.
 func (w *walk) decided() {
 	if r := w.first.reader; r != nil {
@@ -268,7 +271,7 @@ const sliceTries = 3
 
 // sendWithHead sends the first of n octets along with the head, if they are stored. It returns how many.
 func (w *walk) sendWithHead(off, n int64) (int64, error) {
-	if w.first.reader != nil {
+	if w.waited() {
 		return 0, nil
 	}
 	k := off / w.is.Size

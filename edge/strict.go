@@ -85,6 +85,11 @@ func (v *visit) appendCacheStatus(f message.Fields, a *answer) message.Fields {
 	switch {
 	case a.failed && a.object == nil && a.reader == nil:
 		s = append(append(s, "; detail="...), a.reason.String()...)
+	case a.walk.waited() && a.reader == nil:
+		s = append(s, "; fwd=partial; fwd-status=206"...)
+		if a.outcome == Hit {
+			s = append(s, "; collapsed"...)
+		}
 	case a.object != nil && a.reader == nil, a.reason == Fresh:
 		s = append(s, "; hit; ttl="...)
 		s = strconv.AppendInt(s, int64(a.fresh.FreshUntil.Sub(v.now).Truncate(time.Second)/time.Second), 10)
