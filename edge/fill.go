@@ -79,6 +79,7 @@ func (f *flight) fill() error {
 		return nil
 	}
 	h := f.judge(resp)
+	f.forgetGone(h)
 	taken = h.object != nil // a map: who walks through the slices reads on
 	defer f.compress(resp, h)()
 	f.begin(h)

@@ -131,3 +131,12 @@ func (f *flight) tag(fields message.Fields) {
 		f.subject.Store(&s)
 	}
 }
+
+// forgetGone drops the stale object of which the origin has just said that it is no more, if that answer itself is
+// not kept in its place: the next failure of the origin must not bring back what was taken away. What one user is
+// told says nothing about the object.
+func (f *flight) forgetGone(h *head) {
+	if (h.status == 404 || h.status == 410) && f.old != nil && !h.keep && !f.alone && h.noStore != httpcache.Authorized {
+		f.e.store.Remove(f.old)
+	}
+}

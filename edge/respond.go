@@ -192,9 +192,10 @@ func (v *visit) emitFailure(a *answer) {
 }
 
 // emitCondition answers 304 or 412 where the viewer's conditions say so. With cookies forwarded
-// CloudFront does not look at them; the RFC knows no such exception.
+// CloudFront does not look at them; the RFC knows no such exception. For OPTIONS there are no conditions (RFC 9110
+// section 13.2.1).
 func (v *visit) emitCondition(q *query, a *answer) bool {
-	if q.behavior.ForwardsCookies && !q.site.RFC || !hasCondition(q.req.Fields) {
+	if q.behavior.ForwardsCookies && !q.site.RFC || q.req.Method == "OPTIONS" || !hasCondition(q.req.Fields) {
 		return false
 	}
 	switch httpcache.Conditional(q.req.Fields, a.status, a.fields) {

@@ -453,6 +453,31 @@ func TestStale_4xxIsPassedOn(t *testing.T) {
 	})
 }
 
+// What the origin has taken away does not come back with its next failure, be its "gone" kept or not.
+func TestStale_NotAfterItIsGone(t *testing.T) {
+	for _, c := range []struct {
+		gone *reply
+		ask  []string
+		want string
+	}{
+		{status(404, "gone", "Cache-Control: no-store"), nil, "502 Error page"},
+		{status(410, "gone", "Cache-Control: private"), nil, "502 Error page"},
+		{status(403, "gone"), nil, "200 Hit v1"},
+		{status(404, "gone"), []string{"Authorization: Basic x"}, "200 Hit v1"},
+	} {
+		story(t, func(w *world) {
+			w.configure(func(p *journal.DistributionPut) { rfc(p); p.Tags = nil })
+			w.origin.on("/a", ok("v1", "Cache-Control: max-age=1"), c.gone, fails(origin.Closed))
+			w.get("/a")
+			w.settle(2 * time.Second)
+			if v := w.get("/a", c.ask...); v.text() != "gone" {
+				t.Errorf("%d %s", v.status, v.text())
+			}
+			w.expect(c.want, "/a")
+		})
+	}
+}
+
 func TestStale_WhileRevalidatingInTheBackground(t *testing.T) {
 	story(t, func(w *world) {
 		slow, gate := gated(ok("v2", "Cache-Control: max-age=10"))

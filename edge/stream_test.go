@@ -313,5 +313,10 @@ func TestCache_OptionsHaveTheirOwnObject(t *testing.T) {
 		w.expect("200 Miss options", "OPTIONS /a")
 		w.expect("200 Hit options", "OPTIONS /a")
 		w.expect("200 Miss get", "/a")
+		// And there are no conditions for it (RFC 9110 section 13.2.1).
+		w.origin.on("/b", ok("options", `ETag: "1"`))
+		w.expect("200 Miss options", "OPTIONS /b")
+		w.expect("200 Hit options", "OPTIONS /b", `If-None-Match: "1"`)
+		w.expect("200 Hit options", "OPTIONS /b", `If-Match: "2"`)
 	})
 }

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -75,13 +76,15 @@ func capable(fields message.Fields) message.Fields {
 var forwardReasons = [reasons]string{
 	Cold: "uri-miss", Invalidated: "miss", Overwritten: "miss", Expired: "stale", Revalidated: "stale", LeaseLost: "stale",
 	Unshared: "miss", MethodUncached: "method", CachingDisabled: "bypass", RangeUncached: "bypass", Insisted: "request",
-	Collapsed: "miss", StaleOnError: "stale",
 }
 
 // appendCacheStatus appends what this cache did (RFC 9211), behind what caches before it have said.
 func (v *visit) appendCacheStatus(f message.Fields, a *answer) message.Fields {
 	s := append(make([]byte, 0, 64), "Warmfront"...)
-	word := forwardReasons[a.reason]
+	why := a.asked
+	if why == Fresh {
+		why = a.reason
+	}
 	switch {
 	case a.failed && a.object == nil && a.reader == nil:
 		s = append(append(s, "; detail="...), a.reason.String()...)
@@ -94,19 +97,18 @@ func (v *visit) appendCacheStatus(f message.Fields, a *answer) message.Fields {
 		s = append(s, "; hit; ttl="...)
 		s = strconv.AppendInt(s, int64(a.fresh.FreshUntil.Sub(v.now).Truncate(time.Second)/time.Second), 10)
 	default:
-		if q := &v.main; a.reason == Cold && len(q.key) > q.base {
+		word := cmp.Or(forwardReasons[why], "miss")
+		if q := &v.main; why == Cold && len(q.key) > q.base {
 			word = "vary-miss"
 		}
-		if word == "" {
-			word = "miss"
-		}
 		s = append(append(s, "; fwd="...), word...)
-		if a.outcome == RefreshHit {
+		switch {
+		case a.outcome == RefreshHit:
 			s = append(s, "; fwd-status=304"...)
-		} else if !a.failed {
+		case !a.failed && a.reason != StaleOnError: // of which the status is the stored answer's
 			s = strconv.AppendInt(append(s, "; fwd-status="...), int64(a.status), 10)
 		}
-		if a.reader != nil && a.noStore == httpcache.Storable && !a.failed {
+		if a.reader != nil && a.noStore == httpcache.Storable && !a.failed && a.reason != StaleOnError {
 			s = append(s, "; stored"...)
 		}
 		if a.reason == Collapsed {

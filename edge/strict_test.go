@@ -390,7 +390,7 @@ func TestStrict_CacheStatus(t *testing.T) {
 		if v.fields.Get("Cache-Status") != "Inner; hit" {
 			t.Error("the caches before are not named first")
 		}
-		want(w.get("/a", "Cache-Control: no-cache"), "Warmfront; fwd=stale; fwd-status=304; stored")
+		want(w.get("/a", "Cache-Control: no-cache"), "Warmfront; fwd=request; fwd-status=304; stored")
 		w.settle(70 * time.Second)
 		want(w.get("/a", "Cache-Control: max-stale"), "Warmfront; hit; ttl=-10")
 		w.origin.on("/b", echo("Foo"))
@@ -401,7 +401,12 @@ func TestStrict_CacheStatus(t *testing.T) {
 		want(w.get("POST /c"), "Warmfront; fwd=method; fwd-status=500")
 		want(w.get("/d", "Cache-Control: only-if-cached"), "Warmfront; detail=only-if-cached")
 		w.origin.on("/e", fails(origin.Connect))
-		want(w.get("/e"), "Warmfront; fwd=miss; detail=origin-connect")
+		want(w.get("/e"), "Warmfront; fwd=uri-miss; detail=origin-connect")
+		w.origin.on("/f", ok("v1", "Cache-Control: max-age=1, stale-if-error=60"), status(503, ""))
+		w.get("/f")
+		w.settle(2 * time.Second)
+		want(w.get("/f"), "Warmfront; fwd=stale")
+		want(w.get("/f"), "Warmfront; hit; ttl=-1")
 	})
 	story(t, func(w *world) {
 		w.origin.on("/a", ok("v1"))

@@ -57,7 +57,7 @@ func IfRange(req, obj message.Fields) bool {
 	if !req.Has("If-Range") {
 		return true
 	}
-	v := trim(req.Get("If-Range"))
+	v := trim(req.Joined("If-Range")) // two of them are none that matches
 	if strings.HasPrefix(v, `"`) || strings.HasPrefix(v, "W/") {
 		return strongMatch(v, obj.Get("ETag"))
 	}
@@ -94,7 +94,7 @@ const (
 
 // modifiedSince compares the answer's Last-Modified with the date in the request's field.
 func modifiedSince(req message.Fields, field string, obj message.Fields) order {
-	since, ok := validatorDate(req.Get(field))
+	since, ok := validatorDate(req.Joined(field)) // two dates are none
 	if !ok {
 		return noOrder
 	}

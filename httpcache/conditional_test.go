@@ -46,6 +46,9 @@ func TestConditional(t *testing.T) {
 		{"IMS older", fields("If-Modified-Since", older), both, Proceed},
 		{"IMS equal", fields("If-Modified-Since", middle), both, NotModified},
 		{"IMS newer", fields("If-Modified-Since", newer), both, NotModified},
+		{"IMS twice is none", fields("If-Modified-Since", newer, "If-Modified-Since", newer), both, Proceed},
+		{"IUS twice is none", fields("If-Unmodified-Since", older, "If-Unmodified-Since", older), both, Proceed},
+		{"INM in two lines", fields("If-None-Match", `"b"`, "If-None-Match", `"c", W/"a"`), both, NotModified},
 		{"IMS garbage", fields("If-Modified-Since", "yesterday"), both, Proceed},
 		{"IMS without Last-Modified", fields("If-Modified-Since", newer), fields("Date", older), Proceed},
 		{"INM decides, IMS is ignored", fields("If-Modified-Since", newer, "If-None-Match", `"b"`), both, Proceed},
@@ -101,6 +104,9 @@ func TestIfRange(t *testing.T) {
 		if got := IfRange(fields("If-Range", tt.v), tt.obj); got != tt.want {
 			t.Errorf("%s: %v", tt.name, got)
 		}
+	}
+	if IfRange(fields("If-Range", `"a"`, "If-Range", `"a"`), both) {
+		t.Error("two of them are one")
 	}
 	if !IfRange(fields("Range", "bytes=0-1"), both) {
 		t.Error("without If-Range the range applies")

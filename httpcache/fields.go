@@ -48,11 +48,19 @@ func nominated(f message.Fields, name string) bool {
 	return false
 }
 
-// Confirms tells whether a 304 is about the stored answer: not when it names another entity tag
-// (RFC 9111 section 4.3.4). Then the object has to be fetched anew, without conditions.
+// Confirms tells whether a 304 is about the stored answer: not when its validators are others (RFC 9111
+// section 4.3.4). Then the object has to be fetched anew, without conditions. Entity tags compare weakly, for
+// ours may have become weak here. A 304 without validators confirms: many origins leave them away.
 func Confirms(obj, fresh304 message.Fields) bool {
 	theirs, ours := fresh304.Get("ETag"), obj.Get("ETag")
-	return theirs == "" || ours == "" || weakMatch(theirs, ours)
+	if theirs != "" && ours != "" {
+		return weakMatch(theirs, ours)
+	}
+	date, had := fresh304.Get("Last-Modified"), obj.Get("Last-Modified")
+	if date != "" && had != "" {
+		return date == had
+	}
+	return !strongMatch(theirs, theirs) // a strong tag that the stored answer has not is of another
 }
 
 // Refresh returns the stored fields renewed by those of a 304 (RFC 9111 section 3.2). What describes

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/warmfront/warmfront/internal/message"
 )
@@ -73,12 +74,19 @@ func TestRefresh_RenewsFreshness(t *testing.T) {
 }
 
 func TestConfirms(t *testing.T) {
-	for _, tt := range []struct {
-		obj, f304 string
+	a, b, weak := fields("ETag", `"a"`), fields("ETag", `"b"`), fields("ETag", `W/"a"`)
+	old, later := fields("Last-Modified", FormatDate(t0)), fields("Last-Modified", FormatDate(t0.Add(time.Hour)))
+	and := func(one, two message.Fields) message.Fields { return append(one.Clone(), two...) }
+	for i, tt := range []struct {
+		obj, f304 message.Fields
 		want      bool
-	}{{`"a"`, `"a"`, true}, {`W/"a"`, `"a"`, true}, {`"a"`, `"b"`, false}, {`"a"`, "", true}, {"", `"b"`, true}} {
-		if got := Confirms(fields("ETag", tt.obj), fields("ETag", tt.f304)); got != tt.want {
-			t.Errorf("%s, %s: %v", tt.obj, tt.f304, got)
+	}{
+		{a, a, true}, {weak, a, true}, {a, weak, true}, {a, b, false}, {weak, b, false}, {a, nil, true}, {nil, b, false},
+		{old, old, true}, {old, later, false}, {old, nil, true}, {old, b, false}, {old, and(b, old), true}, {old, and(b, later), false},
+		{and(a, old), and(a, later), true}, {and(a, old), old, true}, {and(a, old), later, false}, {and(a, old), and(b, old), false}, {old, weak, true},
+	} {
+		if got := Confirms(tt.obj, tt.f304); got != tt.want {
+			t.Errorf("%d: %v by %v: %v", i, tt.obj, tt.f304, got)
 		}
 	}
 }

@@ -99,6 +99,8 @@ func Store(req *message.Request, status int, f message.Fields, ttl TTL, opt Opti
 		return a.strict(req, status)
 	}
 	switch {
+	case a.forOneUser(): // an error too: what fails for one user, or is kept from one, must not be so for all
+		return refuse(Authorized)
 	case status == 206 && !opt.Part:
 		return refuse(PartialContent)
 	case status == 304 || status < 200 || status > 599:
@@ -165,9 +167,6 @@ func (a *answer) storeError(status int) Verdict {
 		life = 0
 	}
 	forbidden := a.forbids()
-	if a.forOneUser() { // an error too: what fails for one user, or is kept from one, must not be so for all
-		return refuse(Authorized)
-	}
 	switch status {
 	case 404, 410, 414, 501:
 		if forbidden != Storable {
@@ -203,15 +202,15 @@ func (a *answer) forbids() NoStoreReason {
 		return NoStore
 	case d.Private:
 		return Private
-	case a.forOneUser():
-		return Authorized
 	case d.NoCache:
 		return NoCache
 	}
 	return Storable
 }
 
-// forOneUser tells that the answer is perhaps for whom the request's Authorization names (RFC 9111 section 3.5).
+// forOneUser: the answer is to a request with Authorization, and the origin does not say that all may have it (RFC
+// 9111 section 3.5). CloudFront documents that a minimum TTL overrules no-store, private and no-cache, and that errors
+// are kept in spite of them; nothing of that is about this.
 func (a *answer) forOneUser() bool {
 	d := &a.cc
 	return a.opt.Authorized && !d.Public && !d.MustRevalidate && d.SMaxAge == absent

@@ -70,7 +70,7 @@ func (a *answer) strictlyForbids(req *message.Request, status int) NoStoreReason
 		return RequestNoStore
 	case d.Private:
 		return Private
-	case a.opt.Authorized && !d.Public && !d.MustRevalidate && d.SMaxAge == absent: // section 3.5
+	case a.forOneUser():
 		return Authorized
 	case varyStar(a.f):
 		return VaryStar
