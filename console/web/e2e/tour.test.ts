@@ -108,7 +108,7 @@ describe.each(worlds())("the tour of the %s world", (name, start) => {
   test("origins and error pages", async () => {
     const { page } = seat;
     await page.getByRole("tab", { name: "Origins" }).click();
-    await page.getByRole("button", { name: "Create origin" }).click();
+    await page.getByRole("button", { name: "Create origin", exact: true }).click();
     await page.getByLabel("Origin domain").fill("images.example.com");
     await page.locator("form").getByRole("button", { name: "Create origin" }).click();
     await page.getByText("Created origin images.example.com").waitFor();
@@ -120,6 +120,66 @@ describe.each(worlds())("the tour of the %s world", (name, start) => {
     expect(await seat.barriers()).toEqual([]);
     await page.getByRole("button", { name: "Save changes" }).click();
     await page.getByText("Saved the error response").waitFor();
+  });
+
+  test("an origin group", async () => {
+    const { page } = seat;
+    const form = page.locator("form");
+    const choose = async (label: string, option: string) => {
+      await page.getByLabel(label).click();
+      await page.getByRole("option", { name: option, exact: true }).click();
+    };
+    await page.getByRole("tab", { name: "Origins" }).click();
+    await page.getByRole("button", { name: "Create origin group" }).first().click();
+    await form.getByRole("button", { name: "Create origin group" }).click();
+    await page.getByText("Give the group a name.").waitFor();
+    await page.getByLabel("Name").fill("shop or images");
+    await choose("Primary origin", "shop.example.com");
+    await choose("Secondary origin", "images.example.com");
+    await page.getByRole("checkbox", { name: "404 Not Found" }).check();
+    await page.getByRole("checkbox", { name: /^502/ }).uncheck();
+    await seat.shot("10-origin-group", true);
+    expect(await seat.barriers()).toEqual([]);
+    await form.getByRole("button", { name: "Create origin group" }).click();
+    await page.getByText("Created origin group shop or images").waitFor();
+    await page.getByText("404, 500, 503, 504", { exact: true }).waitFor();
+    await seat.shot("11-origin-groups", true);
+
+    await page.getByRole("tab", { name: "Behaviors" }).click();
+    await page.getByRole("radio", { name: "Select /images/*" }).check();
+    await page.getByRole("button", { name: "Edit" }).click();
+    await choose("Origin or origin group", "shop or images");
+    await page.getByRole("radio", { name: /PUT/ }).check();
+    await form.getByRole("button", { name: "Save changes" }).click();
+    await page.getByText("With an origin group only GET, HEAD and OPTIONS can be allowed.").waitFor();
+    await page.getByRole("radio", { name: "GET, HEAD", exact: true }).check();
+    await form.getByRole("button", { name: "Save changes" }).click();
+    await page.getByText("Saved behavior /images/*").waitFor();
+
+    await page.getByRole("tab", { name: "Origins" }).click();
+    const select = (what: string) => page.getByRole("radio", { name: `Select ${what}` }).check();
+    await select("shop or images");
+    await page.getByRole("button", { name: "Edit" }).last().click();
+    await page.getByRole("checkbox", { name: "404 Not Found" }).uncheck();
+    await form.getByRole("button", { name: "Save changes" }).click();
+    await page.getByText("Saved origin group shop or images").waitFor();
+    await page.getByText("500, 503, 504", { exact: true }).waitFor();
+
+    // It can be deleted when no behavior names it any more.
+    await select("shop or images");
+    expect(await page.getByRole("button", { name: "Delete" }).last().getAttribute("aria-disabled")).toBe("true");
+    await page.getByRole("tab", { name: "Behaviors" }).click();
+    await page.getByRole("radio", { name: "Select /images/*" }).check();
+    await page.getByRole("button", { name: "Edit" }).click();
+    await choose("Origin or origin group", "shop.example.com");
+    await form.getByRole("button", { name: "Save changes" }).click();
+    await page.getByText("Saved behavior /images/*").last().waitFor();
+    await page.getByRole("tab", { name: "Origins" }).click();
+    await select("shop or images");
+    await page.getByRole("button", { name: "Delete" }).last().click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await page.getByText("Deleted origin group shop or images").waitFor();
+    await page.getByText("No origin groups").waitFor();
   });
 
   test("somebody else changes it meanwhile", async () => {

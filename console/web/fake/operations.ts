@@ -125,13 +125,16 @@ export function invalidation(inv: Inv): Fields {
 function complete(config: DistributionConfig): DistributionConfig {
   if (!config.Origins?.Items?.length) throw new Refusal(400, "InvalidArgument", "The parameter Origins is required.");
   const targets = [config.DefaultCacheBehavior, ...(config.CacheBehaviors?.Items ?? [])].map((b) => b?.TargetOriginId);
-  if (!targets.every((t) => config.Origins?.Items?.some((o) => o.Id === t))) throw new Refusal(404, "NoSuchOrigin", "One or more of your origins or origin groups do not exist.");
+  const groups = config.OriginGroups?.Items ?? [];
+  const isOrigin = (id: string | undefined) => config.Origins?.Items?.some((o) => o.Id === id);
+  const members = groups.flatMap((g) => g.Members?.Items ?? []);
+  if (!targets.every((t) => isOrigin(t) || groups.some((g) => g.Id === t)) || !members.every((m) => isOrigin(m.OriginId))) throw new Refusal(404, "NoSuchOrigin", "One or more of your origins or origin groups do not exist.");
   return {
     ...config,
     Aliases: config.Aliases ?? { Quantity: 0 },
     CacheBehaviors: config.CacheBehaviors ?? { Quantity: 0 },
     CustomErrorResponses: config.CustomErrorResponses ?? { Quantity: 0 },
-    OriginGroups: { Quantity: 0 },
+    OriginGroups: config.OriginGroups ?? { Quantity: 0 },
     PriceClass: config.PriceClass ?? "PriceClass_All",
     HttpVersion: config.HttpVersion ?? "http2",
     WebACLId: "",

@@ -187,6 +187,7 @@ function node(world: World, e: World["edges"][number]) {
     lease: down ? ("expired" as const) : ("fresh" as const),
     leaseAgeMs: down ? 42_000 : 900,
     cache: { objects: objects.length, bytes: objects.reduce((n, o) => n + o.bytes, 0), capacity: 256 << 20, evictions: 0 },
+    originsDown: down ? [{ address: "shop.example.com:443", since: new Date(Date.now() - 30_000).toISOString(), failure: "ConnectTimeout" }] : [],
     ready: !down,
   };
 }

@@ -122,13 +122,15 @@ function methodSet(methods: Method[]): string {
   return (set ?? methodSets[0]!).join(", ");
 }
 
-export function checkBehavior(d: BehaviorDraft, isDefault: boolean, taken: string[] = []): Wrong<BehaviorDraft> {
+// checkBehavior takes the patterns of other behaviors, and the names of origin groups.
+export function checkBehavior(d: BehaviorDraft, isDefault: boolean, taken: string[] = [], groups: string[] = []): Wrong<BehaviorDraft> {
   const wrong: Wrong<BehaviorDraft> = {};
   const pattern = d.pattern.trim();
   if (!isDefault && !pattern) wrong.pattern = "Give a path pattern such as /images/*.jpg.";
   else if (!isDefault && taken.includes(pattern)) wrong.pattern = "There is already a behavior for this pattern.";
   else if (/\s/.test(pattern)) wrong.pattern = "A path pattern has no blanks.";
   if (!d.origin) wrong.origin = "Choose an origin.";
+  if (groups.includes(d.origin) && d.methods === methodSets[2]!.join(", ")) wrong.methods = "With an origin group only GET, HEAD and OPTIONS can be allowed.";
   return wrong;
 }
 

@@ -137,6 +137,7 @@ export interface EdgeNode {
   leaseAgeMs: number;
   cache: { objects: number; bytes: number; capacity: number; evictions: number };
   ready: boolean;
+  originsDown: { address: string; since: string; failure: string }[]; // that have not answered for a while
 }
 
 export interface MetricPoint {

@@ -16,6 +16,7 @@ const CreateDistribution = lazy(() => import("../pages/distribution-create"));
 const Settings = lazy(() => import("../pages/settings"));
 const Behavior = lazy(() => import("../pages/behavior"));
 const Origin = lazy(() => import("../pages/origin"));
+const OriginGroup = lazy(() => import("../pages/origin-group"));
 const ErrorPage = lazy(() => import("../pages/error-page"));
 const Monitoring = lazy(() => import("../pages/monitoring"));
 const PopularObjects = lazy(() => import("../pages/popular-objects"));
@@ -61,6 +62,8 @@ export function App() {
           <Route path="/distributions/:id/edit" element={<Settings />} />
           <Route path="/distributions/:id/origins/create" element={<Origin />} />
           <Route path="/distributions/:id/origins/:which/edit" element={<Origin />} />
+          <Route path="/distributions/:id/origin-groups/create" element={<OriginGroup />} />
+          <Route path="/distributions/:id/origin-groups/:which/edit" element={<OriginGroup />} />
           <Route path="/distributions/:id/behaviors/create" element={<Behavior />} />
           <Route path="/distributions/:id/behaviors/:which/edit" element={<Behavior />} />
           <Route path="/distributions/:id/error-pages/create" element={<ErrorPage />} />

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useParams } from "react-router";
 import type { Found } from "../../distributions";
 import { type BehaviorDraft, behaviorDraft, checkBehavior, toBehavior } from "../../drafts";
+import { groupIds, originIds } from "../../groups";
 import { BehaviorFields } from "../../parts/forms/BehaviorFields";
 import { EditPage, type Frame } from "../../parts/forms/EditPage";
 import { listPolicies } from "../../policies";
@@ -29,11 +30,12 @@ function Fields({ found: { config }, which, save, frame }: Props) {
   const own = config.CacheBehaviors?.Items ?? [];
   const isDefault = which === "default";
   const was = isDefault ? config.DefaultCacheBehavior : which === undefined ? undefined : own[Number(which)];
-  const origins = (config.Origins?.Items ?? []).map((o) => o.Id ?? "");
+  const groups = groupIds(config);
+  const origins = [...originIds(config), ...groups];
   const [draft, setDraft] = useState<BehaviorDraft>(() => ({ ...behaviorDraft(was), ...(!was && { origin: origins[0] ?? "" }) }));
   const [tried, setTried] = useState(false);
   const policies = useLoad(listPolicies, []);
-  const wrong = checkBehavior(draft, isDefault, own.filter((b) => b !== was).map((b) => b.PathPattern ?? ""));
+  const wrong = checkBehavior(draft, isDefault, own.filter((b) => b !== was).map((b) => b.PathPattern ?? ""), groups);
 
   const submit = () => {
     setTried(true);

@@ -1,6 +1,7 @@
 import type { Origin } from "@aws-sdk/client-cloudfront";
 import type { TableProps } from "@cloudscape-design/components/table";
 import type { Found } from "../../distributions";
+import { usedBy } from "../../groups";
 import { PartTable } from "./PartTable";
 
 const protocols: Record<string, string> = { "http-only": "HTTP only", "https-only": "HTTPS only", "match-viewer": "Match viewer" };
@@ -17,7 +18,6 @@ const columns: TableProps.ColumnDefinition<Origin>[] = [
 
 export function Origins({ found }: { found: Found }) {
   const { config } = found;
-  const used = [config.DefaultCacheBehavior, ...(config.CacheBehaviors?.Items ?? [])].map((b) => b?.TargetOriginId);
   return (
     <PartTable
       found={found}
@@ -27,7 +27,7 @@ export function Origins({ found }: { found: Found }) {
       items={config.Origins?.Items ?? []}
       name={(o) => o.Id ?? ""}
       columns={columns}
-      keep={(o) => (used.includes(o.Id) ? "A behavior uses this origin." : undefined)}
+      keep={(o) => usedBy(config, o.Id)}
       without={(items) => ({ ...config, Origins: { Quantity: items.length, Items: items } })}
       empty="An origin is the server that has the content."
     />

@@ -6,7 +6,7 @@ import Tabs from "@cloudscape-design/components/tabs";
 import { Suspense, lazy } from "react";
 import { useNavigate, useParams } from "react-router";
 import { distributionCrumb, distributionsCrumb, usePage } from "../../app/page";
-import { getDistribution } from "../../distributions";
+import { type Found, getDistribution } from "../../distributions";
 import { Await } from "../../parts/Await";
 import { Copyable } from "../../parts/Copyable";
 import { VerifyPanel } from "../../parts/verify/VerifyPanel";
@@ -15,6 +15,7 @@ import { Behaviors } from "./Behaviors";
 import { ErrorPages } from "./ErrorPages";
 import { General } from "./General";
 import { Invalidations } from "./Invalidations";
+import { OriginGroups } from "./OriginGroups";
 import { Origins } from "./Origins";
 import { Tags } from "./Tags";
 
@@ -49,7 +50,7 @@ export default function Distribution() {
             onChange={(e) => navigate(e.detail.activeTabHref ?? home)}
             tabs={[
               { id: "general", label: "General", href: home, content: <General found={d} /> },
-              { id: "origins", label: "Origins", href: `${home}/origins`, content: <Origins found={d} /> },
+              { id: "origins", label: "Origins", href: `${home}/origins`, content: <Servers found={d} /> },
               { id: "behaviors", label: "Behaviors", href: `${home}/behaviors`, content: <Behaviors found={d} /> },
               { id: "error-pages", label: "Error pages", href: `${home}/error-pages`, content: <ErrorPages found={d} /> },
               { id: "invalidations", label: "Invalidations", href: `${home}/invalidations`, content: <Invalidations id={id} /> },
@@ -60,6 +61,15 @@ export default function Distribution() {
           />
         )}
       </Await>
+    </SpaceBetween>
+  );
+}
+
+function Servers({ found }: { found: Found }) {
+  return (
+    <SpaceBetween size="l">
+      <Origins found={found} />
+      <OriginGroups found={found} />
     </SpaceBetween>
   );
 }

@@ -65,7 +65,7 @@ const columns: TableProps.ColumnDefinition<EdgeNode>[] = [
       </>
     ),
   },
-  { id: "health", header: "Health", minWidth: 110, cell: (e) => (e.ready ? <StatusIndicator>Ready</StatusIndicator> : <StatusIndicator type="error">Not ready</StatusIndicator>) },
+  { id: "health", header: "Health", minWidth: 110, cell: (e) => <Health of={e} /> },
   {
     id: "lease",
     header: "Lease",
@@ -82,6 +82,19 @@ const columns: TableProps.ColumnDefinition<EdgeNode>[] = [
   { id: "objects", header: "Objects", minWidth: 90, cell: (e) => count(e.cache.objects) },
   { id: "evictions", header: "Evictions", minWidth: 90, cell: (e) => count(e.cache.evictions) },
 ];
+
+function Health({ of: { ready, originsDown } }: { of: EdgeNode }) {
+  return (
+    <>
+      {ready ? <StatusIndicator>Ready</StatusIndicator> : <StatusIndicator type="error">Not ready</StatusIndicator>}
+      {originsDown.map(({ address, since }) => (
+        <StatusIndicator key={address} type="warning">
+          {address} does not answer since <Time at={since} />
+        </StatusIndicator>
+      ))}
+    </>
+  );
+}
 
 function Ago({ at }: { at: string | null }) {
   if (!at) return "–";

@@ -35,7 +35,7 @@ export function BehaviorFields({ draft, change, wrong, policies, origins, isDefa
         <Input value={isDefault ? "Default (*)" : draft.pattern} disabled={isDefault} placeholder="/images/*" spellcheck={false} onChange={(e) => change({ pattern: e.detail.value })} />
       </FormField>
       {origins && (
-        <FormField label="Origin" errorText={wrong.origin}>
+        <FormField label="Origin or origin group" errorText={wrong.origin}>
           <Select
             options={origins.map((value) => ({ value }))}
             selectedOption={draft.origin ? { value: draft.origin } : null}
@@ -47,7 +47,7 @@ export function BehaviorFields({ draft, change, wrong, policies, origins, isDefa
       <FormField label="Viewer protocol policy" description="A redirect leads to the HTTPS port of the same edge. HTTPS only answers plain HTTP with 403.">
         <RadioGroup items={viewers} value={draft.viewer} onChange={(e) => change({ viewer: e.detail.value as ViewerProtocolPolicy })} />
       </FormField>
-      <FormField label="Allowed HTTP methods">
+      <FormField label="Allowed HTTP methods" errorText={wrong.methods}>
         <RadioGroup
           items={methodSets.map((set) => ({ value: set.join(", "), label: set.join(", ") }))}
           value={draft.methods}
