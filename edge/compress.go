@@ -9,6 +9,7 @@ import (
 
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/compress"
+	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
 )
 
@@ -20,32 +21,91 @@ import (
 // compressWait is how long a fill waits, with its head, for its turn when others take all the memory.
 const compressWait = time.Second
 
-// compressors bounds what compressing costs, and counts it.
+// compressors bounds what compressing costs, and counts it. What is gathered and what is streamed have a half of the
+// memory each: bodies that come slowly must not keep the others from being compressed.
 type compressors struct {
-	room    *semaphore.Weighted
-	busy    atomic.Int64  // octets in use
-	done    atomic.Uint64 // bodies compressed, or begun to be
-	refused atomic.Uint64 // bodies left as they were, because there was no room
+	gathered allowance
+	streamed allowance
+	done     atomic.Uint64 // bodies compressed, or begun to be
+	refused  atomic.Uint64 // bodies left as they were, because there was no room
 }
 
-// reserve takes the memory for one body, or says that there is none.
-func (c *compressors) reserve(ctx context.Context, n int64) bool {
-	wait, cancel := context.WithTimeout(ctx, compressWait)
-	defer cancel()
-	if c.room.Acquire(wait, n) != nil {
-		if ctx.Err() == nil {
-			c.refused.Add(1)
-		}
+func (c *compressors) busy() int64 { return c.gathered.busy.Load() + c.streamed.busy.Load() }
+
+// allowance is a number of octets that are taken and given back.
+type allowance struct {
+	room  *semaphore.Weighted
+	clock journal.Clock
+	busy  atomic.Int64 // octets in use
+	vain  atomic.Int64 // the clock's reading when somebody had waited for nothing
+}
+
+func (m *allowance) init(octets int64, clock journal.Clock) {
+	m.room, m.clock = semaphore.NewWeighted(octets), clock
+}
+
+// try takes n octets if they are there.
+func (m *allowance) try(n int64) bool {
+	if !m.room.TryAcquire(n) {
 		return false
 	}
-	c.busy.Add(n)
-	c.done.Add(1)
+	m.busy.Add(n)
 	return true
 }
 
-func (c *compressors) release(n int64) {
-	c.busy.Add(-n)
-	c.room.Release(n)
+// take takes n octets, and waits for them, unless somebody has just done so in vain: what is held by bodies that do
+// not move would otherwise cost every fill its second.
+func (m *allowance) take(ctx context.Context, n int64) bool {
+	if m.try(n) {
+		return true
+	}
+	if last := m.vain.Load(); last != 0 && m.clock()-time.Duration(last) < compressWait {
+		return false
+	}
+	wait, cancel := context.WithTimeout(ctx, compressWait)
+	defer cancel()
+	if m.room.Acquire(wait, n) != nil {
+		if ctx.Err() == nil {
+			m.vain.Store(int64(m.clock()))
+		}
+		return false
+	}
+	m.busy.Add(n)
+	return true
+}
+
+func (m *allowance) give(n int64) {
+	m.busy.Add(-n)
+	m.room.Release(n)
+}
+
+// reserve takes the memory for a body, or says that there is none. more takes what a small one needs besides, if it
+// comes in pieces; release gives all of it back.
+func (c *compressors) reserve(ctx context.Context, coding string, length int64) (more func() bool, release func(), ok bool) {
+	first, besides := compress.Memory(coding, length)
+	from := &c.gathered
+	if besides == 0 {
+		from = &c.streamed
+	}
+	if !from.take(ctx, first) {
+		if ctx.Err() == nil {
+			c.refused.Add(1)
+		}
+		return nil, nil, false
+	}
+	c.done.Add(1)
+	taken := false
+	more = func() bool {
+		taken = taken || c.streamed.try(besides)
+		return taken
+	}
+	release = func() {
+		from.give(first)
+		if taken {
+			c.streamed.give(besides)
+		}
+	}
+	return more, release, true
 }
 
 // compress changes head and body of an answer that is to be compressed; done gives back what that takes. f.marks is
@@ -55,17 +115,17 @@ func (f *flight) compress(resp *origin.Response, h *head) (done func()) {
 	if coding == "" || h.sliced || f.span != "" || httpcache.CanCompress(resp.Status, resp.Fields, resp.ContentLength) != httpcache.Compressible {
 		return func() {}
 	}
-	need, pool := compress.Memory(coding, resp.ContentLength), &f.e.compressors
-	if !pool.reserve(f.ctx, need) {
+	more, release, ok := f.e.compressors.reserve(f.ctx, coding, resp.ContentLength)
+	if !ok {
 		return func() {}
 	}
 	f.marks = compressionMarks(h.shared, coding)
 	h.fields, h.shared = httpcache.Compressed(h.fields, coding), httpcache.Compressed(h.shared, coding)
 	h.source, h.length = h.length, -1
-	r := compress.New(resp.Body, coding, resp.ContentLength, f.cancel)
+	r := compress.New(resp.Body, coding, resp.ContentLength, compress.Room{Cancel: f.cancel, More: more})
 	resp.Body = r
 	return func() {
 		r.Close()
-		pool.release(need)
+		release()
 	}
 }

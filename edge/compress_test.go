@@ -380,29 +380,61 @@ func TestCompress_UnsharedAndAbandoned(t *testing.T) {
 }
 
 func TestCompress_WithoutRoomItIsLeftAsItIs(t *testing.T) {
-	compressingStory(t, func(w *world) {
-		slow := html(4000)
-		slow.rest = make(chan struct{})
-		w.origin.on("/slow", slow)
-		w.origin.on("/a", html(4000))
-		w.origin.on("/b", html(4000))
-		first := w.ask("/slow", "Accept-Encoding: gzip")
-		began := time.Now()
-		second := w.ask("/a", "Accept-Encoding: gzip")
-		w.settle(compressWait)
-		if !second.over() || time.Since(began) > compressWait {
-			t.Fatal("still waiting")
-		}
-		second.decodes(t, "", prose(4000))
-		third := w.ask("/b", "Accept-Encoding: gzip")
-		close(slow.rest)
-		synctest.Wait()
-		first.decodes(t, "gzip", prose(4000))
-		third.decodes(t, "gzip", prose(4000))
-		if st := w.edge.Stats(); st.Uncompressed != 1 || st.Compressed != 2 || st.CompressBytes != 0 {
-			t.Errorf("%+v", st)
-		}
-	}, func(w *world) { w.config.CompressMemory = compress.Memory("gzip", 4000) })
+	large, _ := compress.Memory("gzip", 100_000)
+	first, more := compress.Memory("gzip", 4000)
+	for _, c := range []struct {
+		n    int
+		room int64
+	}{{100_000, 2 * large}, {4000, 2 * first}} {
+		compressingStory(t, func(w *world) {
+			slow := html(c.n)
+			slow.rest = make(chan struct{})
+			w.origin.on("/slow", slow)
+			for _, path := range []string{"/a", "/b", "/c"} {
+				w.origin.on(path, html(c.n))
+			}
+			one := w.ask("/slow", "Accept-Encoding: gzip")
+			began := time.Now()
+			two := w.ask("/a", "Accept-Encoding: gzip")
+			w.settle(compressWait)
+			if !two.over() || time.Since(began) > compressWait {
+				t.Fatal("still waiting")
+			}
+			two.decodes(t, "", prose(c.n))
+			w.get("/c", "Accept-Encoding: gzip").decodes(t, "", prose(c.n)) // nobody waits in vain twice in a second
+			w.settle(compressWait)
+			three := w.ask("/b", "Accept-Encoding: gzip")
+			close(slow.rest)
+			synctest.Wait()
+			one.decodes(t, "gzip", prose(c.n))
+			three.decodes(t, "gzip", prose(c.n))
+			if st := w.edge.Stats(); st.Uncompressed != 2 || st.Compressed != 2 || st.CompressBytes != 0 {
+				t.Errorf("%+v", st)
+			}
+		}, func(w *world) { w.config.CompressMemory = c.room })
+	}
+	// A small body that pauses is given out in pieces while there is memory for it, and as a whole otherwise.
+	for _, c := range []struct {
+		room int64
+		want string
+	}{{2 * more, prose(2000)}, {2 * first, ""}} {
+		compressingStory(t, func(w *world) {
+			slow := html(4000)
+			slow.rest = make(chan struct{})
+			w.origin.on("/slow", slow)
+			v := w.ask("/slow", "Accept-Encoding: gzip")
+			w.settle(5 * compress.Pause)
+			if got, _ := v.plain(); got != c.want {
+				t.Errorf("with %d octets %d have come, want %d", c.room, len(got), len(c.want))
+			}
+			close(slow.rest)
+			synctest.Wait()
+			v.decodes(t, "gzip", prose(4000))
+			if st := w.edge.Stats(); st.CompressBytes != 0 {
+				t.Errorf("%+v", st)
+			}
+		}, func(w *world) { w.config.CompressMemory = c.room })
+	}
 }
 
 // With RFC semantics variants by Vary lie beside those by coding.

@@ -52,11 +52,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/distribution"
@@ -105,7 +104,7 @@ type Config struct {
 	MaxFills       int   // fetches at once; default 4,096
 	FillMemory     int64 // octets that fills may hold; default 256 MiB
 	MaxBackground  int   // fills that no viewer waits for; default 64
-	CompressMemory int64 // octets that compressors may hold; default 128 MiB
+	CompressMemory int64 // octets that compressors may hold; default 128 MiB, or 10 MiB for each core
 	SweepRate      int   // objects per second that the sweeper visits; default 200,000
 }
 
@@ -172,7 +171,8 @@ func New(cfg Config) (*Edge, error) {
 	}
 	e.snap.Store(&Snap{hosts: noHosts, tickets: newTickets()})
 	e.flights = newFlights(e)
-	e.compressors.room = semaphore.NewWeighted(cfg.CompressMemory)
+	e.compressors.gathered.init(cfg.CompressMemory/2, cfg.Clock)
+	e.compressors.streamed.init(cfg.CompressMemory/2, cfg.Clock)
 	e.member = newMember(e)
 	e.sweeper = newSweeper(e)
 	e.follower = journal.NewFollower(journal.FollowerConfig{Log: cfg.Log, Apply: e.apply, Reset: e.reset, Logger: cfg.Logger})
@@ -208,7 +208,7 @@ func (c *Config) defaults() {
 		c.FillMemory = 256 << 20
 	}
 	if c.CompressMemory == 0 {
-		c.CompressMemory = 128 << 20
+		c.CompressMemory = max(128<<20, 10<<20*int64(runtime.GOMAXPROCS(0)))
 	}
 	if c.MaxBackground == 0 {
 		c.MaxBackground = 64
@@ -320,7 +320,7 @@ func (e *Edge) Stats() Stats {
 	st := Stats{
 		Seq: s.seq, Joined: s.joined, Fresh: e.lease.Fresh(now), Distributions: len(s.sites),
 		Fills: int(e.flights.count.Load()), FillBytes: e.flights.bytes.Load(), Failovers: e.failovers.Load(), AskedAgain: e.askedAgain.Load(), Cache: e.store.Stats(),
-		CompressBytes: e.compressors.busy.Load(), Compressed: e.compressors.done.Load(), Uncompressed: e.compressors.refused.Load(),
+		CompressBytes: e.compressors.busy(), Compressed: e.compressors.done.Load(), Uncompressed: e.compressors.refused.Load(),
 	}
 	if a := e.member.acked.Load(); a != nil {
 		st.Acked = a.Seq

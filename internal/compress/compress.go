@@ -3,6 +3,9 @@
 //
 //	src → pieces of 32 KiB, read ahead by one → encoder → Read
 //
+// A small body is gathered, and needs an encoder for the moment only in which it is all there: of a thousand at once
+// each takes its octets, and not a megabyte. Only when its source falls silent in between it takes an encoder for itself.
+//
 // Levels and windows were chosen by measurement (docs/compression.md). Encoders are costly to make and are used
 // again.
 package compress
@@ -11,91 +14,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
+	"runtime"
 	"time"
-
-	"github.com/andybalholm/brotli"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 )
 
-// Pause is how long the source may be silent before what the encoder holds is given out. Each time costs a few
+// Pause is how long the source may be silent before what has come is given out. Each time costs a few
 // octets, so it is longer than what lies between the packets of one burst, and too short for a person to notice.
 const Pause = 20 * time.Millisecond
 
-const (
-	window = 1 << 18 // how far back a repetition is found
-	narrow = 1 << 16 // bodies up to here need, with Brotli, half the memory
-	piece  = 32 << 10
-)
+const piece = 32 << 10
 
-// encoder is what all three libraries offer.
-type encoder interface {
-	io.WriteCloser
-	Flush() error
-	Reset(io.Writer)
-}
+// turns bounds how many encoders compute at once: half of the cores, at least one. Each has a core for the few
+// milliseconds that a piece takes, and without a bound what only needs microseconds would stand in line behind all
+// of them.
+var turns = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 
-// kind is a coding with its parameters. memory is what an encoder and the buffers beside it hold, measured.
-type kind struct {
-	memory int64
-	idle   sync.Pool
-}
-
-var (
-	gzips        = kind{memory: 1 << 20, idle: pool(newGzip)}
-	narrowBrotli = kind{memory: 2 << 20, idle: pool(func() encoder { return newBrotli(16) })}
-	brotlis      = kind{memory: 5 << 20, idle: pool(func() encoder { return newBrotli(18) })}
-	zstds        = kind{memory: 5 << 20, idle: pool(newZstd)}
-)
-
-func pool(fresh func() encoder) sync.Pool { return sync.Pool{New: func() any { return fresh() }} }
-
-func newGzip() encoder {
-	w, err := gzip.NewWriterLevel(io.Discard, 6)
-	if err != nil {
-		panic("BUG: " + err.Error())
-	}
-	return w
-}
-
-func newBrotli(lgwin int) encoder {
-	return brotli.NewWriterOptions(io.Discard, brotli.WriterOptions{Quality: 5, LGWin: lgwin})
-}
-
-func newZstd() encoder {
-	w, err := zstd.NewWriter(io.Discard, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithWindowSize(window),
-		zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
-	if err != nil {
-		panic("BUG: " + err.Error())
-	}
-	return w
-}
-
-// kindOf chooses for a content coding (RFC 9110 section 8.4.1) and a body's length; nil: there is none.
-func kindOf(coding string, length int64) *kind {
-	switch coding {
-	case "gzip":
-		return &gzips
-	case "br":
-		if length <= narrow {
-			return &narrowBrotli
-		}
-		return &brotlis
-	case "zstd":
-		return &zstds
-	}
-	return nil
-}
-
-// Memory returns how many octets a Reader holds at most, beside what its source does; 0 for a coding that is not
-// known.
-func Memory(coding string, length int64) int64 {
-	k := kindOf(coding, length)
-	if k == nil {
-		return 0
-	}
-	return k.memory
+// compute does what takes a core when it is its turn.
+func compute(do func() error) error {
+	turns <- struct{}{}
+	defer func() { <-turns }()
+	return do()
 }
 
 // ErrLength says that a body was not as long as announced.
@@ -104,31 +42,41 @@ var ErrLength = errors.New("compress: the body is not as long as announced")
 // Reader reads a body compressed. Make it with New; it is used by one goroutine, and must be closed.
 type Reader struct {
 	kind   *kind
-	enc    encoder
+	enc    encoder // nil: before the first octet is given to one, and after the last
 	length int64
-	in     int64 // octets that have come of it
+	in     int64  // octets that have come of the body
+	whole  []byte // those for which there is no encoder yet
 
 	out  []byte // of which out[at:] has not been read
 	at   int
-	held bool  // the encoder has octets that it has not given out
+	held bool  // there are octets that have not been given out
 	over bool  // the source has ended, well or not
 	err  error // after out
 
-	timer  *time.Timer
-	cancel func()
-	ahead  *ahead
+	timer *time.Timer
+	room  Room
+	ahead *ahead
+}
+
+// Room is what a Reader needs from who makes it.
+type Room struct {
+	// Cancel must make a Read of the source that waits return. Close calls it if there may be one.
+	Cancel func()
+	// More asks for the further memory that Memory speaks of, once at most with success.
+	More func() bool
 }
 
 // New returns a Reader of src, compressed with coding, one of "gzip", "br" and "zstd". src must bring exactly
-// length octets. cancel must make a Read of src that waits return; Close calls it if there may be one. src is
-// not closed.
-func New(src io.Reader, coding string, length int64, cancel func()) *Reader {
+// length octets. It is not closed.
+func New(src io.Reader, coding string, length int64, room Room) *Reader {
 	k := kindOf(coding, length)
 	if k == nil {
 		panic(fmt.Sprintf("BUG: no content coding %q", coding))
 	}
-	r := &Reader{kind: k, enc: k.idle.Get().(encoder), length: length, cancel: cancel, ahead: readAhead(src)}
-	r.enc.Reset((*sink)(r))
+	r := &Reader{kind: k, length: length, room: room, ahead: readAhead(src)}
+	if length > small {
+		r.open()
+	}
 	return r
 }
 
@@ -138,6 +86,35 @@ type sink Reader
 func (s *sink) Write(p []byte) (int, error) {
 	s.out = append(s.out, p...)
 	return len(p), nil
+}
+
+// open takes an encoder, and gives it what has been gathered.
+func (r *Reader) open() error {
+	r.enc = r.kind.idle.Get().(encoder)
+	r.enc.Reset((*sink)(r))
+	whole := r.whole
+	if r.whole = nil; len(whole) == 0 {
+		return nil
+	}
+	_, err := r.enc.Write(whole)
+	return err
+}
+
+// opened is open, if there is no encoder yet.
+func (r *Reader) opened() error {
+	if r.enc != nil {
+		return nil
+	}
+	return r.open()
+}
+
+// shut gives the encoder back.
+func (r *Reader) shut() {
+	if r.enc != nil {
+		r.enc.Reset(nil)
+		r.kind.idle.Put(r.enc)
+		r.enc = nil
+	}
 }
 
 // Read implements io.Reader. It waits only while nothing has come that could be given out. After an error of the
@@ -155,7 +132,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// advance takes the next piece, or has the encoder give out what it holds because none comes.
+// advance takes the next piece, or gives out what is held because none comes.
 func (r *Reader) advance() {
 	select {
 	case c := <-r.ahead.pieces:
@@ -180,8 +157,17 @@ func (r *Reader) advance() {
 		r.take(c)
 	case <-silence:
 		r.held = false
-		r.err = r.enc.Flush()
+		if r.enc != nil || r.room.More() { // otherwise it waits for the rest
+			r.err = compute(r.flush)
+		}
 	}
+}
+
+func (r *Reader) flush() error {
+	if err := r.opened(); err != nil {
+		return err
+	}
+	return r.enc.Flush()
 }
 
 func (r *Reader) take(c part) {
@@ -193,24 +179,52 @@ func (r *Reader) take(c part) {
 		r.err = ErrLength
 		return
 	}
-	if len(c.octets) > 0 {
-		r.held = true
-		if _, r.err = r.enc.Write(c.octets); r.err != nil {
-			return
-		}
+	if r.err = r.add(c.octets); r.err != nil {
+		return
 	}
 	r.ahead.free <- c.room
 	switch {
 	case c.err == io.EOF:
-		if r.err = r.enc.Close(); r.err == nil {
+		if r.err = compute(r.finish); r.err == nil {
 			r.err = io.EOF
 		}
 	case c.err != nil:
-		if r.held {
-			r.enc.Flush() // the viewer gets as much as there is
+		if r.held || len(r.whole) > 0 {
+			compute(r.breakOff)
 		}
 		r.err = c.err
 	}
+}
+
+// add takes octets in.
+func (r *Reader) add(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	r.held = true
+	if r.enc == nil {
+		r.whole = append(r.whole, p...)
+		return nil
+	}
+	return compute(func() error {
+		_, err := r.enc.Write(p)
+		return err
+	})
+}
+
+// finish ends the compressed body. Whatever it takes for a small one it takes in one turn.
+func (r *Reader) finish() error {
+	defer r.shut()
+	if err := r.opened(); err != nil {
+		return err
+	}
+	return r.enc.Close()
+}
+
+// breakOff gives out as much as there is.
+func (r *Reader) breakOff() error {
+	defer r.shut()
+	return r.flush()
 }
 
 // Close ends the reading ahead, waits for its end, and gives the encoder back. It is called once.
@@ -220,11 +234,10 @@ func (r *Reader) Close() error {
 	}
 	if !r.over {
 		close(r.ahead.stop)
-		r.cancel()
+		r.room.Cancel()
 	}
 	r.ahead.wait()
-	r.enc.Reset(nil)
-	r.kind.idle.Put(r.enc)
-	r.enc, r.out, r.at, r.over, r.err = nil, nil, 0, true, io.ErrClosedPipe
+	r.shut()
+	r.whole, r.out, r.at, r.over, r.err = nil, nil, 0, true, io.ErrClosedPipe
 	return nil
 }

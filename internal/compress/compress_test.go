@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,7 +72,9 @@ func (s *source) Read(p []byte) (int, error) {
 	return 0, io.EOF
 }
 
-func (s *source) stop() { close(s.cancel) }
+func (s *source) room() Room { return Room{Cancel: func() { close(s.cancel) }, More: yes} }
+
+func yes() bool { return true }
 
 // text is n octets that look like text.
 func text(seed uint64, n int) string {
@@ -87,7 +90,7 @@ func text(seed uint64, n int) string {
 
 func TestReader_WhatComesOutIsWhatWentIn(t *testing.T) {
 	for _, coding := range codings {
-		for _, n := range []int{0, 1, 1000, piece - 1, piece, piece + 1, narrow, narrow + 1, 1_000_003} {
+		for _, n := range []int{0, 1, 1000, piece - 1, piece, piece + 1, small, small + 1, 1_000_003} {
 			body := text(uint64(n), n)
 			src := from()
 			rng := rand.New(rand.NewPCG(uint64(n), 2))
@@ -95,7 +98,7 @@ func TestReader_WhatComesOutIsWhatWentIn(t *testing.T) {
 				k := min(len(rest), 1+rng.IntN(2*piece))
 				src.pieces, rest = append(src.pieces, rest[:k]), rest[k:]
 			}
-			r := New(src, coding, int64(n), src.stop)
+			r := New(src, coding, int64(n), src.room())
 			packed, err := io.ReadAll(r)
 			if err != nil {
 				t.Fatalf("%s %d: %v", coding, n, err)
@@ -118,7 +121,7 @@ func TestReader_ASilentSourceHoldsNothingBack(t *testing.T) {
 			gate := make(chan struct{})
 			first, second := text(1, 2000), text(2, 3000)
 			src := from(first, gate, second)
-			r := New(src, coding, 5000, src.stop)
+			r := New(src, coding, 5000, src.room())
 			defer r.Close()
 			began := time.Now()
 			part := make([]byte, 1<<16)
@@ -153,7 +156,7 @@ func TestReader_AnErrorCutsWhereItCame(t *testing.T) {
 	for _, coding := range codings {
 		body := text(3, 5000)
 		src := from(body, broken)
-		r := New(src, coding, 10_000, src.stop)
+		r := New(src, coding, 10_000, src.room())
 		packed, err := io.ReadAll(r)
 		r.Close()
 		if !errors.Is(err, broken) {
@@ -170,7 +173,7 @@ func TestReader_TheAnnouncedLengthIsKept(t *testing.T) {
 	for _, coding := range codings {
 		for _, announced := range []int64{1999, 2001} {
 			src := from(text(4, 2000))
-			r := New(src, coding, announced, src.stop)
+			r := New(src, coding, announced, src.room())
 			packed, err := io.ReadAll(r)
 			r.Close()
 			if !errors.Is(err, ErrLength) {
@@ -189,7 +192,7 @@ func TestReader_CloseEndsWhatIsWaitedFor(t *testing.T) {
 	for _, coding := range codings {
 		synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
 			src := from(text(5, 100), make(chan struct{}))
-			r := New(src, coding, 1000, src.stop)
+			r := New(src, coding, 1000, src.room())
 			synctest.Wait()
 			r.Close()
 			if _, err := r.Read(make([]byte, 1)); err == nil {
@@ -209,7 +212,7 @@ func TestReader_APanicOfTheSourceIsItsReaders(t *testing.T) {
 			t.Errorf("recovered %v", p)
 		}
 	}()
-	r := New(panicking{}, "gzip", 1000, func() {})
+	r := New(panicking{}, "gzip", 1000, Room{Cancel: func() {}, More: yes})
 	defer r.Close()
 	r.Read(make([]byte, 1))
 }
@@ -222,7 +225,7 @@ func TestReader_EncodersForget(t *testing.T) {
 			if i%2 == 1 {
 				src = from(text(7, 3000))
 			}
-			r := New(src, coding, 3000, src.stop)
+			r := New(src, coding, 3000, src.room())
 			packed, err := io.ReadAll(r)
 			r.Close()
 			if i%2 == 0 {
@@ -236,14 +239,71 @@ func TestReader_EncodersForget(t *testing.T) {
 	}
 }
 
+// However many are at work, their turns are given back: also of those that broke off.
+func TestReader_TurnsAreGivenBack(t *testing.T) {
+	var g sync.WaitGroup
+	for i := range 30 {
+		g.Go(func() {
+			src := from(text(9, 50_000), text(10, 50_000))
+			if i%3 == 0 {
+				src = from(text(9, 50_000), errors.New("broken"))
+			}
+			r := New(src, codings[i%len(codings)], 100_000, src.room())
+			defer r.Close()
+			io.Copy(io.Discard, r)
+		})
+	}
+	g.Wait()
+	if len(turns) != 0 {
+		t.Errorf("%d turns are taken for ever", len(turns))
+	}
+}
+
 func TestMemory_KnowsTheCodings(t *testing.T) {
 	for _, coding := range codings {
-		if Memory(coding, 1000) <= 0 || Memory(coding, 1<<20) < Memory(coding, 1000) {
-			t.Errorf("%s: %d, %d", coding, Memory(coding, 1000), Memory(coding, 1<<20))
+		first, more := Memory(coding, 1000)
+		if large, none := Memory(coding, 1<<20); first <= 1000 || first >= 1<<20 || more < 1<<20 || large < 1<<20 || none != 0 {
+			t.Errorf("%s: %d and %d, %d and %d", coding, first, more, large, none)
 		}
 	}
-	if Memory("deflate", 1000) != 0 {
+	if first, more := Memory("deflate", 1000); first != 0 || more != 0 {
 		t.Error("deflate is nothing that is made here")
+	}
+}
+
+// A small body takes no encoder before it is there; if it is denied one when its source pauses, it comes as a whole.
+func TestReader_SmallBodiesAreGathered(t *testing.T) {
+	for _, coding := range codings {
+		synctest.Test(t, func(t *testing.T) {
+			gate := make(chan struct{})
+			first, second := text(1, 2000), text(2, 3000)
+			src := from(first, gate, second)
+			room, asked := src.room(), 0
+			room.More = func() bool { asked++; return false }
+			r := New(src, coding, 5000, room)
+			defer r.Close()
+			var packed []byte
+			var err error
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				packed, err = io.ReadAll(r)
+			}()
+			time.Sleep(10 * Pause)
+			synctest.Wait()
+			if r.enc != nil || asked != 1 {
+				t.Errorf("%s: an encoder %v, asked for more %d times", coding, r.enc != nil, asked)
+			}
+			close(gate)
+			<-done
+			if r.enc != nil || err != nil {
+				t.Errorf("%s: an encoder at the end %v, error %v", coding, r.enc != nil, err)
+			}
+			all, err := io.ReadAll(decoder(t, coding, bytes.NewReader(packed)))
+			if err != nil || string(all) != first+second {
+				t.Errorf("%s: %d octets, %v", coding, len(all), err)
+			}
+		})
 	}
 }
 
@@ -255,7 +315,7 @@ func BenchmarkReader(b *testing.B) {
 				b.SetBytes(int64(n))
 				b.ReportAllocs()
 				for b.Loop() {
-					r := New(strings.NewReader(body), coding, int64(n), func() {})
+					r := New(strings.NewReader(body), coding, int64(n), Room{Cancel: func() {}, More: yes})
 					io.Copy(io.Discard, r)
 					r.Close()
 				}
