@@ -100,7 +100,7 @@ type Config struct {
 
 	MaxObject      int64 // octets of the largest body that is kept whole; default 64 MiB
 	SliceFrom      int64 // longer bodies are kept in slices, if they can be; default 16 MiB
-	SliceSize      int64 // octets of a slice; default 4 MiB
+	SliceSize      int64 // octets of a slice; default 4 MiB, less where the store is small
 	MaxFills       int   // fetches at once; default 4,096
 	FillMemory     int64 // octets that fills may hold; default 256 MiB
 	MaxBackground  int   // fills that no viewer waits for; default 64
@@ -199,7 +199,7 @@ func (c *Config) defaults() {
 		c.SliceFrom = 16 << 20
 	}
 	if c.SliceSize == 0 {
-		c.SliceSize = 4 << 20
+		c.SliceSize = sliceSize(c.Store.Stats().Capacity)
 	}
 	if c.MaxFills == 0 {
 		c.MaxFills = 4096

@@ -57,6 +57,15 @@ const sliceStatus = 1
 func isMap(o *cache.Object) bool   { return leads(o.Fields, mapField) }
 func isSlice(o *cache.Object) bool { return o.Status == sliceStatus }
 
+// sliceSize is that for a store: there is room for 32 slices, or one would make the next one go.
+func sliceSize(capacity int64) int64 {
+	size := int64(4 << 20)
+	for size > 64<<10 && 32*size > capacity {
+		size /= 2
+	}
+	return size
+}
+
 // isMap tells that what the viewer gets lies in slices.
 func (a *answer) isMap() bool { return a != nil && a.object != nil && isMap(a.object) }
 

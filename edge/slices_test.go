@@ -558,6 +558,14 @@ func TestSlices_ManyViewersOneFetch(t *testing.T) {
 	})
 }
 
+func TestSlices_SizeByTheStore(t *testing.T) {
+	for capacity, want := range map[int64]int64{1 << 40: 4 << 20, 128 << 20: 4 << 20, 127 << 20: 2 << 20, 32 << 20: 1 << 20, 1 << 20: 64 << 10, 0: 64 << 10} {
+		if got := sliceSize(capacity); got != want {
+			t.Errorf("%d octets: slices of %d, want %d", capacity, got, want)
+		}
+	}
+}
+
 // What people look at shows one object.
 func TestSlices_AreOneObjectToSee(t *testing.T) {
 	library(t, func(w *world, a *archive) {

@@ -105,9 +105,10 @@ func (w *walk) complete(first, last int64) bool {
 // another version by now is heard of in time, and one that cannot be asked gets the viewer an honest error.
 func (w *walk) begin(a *answer, octet int64) (*answer, step) {
 	v, n := w.v, octet/w.is.Size
-	if _, ok := w.stored(n, w.q.snap); ok {
+	if o, ok := w.stored(n, w.q.snap); ok {
+		w.first = piece{n: n, object: o}
 		w.dropSource(n)
-		return a, found // and is looked at again when the answer is decided on
+		return a, found // it is looked at again when the answer is decided on
 	}
 	if !v.final {
 		v.ticket.close() // a fetch must not hold up acknowledgements
@@ -169,13 +170,18 @@ func (w *walk) began(a *answer, h *head) (*answer, step) {
 	return a, found
 }
 
-// stored is the slice that is stored, if it may be used. What can never be used again is dropped.
+// stored looks for a slice in the store, and tells whether it may be used.
 func (w *walk) stored(n int64, s *Snap) (o *cache.Object, ok bool) {
-	e := w.v.e
-	o = e.store.Get(numbered(w.key, n))
-	if o == nil {
+	if o = w.v.e.store.Get(numbered(w.key, n)); o == nil {
 		return nil, false
 	}
+	return w.usable(o, n, s)
+}
+
+// usable tells whether a stored slice may be used, as of a snapshot. What can never be used again is dropped: then there
+// is none.
+func (w *walk) usable(o *cache.Object, n int64, s *Snap) (_ *cache.Object, ok bool) {
+	e := w.v.e
 	x := s.sites[o.Distribution]
 	if o.Epoch != s.life || x == nil || !isSlice(o) || !leads(o.Fields, sliceField) || version(o) != version(w.of) ||
 		int64(len(o.Body)) != w.is.Range(n).Length || !slices.Equal(o.Subject.Tags, w.of.Subject.Tags) ||
@@ -271,18 +277,17 @@ const sliceTries = 3
 
 // sendWithHead sends the first of n octets along with the head, if they are stored. It returns how many.
 func (w *walk) sendWithHead(off, n int64) (int64, error) {
-	if w.waited() {
+	k, o := off/w.is.Size, w.first.object
+	if o == nil || w.first.n != k {
 		return 0, nil
 	}
-	k := off / w.is.Size
-	o, ok := w.stored(k, w.v.e.snap.Load())
-	if !ok {
+	if _, ok := w.usable(o, k, w.v.e.snap.Load()); !ok {
 		return 0, nil
 	}
 	from := off - w.is.Range(k).Start
 	p := o.Body[from:min(from+min(n, withHead), int64(len(o.Body)))]
 	if int64(len(p)) == n {
-		o.Used() // otherwise send comes back to it
+		o.Used() // otherwise send comes to it
 	}
 	return int64(len(p)), w.write(p, o)
 }
@@ -331,16 +336,12 @@ func (w *walk) sendSlice(n, from, to int64, more bool) (err error) {
 // piece finds a slice now that the answer is decided on.
 func (w *walk) piece(n int64, alone bool) (piece, error) {
 	e := w.v.e
-	if p := w.next; p.reader != nil && p.n == n {
-		w.next = piece{}
-		return p, nil
-	}
-	if p := w.first; p.reader != nil && p.n == n {
-		w.first = piece{}
-		if !overtaken(p.reader.f, e.snap.Load(), w.q.site) {
-			return p, nil
+	for _, p := range [...]*piece{&w.next, &w.first} {
+		if p.n == n && w.good(p) {
+			had := *p
+			*p = piece{}
+			return had, nil
 		}
-		p.leave() // by a rule that came before the decision
 	}
 	for range maxRestarts {
 		s := e.snap.Load()
@@ -361,6 +362,24 @@ func (w *walk) piece(n int64, alone bool) (piece, error) {
 	return piece{}, errSlice
 }
 
+// good tells whether a piece that was found before can be used now that the answer is decided on: that it has not been
+// overtaken by a rule from before the decision. One that was found after it always can.
+func (w *walk) good(p *piece) bool {
+	s := w.v.e.snap.Load()
+	switch {
+	case p.object != nil:
+		if _, ok := w.usable(p.object, p.n, s); ok {
+			p.object.Used()
+			return true
+		}
+	case p.reader == nil:
+	case p == &w.next, !overtaken(p.reader.f, s, w.q.site):
+		return true
+	}
+	p.leave()
+	return false
+}
+
 // detached: what is fetched by a configuration that is not the current one any more is for this viewer only.
 func (w *walk) detached(s *Snap) bool {
 	x := s.sites[w.q.site.ID]
@@ -370,11 +389,12 @@ func (w *walk) detached(s *Snap) bool {
 // lookAhead begins to fetch the next slice while this one is sent, if it has to be asked for and there is plenty of room.
 func (w *walk) lookAhead(n int64) {
 	e := w.v.e
-	if w.source != nil || w.next.reader != nil || e.flights.bytes.Load() > e.cfg.FillMemory/2 {
+	if w.source != nil || w.next != (piece{}) || e.flights.bytes.Load() > e.cfg.FillMemory/2 {
 		return
 	}
 	s := e.snap.Load()
-	if _, ok := w.stored(n, s); ok {
+	if o, ok := w.stored(n, s); ok {
+		w.next = piece{n: n, object: o}
 		return
 	}
 	if p, b := w.board(n, s, w.detached(s)); b == took || b == boarded {
