@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/distribution"
@@ -23,11 +25,15 @@ type Invalidation struct {
 	CreateTime      time.Time
 	CompletedTime   time.Time // zero while in progress
 	Seq             uint64    // its number in the journal
+	Comment         string    // why, in the words of whoever made it; "" for none
 	By              journal.Actor
 }
 
-// maxReference bounds a caller reference; it is kept as long as its invalidation.
-const maxReference = 2048
+// maxReference and maxComment bound what is kept as long as its invalidation; in bytes.
+const (
+	maxReference = 2048
+	maxComment   = 1024
+)
 
 // CreateInvalidation accepts a batch. created is false when the same caller reference came with the
 // same paths before: the invalidation is then that one. Nil error means that the invalidation is
@@ -36,9 +42,18 @@ const maxReference = 2048
 // Errors: MissingBody, InvalidArgument (naming the item and what to do), InconsistentQuantities,
 // BatchTooLarge, NoSuchDistribution, InvalidationBatchAlreadyExists, TooManyInvalidationsInProgress.
 func (c *Control) CreateInvalidation(ctx context.Context, by journal.Actor, distributionID string, b *wire.InvalidationBatch) (inv *Invalidation, created bool, err error) {
+	return c.Invalidate(ctx, by, distributionID, b, "")
+}
+
+// Invalidate is CreateInvalidation with a comment, one line, which CloudFront's API has no field for. The
+// comment of a repeated request is not looked at.
+func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distributionID string, b *wire.InvalidationBatch, comment string) (inv *Invalidation, created bool, err error) {
 	items, err := c.checkBatch(b)
 	if err != nil {
 		return nil, false, err
+	}
+	if len(comment) > maxComment || !utf8.ValidString(comment) || strings.ContainsFunc(comment, unicode.IsControl) {
+		return nil, false, refuse("InvalidArgument", "The comment must be one line of at most %d bytes of UTF-8.", maxComment)
 	}
 	reference := wire.Val(b.CallerReference)
 	var fact *journal.Invalidated
@@ -67,7 +82,7 @@ func (c *Control) CreateInvalidation(ctx context.Context, by journal.Actor, dist
 		}
 		fact = &journal.Invalidated{
 			DistributionID: distributionID, InvalidationID: newInvalidationID(), CallerReference: reference,
-			Items: items, CreateTime: c.now(), By: by,
+			Items: items, CreateTime: c.now(), Comment: comment, By: by,
 		}
 		for d.byID[fact.InvalidationID] != nil {
 			fact.InvalidationID = newInvalidationID()
@@ -235,6 +250,7 @@ func (inv *invalidationState) view() *Invalidation {
 		Status:          InProgress,
 		CreateTime:      inv.fact.CreateTime,
 		Seq:             inv.seq,
+		Comment:         inv.fact.Comment,
 		By:              inv.fact.By,
 	}
 	if inv.completed != nil {

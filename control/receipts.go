@@ -33,6 +33,11 @@ func (c *Control) Receipt(distributionID, id string) (*Receipt, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.receipt(inv), nil
+}
+
+// receipt makes it; the state is held for reading.
+func (c *Control) receipt(inv *invalidationState) *Receipt {
 	r := &Receipt{Invalidation: inv.view()}
 	accepted := inv.fact.CreateTime
 	if done := inv.completed; done != nil {
@@ -44,7 +49,7 @@ func (c *Control) Receipt(distributionID, id string) (*Receipt, error) {
 				r.Took = max(r.Took, row.Took)
 			}
 		}
-		return r, nil
+		return r
 	}
 	now := c.now()
 	r.Took = since(accepted, now)
@@ -55,7 +60,7 @@ func (c *Control) Receipt(distributionID, id string) (*Receipt, error) {
 		}
 		r.Edges = append(r.Edges, row)
 	}
-	return r, nil
+	return r
 }
 
 // completedRow is an edge's line as the fact has it.

@@ -29,7 +29,7 @@ func everything() *Entry {
 				OriginRequestPolicies: map[string]*wire.OriginRequestPolicyConfig{"p2": request}, By: by}},
 			{DistributionDeleted: &DistributionDeleted{ID: "E1", By: by}},
 			{Invalidated: &Invalidated{DistributionID: "E1", InvalidationID: "I1", CallerReference: "ref",
-				Items: []string{"/images/*", "#tag"}, CreateTime: at, By: by}},
+				Items: []string{"/images/*", "#tag"}, CreateTime: at, Comment: "why", By: by}},
 			{CachePolicyPut: &CachePolicyPut{ID: "p1", ETag: "E3", LastModified: at, Config: cache, By: by}},
 			{CachePolicyDeleted: &PolicyDeleted{ID: "p1", By: by}},
 			{OriginRequestPolicyPut: &OriginRequestPolicyPut{ID: "p2", ETag: "E4", LastModified: at, Config: request, By: by}},

@@ -67,6 +67,7 @@ type Invalidated struct {
 	CallerReference string
 	Items           []string // as submitted
 	CreateTime      time.Time
+	Comment         string `json:",omitempty"` // why, in the words of whoever made it
 	By              Actor
 }
 

@@ -102,6 +102,12 @@ func ofControl(e *control.Error) *Problem {
 		return notFound("%s", e.Message)
 	case e.Code == "ServiceUnavailable":
 		return refuse(http.StatusServiceUnavailable, e.Code, "%s", e.Message)
+	case e.Code == "TooManyInvalidationsInProgress":
+		p := refuse(http.StatusTooManyRequests, e.Code, "%s", e.Message)
+		p.retryAfter = 2
+		return p
+	case e.Code == "InvalidationBatchAlreadyExists":
+		return refuse(http.StatusConflict, e.Code, "%s", e.Message)
 	case status == 0:
 		return nil
 	case status == http.StatusBadRequest:

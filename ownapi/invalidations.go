@@ -15,12 +15,13 @@ type invalidationBody struct {
 	Items         []string `json:"items"`
 	ItemCount     int      `json:"itemCount"`
 	By            actor    `json:"by"`
+	Comment       string   `json:"comment"`
 }
 
 func invalidationOf(inv *control.Invalidation) invalidationBody {
 	return invalidationBody{
 		ID: inv.ID, Status: inv.Status, CreateTime: instant(inv.CreateTime), CompletedTime: instant(inv.CompletedTime),
-		Items: list(inv.Items), ItemCount: len(inv.Items), By: actor(inv.By),
+		Items: list(inv.Items), ItemCount: len(inv.Items), By: actor(inv.By), Comment: inv.Comment,
 	}
 }
 
@@ -80,23 +81,29 @@ func getReceipt(_ context.Context, c *call) (any, error) {
 	if _, err := c.parameters(); err != nil {
 		return nil, err
 	}
-	id, invalidation := c.PathValue("id"), c.PathValue("invalidation")
-	r, err := c.h.cfg.Control.Receipt(id, invalidation)
+	r, err := c.h.cfg.Control.Receipt(c.PathValue("id"), c.PathValue("invalidation"))
 	if err != nil {
 		return nil, err
 	}
-	b := receiptBody{
-		Invalidation: receiptHead{invalidationOf(r.Invalidation), r.Invalidation.DistributionID, r.Invalidation.CallerReference},
-		TookMs:       ms(r.Took), Edges: []receiptRow{},
-	}
+	b := receiptBody{Invalidation: headOf(r.Invalidation), TookMs: ms(r.Took), Edges: c.h.rowsOf(r)}
+	return b, nil
+}
+
+func headOf(inv *control.Invalidation) receiptHead {
+	return receiptHead{invalidationOf(inv), inv.DistributionID, inv.CallerReference}
+}
+
+// rowsOf gives the edges' lines; those of edges of this process say what they have counted.
+func (h *Handler) rowsOf(r *control.Receipt) []receiptRow {
+	rows := []receiptRow{}
 	for _, e := range r.Edges {
 		row := receiptRow{Edge: e.Edge, Location: e.Location, Applied: e.Applied, At: instant(e.At), TookMs: ms(e.Took), Lagging: e.Lagging}
-		if p := c.h.place(e.Edge); p != nil {
-			if n, ok := p.Edge.Receipt(id, invalidation); ok {
+		if p := h.place(e.Edge); p != nil {
+			if n, ok := p.Edge.Receipt(r.Invalidation.DistributionID, r.Invalidation.ID); ok {
 				row.Objects, row.Bytes, row.Counted = &n.Objects, &n.Bytes, !n.Swept.IsZero()
 			}
 		}
-		b.Edges = append(b.Edges, row)
+		rows = append(rows, row)
 	}
-	return b, nil
+	return rows
 }

@@ -37,6 +37,8 @@ var routes = []route{
 	{method: "GET", path: Prefix + "/events", name: "GetEvents", least: auth.Viewer, stream: streamEvents},
 	{method: "GET", path: Prefix + "/nodes", name: "ListNodes", least: auth.Viewer, do: listNodes},
 	{method: "GET", path: Prefix + "/distributions/{id}/invalidations", name: "ListInvalidations", least: auth.Viewer, do: listInvalidations},
+	{method: "POST", path: Prefix + "/distributions/{id}/invalidations", name: "CreateInvalidation", least: auth.Invalidator, do: postInvalidation, made: true},
+	{method: "GET", path: Prefix + "/history", name: "SearchHistory", least: auth.Viewer, do: searchHistory},
 	{method: "GET", path: Prefix + "/distributions/{id}/invalidations/{invalidation}/receipt", name: "GetReceipt", least: auth.Viewer, do: getReceipt},
 	{method: "POST", path: Prefix + "/distributions/{id}/preview", name: "PreviewInvalidation", least: auth.Viewer, do: postPreview},
 	{method: "POST", path: Prefix + "/explain", name: "Explain", least: auth.Viewer, do: postExplain},

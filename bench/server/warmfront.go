@@ -136,7 +136,7 @@ func invalidator(r ready) func(ctx context.Context, i int) error {
 		if err != nil {
 			return err
 		}
-		_, err := c.Invalidate(ctx, r.DemoDistribution, fmt.Sprintf("bench-%d", i), []string{fmt.Sprintf("/nothing/%d/*", i)})
+		_, err := c.Invalidate(ctx, r.DemoDistribution, client.Wish{CallerReference: fmt.Sprintf("bench-%d", i), Items: []string{fmt.Sprintf("/nothing/%d/*", i)}})
 		return err
 	}
 }

@@ -1,95 +1,123 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/ownapi/client"
 )
 
-const historyLong = `Lists invalidations, newest first: who made them, when, from where, and how long they took until they were
-Completed. Without a distribution, those of all distributions.`
+const historyLong = `Lists invalidations, newest first: who made them, when, from where, why, and how long they took until they were
+Completed. Without a distribution, those of all distributions. Flags narrow it down; all of them must hold.
+
+With --json each is a line, with all its selectors and what each edge did when: with --all too, that is the whole
+history, for keeping it longer than Warmfront does.`
 
 const historyExample = `  warmfront history
   warmfront history www.example.com --max 5
+  warmfront history --text /images/ --by anna --since 7d
+  warmfront history --since 2026-11-01 --until 2026-12-01 --all --json > november.jsonl
   warmfront history EDFDVBD6EXAMPLE --json | jq -r 'select(.status == "InProgress") | .id'`
 
+// history is one run of the command.
+type history struct {
+	connection
+	client.Search
+	most         int
+	all          bool
+	since, until string
+}
+
 func historyCommand() *cobra.Command {
-	var c connection
-	var most int
+	var c history
 	cmd := &cobra.Command{
-		Use: "history [distribution]", Short: "Which invalidations there were: who, when, how long they took",
+		Use: "history [distribution]", Short: "Which invalidations there were: who, when, why, how long they took",
 		Long: historyLong, Example: historyExample, Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if most < 1 {
-				return usage("--max %d: ask for at least one", most)
+			if err := c.check(cmd, time.Now()); err != nil {
+				return err
 			}
 			api, err := c.open(cmd)
 			if err != nil {
 				return err
 			}
-			all, err := c.history(cmd.Context(), api, args, most)
-			if err != nil {
-				return err
+			if len(args) == 1 {
+				d, err := c.find(cmd.Context(), api, args[0])
+				if err != nil {
+					return err
+				}
+				c.Distribution = d.ID
+			}
+			var all []client.Past
+			print := func(p client.Past) error { all = append(all, p); return nil }
+			if c.json { // as they come: there may be many
+				print = func(p client.Past) error { return printJSON(cmd.OutOrStdout(), p, true) }
+			}
+			if err := api.History(cmd.Context(), c.Search, c.most, print); err != nil {
+				return c.failed(err)
 			}
 			if c.json {
-				for _, p := range all {
-					if err := printJSON(cmd.OutOrStdout(), p, true); err != nil {
-						return err
-					}
-				}
 				return nil
 			}
 			return printHistory(cmd.OutOrStdout(), all, len(args) == 0)
 		},
 	}
-	cmd.Flags().IntVar(&most, "max", 20, "how many at most")
-	c.flags(cmd, "print each invalidation as JSON, one a line")
+	f := cmd.Flags()
+	f.IntVar(&c.most, "max", 20, "how many at most")
+	f.BoolVar(&c.all, "all", false, "all of them")
+	f.StringVar(&c.Text, "text", "", "only those with this `text` in a selector, the comment, the reference or the id")
+	f.StringVar(&c.By, "by", "", "only those of a `user`, an access key or an address")
+	f.StringVar(&c.Status, "status", "", "only those with this `status`: "+control.InProgress+", "+control.Completed)
+	f.StringVar(&c.since, "since", "", "only those accepted since a `time`: 7d, 90m, 2026-11-25, 2026-11-25T18:00:00Z")
+	f.StringVar(&c.until, "until", "", "only those accepted before a `time`")
+	c.flags(cmd, "print each invalidation as JSON, one a line, with what each edge did")
 	return cmd
 }
 
-// past is an invalidation and whose it is.
-type past struct {
-	DistributionID string `json:"distributionId"`
-	client.Invalidation
+func (c *history) check(cmd *cobra.Command, now time.Time) (err error) {
+	switch {
+	case c.most < 1:
+		return usage("--max %d: ask for at least one", c.most)
+	case c.all && cmd.Flags().Changed("max"):
+		return usage("--all and --max exclude each other")
+	case c.Status != "" && c.Status != control.InProgress && c.Status != control.Completed:
+		return usage("--status %q: use %s or %s", c.Status, control.InProgress, control.Completed)
+	case c.all:
+		c.most = 0
+	}
+	if c.From, err = parseMoment(c.since, now); err != nil {
+		return usage("--since %w", err)
+	}
+	if c.Before, err = parseMoment(c.until, now); err != nil {
+		return usage("--until %w", err)
+	}
+	return nil
 }
 
-func (c *connection) history(ctx context.Context, api *client.Client, args []string, most int) ([]past, error) {
-	var of []client.Distribution
-	var err error
-	if len(args) == 1 {
-		of = make([]client.Distribution, 1)
-		of[0], err = c.find(ctx, api, args[0])
-	} else if of, err = api.Distributions(ctx, 0); err != nil {
-		err = c.failed(err)
+// parseMoment reads a time, or how long ago it was; "" is the zero time.
+func parseMoment(s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
 	}
-	if err != nil {
-		return nil, err
+	if ago, err := parseDays(s); err == nil && ago > 0 {
+		return now.Add(-ago), nil
 	}
-	var all []past
-	for _, d := range of {
-		some, err := api.Invalidations(ctx, d.ID, most)
-		if err != nil {
-			return nil, c.failed(err)
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", dateTime, "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, nil
 		}
-		for _, inv := range some {
-			all = append(all, past{d.ID, inv})
-		}
-		slices.SortStableFunc(all, func(a, b past) int { return b.CreateTime.Compare(a.CreateTime) })
-		all = all[:min(len(all), most)]
 	}
-	return all, nil
+	return time.Time{}, fmt.Errorf("%q: use a time as in 2026-11-25 or 2026-11-25T18:00:00Z, or how long ago it was, as in 7d or 90m", s)
 }
 
 const dateTime = "2006-01-02 15:04:05"
 
 // printHistory prints a table; with says whether it names distributions.
-func printHistory(out io.Writer, all []past, with bool) error {
+func printHistory(out io.Writer, all []client.Past, with bool) error {
 	if len(all) == 0 {
 		_, err := fmt.Fprintln(out, "There are no invalidations.")
 		return err
@@ -106,13 +134,17 @@ func printHistory(out io.Writer, all []past, with bool) error {
 	for _, p := range all {
 		long := "-"
 		if p.CompletedTime != nil {
-			long = took(float64(max(p.CompletedTime.Sub(p.CreateTime), 0)) / float64(time.Millisecond))
+			long = took(p.TookMs)
 		}
 		who := dash(p.By.User)
 		if p.By.AccessKey != "" {
 			who += " (" + p.By.AccessKey + ")"
 		}
-		row(p.DistributionID, p.ID, p.Status, p.CreateTime.Local().Format(dateTime), long, who, dash(p.By.Address), few(p.Items, 3))
+		what := few(p.Items, 3)
+		if p.Comment != "" {
+			what += "  " + p.Comment
+		}
+		row(p.DistributionID, p.ID, p.Status, p.CreateTime.Local().Format(dateTime), long, who, dash(p.By.Address), what)
 	}
 	return t.print(out)
 }

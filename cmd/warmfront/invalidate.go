@@ -36,6 +36,7 @@ again after a failure.`
 const invalidateExample = `  warmfront invalidate EDFDVBD6EXAMPLE /index.html '/images/*'
   warmfront invalidate www.example.com '/*' --wait
   warmfront invalidate www.example.com '/docs/*' '#product:7' --preview
+  warmfront invalidate www.example.com '/img/*' --comment 'the new logo, ticket 4711'
   git diff --name-only HEAD^ -- site | sed 's|^site||' | warmfront invalidate www.example.com - --wait --reference "$GITHUB_SHA"`
 
 // invalidate is one run of the command.
@@ -44,6 +45,7 @@ type invalidate struct {
 	preview   bool
 	wait      bool
 	reference string
+	comment   string
 	timeout   time.Duration
 
 	api *client.Client
@@ -89,6 +91,7 @@ func invalidateCommand() *cobra.Command {
 	f.BoolVar(&c.preview, "preview", false, "only tell what would be dropped; nothing is")
 	f.BoolVar(&c.wait, "wait", false, "wait until it is Completed")
 	f.DurationVar(&c.timeout, "timeout", 10*time.Minute, "`time` that --wait waits at most; 0: as long as it takes")
+	f.StringVar(&c.comment, "comment", "", "why, for the history; one `line`")
 	f.StringVar(&c.reference, "reference", "", "the invalidation's caller `reference` (default: a new one)")
 	c.flags(cmd, "print the invalidation as JSON, with --wait its receipt, with --preview the preview")
 	return cmd
@@ -98,8 +101,8 @@ func invalidateCommand() *cobra.Command {
 func (c *invalidate) check(cmd *cobra.Command) error {
 	given := cmd.Flags().Changed
 	switch {
-	case c.preview && (c.wait || given("reference") || given("timeout")):
-		return usage("--preview invalidates nothing: leave out --wait, --timeout and --reference")
+	case c.preview && (c.wait || given("reference") || given("timeout") || given("comment")):
+		return usage("--preview invalidates nothing: leave out --wait, --timeout, --comment and --reference")
 	case given("timeout") && !c.wait:
 		return usage("--timeout is for --wait")
 	case c.timeout < 0:
@@ -172,7 +175,7 @@ func (c *invalidate) run(ctx context.Context, d client.Distribution, items []str
 }
 
 func (c *invalidate) create(ctx context.Context, d client.Distribution, items []string) (client.Created, error) {
-	inv, err := c.api.Invalidate(ctx, d.ID, c.reference, items)
+	inv, err := c.api.Invalidate(ctx, d.ID, client.Wish{Items: items, CallerReference: c.reference, Comment: c.comment})
 	var no *client.Error
 	switch {
 	case err == nil || errors.Is(err, context.Canceled):

@@ -119,7 +119,7 @@ func TestProgress_ManyEdges(t *testing.T) {
 type server struct {
 	mu       sync.Mutex
 	receipts []string
-	batch    wire.InvalidationBatch
+	wish     client.Wish
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -142,12 +142,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		fmt.Fprint(w, text)
 	case r.Method == "POST":
-		body := new(bytes.Buffer)
-		body.ReadFrom(r.Body)
-		if err := wire.Unmarshal(body.Bytes(), "InvalidationBatch", &s.batch); err != nil {
+		if err := json.NewDecoder(r.Body).Decode(&s.wish); err != nil {
 			panic(err)
 		}
-		fmt.Fprint(w, `<Invalidation xmlns="`+wire.Namespace+`"><Id>I1</Id><Status>InProgress</Status><CreateTime>2026-05-14T12:00:00Z</CreateTime></Invalidation>`)
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"id":"I1","status":"InProgress","createTime":"2026-05-14T12:00:00Z"}`)
 	default:
 		fmt.Fprint(w, `<Distribution xmlns="`+wire.Namespace+`"><Id>E1</Id><DomainName>d1.localhost</DomainName></Distribution>`)
 	}
@@ -170,11 +169,11 @@ func invalidateAt(t *testing.T, ctx context.Context, s http.Handler, stdin strin
 
 func TestInvalidate_WaitsThroughARestart(t *testing.T) {
 	s := &server{receipts: []string{begun, "", done}}
-	code, out, said := invalidateAt(t, context.Background(), s, "/b\r\n\n#c", "/a", "-", "--wait", "--reference", "r")
+	code, out, said := invalidateAt(t, context.Background(), s, "/b\r\n\n#c", "/a", "-", "--wait", "--reference", "r", "--comment", "why")
 	if code != exitDone || !strings.HasSuffix(out, "Completed in 5.2 s, dropped 3 objects, 3.0 KiB so far\n") || !strings.Contains(out, "Starting.") {
 		t.Errorf("%d\n%s%s", code, out, said)
 	}
-	if got := fmt.Sprint(s.batch.Paths.Items, *s.batch.CallerReference); got != "[/a /b #c]r" {
+	if got := fmt.Sprint(s.wish); got != "{[/a /b #c] r why}" {
 		t.Errorf("sent %s", got)
 	}
 }

@@ -50,28 +50,56 @@ func (c *Client) Receipt(ctx context.Context, distribution, invalidation string)
 	return out, c.own(ctx, "GET", "/distributions/"+url.PathEscape(distribution)+"/invalidations/"+url.PathEscape(invalidation)+"/receipt", nil, out)
 }
 
-// Invalidations returns a distribution's invalidations, newest first, most of them at most.
-func (c *Client) Invalidations(ctx context.Context, distribution string, most int) ([]Invalidation, error) {
-	var all []Invalidation
-	marker := ""
-	for len(all) < most {
-		var page struct {
-			Items      []Invalidation `json:"items"`
-			NextMarker string         `json:"nextMarker"`
-		}
-		query := url.Values{"max": {strconv.Itoa(min(most-len(all), pageSize))}}
-		if marker != "" {
-			query.Set("marker", marker)
-		}
-		if err := c.own(ctx, "GET", "/distributions/"+url.PathEscape(distribution)+"/invalidations?"+query.Encode(), nil, &page); err != nil {
-			return nil, err
-		}
-		all = append(all, page.Items...)
-		if marker = page.NextMarker; marker == "" {
-			break
+// Search says which invalidations of the history are wanted; a zero field wants all.
+type Search struct {
+	Distribution string // its id
+	Text         string
+	By           string
+	Status       string
+	From, Before time.Time
+}
+
+func (s *Search) query() url.Values {
+	q := url.Values{}
+	for name, v := range map[string]string{"distribution": s.Distribution, "text": s.Text, "by": s.By, "status": s.Status} {
+		if v != "" {
+			q.Set(name, v)
 		}
 	}
-	return all, nil
+	for name, t := range map[string]time.Time{"from": s.From, "before": s.Before} {
+		if !t.IsZero() {
+			q.Set(name, t.UTC().Format(time.RFC3339Nano))
+		}
+	}
+	return q
+}
+
+// History calls f with each invalidation that is wanted, newest first, with most of them at most, all when
+// most is 0, until f returns an error.
+func (c *Client) History(ctx context.Context, s Search, most int, f func(Past) error) error {
+	query := s.query()
+	for n := 0; ; {
+		var page struct {
+			Items      []Past `json:"items"`
+			NextMarker string `json:"nextMarker"`
+		}
+		query.Set("max", strconv.Itoa(pageSize))
+		if most > 0 {
+			query.Set("max", strconv.Itoa(min(most-n, pageSize)))
+		}
+		if err := c.own(ctx, "GET", "/history?"+query.Encode(), nil, &page); err != nil {
+			return err
+		}
+		for _, p := range page.Items {
+			if err := f(p); err != nil {
+				return err
+			}
+		}
+		if n += len(page.Items); page.NextMarker == "" || most > 0 && n >= most {
+			return nil
+		}
+		query.Set("marker", page.NextMarker)
+	}
 }
 
 // Distribution is what the command line shows of one.
@@ -129,7 +157,7 @@ func aliases(a *wire.Aliases) []string {
 	return a.Items
 }
 
-// Created is what CloudFront's API says of a new invalidation.
+// Created is a new invalidation.
 type Created struct {
 	ID              string    `json:"id"`
 	DistributionID  string    `json:"distributionId"`
@@ -137,25 +165,23 @@ type Created struct {
 	CreateTime      time.Time `json:"createTime"`
 	CallerReference string    `json:"callerReference"`
 	Items           []string  `json:"items"`
+	Comment         string    `json:"comment,omitempty"`
 }
 
-// Invalidate creates an invalidation. With a reference that was used before, for the same items, it
-// returns that invalidation.
-func (c *Client) Invalidate(ctx context.Context, distribution, reference string, items []string) (Created, error) {
-	body, err := wire.Marshal("InvalidationBatch", &wire.InvalidationBatch{
-		CallerReference: &reference,
-		Paths:           &wire.Paths{Quantity: wire.Ptr(int64(len(items))), Items: items},
-	})
-	if err != nil {
+// Wish asks for an invalidation; it may have what CloudFront's API has no field for.
+type Wish struct {
+	Items           []string `json:"items"`
+	CallerReference string   `json:"callerReference,omitempty"`
+	Comment         string   `json:"comment,omitempty"`
+}
+
+// Invalidate creates an invalidation. With a reference that was used before, for the same items, it returns
+// that invalidation.
+func (c *Client) Invalidate(ctx context.Context, distribution string, w Wish) (Created, error) {
+	var made ReceiptHead
+	if err := c.own(ctx, "POST", "/distributions/"+url.PathEscape(distribution)+"/invalidations", w, &made); err != nil {
 		return Created{}, err
 	}
-	var inv wire.Invalidation
-	if err := c.cloudfront(ctx, "POST", "/distribution/"+url.PathEscape(distribution)+"/invalidation", body, "Invalidation", &inv); err != nil {
-		return Created{}, err
-	}
-	out := Created{ID: wire.Val(inv.Id), DistributionID: distribution, Status: wire.Val(inv.Status), CallerReference: reference, Items: items}
-	if inv.CreateTime != nil {
-		out.CreateTime = inv.CreateTime.Time
-	}
-	return out, nil
+	return Created{ID: made.ID, DistributionID: distribution, Status: made.Status, CreateTime: made.CreateTime,
+		CallerReference: made.CallerReference, Items: made.Items, Comment: made.Comment}, nil
 }

@@ -3,7 +3,7 @@
 //
 //	api, err := client.New(client.Config{Endpoint: "http://127.0.0.1:9000", AccessKeyID: …, SecretAccessKey: …})
 //	all, err := api.Distributions(ctx, 0)
-//	inv, err := api.Invalidate(ctx, all[0].ID, "release-42", []string{"/images/*"})
+//	inv, err := api.Invalidate(ctx, all[0].ID, client.Wish{Items: []string{"/images/*"}})
 //	receipt, err := api.Receipt(ctx, all[0].ID, inv.ID)
 //
 // A call is made once: whether to try again is for the caller to decide, who knows what it is worth. An

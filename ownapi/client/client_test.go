@@ -101,7 +101,7 @@ func TestErrors_NobodyListens(t *testing.T) {
 	}
 }
 
-func TestInvalidations_FollowsPagesUpToTheMost(t *testing.T) {
+func TestHistory_FollowsPagesUpToTheMost(t *testing.T) {
 	var asked []string
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.URL.RawQuery)
@@ -109,9 +109,15 @@ func TestInvalidations_FollowsPagesUpToTheMost(t *testing.T) {
 		fmt.Sscanf(r.URL.Query().Get("max"), "%d", &n)
 		fmt.Fprintf(w, `{"items":[%s{"id":"I"}],"nextMarker":"m/%d"}`, strings.Repeat(`{"id":"I"},`, n-1), len(asked))
 	})
-	all, err := c.Invalidations(context.Background(), "E1", 150)
-	if err != nil || len(all) != 150 || !slices.Equal(asked, []string{"max=100", "marker=m%2F1&max=50"}) {
-		t.Errorf("%d %q %v", len(all), asked, err)
+	n, search := 0, Search{Distribution: "E1", By: "anna", From: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	err := c.History(context.Background(), search, 150, func(Past) error { n++; return nil })
+	if want := "by=anna&distribution=E1&from=2026-01-02T03%3A04%3A05Z&"; err != nil || n != 150 || !slices.Equal(asked, []string{
+		want + "max=100", want[:strings.Index(want, "from")] + "from=2026-01-02T03%3A04%3A05Z&marker=m%2F1&max=50"}) {
+		t.Errorf("%d %q %v", n, asked, err)
+	}
+	enough := errors.New("enough")
+	if err := c.History(context.Background(), search, 0, func(Past) error { return enough }); err != enough {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -143,6 +149,7 @@ func TestTypes_AreTheDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	type schema struct {
+		Ref        string `json:"$ref"`
 		Properties map[string]json.RawMessage
 		AllOf      []schema
 	}
@@ -153,7 +160,7 @@ func TestTypes_AreTheDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, of := range map[string]any{
-		"Actor": Actor{}, "Invalidation": Invalidation{}, "Receipt": Receipt{}, "ReceiptRow": ReceiptRow{}, "EdgeCount": EdgeCount{},
+		"Actor": Actor{}, "Invalidation": Invalidation{}, "Receipt": Receipt{}, "Past": Past{}, "InvalidationRequest": Wish{}, "ReceiptRow": ReceiptRow{}, "EdgeCount": EdgeCount{},
 		"Preview": Preview{}, "PreviewItem": PreviewItem{}, "ExplainRequest": Question{}, "Explanation": Explanation{},
 		"ExplainedEdge": ExplainedEdge{}, "Match": Match{}, "About": About{}, "Node": Node{}, "Metrics": Metrics{},
 		"MetricPoint": MetricPoint{}, "Change": Change{},
@@ -164,9 +171,19 @@ func TestTypes_AreTheDocumented(t *testing.T) {
 			continue
 		}
 		var want []string
-		for p := range s.Properties {
-			want = append(want, p)
+		var add func(s schema)
+		add = func(s schema) {
+			if s.Ref != "" {
+				s = document.Components.Schemas[strings.TrimPrefix(s.Ref, "#/components/schemas/")]
+			}
+			for p := range s.Properties {
+				want = append(want, p)
+			}
+			for _, part := range s.AllOf {
+				add(part)
+			}
 		}
+		add(s)
 		have := fieldNames(reflect.TypeOf(of))
 		slices.Sort(want)
 		slices.Sort(have)

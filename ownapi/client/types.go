@@ -21,6 +21,14 @@ type Invalidation struct {
 	Items         []string   `json:"items"`
 	ItemCount     int        `json:"itemCount"`
 	By            Actor      `json:"by"`
+	Comment       string     `json:"comment"`
+}
+
+// Past is an invalidation of the history, with how it went.
+type Past struct {
+	ReceiptHead
+	TookMs float64      `json:"tookMs"` // so far, while in progress
+	Edges  []ReceiptRow `json:"edges"`
 }
 
 // Receipt is how an invalidation went, edge by edge.

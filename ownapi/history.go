@@ -1,0 +1,84 @@
+package ownapi
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/control"
+)
+
+// invalidationWish asks for an invalidation, with what CloudFront's API has no field for.
+type invalidationWish struct {
+	Items           []string `json:"items"`
+	CallerReference string   `json:"callerReference"` // "": a new one
+	Comment         string   `json:"comment"`
+}
+
+func postInvalidation(ctx context.Context, c *call) (any, error) {
+	var wish invalidationWish
+	if _, err := c.parameters(); err != nil {
+		return nil, err
+	}
+	if err := c.decode(&wish); err != nil {
+		return nil, err
+	}
+	if wish.CallerReference == "" {
+		wish.CallerReference = "warmfront-" + rand.Text()
+	}
+	batch := &wire.InvalidationBatch{CallerReference: &wish.CallerReference,
+		Paths: &wire.Paths{Quantity: wire.Ptr(int64(len(wish.Items))), Items: wish.Items}}
+	inv, _, err := c.h.cfg.Control.Invalidate(ctx, c.by, c.PathValue("id"), batch, wish.Comment)
+	if err != nil {
+		return nil, err
+	}
+	return headOf(inv), nil
+}
+
+// pastBody is an invalidation of the history with all that is known of it.
+type pastBody struct {
+	receiptHead
+	TookMs float64      `json:"tookMs"`
+	Edges  []receiptRow `json:"edges"`
+}
+
+func searchHistory(_ context.Context, c *call) (any, error) {
+	get, err := c.parameters("distribution", "text", "by", "status", "from", "before", "marker", "max")
+	if err != nil {
+		return nil, err
+	}
+	max, err := number("max", get("max"), 1, maxPage, maxPage)
+	if err != nil {
+		return nil, err
+	}
+	f := control.HistoryFilter{DistributionID: get("distribution"), Text: get("text"), By: get("by"), Status: get("status")}
+	if f.From, err = moment("from", get("from")); err != nil {
+		return nil, err
+	}
+	if f.Before, err = moment("before", get("before")); err != nil {
+		return nil, err
+	}
+	switch f.Status {
+	case "", control.InProgress, control.Completed:
+	default:
+		return nil, invalid("status must be %s or %s, got %.40q.", control.InProgress, control.Completed, f.Status)
+	}
+	p, err := c.h.cfg.Control.History(f, get("marker"), max)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(p, func(r *control.Receipt) pastBody { return pastBody{headOf(r.Invalidation), ms(r.Took), c.h.rowsOf(r)} }), nil
+}
+
+// moment reads a parameter that is a time; "" is the zero one.
+func moment(name, s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return t, invalid("%s must be a time as in 2026-11-25T18:00:00Z, got %.40q.", name, s)
+	}
+	return t, nil
+}
