@@ -37,6 +37,7 @@ func main() {
 	flag.StringVar(&o.servers, "servers", "", "servers to measure, separated by commas (default all)")
 	flag.IntVar(&o.rounds, "rounds", 0, "rounds (default 3, -full 5)")
 	flag.DurationVar(&o.length, "length", 0, "of one run (default 500ms, -full 2s)")
+	flag.IntVar(&objects, "objects", 1_000_000, "objects of the row million")
 	flag.StringVar(&o.out, "out", "", "file for the results (default build/bench/short.json, -full build/bench/full.json); with -only, its other rows stay")
 	floorAt := flag.String("floor", "", "serve as what the kernel alone costs, at this `address`, and nothing else; the bench starts itself so")
 	flag.Parse()

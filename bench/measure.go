@@ -17,8 +17,8 @@ import (
 	"github.com/warmfront/warmfront/bench/server"
 )
 
-// fillTimeout is for 100,000 objects on a machine that is busy.
-const fillTimeout = 3 * time.Minute
+// fillTimeout is for a million objects on a machine that is busy.
+const fillTimeout = 15 * time.Minute
 
 // bench is one run of the command: the servers that were started, and what is in their caches.
 type bench struct {
@@ -32,7 +32,7 @@ type bench struct {
 // newBench makes what all servers share. close gives it back.
 func newBench(o *options) (b *bench, err error) {
 	b = &bench{options: o, servers: map[string]*server.Server{}, broken: map[string]error{}, filled: map[*server.Server]map[*fill]bool{}}
-	b.env = server.Env{Binary: o.binary, Cores: "0", OpenFiles: openFiles()}
+	b.env = server.Env{Binary: o.binary, Cores: "0", OpenFiles: openFiles(), CacheMiB: 1024}
 	if b.env.Dir, err = os.MkdirTemp("", "warmfront-bench-"); err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (b *bench) close() {
 }
 
 // server returns the running server of that name; one that has ended is started again.
-func (b *bench) server(ctx context.Context, name string) (*server.Server, error) {
+func (b *bench) server(ctx context.Context, r row, name string) (*server.Server, error) {
 	if s := b.servers[name]; s != nil {
 		if s.Alive() {
 			return s, nil
@@ -94,9 +94,13 @@ func (b *bench) server(ctx context.Context, name string) (*server.Server, error)
 	if err := b.broken[name]; err != nil {
 		return nil, err
 	}
-	s, err := starts[name](ctx, b.env)
+	env := b.env
+	if r.cacheMiB > 0 {
+		env.CacheMiB = r.cacheMiB
+	}
+	s, err := starts[name](ctx, env)
 	if err != nil && ctx.Err() == nil { // its port may have been taken by another meanwhile
-		s, err = starts[name](ctx, b.env)
+		s, err = starts[name](ctx, env)
 	}
 	if err != nil {
 		b.broken[name] = err
@@ -117,11 +121,18 @@ func (b *bench) stop(name string) {
 
 // measure runs one row. It never fails as a whole.
 func (b *bench) measure(ctx context.Context, r row) result.Row {
-	out := result.Row{Name: r.name, Title: r.title, Load: r.load, Unit: r.unit, Began: time.Now().UTC().Truncate(time.Second), Seconds: b.options.length.Seconds()}
+	out := result.Row{Name: r.name, Title: counted(r.title), Load: counted(r.load), Unit: r.unit, Began: time.Now().UTC().Truncate(time.Second), Seconds: b.options.length.Seconds()}
 	if out.Unit == "" {
 		out.Unit = "request"
 	}
-	fmt.Fprintf(os.Stderr, "\n%s: %s\n", r.name, r.load)
+	fmt.Fprintf(os.Stderr, "\n%s: %s\n", r.name, out.Load)
+	if r.cacheMiB > 0 {
+		defer func() { // what they have of memory is for this row only
+			for _, name := range r.servers {
+				b.stop(name)
+			}
+		}()
+	}
 	for _, name := range r.servers {
 		m, served := b.ready(ctx, r, name)
 		if served {
@@ -147,15 +158,18 @@ func (b *bench) measure(ctx context.Context, r row) result.Row {
 }
 
 // fill puts what the row needs into the cache, unless it is there.
-func (b *bench) fill(ctx context.Context, r row, s *server.Server) error {
+func (b *bench) fill(ctx context.Context, r row, s *server.Server, m *result.Server) error {
 	if r.fill == nil || s.Files || b.filled[s][r.fill] {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, fillTimeout)
 	defer cancel()
-	began := time.Now()
+	began, memory := time.Now(), s.Memory()
 	if err := r.fill.do(ctx, s); err != nil {
 		return fmt.Errorf("filling the cache: %w", err)
+	}
+	if r.fill.weighed {
+		m.PerObject = perObject(ctx, s, memory, objects)
 	}
 	b.filled[s][r.fill] = true
 	fmt.Fprintf(os.Stderr, "  filled   %-28s in %.1f s\n", s.Name, time.Since(began).Seconds())
@@ -168,13 +182,16 @@ func (b *bench) ready(ctx context.Context, r row, name string) (m result.Server,
 	if r.fresh {
 		b.stop(name)
 	}
-	s, err := b.server(ctx, name)
+	s, err := b.server(ctx, r, name)
+	if errors.Is(err, server.ErrNotServed) {
+		return m, false
+	}
 	if err == nil {
 		m.Version = s.Version
 		if r.make(s) == nil {
 			return m, false
 		}
-		err = b.fill(ctx, r, s)
+		err = b.fill(ctx, r, s, &m)
 	}
 	if err == nil {
 		// The first run fills caches, the processor's too. It counts for nothing, its errors neither.
@@ -191,9 +208,9 @@ func (b *bench) ready(ctx context.Context, r row, name string) (m result.Server,
 func (b *bench) runTwice(ctx context.Context, r row, m *result.Server) error {
 	var errs []error
 	for range 2 {
-		s, err := b.server(ctx, m.Name)
+		s, err := b.server(ctx, r, m.Name)
 		if err == nil {
-			err = b.fill(ctx, r, s) // it may be another than before
+			err = b.fill(ctx, r, s, m) // it may be another than before
 		}
 		if err == nil {
 			var run result.Run
@@ -230,6 +247,9 @@ func (b *bench) load(ctx context.Context, r row, s *server.Server, length time.D
 			m.PerConn = max(m.PerConn, float64(s.Memory()-memory)/float64(held.conns))
 		}
 	}
+	if r.run != nil {
+		return r.run(ctx, b, s)
+	}
 	l := r.make(s)
 	defer l.Close()
 	if err := l.Open(ctx); err != nil {
@@ -245,7 +265,10 @@ func (b *bench) load(ctx context.Context, r row, s *server.Server, length time.D
 	if o.Idle > 0 { // its thread spins: CPU time would tell nothing
 		generator = o.Elapsed - o.Idle
 	}
-	if n := b.env.Origin.Requests() - reached; n > 0 && !s.Files {
+	switch n := b.env.Origin.Requests() - reached; {
+	case r.misses && n < int64(o.Answers):
+		return run, fmt.Errorf("%d of %d requests reached the origin: not all are misses", n, o.Answers)
+	case !r.misses && n > 0 && !s.Files:
 		if r.fill != nil {
 			b.filled[s][r.fill] = false // not all was kept: the next attempt fills again
 		}

@@ -18,6 +18,10 @@ import (
 // printRow is one table.
 func printRow(w io.Writer, r *result.Row) {
 	fmt.Fprintf(w, "\n%s (%s)\n%s\n\n", r.Title, r.Name, r.Load)
+	if r.Unit == "restart" {
+		printRestarts(w, r)
+		return
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "server\tCPU µs/%s\tspread\t/s\tp50\tp99\tp99.9\tgenerator\tfirst's CPU / its\tspread\t\n", r.Unit)
 	for i := range r.Servers {
@@ -36,9 +40,10 @@ func printRow(w io.Writer, r *result.Row) {
 		}
 	}
 	t.Flush()
+	printFailed(w, r)
 	for _, s := range r.Servers {
-		if s.Failed != "" {
-			fmt.Fprintf(w, "FAILED %s: %s\n", s.Name, s.Failed)
+		if s.PerObject != 0 {
+			fmt.Fprintf(w, "%s: %.0f octets of memory per object besides its body\n", s.Name, s.PerObject)
 		}
 		if s.PerConn > 0 {
 			fmt.Fprintf(w, "%s: %.1f KiB per held connection\n", s.Name, s.PerConn/1024)
@@ -47,6 +52,28 @@ func printRow(w io.Writer, r *result.Row) {
 			fmt.Fprintf(w, "%s: %.0f invalidations a second were accepted\n", s.Name, s.Median(result.Invalidations))
 		}
 	}
+}
+
+func printFailed(w io.Writer, r *result.Row) {
+	for _, s := range r.Servers {
+		if s.Failed != "" {
+			fmt.Fprintf(w, "FAILED %s: %s\n", s.Name, s.Failed)
+		}
+	}
+}
+
+// printRestarts is the table of what was started again.
+func printRestarts(w io.Writer, r *result.Row) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "server\tfirst hit\tspread\tCPU until then\thits right after it\t")
+	for i := range r.Servers {
+		if s := r.Server(r.Servers[i].Name); s != nil {
+			least, most := s.Spread(result.FirstHit)
+			fmt.Fprintf(t, "%s\t%.3f s\t%.3f–%.3f\t%.3f s\t%.0f %%\t\n", s.Name, s.Median(result.FirstHit), least, most, s.Median(result.CPU)/1e6, 100*s.Median(result.Kept))
+		}
+	}
+	t.Flush()
+	printFailed(w, r)
 }
 
 func micro(us float64) string {

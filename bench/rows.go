@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/warmfront/warmfront/bench/load"
+	"github.com/warmfront/warmfront/bench/result"
 	"github.com/warmfront/warmfront/bench/server"
 )
 
@@ -26,13 +27,17 @@ type row struct {
 	servers           []string
 	fill              *fill // nil: the load itself fills the cache
 	fresh             bool  // servers are started anew: memory is measured, and what was needed before is not needed again
+	cacheMiB          int   // room of the caches where it is not the usual; servers are stopped behind the row
+	misses            bool  // all requests must reach the origin; otherwise none may
 	make              func(s *server.Server) load.Load
-	beside            func(ctx context.Context, s *server.Server) (beside, error) // nil: nothing runs beside
+	run               func(ctx context.Context, b *bench, s *server.Server) (result.Run, error) // nil: what make makes is run
+	beside            func(ctx context.Context, s *server.Server) (beside, error)               // nil: nothing runs beside
 }
 
 // fill puts objects into a server's cache, once for all rows that need them.
 type fill struct {
-	do func(ctx context.Context, s *server.Server) error
+	do      func(ctx context.Context, s *server.Server) error
+	weighed bool // what so many objects take of memory is measured
 }
 
 // beside is what goes on while a run lasts.
@@ -60,6 +65,9 @@ var starts = map[string]server.Start{
 	"H2O":                          server.StartH2O,
 	"Traffic Server":               server.StartTrafficServer,
 	"the kernel":                   server.StartFloor,
+	"Warmfront on disk":            server.StartWarmfrontOnDisk,
+	"Varnish on disk":              server.StartVarnishOnDisk,
+	"Traffic Server on disk":       server.StartTrafficServerOnDisk,
 }
 
 var rows = []row{
@@ -93,6 +101,14 @@ var rows = []row{
 		load:    "as 100,000 keys; each invalidation is a new wildcard that matches nothing, ours through the API and on disk, Varnish's a ban; what accepting them costs is in the server's CPU"},
 	{name: "cores", title: "One core and two", servers: []string{"Warmfront", "Warmfront on two cores"}, make: closed(1<<10, 64, 1),
 		load: "64 keep-alive connections, one object of 1 KiB; on two cores the generator takes its part of the second where there are only two"},
+	{name: "million", title: "{objects} keys", servers: []string{"Warmfront", "nginx", "Varnish", "HAProxy", "Traffic Server"}, fill: million, fresh: true, cacheMiB: 4096,
+		load: "64 keep-alive connections, {objects} objects of 1 KiB, asked for by Zipf's law with exponent 1", make: manyMore},
+	missing("fill-1k", "A miss of 1 KiB", 1<<10),
+	missing("fill-100k", "A miss of 100 KiB", 100<<10),
+	fromDisk("disk-16k", "A hit of 16 KiB from disk", 16<<10, 20_000),
+	fromDisk("disk-100k", "A hit of 100 KiB from disk", 100<<10, 4_000),
+	{name: "restart", title: "Started again", unit: "restart", servers: []string{"Warmfront on disk", "nginx", "Traffic Server on disk"}, fill: keysPlain, make: manyKeys, run: restarted,
+		load: "100,000 objects of 1 KiB are stored; the server is stopped in order, started again and asked for one after the other until an answer has not come from the origin"},
 }
 
 func rowNames() (names []string) {
@@ -159,7 +175,11 @@ func http2Keys(s *server.Server) load.Load {
 var zipf = sync.OnceValue(func() []uint32 { return load.Zipf(keys, 1<<20) })
 
 func gets(s *server.Server) (requests [][]byte) {
-	for _, path := range load.Keys(keys) {
+	return getsOf(s, load.Keys(keys))
+}
+
+func getsOf(s *server.Server, paths []string) (requests [][]byte) {
+	for _, path := range paths {
 		requests = append(requests, load.Get(s.Host, path))
 	}
 	return requests
@@ -169,15 +189,15 @@ func manyKeys(s *server.Server) load.Load {
 	return &load.Closed{Address: s.Plain, Connections: 64, Requests: load.Many(gets(s), zipf()), Size: server.KeySize}
 }
 
-var keysPlain = &fill{func(ctx context.Context, s *server.Server) error {
+var keysPlain = &fill{do: func(ctx context.Context, s *server.Server) error {
 	return load.Fill(ctx, s.Plain, load.Many(gets(s), nil), server.KeySize, keys)
 }}
 
 // keysHTTP2 fills by HTTP/2: some servers keep apart what was asked for by https.
-var keysHTTP2 = &fill{func(ctx context.Context, s *server.Server) error {
+var keysHTTP2 = &fill{do: func(ctx context.Context, s *server.Server) error {
 	return http2(s, load.Many(load.Blocks(s.Host, load.Keys(keys)), nil)).Fill(ctx)
 }}
 
-var large = &fill{func(ctx context.Context, s *server.Server) error {
+var large = &fill{do: func(ctx context.Context, s *server.Server) error {
 	return load.Fill(ctx, s.Plain, load.One(load.Get(s.Host, object(1<<20)), 1), 1<<20, 1)
 }}

@@ -105,6 +105,15 @@ func Zipf(n, length int) []uint32 {
 	return order
 }
 
+// Shuffled is an order of n keys in which each comes once. The same n gives the same order.
+func Shuffled(n int) []uint32 {
+	order := make([]uint32, n)
+	for i, k := range rand.New(rand.NewPCG(3, uint64(n))).Perm(n) {
+		order[i] = uint32(k)
+	}
+	return order
+}
+
 // arrivals are n times in seconds between requests that come independently of each other (Poisson), one
 // a second on average; n of them last exactly n seconds.
 func arrivals(n int) []float64 {

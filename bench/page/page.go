@@ -107,13 +107,14 @@ func (v view) Tables(names ...string) string {
 func table(row *result.Row) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s\n\n%s.\n\n", row.Title, strings.TrimSuffix(row.Load, "."))
+	if row.Unit == "restart" {
+		return b.String() + restarts(row)
+	}
 	fmt.Fprintf(&b, "| | CPU per %s | spread | per second | p50 | p99 | p99.9 | CPU of %s / its |\n|---|---|---|---|---|---|---|---|\n", row.Unit, row.Servers[0].Name)
 	first := row.Server(row.Servers[0].Name)
-	var failed []string
 	for i := range row.Servers {
 		s := row.Server(row.Servers[i].Name)
 		if s == nil {
-			failed = append(failed, fmt.Sprintf("%s failed: %s", row.Servers[i].Name, oneLine(row.Servers[i].Failed)))
 			continue
 		}
 		least, most := s.Spread(result.CPU)
@@ -133,11 +134,45 @@ func table(row *result.Row) string {
 			fmt.Fprintf(&b, "\n%s accepted %s invalidations a second.\n", s.Name, number(s.Median(result.Invalidations)))
 		}
 	}
-	for _, f := range failed {
-		fmt.Fprintf(&b, "\n%s.\n", f)
+	if stored := perObject(row); stored != "" {
+		fmt.Fprintf(&b, "\nMemory per object besides its body (nginx has that in a file; what is taken at the start is not counted): %s.\n", stored)
 	}
-	b.WriteByte('\n')
-	return b.String()
+	return b.String() + failed(row)
+}
+
+// restarts is the table of what was started again.
+func restarts(row *result.Row) string {
+	var b strings.Builder
+	fmt.Fprint(&b, "| | first hit | spread | CPU until then | hits right after it |\n|---|---|---|---|---|\n")
+	for i := range row.Servers {
+		if s := row.Server(row.Servers[i].Name); s != nil {
+			least, most := s.Spread(result.FirstHit)
+			fmt.Fprintf(&b, "| %s | %s | %s–%s | %s | %.0f %% |\n", s.Name, duration(1e6*s.Median(result.FirstHit)), duration(1e6*least), duration(1e6*most),
+				duration(s.Median(result.CPU)), 100*s.Median(result.Kept))
+		}
+	}
+	return b.String() + failed(row)
+}
+
+// failed tells of those that did, and ends the table.
+func failed(row *result.Row) string {
+	var b strings.Builder
+	for _, s := range row.Servers {
+		if row.Server(s.Name) == nil {
+			fmt.Fprintf(&b, "\n%s failed: %s.\n", s.Name, oneLine(s.Failed))
+		}
+	}
+	return b.String() + "\n"
+}
+
+func perObject(row *result.Row) string {
+	var stored []string
+	for _, s := range row.Servers {
+		if s.PerObject != 0 && s.Failed == "" {
+			stored = append(stored, fmt.Sprintf("%s %.0f octets", s.Name, s.PerObject))
+		}
+	}
+	return strings.Join(stored, ", ")
 }
 
 func perConn(row *result.Row) string {

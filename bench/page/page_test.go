@@ -41,11 +41,19 @@ func sample() *result.Results {
 	server := func(name string, cpu float64) result.Server {
 		return result.Server{Name: name, Version: "1.2", Runs: []result.Run{{Answers: 1e6, Seconds: 10, CPU: cpu, P50: 90, P99: 1500, P999: 2.5e6}, {Answers: 1e6, Seconds: 10, CPU: 2 * cpu}}}
 	}
+	weighed := func(name string, octets float64) result.Server {
+		s := server(name, 10)
+		s.PerObject = octets
+		return s
+	}
 	idle := server("nginx", 20)
 	idle.PerConn = 5 << 10
 	return &result.Results{Form: "full", Machine: result.Machine{CPU: "<CPU>", Cores: 2}, Rows: []result.Row{
 		{Name: "1k", Title: "A hit of 1 KiB & more", Load: "64 connections", Unit: "request", Seconds: 0.5, Began: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 			Servers: []result.Server{server("Warmfront", 10), server("nginx", 20), {Name: "H2O", Failed: "it\nended | so"}}},
+		{Name: "million", Title: "Many", Load: "keys", Unit: "request", Servers: []result.Server{weighed("Warmfront", 90), weighed("nginx", 180), weighed("HAProxy", 0)}},
+		{Name: "restart", Title: "Again", Load: "stopped", Unit: "restart", Servers: []result.Server{
+			{Name: "Warmfront on disk", Runs: []result.Run{{Answers: 1, Seconds: 0.25, CPU: 0.1, FirstHit: 0.25, Kept: 0.5}}}, {Name: "Traffic Server on disk", Failed: "no hit"}}},
 		{Name: "idle", Title: "Idle", Load: "many", Unit: "request", Servers: []result.Server{{Name: "Warmfront", Failed: "refused"}, idle}},
 	}}
 }
@@ -64,6 +72,11 @@ func TestPage_TellsWhatWasMeasuredAndWhatFailed(t *testing.T) {
 		"H2O failed: it ended / so.",
 		"Warmfront failed: refused.",
 		"nginx 5.0 KiB.",
+		"## A large cache, misses, disks",
+		"Warmfront 90 octets, nginx 180 octets.\n",
+		"| Many | memory per object ≤ that of the best | 0.50 | reached |",
+		"| Warmfront on disk | 250 ms | 250 ms–250 ms | 100 ms | 50 % |\n\nTraffic Server on disk failed: no hit.",
+		"| Again | first hit within 1 s | 0.25 s (0.25–0.25) | reached |",
 	} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("the page lacks %q", want)

@@ -21,6 +21,7 @@ var plots = []plot{
 	{"performance-http1.svg", "CPU per hit, HTTP/1.1", []string{"1k", "16k", "100k", "1m", "keys", "conns", "pipelined"}, result.CPU, "µs"},
 	{"performance-tls.svg", "CPU per hit, TLS and HTTP/2", []string{"tls-1k", "tls-100k", "tls-new", "h2-one", "h2-keys"}, result.CPU, "µs"},
 	{"performance-beside.svg", "CPU per hit while something else goes on", []string{"idle", "slow", "log", "invalidations", "cores"}, result.CPU, "µs"},
+	{"performance-cache.svg", "CPU per request: many objects, misses, disks", []string{"million", "fill-1k", "fill-100k", "disk-16k", "disk-100k"}, result.CPU, "µs"},
 	{"performance-latency.svg", "p99 at a fixed rate", []string{"latency"}, result.P99, "µs"},
 }
 

@@ -20,6 +20,10 @@ type Goal struct {
 	TwoCores bool
 	// PerConn means: octets per held connection, no ratio.
 	PerConn bool
+	// PerObject means: octets of memory per object, its body aside, against the least of all others in the row.
+	PerObject bool
+	// Restart means: seconds to the first hit, no ratio.
+	Restart bool
 }
 
 // Goals are all of them.
@@ -37,10 +41,18 @@ var Goals = []Goal{
 	{Row: "latency", Of: ours, Against: []string{"nginx"}, Measure: P99, What: "p99", Limit: 1},
 	{Row: "idle", Of: ours, PerConn: true, Limit: 8 << 10},
 	{Row: "cores", Of: "Warmfront on two cores", Against: []string{ours}, Measure: CPU, What: "capacity", Limit: 1.8, AtLeast: true, TwoCores: true},
+	{Row: "million", Of: ours, OtherRow: "1k", Measure: CPU, What: "CPU", Limit: 1.5},
+	{Row: "million", Of: ours, PerObject: true, Limit: 1},
+	{Row: "disk-16k", Of: onDisk, Against: []string{"nginx"}, Measure: CPU, What: "CPU", Limit: 0.7},
+	{Row: "disk-100k", Of: onDisk, Against: []string{"nginx"}, Measure: CPU, What: "CPU", Limit: 0.7},
+	{Row: "restart", Of: onDisk, Restart: true, Limit: 1},
 	{Row: "log", Of: "Warmfront with log", Against: []string{ours}, Measure: CPU, What: "CPU", Limit: 1.08},
 }
 
-const ours = "Warmfront"
+const (
+	ours   = "Warmfront"
+	onDisk = "Warmfront on disk"
+)
 
 func cpu(row string, limit float64, against ...string) Goal {
 	return Goal{Row: row, Of: ours, Against: against, Measure: CPU, What: "CPU", Limit: limit}
@@ -69,6 +81,13 @@ func (r *Results) Judge(g Goal) (v Verdict, ok bool) {
 	case g.PerConn:
 		v.Value = of.PerConn
 		v.Least, v.Great, ok = v.Value, v.Value, v.Value > 0
+	case g.Restart:
+		v.Value = of.Median(FirstHit)
+		v.Least, v.Great = of.Spread(FirstHit)
+		ok = v.Value > 0
+	case g.PerObject:
+		ok = v.perObject(row, of)
+		v.Least, v.Great = v.Value, v.Value
 	case g.OtherRow != "":
 		if other := r.Row(g.OtherRow); other != nil && other.Server(g.Of) != nil {
 			v.Value = of.Median(g.Measure) / other.Server(g.Of).Median(g.Measure)
@@ -102,6 +121,21 @@ func (v *Verdict) against(row *Row, of *Server) bool {
 	return len(v.Goal.Against) > 0
 }
 
+// perObject is the ratio to the least of the others. There must be one.
+func (v *Verdict) perObject(row *Row, of *Server) bool {
+	least := 0.0
+	for _, s := range row.Servers {
+		if s.Name != of.Name && s.Failed == "" && s.PerObject > 0 && (least == 0 || s.PerObject < least) {
+			least = s.PerObject
+		}
+	}
+	if least == 0 || of.PerObject <= 0 {
+		return false
+	}
+	v.Value = of.PerObject / least
+	return true
+}
+
 // Text is the goal in words: "CPU ≤ 0.55 × nginx".
 func (g Goal) Text() string {
 	sign := "≤"
@@ -111,6 +145,10 @@ func (g Goal) Text() string {
 	switch {
 	case g.PerConn:
 		return fmt.Sprintf("%s %.0f KiB per connection", sign, g.Limit/1024)
+	case g.PerObject:
+		return fmt.Sprintf("memory per object %s that of the best", sign)
+	case g.Restart:
+		return fmt.Sprintf("first hit within %.3g s", g.Limit)
 	case g.TwoCores:
 		return fmt.Sprintf("%s %s %.2g × one core", g.What, sign, g.Limit)
 	case g.OtherRow != "":
@@ -125,8 +163,11 @@ func (g Goal) Text() string {
 
 // Found is the value in words, with its spread over the rounds.
 func (v Verdict) Found() string {
-	if v.Goal.PerConn {
+	switch {
+	case v.Goal.PerConn:
 		return fmt.Sprintf("%.1f KiB", v.Value/1024)
+	case v.Goal.Restart:
+		return fmt.Sprintf("%.2f s (%.2f–%.2f)", v.Value, v.Least, v.Great)
 	}
 	if v.Least == v.Great {
 		return fmt.Sprintf("%.2f", v.Value)

@@ -35,7 +35,7 @@ type Row struct {
 	Name    string // as -only knows it
 	Title   string
 	Load    string // what was sent, for people
-	Unit    string // what CPU is per: "request" or "connection"
+	Unit    string // what CPU is per: "request", "connection" or "restart"
 	Began   time.Time
 	Seconds float64 // of one run
 	Servers []Server
@@ -47,7 +47,9 @@ type Server struct {
 	Version string
 	Failed  string  `json:",omitempty"` // why there are no runs, or not all
 	PerConn float64 `json:",omitempty"` // octets of memory per held connection
-	Runs    []Run   `json:",omitempty"` // one per round, the same number for all that did not fail
+	// PerObject is the octets of memory that a stored object takes, its body not counted.
+	PerObject float64 `json:",omitempty"`
+	Runs      []Run   `json:",omitempty"` // one per round, the same number for all that did not fail
 }
 
 // Run is one run.
@@ -59,6 +61,9 @@ type Run struct {
 	P50, P99    float64 // µs
 	P999        float64 // µs
 	Invalidated float64 `json:",omitempty"` // invalidations accepted per second
+	// Of a restart: seconds from the program's start to its first hit, and the part of a sample that were hits after it.
+	FirstHit float64 `json:",omitempty"`
+	Kept     float64 `json:",omitempty"`
 }
 
 // Measure is a figure of one run.
@@ -77,6 +82,10 @@ func P999(r Run) float64 { return r.P999 }
 
 // Busy is the part of the run in which the generator was not idle: near 1 it is what bounds the rate.
 func Busy(r Run) float64 { return r.Generator / r.Seconds }
+
+// FirstHit is seconds, Kept a part of 1.
+func FirstHit(r Run) float64 { return r.FirstHit }
+func Kept(r Run) float64     { return r.Kept }
 
 // Invalidations is how many were accepted per second.
 func Invalidations(r Run) float64 { return r.Invalidated }

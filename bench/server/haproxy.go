@@ -6,7 +6,7 @@ import (
 )
 
 // StartHAProxy runs HAProxy with its cache, which is in memory. Tuned: one thread, as it has one core; objects up to
-// 1 MiB may be cached, 1 GiB of them; no log, no statistics; HTTP/2 with 128 streams; TLS 1.3 or 1.2 by OpenSSL.
+// 1 MiB may be cached, as many as all others keep, up to 4 GiB of them; no log, no statistics; HTTP/2 with 128 streams; TLS 1.3 or 1.2 by OpenSSL.
 func StartHAProxy(ctx context.Context, env Env) (*Server, error) {
 	if err := must("haproxy", "haproxy"); err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func StartHAProxy(ctx context.Context, env Env) (*Server, error) {
   ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256
   ssl-default-bind-curves X25519:P-256
 cache c
-  total-max-size 1024
+  total-max-size %d
   max-object-size 1100000
   max-age 86400
 defaults
@@ -43,7 +43,7 @@ frontend f
   default_backend o
 backend o
   server o %s
-`, env.OpenFiles, at[0], at[1], env.Cert.Together, env.Origin.Address())
+`, env.OpenFiles, min(env.CacheMiB, 4095), at[0], at[1], env.Cert.Together, env.Origin.Address())
 	s, err := begin(env, "HAProxy", map[string]string{"haproxy.cfg": conf})
 	if err != nil {
 		return nil, err

@@ -12,7 +12,8 @@ import (
 //     beside 11,000 connections
 //   - a cached file of 16 KiB or less is read and written together with its head; a larger one goes by sendfile: a
 //     second call costs more than copying so little
-//   - the folder of the cache is two levels deep, files are written where they stay, a miss of a key is fetched once
+//   - the cache is as many files as the others' caches take of memory, four times over, and names of 64 MiB for each GiB of
+//     those; the folder of the cache is two levels deep, files are written where they stay, a miss of a key is fetched once
 //   - TLS 1.3 or 1.2 by OpenSSL, records of 16 KiB, sessions by tickets; HTTP/2 with 128 streams
 //   - no access log (the row of the log has one, buffered)
 func StartNginx(ctx context.Context, env Env) (*Server, error) {
@@ -39,7 +40,7 @@ http {
   access_log %[2]s; server_tokens off; default_type application/octet-stream;
   keepalive_requests 1000000000; keepalive_timeout 3600; client_header_timeout 60; tcp_nodelay on; tcp_nopush on; reset_timedout_connection on;
   open_file_cache max=%[3]d inactive=1h; open_file_cache_valid 1h; open_file_cache_min_uses 1; open_file_cache_errors on;
-  proxy_cache_path cache levels=1:2 keys_zone=c:64m inactive=1d max_size=4g use_temp_path=off;
+  proxy_cache_path cache levels=1:2 keys_zone=c:%[9]dm inactive=1d max_size=%[10]dm use_temp_path=off;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
   upstream origin { server %[4]s; keepalive 16; }
   ssl_certificate %[7]s; ssl_certificate_key %[8]s; ssl_protocols TLSv1.2 TLSv1.3; ssl_buffer_size 16k;
@@ -51,14 +52,16 @@ http {
     listen %[6]s ssl http2 reuseport backlog=4096;
     location / { sendfile off; output_buffers 1 32k; proxy_pass http://origin; }
     location /o/102400 { sendfile on; sendfile_max_chunk 512k; proxy_pass http://origin; }
+    location /d/102400 { sendfile on; sendfile_max_chunk 512k; proxy_pass http://origin; }
     location /o/1048576 { sendfile on; sendfile_max_chunk 512k; proxy_pass http://origin; }
   }
 }
-`, env.OpenFiles, log, max(100, env.OpenFiles-12000), env.Origin.Address(), at[0], at[1], env.Cert.Chain, env.Cert.Key)
+`, env.OpenFiles, log, max(100, env.OpenFiles-12000), env.Origin.Address(), at[0], at[1], env.Cert.Chain, env.Cert.Key,
+		env.CacheMiB/16, 4*env.CacheMiB)
 	s, err := begin(env, name, map[string]string{"nginx.conf": conf, "cache/": ""})
 	if err != nil {
 		return nil, err
 	}
-	s.Version, s.Plain, s.TLS = version("nginx", "-v"), at[0], at[1]
+	s.Version, s.Plain, s.TLS, s.OnDisk = version("nginx", "-v"), at[0], at[1], true
 	return s.run(ctx, env, []string{"nginx", "-c", s.dir + "/nginx.conf", "-p", s.dir})
 }

@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 )
 
-// Sizes are the objects: /o/SIZE has SIZE octets. The keys /k/N have KeySize.
+// Sizes are the objects: /o/SIZE and /d/SIZE/N have SIZE octets. The keys /k/N have KeySize.
 var Sizes = []int{1 << 10, 16 << 10, 100 << 10, 1 << 20}
 
 const KeySize = 1 << 10
@@ -48,6 +48,9 @@ func (o *Origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.requests.Add(1)
 	size := KeySize
 	if s, isSized := strings.CutPrefix(r.URL.Path, "/o/"); isSized {
+		size, _ = strconv.Atoi(s)
+	} else if s, isKey := strings.CutPrefix(r.URL.Path, "/d/"); isKey {
+		s, _, _ = strings.Cut(s, "/")
 		size, _ = strconv.Atoi(s)
 	} else if !strings.HasPrefix(r.URL.Path, "/k/") {
 		size = -1

@@ -32,6 +32,7 @@ type Env struct {
 	Files     string  // a folder with the same objects, for the server that has no cache
 	Cores     string  // to which servers are pinned, as taskset writes it
 	OpenFiles int     // how many each process may have open
+	CacheMiB  int     // room of the caches
 	Cert      Certificate
 }
 
@@ -44,9 +45,12 @@ type Server struct {
 	HTTP2   bool           // found by asking
 	Host    string         // of all requests
 	Files   bool           // it serves files: nothing of it reaches an origin
+	OnDisk  bool           // bodies are not in its own memory
 
 	origin     *Origin
 	dir        string
+	cores      string
+	commands   [][]string // by which it was started
 	processes  []*process
 	invalidate func(ctx context.Context, i int) error // nil: not made for it here
 	stopping   func()                                 // nil: nothing to do before the processes end
@@ -93,15 +97,31 @@ func lay(dir string, files map[string]string) error {
 
 // run starts the programs, waits until all listeners give the object, and stops everything on failure.
 func (s *Server) run(ctx context.Context, env Env, commands ...[]string) (*Server, error) {
-	for _, c := range commands {
-		p, err := start(env.Cores, s.dir, c)
+	s.cores, s.commands = env.Cores, commands
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	return s.serves(ctx)
+}
+
+// begin starts the programs.
+func (s *Server) begin() error {
+	for _, c := range s.commands {
+		p, err := start(s.cores, s.dir, c)
 		if err != nil {
 			s.Stop()
-			return nil, err
+			return err
 		}
 		s.processes = append(s.processes, p)
 	}
-	return s.serves(ctx)
+	return nil
+}
+
+// Restart ends the programs in order and starts them again, on the same ports and with what they have left on disk.
+// It does not wait until they serve.
+func (s *Server) Restart() error {
+	s.Stop()
+	return s.begin()
 }
 
 func (s *Server) serves(ctx context.Context) (*Server, error) {

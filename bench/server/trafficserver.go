@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 )
 
@@ -13,6 +14,16 @@ import (
 // the memory cache, which is a plain LRU without a filter before it; a directory with room for all keys; no log, no
 // Via; connections stay. TLS by OpenSSL, HTTP/2 with 128 streams.
 func StartTrafficServer(ctx context.Context, env Env) (*Server, error) {
+	return trafficServer(ctx, env, "Traffic Server", env.CacheMiB*3/4, env.CacheMiB, 60)
+}
+
+// StartTrafficServerOnDisk is one whose memory holds next to nothing of what is on disk. It writes its directory each five
+// seconds, not each minute: what has come since is lost when it is started again.
+func StartTrafficServerOnDisk(ctx context.Context, env Env) (*Server, error) {
+	return trafficServer(ctx, env, "Traffic Server on disk", memoryMiB, diskMiB, 5)
+}
+
+func trafficServer(ctx context.Context, env Env, name string, memory, disk, sync int) (*Server, error) {
 	if err := must("traffic_server", "trafficserver"); err != nil {
 		return nil, err
 	}
@@ -20,7 +31,7 @@ func StartTrafficServer(ctx context.Context, env Env) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := begin(env, "Traffic Server", nil)
+	s, err := begin(env, name, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -31,9 +42,9 @@ func StartTrafficServer(ctx context.Context, env Env) (*Server, error) {
 	if err := lay(s.dir, map[string]string{
 		"run/": "", "log/": "", "cache/": "",
 		"runroot.yaml":             fmt.Sprintf(runroot, s.dir),
-		"etc/records.config":       records(at[0].Port(), at[1].Port()),
+		"etc/records.config":       records(at[0].Port(), at[1].Port(), memory, sync),
 		"etc/remap.config":         "map / http://" + env.Origin.Address() + "/\n",
-		"etc/storage.config":       s.dir + "/cache 1G\n",
+		"etc/storage.config":       fmt.Sprintf("%s/cache %dM\n", s.dir, disk),
 		"etc/ssl_multicert.config": fmt.Sprintf("dest_ip=* ssl_cert_name=%s ssl_key_name=%s\n", env.Cert.Chain, env.Cert.Key),
 		"etc/ip_allow.yaml":        "ip_allow:\n  - apply: in\n    ip_addrs: [0/0, ::/0]\n    action: allow\n    methods: ALL\n",
 	}); err != nil {
@@ -57,7 +68,7 @@ cachedir: %[1]s/cache
 localstatedir: %[1]s
 `
 
-func records(plain, tls uint16) string {
+func records(plain, tls uint16, memory, sync int) string {
 	settings := map[string]string{
 		"http.server_ports STRING":                    fmt.Sprintf("%d:ipv4:ip-in=127.0.0.1 %d:ipv4:ip-in=127.0.0.1:ssl", plain, tls),
 		"http.insert_request_via_str INT":             "0",
@@ -75,7 +86,8 @@ func records(plain, tls uint16) string {
 		"net.connections_throttle INT":                "15000",
 		"net.max_connections_in INT":                  "15000",
 		"net.max_requests_in INT":                     "0",
-		"cache.ram_cache.size INT":                    "536870912",
+		"cache.dir.sync_frequency INT":                strconv.Itoa(sync),
+		"cache.ram_cache.size INT":                    strconv.Itoa(memory << 20),
 		"cache.ram_cache.algorithm INT":               "1",
 		"cache.ram_cache.use_seen_filter INT":         "0",
 		"cache.min_average_object_size INT":           "2000",

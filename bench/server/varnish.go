@@ -15,14 +15,24 @@ import (
 // StartVarnish runs Varnish with its store in memory, and hitch in front of it for TLS (PROXY protocol): the CPU time
 // of both counts. Tuned: the two thread pools that its manual advises, threads kept ready; a backlog for many
 // connections; no program reads its log; HTTP/2 on.
-func StartVarnish(ctx context.Context, env Env) (*Server, error) { return varnish(ctx, env, "Varnish") }
+func StartVarnish(ctx context.Context, env Env) (*Server, error) {
+	return varnish(ctx, env, "Varnish", fmt.Sprintf("malloc,%dm", env.CacheMiB))
+}
+
+// StartVarnishOnDisk is one whose store is a file that it maps into memory.
+func StartVarnishOnDisk(ctx context.Context, env Env) (*Server, error) {
+	return varnish(ctx, env, "Varnish on disk", fmt.Sprintf("file,store,%dm", diskMiB))
+}
+
+// diskMiB is the room of the caches on disk.
+const diskMiB = 2048
 
 // StartVarnishBanned is a Varnish of its own for bans.
 func StartVarnishBanned(ctx context.Context, env Env) (*Server, error) {
-	return varnish(ctx, env, "Varnish with bans")
+	return varnish(ctx, env, "Varnish with bans", fmt.Sprintf("malloc,%dm", env.CacheMiB))
 }
 
-func varnish(ctx context.Context, env Env, name string) (*Server, error) {
+func varnish(ctx context.Context, env Env, name, store string) (*Server, error) {
 	if err := must("varnishd", "varnish"); err != nil {
 		return nil, err
 	}
@@ -63,7 +73,7 @@ quiet = on
 	s.invalidate = bans.add
 	s.stopping = bans.close
 	return s.run(ctx, env,
-		[]string{"varnishd", "-F", "-n", work, "-a", at[0].String(), "-a", at[2].String() + ",PROXY", "-f", s.dir + "/bench.vcl", "-s", "malloc,1g", "-j", "none",
+		[]string{"varnishd", "-F", "-n", work, "-a", at[0].String(), "-a", at[2].String() + ",PROXY", "-f", s.dir + "/bench.vcl", "-s", store, "-j", "none",
 			"-p", "thread_pools=2", "-p", "thread_pool_min=200", "-p", "thread_pool_max=2000", "-p", "listen_depth=4096", "-p", "timeout_idle=3600", "-p", "feature=+http2"},
 		[]string{"hitch", "--config", s.dir + "/hitch.conf"})
 }

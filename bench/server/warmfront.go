@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +46,31 @@ func StartWarmfrontTwoCores(ctx context.Context, env Env) (*Server, error) {
 	return warmfront(ctx, env, "Warmfront on two cores")
 }
 
+// memoryMiB is the room in memory of those that keep the rest on disk.
+const memoryMiB = 32
+
+// StartWarmfrontOnDisk is one whose memory holds next to nothing of what is on disk. Its ports stay when it is started
+// again.
+func StartWarmfrontOnDisk(ctx context.Context, env Env) (*Server, error) {
+	help, err := helpOf(ctx, env.Binary)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.Contains(help, "--disk-cache ") {
+		return nil, ErrNotServed
+	}
+	at, err := free(2)
+	if err != nil {
+		return nil, err
+	}
+	env.CacheMiB = memoryMiB
+	s, err := warmfront(ctx, env, "Warmfront on disk", "--disk-cache", fmt.Sprintf("%dMiB", diskMiB), "--edges", at[0].String(), "--edges-https", at[1].String())
+	if s != nil {
+		s.OnDisk = true
+	}
+	return s, err
+}
+
 // takesFile sees in the help that the flag has a value.
 var takesFile = regexp.MustCompile(`--access-log [^ ]`)
 
@@ -76,8 +102,11 @@ func warmfront(ctx context.Context, env Env, name string, more ...string) (*Serv
 		return nil, err
 	}
 	file := filepath.Join(s.dir, "ready.json")
-	command := []string{env.Binary, "dev", "--data", filepath.Join(s.dir, "data"), "--ready-file", file, "--control", "127.0.0.1:0", "--edges", "127.0.0.1:0",
-		"--demo", "127.0.0.1:0", "--telemetry", "off", "--cache-size", "1GiB", "--origin", "demo.localhost=" + env.Origin.Address()}
+	command := []string{env.Binary, "dev", "--data", filepath.Join(s.dir, "data"), "--ready-file", file, "--control", "127.0.0.1:0",
+		"--demo", "127.0.0.1:0", "--telemetry", "off", "--cache-size", fmt.Sprintf("%dMiB", env.CacheMiB), "--origin", "demo.localhost=" + env.Origin.Address()}
+	if !slices.Contains(more, "--edges") {
+		more = append(more, "--edges", "127.0.0.1:0")
+	}
 	for flag, value := range map[string]string{
 		"--certificates":    env.Cert.Dir,
 		"--max-connections": "12000", // the default is fewer where descriptors are few
@@ -86,11 +115,10 @@ func warmfront(ctx context.Context, env Env, name string, more ...string) (*Serv
 			command = append(command, flag, value)
 		}
 	}
-	p, err := start(env.Cores, s.dir, append(command, more...))
-	if err != nil {
+	s.cores, s.commands = env.Cores, [][]string{append(command, more...)}
+	if err := s.begin(); err != nil {
 		return nil, err
 	}
-	s.processes = append(s.processes, p)
 	r, err := s.awaitReady(ctx, file)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", s.Name, s.explain(err))
