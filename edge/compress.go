@@ -9,7 +9,6 @@ import (
 
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/compress"
-	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
 )
 
@@ -19,7 +18,7 @@ import (
 // the origin is asked about its own tag, viewers about the weak one (RFC 9110 section 8.8.1).
 
 // compressWait is how long a fill waits, with its head, for its turn when others take all the memory.
-const compressWait = time.Second
+const compressWait = 3 * time.Second
 
 // compressors bounds what compressing costs, and counts it. What is gathered and what is streamed have a half of the
 // memory each: bodies that come slowly must not keep the others from being compressed.
@@ -34,49 +33,45 @@ func (c *compressors) busy() int64 { return c.gathered.busy.Load() + c.streamed.
 
 // allowance is a number of octets that are taken and given back.
 type allowance struct {
-	room  *semaphore.Weighted
-	clock journal.Clock
-	busy  atomic.Int64 // octets in use
-	vain  atomic.Int64 // the clock's reading when somebody had waited for nothing
-}
-
-func (m *allowance) init(octets int64, clock journal.Clock) {
-	m.room, m.clock = semaphore.NewWeighted(octets), clock
+	room *semaphore.Weighted
+	busy atomic.Int64 // octets in use
+	vain atomic.Bool  // somebody has waited for nothing, and nothing has been given back since
 }
 
 // try takes n octets if they are there.
-func (m *allowance) try(n int64) bool {
-	if !m.room.TryAcquire(n) {
+func (a *allowance) try(n int64) bool {
+	if !a.room.TryAcquire(n) {
 		return false
 	}
-	m.busy.Add(n)
+	a.busy.Add(n)
 	return true
 }
 
-// take takes n octets, and waits for them, unless somebody has just done so in vain: what is held by bodies that do
-// not move would otherwise cost every fill its second.
-func (m *allowance) take(ctx context.Context, n int64) bool {
-	if m.try(n) {
+// take takes n octets, and waits for them, unless it has turned out to be vain: what is held by bodies that do not
+// move must not cost every fill the wait.
+func (a *allowance) take(ctx context.Context, n int64) bool {
+	if a.try(n) {
 		return true
 	}
-	if last := m.vain.Load(); last != 0 && m.clock()-time.Duration(last) < compressWait {
+	if a.vain.Load() {
 		return false
 	}
 	wait, cancel := context.WithTimeout(ctx, compressWait)
 	defer cancel()
-	if m.room.Acquire(wait, n) != nil {
+	if a.room.Acquire(wait, n) != nil {
 		if ctx.Err() == nil {
-			m.vain.Store(int64(m.clock()))
+			a.vain.Store(true)
 		}
 		return false
 	}
-	m.busy.Add(n)
+	a.busy.Add(n)
 	return true
 }
 
-func (m *allowance) give(n int64) {
-	m.busy.Add(-n)
-	m.room.Release(n)
+func (a *allowance) give(n int64) {
+	a.busy.Add(-n)
+	a.room.Release(n)
+	a.vain.Store(false)
 }
 
 // reserve takes the memory for a body, or says that there is none. more takes what a small one needs besides, if it

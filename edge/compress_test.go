@@ -393,22 +393,28 @@ func TestCompress_WithoutRoomItIsLeftAsItIs(t *testing.T) {
 			for _, path := range []string{"/a", "/b", "/c"} {
 				w.origin.on(path, html(c.n))
 			}
-			one := w.ask("/slow", "Accept-Encoding: gzip")
-			began := time.Now()
-			two := w.ask("/a", "Accept-Encoding: gzip")
+			ask := func(path string) *viewer { return w.ask(path, "Accept-Encoding: gzip") }
+			one, began := ask("/slow"), time.Now()
+			two := ask("/a")
 			w.settle(compressWait)
 			if !two.over() || time.Since(began) > compressWait {
 				t.Fatal("still waiting")
 			}
 			two.decodes(t, "", prose(c.n))
-			w.get("/c", "Accept-Encoding: gzip").decodes(t, "", prose(c.n)) // nobody waits in vain twice in a second
-			w.settle(compressWait)
-			three := w.ask("/b", "Accept-Encoding: gzip")
+			w.get("/b", "Accept-Encoding: gzip").decodes(t, "", prose(c.n)) // nothing has been given back: it does not wait
 			close(slow.rest)
 			synctest.Wait()
 			one.decodes(t, "gzip", prose(c.n))
+
+			again := html(c.n)
+			again.rest = make(chan struct{})
+			w.origin.on("/again", again)
+			three, four := ask("/again"), ask("/c") // which waits, with success
+			close(again.rest)
+			synctest.Wait()
 			three.decodes(t, "gzip", prose(c.n))
-			if st := w.edge.Stats(); st.Uncompressed != 2 || st.Compressed != 2 || st.CompressBytes != 0 {
+			four.decodes(t, "gzip", prose(c.n))
+			if st := w.edge.Stats(); st.Uncompressed != 2 || st.Compressed != 3 || st.CompressBytes != 0 {
 				t.Errorf("%+v", st)
 			}
 		}, func(w *world) { w.config.CompressMemory = c.room })

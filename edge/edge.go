@@ -57,6 +57,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/journal"
@@ -171,8 +173,8 @@ func New(cfg Config) (*Edge, error) {
 	}
 	e.snap.Store(&Snap{hosts: noHosts, tickets: newTickets()})
 	e.flights = newFlights(e)
-	e.compressors.gathered.init(cfg.CompressMemory/2, cfg.Clock)
-	e.compressors.streamed.init(cfg.CompressMemory/2, cfg.Clock)
+	e.compressors.gathered.room = semaphore.NewWeighted(cfg.CompressMemory / 2)
+	e.compressors.streamed.room = semaphore.NewWeighted(cfg.CompressMemory / 2)
 	e.member = newMember(e)
 	e.sweeper = newSweeper(e)
 	e.follower = journal.NewFollower(journal.FollowerConfig{Log: cfg.Log, Apply: e.apply, Reset: e.reset, Logger: cfg.Logger})
