@@ -46,6 +46,18 @@ func TestDown_IsNotKeptBeyondTheRetry(t *testing.T) {
 	})
 }
 
+// The same goes for what found no place among the requests on their way.
+func TestDown_BusyIsNotKeptEither(t *testing.T) {
+	bothLaws(t, func(t *testing.T, w *world) {
+		busy := &reply{err: &origin.Error{Kind: origin.Busy, Op: "ask", Err: errors.New("scripted"), Retry: 100 * time.Millisecond}}
+		w.origin.on("/a", busy, ok("a place"))
+		w.expect("503 Error page", "/a")
+		w.wantWhy("Error origin-busy")
+		w.settle(200 * time.Millisecond)
+		w.expect("200 Miss a place", "/a")
+	})
+}
+
 func TestDown_StaleMeanwhile(t *testing.T) {
 	bothLaws(t, func(t *testing.T, w *world) {
 		w.origin.on("/a", ok("old", "Cache-Control: max-age=1, stale-if-error=600"), down(origin.ReadTimeout, 300*time.Millisecond), ok("new"))

@@ -33,6 +33,7 @@ var failures = [reasons]struct {
 	OnlyIfCached:         {504, Failed, "The request wants a stored answer only, and there is none that it could get."},
 	LeaseLost:            {503, CapacityExceeded, "This edge cannot reach its control plane and must not answer from its cache."},
 	OriginDown:           {502, Failed, "CloudFront wasn't able to connect to the origin. It has not answered for a while and will be asked again in a moment."},
+	OriginBusy:           {503, Failed, "This edge is asking the origin as much as it may. Try again in a moment."},
 	OriginDNS:            {502, Failed, "CloudFront wasn't able to resolve the origin domain name."},
 	OriginConnect:        {502, Failed, "CloudFront wasn't able to connect to the origin."},
 	OriginConnectTimeout: {504, Failed, "CloudFront wasn't able to connect to the origin in time."},

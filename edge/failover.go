@@ -66,7 +66,7 @@ func failsOver(g *distribution.Group, resp *origin.Response, err error) bool {
 	switch oe.Kind {
 	case origin.Down:
 		return failsOver(g, nil, oe.Err)
-	case origin.DNS, origin.Connect:
+	case origin.DNS, origin.Connect, origin.Busy:
 		return g.FailsOver(503)
 	case origin.ConnectTimeout:
 		return g.FailsOver(503) || g.FailsOver(504)

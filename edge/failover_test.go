@@ -54,6 +54,7 @@ func TestFailover_Criteria(t *testing.T) {
 		{fails(origin.Connect), []int64{503}, true},
 		{fails(origin.DNS), []int64{503}, true},
 		{fails(origin.Connect), []int64{500, 502, 504}, false},
+		{fails(origin.Busy), []int64{503}, true},
 		{fails(origin.ConnectTimeout), []int64{503}, true},
 		{fails(origin.ConnectTimeout), []int64{504}, true},
 		{fails(origin.ReadTimeout), []int64{504}, true},

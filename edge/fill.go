@@ -361,7 +361,7 @@ func (f *flight) failed(err error) error {
 func (f *flight) pause(status int, err error) time.Duration {
 	least := f.errorTTL(status)
 	var oe *origin.Error
-	if errors.As(err, &oe) && oe.Kind == origin.Down {
+	if errors.As(err, &oe) && oe.Retry > 0 {
 		return min(least, oe.Retry)
 	}
 	return least
@@ -398,6 +398,8 @@ func failureOf(err error) (Reason, int) {
 		return Internal, 502
 	}
 	switch oe.Kind {
+	case origin.Busy:
+		return OriginBusy, 503
 	case origin.Down:
 		_, status := failureOf(oe.Err) // as if it had been asked
 		return OriginDown, status

@@ -82,6 +82,7 @@ const (
 	Overtaken            // … rules came faster than the origin answered
 	TooManyFills         // … the edge is fetching as much as it may
 	OriginDown           // … the origin has not answered for a while and was not asked
+	OriginBusy           // … as many requests are on their way to the origin as may be
 	OriginDNS            // … the origin's name has no address
 	OriginConnect        // … the origin refuses connections
 	OriginConnectTimeout // … the origin does not take connections
@@ -118,7 +119,7 @@ var reasonNames = [reasons]string{
 	TooManyHops: "too-many-hops", UpgradeRefused: "upgrade-refused", ExpectationFailed: "expectation-failed",
 	RangeNotSatisfiable: "range-not-satisfiable", PreconditionFailed: "precondition-failed",
 	NotMember: "not-member", Overtaken: "overtaken", TooManyFills: "too-many-fills",
-	OriginDown: "origin-down", OriginDNS: "origin-dns", OriginConnect: "origin-connect", OriginConnectTimeout: "origin-connect-timeout",
+	OriginDown: "origin-down", OriginBusy: "origin-busy", OriginDNS: "origin-dns", OriginConnect: "origin-connect", OriginConnectTimeout: "origin-connect-timeout",
 	OriginTLS: "origin-tls", OriginReadTimeout: "origin-read-timeout", OriginInvalid: "origin-invalid",
 	OriginHeaderTooBig: "origin-header-too-big", OriginClosed: "origin-closed", ViewerGone: "viewer-gone", VersionChanged: "version-changed",
 	Internal:         "internal",

@@ -44,17 +44,19 @@ type DevConfig struct {
 	ACMEEmail    string
 	ACMECA       string // URL of the authority's directory; "": Let's Encrypt
 
-	Suffix       string   // distributions answer at dXXXX.<suffix>
-	Origins      []string // "name=address" each
-	OriginsFile  string
-	CacheSize    int64             // bytes per edge
-	AccessLog    string            // file that gets a line per request, "-" for Err; "": none
-	AccessFormat string            // one of telemetry.AccessLogFormats
-	H2C          bool              // HTTP/2 on the plain addresses too
-	HTTP3        bool              // on the UDP ports of EdgesHTTPS
-	Limits       httpserver.Limits // of viewers, for each address of an edge
-	Quotas       control.Limits    // of what the API makes
-	RatePerKey   int               // calls a second of each access key
+	Suffix      string   // distributions answer at dXXXX.<suffix>
+	Origins     []string // "name=address" each
+	OriginsFile string
+	// OriginRequests bounds the requests of an edge on their way to one address of an origin; 0: 4,096.
+	OriginRequests int
+	CacheSize      int64             // bytes per edge
+	AccessLog      string            // file that gets a line per request, "-" for Err; "": none
+	AccessFormat   string            // one of telemetry.AccessLogFormats
+	H2C            bool              // HTTP/2 on the plain addresses too
+	HTTP3          bool              // on the UDP ports of EdgesHTTPS
+	Limits         httpserver.Limits // of viewers, for each address of an edge
+	Quotas         control.Limits    // of what the API makes
+	RatePerKey     int               // calls a second of each access key
 
 	Getenv func(string) string // may give the access key and the password
 

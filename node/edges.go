@@ -78,7 +78,7 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 	if err != nil {
 		return nil, fmt.Errorf("--cache-size: %w", err)
 	}
-	fetch, err := origin.New(origin.Config{Resolve: d.resolve, Changed: func(o origin.Outage, down bool) {
+	fetch, err := origin.New(origin.Config{Resolve: d.resolve, MaxRequests: d.OriginRequests, Changed: func(o origin.Outage, down bool) {
 		if down {
 			log.Warn("origin does not answer", "address", o.Address, "err", o.Failure)
 		} else {

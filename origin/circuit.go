@@ -1,9 +1,13 @@
 package origin
 
 import (
+	"cmp"
+	"context"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/warmfront/warmfront/distribution"
 )
 
 // A circuit knows whether an address answers. While it does not, one request at a time is let through to find
@@ -135,17 +139,53 @@ type Outage struct {
 	Failure *Error // what came of the last question
 }
 
-// line is the circuit of an address, shared by the pools that lead there.
+// line is the circuit and the queue of an address, shared by the pools that lead there.
 type line struct {
 	network, addr string
 	changed       func(Outage, bool)
 
 	mu sync.Mutex
 	circuit
+	queue
 }
 
-// enter is admit for a request, which gets an error of the kind Down if it is not let through.
-func (l *line) enter(path string) (turn, *Error) {
+// visit is a request that has been let through and has a place.
+type visit struct {
+	*line
+	turn
+	free func() // gives the place back
+}
+
+// enter lets a request through to the address, when it has a place there. Who has waited for one is asked anew
+// whether it is worth it.
+func (l *line) enter(ctx context.Context, o *distribution.Origin, path string) (v visit, failed *Error) {
+	t, failed := l.let(path)
+	if failed != nil {
+		return v, failed
+	}
+	free, waited, failed := l.place(ctx, cmp.Or(o.ConnectionTimeout, maxPause))
+	switch {
+	case failed != nil:
+		l.leave(t, false, failed)
+		return v, failed
+	case waited && t.probe == 0:
+		if t, failed = l.let(path); failed != nil {
+			free()
+			return v, failed
+		}
+	}
+	return visit{l, t, free}, nil
+}
+
+// over says what came of the visit. Its place it has until the answer has been read, if there is one.
+func (v *visit) over(answered bool, err *Error) {
+	if v.leave(v.turn, answered, err); err != nil {
+		v.free()
+	}
+}
+
+// let is admit for a request, which gets an error of the kind Down if it is not let through.
+func (l *line) let(path string) (turn, *Error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t, wait := l.admit(time.Now(), path)
@@ -185,7 +225,7 @@ func (c *Client) lineTo(k poolKey) *line {
 			return p.line
 		}
 	}
-	return &line{network: k.network, addr: k.addr, changed: c.changed}
+	return &line{network: k.network, addr: k.addr, changed: c.changed, queue: queue{most: c.most}}
 }
 
 // Down lists the addresses that do not answer, in no order.

@@ -26,10 +26,11 @@ const (
 	Closed                     // it closed the connection before or within the answer
 	Unsendable                 // nothing of the origin's doing: the request could not be written as one request. A mistake of ours
 	Down                       // it has not answered for a while and was not asked; Err is what failed last
+	Busy                       // nothing of the origin's doing: there was no place among the requests on their way to it
 	Canceled                   // nothing of the origin's doing: the caller's context ended, or the viewer's body broke off
 )
 
-var kindNames = [...]string{"Invalid", "DNS", "Connect", "ConnectTimeout", "TLS", "ReadTimeout", "HeaderTooBig", "Closed", "Unsendable", "Down", "Canceled"}
+var kindNames = [...]string{"Invalid", "DNS", "Connect", "ConnectTimeout", "TLS", "ReadTimeout", "HeaderTooBig", "Closed", "Unsendable", "Down", "Busy", "Canceled"}
 
 // Kinds lists all kinds, for tables that must not miss one.
 func Kinds() []Kind {
@@ -53,7 +54,7 @@ type Error struct {
 	Op   string // "connect", "handshake", "ask", "read body"
 	Err  error
 
-	Retry time.Duration // of Down: after how long it may be asked again
+	Retry time.Duration // of Down and Busy: after how long it may be asked again
 }
 
 func (e *Error) Error() string {

@@ -41,6 +41,7 @@ type exchange struct {
 	c       *conn  // guarded by mu, but only its owner changes it; nil: given back
 	cause   *Error // guarded by mu: why the exchange was interrupted
 	sending bool   // guarded by mu: the request's body is on its way
+	ended   func() // guarded by mu: called when the connection is given back; may be nil
 }
 
 // fail names what went wrong. What was the reason of an interruption is seen by the connection as a
@@ -98,12 +99,15 @@ func (x *exchange) allow(d time.Duration, set func(net.Conn, time.Time) error) {
 // end gives the connection back, to its pool if it may carry another exchange.
 func (x *exchange) end() {
 	x.mu.Lock()
-	c := x.c
-	x.c = nil
+	c, ended := x.c, x.ended
+	x.c, x.ended = nil, nil
 	good := x.reusable && x.cause == nil && !x.sending && len(x.in) == 0
 	x.mu.Unlock()
 	if c == nil {
 		return
+	}
+	if ended != nil {
+		defer ended() // whoever comes then finds the connection
 	}
 	if x.release(); !x.stop() {
 		good = false // ctx has ended, and with it a deadline may come
@@ -112,6 +116,19 @@ func (x *exchange) end() {
 		c.pool.put(c)
 	} else {
 		c.sock.Close() // without TLS's farewell, which could be waited for
+	}
+}
+
+// atEnd has f called when the connection has been given back, be it now.
+func (x *exchange) atEnd(f func()) {
+	x.mu.Lock()
+	over := x.c == nil
+	if !over {
+		x.ended = f
+	}
+	x.mu.Unlock()
+	if over {
+		f()
 	}
 }
 

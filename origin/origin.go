@@ -8,11 +8,13 @@
 // It speaks HTTP/1.1 (RFC 9112) itself, in the goroutine that asks: one write for the request, one read for
 // most answers, the body straight into its reader's memory. What goes out is written anew from the
 // parsed form and can be read in one way only; of what comes back only that is accepted which can be
-// read in one way only. A connection carries another request when exactly the answer has come from it
+// read in one way only. An address that does not answer is asked by one request at a time (circuit.go), and
+// no address by more at once than it may (queue.go). A connection carries another request when exactly the answer has come from it
 // and nothing else.
 package origin
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -39,6 +41,9 @@ type Config struct {
 	MaxIdlePerHost int
 	// MaxHeader bounds the head of a response in octets; 0 means 32,768.
 	MaxHeader int
+	// MaxRequests bounds the requests on their way to one address; 0 means 4,096. More wait for as long as a
+	// connection may take.
+	MaxRequests int
 	// Changed is told when an address no longer answers (down), and when it does again. It may be called concurrently
 	// and must not block; nil: nobody is.
 	Changed func(o Outage, down bool)
@@ -50,6 +55,7 @@ type Client struct {
 	roots     *x509.CertPool // nil: the system's
 	maxIdle   int
 	maxHeader int
+	most      int // requests on their way to an address
 	changed   func(Outage, bool)
 	dial      func(ctx context.Context, network, addr string) (net.Conn, error)
 
@@ -70,6 +76,7 @@ func New(cfg Config) (*Client, error) {
 		resolve:   res,
 		maxIdle:   cfg.MaxIdlePerHost,
 		maxHeader: cfg.MaxHeader,
+		most:      cmp.Or(cfg.MaxRequests, 4096),
 		changed:   cfg.Changed,
 		dial:      (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext,
 		pools:     map[poolKey]*pool{},
@@ -176,12 +183,14 @@ func (c *Client) ask(ctx context.Context, o *distribution.Origin, r *Request, du
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := p.line.enter(r.Path)
+	v, err := p.line.enter(ctx, o, r.Path)
 	if err != nil {
 		return nil, nil, err
 	}
 	x, h, answered, err := c.askBy(ctx, p, host, due, o, r)
-	p.line.leave(t, answered, err)
+	if v.over(answered, err); err == nil {
+		x.atEnd(v.free)
+	}
 	return x, h, err
 }
 

@@ -34,23 +34,23 @@ func (c *Client) Upgrade(ctx context.Context, o *distribution.Origin, r *Request
 	if t := o.ResponseCompletionTimeout; t > 0 {
 		due = began.Add(t)
 	}
-	turn, err := p.line.enter(r.Path)
+	v, err := p.line.enter(ctx, o, r.Path)
 	if err != nil {
 		return nil, nil, err
 	}
 	cn, err := c.open(ctx, p, host, due)
 	if err != nil {
-		p.line.leave(turn, false, err)
+		v.over(false, err)
 		return nil, nil, err
 	}
 	asked := *r
 	asked.upgrade = true
 	x := &exchange{ctx: ctx, limit: o.ReadTimeout, due: due, c: cn}
 	h, err := x.ask(o, &asked, c.maxHeader)
-	p.line.leave(turn, x.answered, err)
-	if err != nil {
+	if v.over(x.answered, err); err != nil {
 		return nil, nil, err
 	}
+	x.atEnd(v.free)
 	first := time.Since(began)
 	if h.status != 101 {
 		return nil, &Response{

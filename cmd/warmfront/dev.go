@@ -65,6 +65,9 @@ func devCommand() *cobra.Command {
 			} else if len(c.EdgesHTTPS) == 1 && c.EdgesHTTPS[0] == "off" {
 				c.EdgesHTTPS = nil
 			}
+			if c.OriginRequests < 1 {
+				return usage("--max-origin-requests %d: at least 1", c.OriginRequests)
+			}
 			if c.ACME = c.ACMEEmail != ""; c.ACMECA != "" && !c.ACME {
 				return usage("--acme-ca needs --acme-email")
 			}
@@ -100,6 +103,7 @@ func devCommand() *cobra.Command {
 	f.StringVar(&c.Suffix, "suffix", "localhost", "`domain` under which distributions answer: dXXXX.<suffix>")
 	f.StringArrayVar(&c.Origins, "origin", nil, "send an origin's name elsewhere: `name=address`; \"*.name\" for all below it; may be repeated")
 	f.StringVar(&c.OriginsFile, "origins-file", "", "`file` with such lines, # begins a comment")
+	f.IntVar(&c.OriginRequests, "max-origin-requests", 4096, "most requests of an edge on their way to one address of an origin; more wait for a connection's time, then get 503")
 	f.StringVar(&cacheSize, "cache-size", "256MiB", "memory for cached objects, per edge")
 	limits = addLimits(cmd)
 	quotas = addQuotas(cmd)
