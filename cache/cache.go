@@ -4,7 +4,6 @@
 package cache
 
 import (
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -14,8 +13,10 @@ import (
 	"github.com/warmfront/warmfront/invalidation"
 )
 
-// Object is a complete stored response. Everything but checked is immutable once it is in a Store;
-// a revalidated object is a new Object that shares the old one's Body.
+// Object is a complete response, on its way into a Store or taken out of one. A store keeps it in a form
+// of its own; each Get makes an Object anew, which is its caller's. What is shared with others are the
+// octets that it refers to, and they never change. A revalidated object is a new Object with the old
+// one's Body and Pages.
 type Object struct {
 	Key          string // the complete cache key
 	Distribution string // its id
@@ -36,42 +37,47 @@ type Object struct {
 	// checked is the number of the newest rule against which this object was found alive. Equal to
 	// the distribution's newest rule: one comparison, done. It only grows.
 	checked atomic.Uint64
+
+	// Keeper and Serial are set by the store that has the object, and say which of the objects that come and
+	// go under its key it is. What is counted and checked here is told the keeper too.
+	Keeper Keeper
+	Serial uint64
 }
 
-const (
-	// exactHits is up to where each hit is counted, manyHits for how many one in so many counts beyond.
-	exactHits = 1024
-	manyHits  = 8
-)
-
-// Used counts a hit: each of the first thousand, and beyond that, by chance, one of eight for all eight.
-// What everybody asks for is asked for on all cores at once, and each addition would take the cache line
-// away from the others. At ten thousand hits the count is within a few hundredths of the truth.
+// Used counts a hit; see count.
 func (o *Object) Used() {
-	switch {
-	case o.Hits.Load() < exactHits:
-		o.Hits.Add(1)
-	case rand.Uint32()%manyHits == 0:
-		o.Hits.Add(manyHits)
+	if n := one(o.Hits.Load()); n > 0 {
+		o.Hits.Add(n)
+		if o.Keeper != nil {
+			o.Keeper.NoteUsed(o.Key, o.Serial, n)
+		}
 	}
 }
 
 // Checked returns the number up to which the object was found alive, at least its stamp.
-func (o *Object) Checked() uint64 {
-	if c := o.checked.Load(); c > o.Stamp {
-		return c
-	}
-	return o.Stamp
-}
+func (o *Object) Checked() uint64 { return max(o.checked.Load(), o.Stamp) }
 
 // SetChecked remembers that no rule up to seq matches. Concurrent calls keep the greatest.
 func (o *Object) SetChecked(seq uint64) {
-	for {
-		c := o.checked.Load()
-		if c >= seq || o.checked.CompareAndSwap(c, seq) {
-			return
-		}
+	if raise(&o.checked, seq) && o.Keeper != nil {
+		o.Keeper.NoteChecked(o.Key, o.Serial, seq)
 	}
+}
+
+// Is tells whether both are what a store has under a key, and the same: not one and what came after it.
+func (o *Object) Is(other *Object) bool {
+	return other != nil && o.Key == other.Key && o.Serial == other.Serial && o.Keeper == other.Keeper
+}
+
+// Keeper is the store's side of an object that has been taken out. An object that is not there any more,
+// because it was evicted or another has come under its key, is not told anything.
+type Keeper interface {
+	NoteUsed(key string, serial, hits uint64)
+	NoteChecked(key string, serial, seq uint64)
+	// Drop is Store.Remove.
+	Drop(key string, serial uint64) bool
+	// Fetch returns the object, nil if it is not there any more. It counts as no use.
+	Fetch(key string, serial uint64) *Object
 }
 
 // Store keeps objects. All methods may be called concurrently. Implementations pass the suite in
@@ -83,13 +89,13 @@ type Store interface {
 	Peek(key []byte) *Object
 	// Put stores o, in place of what was under its key, and evicts what no longer fits. It returns
 	// false when o alone is larger than the store accepts; then nothing is stored. It may move Body to
-	// Pages, if Pages is nil: nobody else may know of o yet.
+	// Pages, if Pages is nil, and sets Keeper and Serial: nobody else may know of o yet.
 	Put(o *Object) bool
 	// Remove drops o if it is still what is stored under its key.
 	Remove(o *Object) bool
 	// Range calls visit for every object that is there during the whole call; others may or may not
-	// be visited. visit may call Remove.
-	Range(visit func(*Object) bool)
+	// be visited. visit may call every method of the store. What it is shown is valid until it returns.
+	Range(visit func(*Sight) bool)
 	// Clear drops everything.
 	Clear()
 	Stats() Stats
@@ -98,7 +104,8 @@ type Store interface {
 // Stats of a store, a consistent enough picture for metrics.
 type Stats struct {
 	Objects   int64
-	Bytes     int64 // bodies, heads and the store's own overhead
-	Capacity  int64 // bytes
+	Bytes     int64 // that the objects take: bodies, heads and the store's own overhead for each
+	Held      int64 // bytes of memory taken for all that, room for what comes next included
+	Capacity  int64 // bytes, what Held does not exceed
 	Evictions uint64
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/invalidation"
 )
 
 // Plain hits, answered by the engine on the way (httpserver.Inline). What Answer writes is what Serve
@@ -27,12 +28,16 @@ import (
 // nothing that came after it is acknowledged before the ticket closes (E3). A batch is what one read
 // brought, so a ticket is open for as long as a handful of lookups and one write take.
 
-// copiedBody is up to where a body is copied behind its head instead of being written from its place.
+// copiedBody is up to where a body is copied behind its head although it could be written from its place.
 const copiedBody = 8 << 10
 
 // Inline implements httpserver.Answerer.
 func (e *Edge) Inline() httpserver.Inline {
-	a := &inline{e: e, altSvc2: httpserver.AppendBlockField(nil, "Alt-Svc", e.altSvc)}
+	lender, ok := e.store.(cache.Lender)
+	if !ok {
+		return never{} // it has nothing to answer from without copying it first, and Serve does that as well
+	}
+	a := &inline{e: e, lender: lender, altSvc2: httpserver.AppendBlockField(nil, "Alt-Svc", e.altSvc)}
 	a.visit.e = e
 	a.visit.main.key = make([]byte, 0, 512)
 	return a
@@ -41,11 +46,26 @@ func (e *Edge) Inline() httpserver.Inline {
 // inline is one goroutine's answerer. Its visit is never lived: it lends its steps.
 type inline struct {
 	e      *Edge
+	lender cache.Lender
 	ticket ticket
 	visit  visit
+	object cache.View // on loan while Answer runs
 
+	subject invalidation.Subject
+	kind    []byte // Content-Type of the last answer
+	body    []byte // of the last answer by HTTP/2, if it is small
 	altSvc2 []byte // the Alt-Svc field for HTTP/2
 }
+
+// never declines.
+type never struct{}
+
+func (never) Answer(dst []byte, _ *httpserver.Request) ([]byte, httpserver.Rest, bool) {
+	return dst, httpserver.Rest{}, false
+}
+func (never) Sent()                    {}
+func (never) Done(int64, bool)         {}
+func (never) Later() func(int64, bool) { return func(int64, bool) {} }
 
 // Answer implements httpserver.Inline.
 func (a *inline) Answer(dst []byte, r *httpserver.Request) (out []byte, rest httpserver.Rest, ok bool) {
@@ -59,16 +79,17 @@ func (a *inline) Answer(dst []byte, r *httpserver.Request) (out []byte, rest htt
 	v.now = a.e.now()
 	v.x = Exchange{Start: v.now, Edge: a.e.cfg.Name, Pop: a.e.cfg.Location, Request: &r.Request, Stripe: a.ticket.stripe}
 	v.ticket, v.r = a.ticket, r
-	o := v.plainHit()
+	ok = a.plainHit()
 	v.ticket, v.r = ticket{}, nil // the ticket is the batch's
-	if o == nil {
+	if !ok {
 		return dst, rest, false
 	}
-	o.Used()
+	defer a.lender.Return(&a.object)
+	a.object.Mark.Used()
 	if r.Major == 2 {
-		out, rest = a.write2(dst, o, r.Method == "HEAD")
+		out, rest = a.write2(dst, r.Method == "HEAD")
 	} else {
-		out, rest = a.write(dst, o, r.Method == "HEAD")
+		out, rest = a.write(dst, r.Method == "HEAD")
 	}
 	if len(rest.Octets) == 0 {
 		a.observe()
@@ -107,31 +128,57 @@ func (a *inline) observe() {
 // Sent implements httpserver.Inline.
 func (a *inline) Sent() { a.ticket.close() }
 
-// plainHit goes Serve's way as far as it leads straight to a fresh object with a prepared block.
-func (v *visit) plainHit() *cache.Object {
+// plainHit goes Serve's way as far as it leads straight to a fresh object with a prepared block, which is then
+// on loan.
+func (a *inline) plainHit() bool {
+	v := &a.visit
 	q := &v.main
 	if v.pin(q) != nil {
-		return nil
+		return false
 	}
 	if _, past := v.passes(q); past {
-		return nil
+		return false
 	}
 	if q.site.RFC {
-		return nil // requests have a say there
+		return false // requests have a say there
 	}
 	q.key = q.behavior.AppendKey(q.key[:0], q.site.Distribution, q.req)
-	o := v.e.store.Get(q.key)
-	if o == nil || len(o.Block) == 0 {
-		return nil
+	if !a.lender.Lend(a.ticket.stripe, q.key, &a.object) {
+		return false
 	}
-	if st, _ := v.e.judge(q, o, v.now); st != usable || v.ticket.dead() {
-		return nil
+	if !a.usable(q, v.now) || v.ticket.dead() {
+		a.lender.Return(&a.object)
+		return false
 	}
-	return o
+	return true
+}
+
+// usable is judge, where all but one verdict are left to Serve.
+func (a *inline) usable(q *query, now time.Time) bool {
+	o := &a.object
+	began := time.Duration(o.FetchStart.UnixNano())
+	return len(o.Block) > 0 && o.Epoch == q.snap.life && a.alive(q.site) && int64(began) >= q.site.wrote.Load() &&
+		a.e.lease.Allows(a.e.clock(), began) && o.Fresh.IsFresh(now)
+}
+
+// alive is check.
+func (a *inline) alive(x *site) bool {
+	o := &a.object
+	checked := o.Checked()
+	if checked >= x.newest {
+		return true
+	}
+	o.Subject(&a.subject)
+	if x.index.Match(&a.subject, checked) != 0 {
+		return planted(hitUnchecked)
+	}
+	o.Mark.SetChecked(x.newest)
+	return true
 }
 
 // write lays the answer out and completes the exchange.
-func (a *inline) write(dst []byte, o *cache.Object, head bool) (out []byte, rest httpserver.Rest) {
+func (a *inline) write(dst []byte, head bool) (out []byte, rest httpserver.Rest) {
+	o := &a.object
 	if block := o.Block; a.e.announces(a.visit.main.site) { // the object may be older than the wish
 		dst = append(append(dst, block[:len(block)-len(idLine)]...), "Alt-Svc: "...)
 		dst = append(append(append(dst, a.e.altSvc...), "\r\n"...), idLine...)
@@ -146,18 +193,19 @@ func (a *inline) write(dst []byte, o *cache.Object, head bool) (out []byte, rest
 	dst = append(dst, "\r\n\r\n"...)
 	switch {
 	case head:
-	case len(o.Body) <= copiedBody:
+	case !o.Kept || len(o.Body) <= copiedBody:
 		dst = append(dst, o.Body...)
 	default:
 		rest = httpserver.Rest{Octets: o.Body, Pages: o.Pages}
 	}
-	a.complete(o, id, head)
+	a.complete(id, head)
 	return dst, rest
 }
 
 // write2 is write for HTTP/2: a header block, whose age and id are literals without indexing; the engine frames
 // the body.
-func (a *inline) write2(dst []byte, o *cache.Object, head bool) (out []byte, rest httpserver.Rest) {
+func (a *inline) write2(dst []byte, head bool) (out []byte, rest httpserver.Rest) {
+	o := &a.object
 	if block := o.Block2; a.e.announces(a.visit.main.site) {
 		dst = append(append(append(dst, block[:len(block)-len(idLiteral)]...), a.altSvc2...), idLiteral...)
 	} else {
@@ -170,22 +218,28 @@ func (a *inline) write2(dst []byte, o *cache.Object, head bool) (out []byte, res
 	at = len(dst)
 	dst = strconv.AppendInt(dst, int64(o.Fresh.Age(a.visit.now)/time.Second), 10)
 	dst[at-1] = byte(len(dst) - at)
-	if !head {
+	switch {
+	case head:
+	case o.Kept:
 		rest = httpserver.Rest{Octets: o.Body, Pages: o.Pages}
+	default:
+		a.body = append(a.body[:0], o.Body...)
+		rest = httpserver.Rest{Octets: a.body, Brief: true}
 	}
-	a.complete(o, id, head)
+	a.complete(id, head)
 	return dst, rest
 }
 
 // complete says what has become of the exchange.
-func (a *inline) complete(o *cache.Object, id []byte, head bool) {
-	x := &a.visit.x
+func (a *inline) complete(id []byte, head bool) {
+	x, o := &a.visit.x, &a.object
 	if !head {
 		x.Bytes = int64(len(o.Body))
 	}
 	x.Outcome, x.Reason, x.Status = Hit, Fresh, o.Status
 	x.ID = unsafe.String(unsafe.SliceData(id), len(id)) // an Exchange is valid during Observe, as long as dst
-	x.ContentType = o.Fields.Get("Content-Type")
+	a.kind = append(a.kind[:0], o.ContentType...)
+	x.ContentType = unsafe.String(unsafe.SliceData(a.kind), len(a.kind)) // as long as ID
 	x.FirstByte = a.visit.since()
 	x.Duration = x.FirstByte
 }

@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/net/http2/hpack"
 
-	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/journal"
@@ -330,7 +329,6 @@ func TestAnswer_NothingWithoutLease(t *testing.T) {
 func prepared(t testing.TB, size int) (*Edge, *httpserver.Request) {
 	e := still(t)
 	keep(e, "/img/a.png", size)
-	e.store.Range(setBlock(e))
 	return e, request("/img/a.png", "User-Agent: Mozilla/5.0", "Accept: */*", "Accept-Language: en, de;q=0.5")
 }
 
@@ -358,13 +356,5 @@ func BenchmarkAnswerHit(b *testing.B) {
 			b.Fatal("no hit")
 		}
 		a.Sent()
-	}
-}
-
-// setBlock prepares objects that no fill has made.
-func setBlock(e *Edge) func(*cache.Object) bool {
-	return func(o *cache.Object) bool {
-		o.Block, o.Block2 = e.blocks(o.Status, o.Fields, len(o.Body))
-		return true
 	}
 }

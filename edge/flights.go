@@ -141,7 +141,7 @@ func (t *flights) board(f *flight, alone, solo bool) (*reader, boarding) {
 	// Between the lookup that found nothing and this place another flight may have stored and landed, or, of a
 	// slice, be about to land.
 	if !f.alone || f.cut != nil && !alone {
-		if o := t.e.store.Peek([]byte(f.key)); o != nil && o != f.seen {
+		if o := t.e.store.Peek([]byte(f.key)); o != nil && !o.Is(f.seen) {
 			f.scrap(r)
 			return nil, late
 		}

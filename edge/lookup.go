@@ -69,6 +69,18 @@ func (x *site) check(o *cache.Object) (rule uint64) {
 	return rule
 }
 
+// checkSight is check for an object as Range shows it.
+func (x *site) checkSight(o *cache.Sight) (rule uint64) {
+	checked := o.Checked()
+	if checked >= x.newest {
+		return 0
+	}
+	if rule = x.index.Match(&o.Subject, checked); rule == 0 {
+		o.SetChecked(x.newest)
+	}
+	return rule
+}
+
 // judge looks at an object on the pinned snapshot.
 func (e *Edge) judge(q *query, o *cache.Object, now time.Time) (st state, rule uint64) {
 	if o.Epoch != q.snap.life {

@@ -31,30 +31,29 @@ func (e *Edge) Popular(ctx context.Context, distribution string, most int) (*Pop
 	p := &Popular{}
 	var top ranking
 	inSlices := map[string]int64{} // by path: what was sent of it
-	err := e.living(ctx, distribution, func(o *cache.Object) {
-		if isSlice(o) {
-			inSlices[uri(o)] += int64(o.Hits.Load()+1) * int64(len(o.Body))
+	err := e.living(ctx, distribution, func(o *cache.Sight) {
+		if o.Status == sliceStatus {
+			inSlices[uri(&o.Subject)] += int64(o.Hits+1) * o.Size
 			return
 		}
-		if p.Since.IsZero() || o.Fresh.Stored.Before(p.Since) {
-			p.Since = o.Fresh.Stored
+		if p.Since.IsZero() || o.Stored.Before(p.Since) {
+			p.Since = o.Stored
 		}
-		top.offer(ranked{o.Hits.Load(), o}, most*4)
+		top.offer(o, most*4)
 	})
 	if err != nil {
 		return nil, err
 	}
 	byPath := map[string]*PopularObject{}
 	for _, r := range top {
-		u := uri(r.o)
-		x := byPath[u]
+		x := byPath[r.uri]
 		if x == nil {
-			x = &PopularObject{Path: u}
-			byPath[u] = x
+			x = &PopularObject{Path: r.uri}
+			byPath[r.uri] = x
 		}
 		x.Hits += r.hits
 		x.Requests += r.hits + 1
-		x.Bytes += int64(r.hits+1) * int64(len(r.o.Body))
+		x.Bytes += int64(r.hits+1) * r.size
 	}
 	for _, x := range byPath {
 		x.Bytes += inSlices[x.Path]
@@ -72,15 +71,16 @@ type ranking []ranked
 
 type ranked struct {
 	hits uint64
-	o    *cache.Object
+	uri  string
+	size int64
 }
 
-func (r *ranking) offer(x ranked, most int) {
+func (r *ranking) offer(o *cache.Sight, most int) {
 	switch {
 	case len(*r) < most:
-		heap.Push(r, x)
-	case x.hits > (*r)[0].hits:
-		(*r)[0] = x
+		heap.Push(r, ranked{o.Hits, uri(&o.Subject), o.Size})
+	case o.Hits > (*r)[0].hits:
+		(*r)[0] = ranked{o.Hits, uri(&o.Subject), o.Size}
 		heap.Fix(r, 0)
 	}
 }

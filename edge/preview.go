@@ -15,13 +15,13 @@ type Tally struct {
 	Requests       uint64
 }
 
-func (t *Tally) add(o *cache.Object) {
-	t.Bytes += int64(len(o.Body))
-	if isSlice(o) {
+func (t *Tally) add(o *cache.Sight) {
+	t.Bytes += o.Size
+	if o.Status == sliceStatus {
 		return // its map counts for all of them
 	}
 	t.Objects++
-	t.Requests += o.Hits.Load() + 1
+	t.Requests += o.Hits + 1
 }
 
 // Preview is what an invalidation would drop on this edge.
@@ -43,7 +43,7 @@ const maxSample = 10
 func (e *Edge) Preview(ctx context.Context, distribution string, items []invalidation.Item) (*Preview, error) {
 	p := &Preview{Items: make([]Previewed, len(items))}
 	s := newSieve(items, 0)
-	err := e.living(ctx, distribution, func(o *cache.Object) {
+	err := e.living(ctx, distribution, func(o *cache.Sight) {
 		p.All.add(o)
 		hit := false
 		s.each(&o.Subject, func(i int) {
@@ -61,11 +61,11 @@ func (e *Edge) Preview(ctx context.Context, distribution string, items []invalid
 	return p, nil
 }
 
-func (p *Previewed) show(o *cache.Object) {
+func (p *Previewed) show(o *cache.Sight) {
 	if len(p.Sample) == maxSample {
 		return
 	}
-	if u := uri(o); !slices.Contains(p.Sample, u) {
+	if u := uri(&o.Subject); !slices.Contains(p.Sample, u) {
 		p.Sample = append(p.Sample, u)
 	}
 }

@@ -89,7 +89,7 @@ func TestVary_NamesAreJoinedAndVariantsBounded(t *testing.T) {
 }
 
 func (w *world) stored() (n int) {
-	w.store.Range(func(*cache.Object) bool { n++; return true })
+	w.store.Range(func(*cache.Sight) bool { n++; return true })
 	return n
 }
 

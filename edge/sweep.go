@@ -104,7 +104,7 @@ func (s *sweeper) sweep(ctx context.Context) (clean bool) {
 	}
 	pause := time.Second * sweepBatch / time.Duration(s.e.cfg.SweepRate)
 	visited := 0
-	s.e.store.Range(func(o *cache.Object) bool {
+	s.e.store.Range(func(o *cache.Sight) bool {
 		s.visit(snap, o)
 		if visited++; visited%sweepBatch == 0 {
 			select {
@@ -122,23 +122,23 @@ func (s *sweeper) sweep(ctx context.Context) (clean bool) {
 	return bound == snap.seq
 }
 
-func (s *sweeper) visit(snap *Snap, o *cache.Object) {
+func (s *sweeper) visit(snap *Snap, o *cache.Sight) {
 	site := snap.sites[o.Distribution]
 	switch {
 	case o.Epoch != snap.life:
 		// Of a life before, or, if the journal was replaced during this walk, of the next one.
 		if o.Epoch != s.e.snap.Load().life {
-			s.free(o, 0)
+			o.Drop()
 		}
 	case site == nil:
 		// Its distribution is gone; ids are not used again. If it was made during this walk, its
 		// objects are young and the snapshot old.
 		if o.Stamp <= snap.seq {
-			s.free(o, 0)
+			o.Drop()
 		}
 	default:
-		if rule := site.check(o); rule != 0 {
-			s.free(o, rule)
+		if rule := site.checkSight(o); rule != 0 && o.Drop() && o.Status != signpost {
+			s.count(o.Distribution, rule, o.Status, o.Size)
 		}
 	}
 }
@@ -146,16 +146,19 @@ func (s *sweeper) visit(snap *Snap, o *cache.Object) {
 // free drops a dead object and counts it for the rule that killed it, 0 for none. Whoever finds it
 // first counts it.
 func (s *sweeper) free(o *cache.Object, rule uint64) {
-	if !s.e.store.Remove(o) || rule == 0 || isSignpost(o) {
-		return
+	if s.e.store.Remove(o) && rule != 0 && !isSignpost(o) {
+		s.count(o.Distribution, rule, o.Status, int64(len(o.Body)))
 	}
+}
+
+func (s *sweeper) count(distribution string, rule uint64, status int, size int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i, ok := s.find(o.Distribution, rule); ok {
-		if !isSlice(o) { // its map counts for all of them
+	if i, ok := s.find(distribution, rule); ok {
+		if status != sliceStatus { // its map counts for all of them
 			s.receipts[i].Objects++
 		}
-		s.receipts[i].Bytes += int64(len(o.Body))
+		s.receipts[i].Bytes += size
 	}
 }
 

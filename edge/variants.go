@@ -28,13 +28,14 @@ const (
 	maxVaryNames = 16
 )
 
-// Fields of a signpost: no origin can send such names. Its status is 0.
+// Fields of a signpost: no origin can send such names.
 const (
+	signpost        = 0 // its status
 	signpostNames   = ":vary"
 	signpostVariant = ":variant"
 )
 
-func isSignpost(o *cache.Object) bool { return o.Status == 0 }
+func isSignpost(o *cache.Object) bool { return o.Status == signpost }
 
 // find looks the query's object up, and completes its key with that of its variant.
 func (e *Edge) find(q *query) *cache.Object {

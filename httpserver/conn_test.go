@@ -52,7 +52,7 @@ func (h *hit) Answer(dst []byte, r *Request) (out []byte, rest Rest, ok bool) {
 	case strings.HasPrefix(r.Path, "/huge"):
 		body, rest.Octets = nil, hugeBody
 	case strings.HasPrefix(r.Path, "/pages"):
-		body, rest = nil, Rest{h.pages.Bytes(), h.pages}
+		body, rest = nil, Rest{Octets: h.pages.Bytes(), Pages: h.pages}
 	case strings.HasPrefix(r.Path, "/panic"):
 		panic("oh")
 	case !strings.HasPrefix(r.Path, "/hit"):

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"bytes"
 	"runtime"
 	"runtime/debug"
 
@@ -49,6 +50,9 @@ func (h *h2conn) body(id uint32, rest Rest) {
 	h.mu.Unlock()
 	s := h.stream(id)
 	s.told, s.length = d.inline.Later(), len(p)
+	if rest.Brief {
+		rest = Rest{Octets: bytes.Clone(p)}
+	}
 	h.mu.Lock()
 	h.add(s)
 	s.rest, s.fin = rest, true

@@ -159,7 +159,7 @@ func (pl *place) state() telemetry.EdgeState {
 		open[0], open[1], open[2] = open[0]+n.HTTP1, open[1]+n.HTTP2, open[2]+n.HTTP3
 	}
 	return telemetry.EdgeState{
-		Ready: pl.edge.Ready() == nil, Objects: c.Objects, Bytes: c.Bytes, Capacity: c.Capacity, Evictions: c.Evictions,
+		Ready: pl.edge.Ready() == nil, Objects: c.Objects, Bytes: c.Bytes, Held: c.Held, Capacity: c.Capacity, Evictions: c.Evictions,
 		Rules: s.Rules, Applied: s.Seq, Head: s.Seq, LeaseAge: s.SinceFresh, LeaseFresh: s.Fresh, FillsInFlight: s.Fills,
 		Failovers: s.Failovers, AskedAgain: s.AskedAgain,
 		OriginsDown:   len(pl.origin.Down()),

@@ -113,7 +113,7 @@ func (b *nodeBody) ask(p *Place) {
 	s := p.Edge.Stats()
 	b.URL, b.Ready = p.URL, p.Edge.Ready() == nil
 	b.Lease, b.LeaseAgeMs = lease(s.Fresh), ms(s.SinceFresh)
-	b.Cache = nodeCache(s.Cache)
+	b.Cache = nodeCache{s.Cache.Objects, s.Cache.Bytes, s.Cache.Capacity, s.Cache.Evictions}
 	if p.Origins == nil {
 		return
 	}

@@ -12,6 +12,7 @@ type EdgeState struct {
 	Ready         bool
 	Objects       int64
 	Bytes         int64
+	Held          int64
 	Capacity      int64
 	Evictions     uint64
 	Rules         int           // invalidation rules in force
@@ -67,7 +68,8 @@ var edgeGauges = func() []edgeGauge {
 		g("edge_ready", "1 when the edge has caught up and serves.", gauge, func(s EdgeState) float64 { return truth(s.Ready) }),
 		g("cache_objects", "Objects stored.", gauge, func(s EdgeState) float64 { return float64(s.Objects) }),
 		g("cache_bytes", "Octets that stored objects take.", gauge, func(s EdgeState) float64 { return float64(s.Bytes) }),
-		g("cache_capacity_bytes", "Octets that stored objects may take.", gauge, func(s EdgeState) float64 { return float64(s.Capacity) }),
+		g("cache_held_bytes", "Octets of memory taken for them, room for the next ones included.", gauge, func(s EdgeState) float64 { return float64(s.Held) }),
+		g("cache_capacity_bytes", "Octets that may be held.", gauge, func(s EdgeState) float64 { return float64(s.Capacity) }),
 		g("cache_evictions_total", "Objects dropped to make room.", counter, func(s EdgeState) float64 { return float64(s.Evictions) }),
 		g("invalidation_rules", "Invalidation rules that objects are checked against.", gauge, func(s EdgeState) float64 { return float64(s.Rules) }),
 		g("journal_applied_sequence", "Sequence of the last journal entry applied.", gauge, func(s EdgeState) float64 { return float64(s.Applied) }),

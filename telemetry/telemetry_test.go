@@ -77,12 +77,12 @@ func TestMetrics_CountByDistributionAndResult(t *testing.T) {
 
 func TestMetrics_EdgesAreAskedAtTheScrape(t *testing.T) {
 	m := New()
-	s := EdgeState{Ready: true, Objects: 7, Bytes: 700, Capacity: 1000, Evictions: 3, Applied: 10, Head: 12, LeaseAge: 2500 * time.Millisecond, Rules: 4, Connections: [3]int{5, 6, 7}}
+	s := EdgeState{Ready: true, Objects: 7, Bytes: 700, Held: 900, Capacity: 1000, Evictions: 3, Applied: 10, Head: 12, LeaseAge: 2500 * time.Millisecond, Rules: 4, Connections: [3]int{5, 6, 7}}
 	m.AddEdge("e1", "FRA50-P1", func() EdgeState { return s })
 	m.AddEdge("e2", "CDG50-P1", func() EdgeState { return EdgeState{Applied: 12, Head: 11} })
 	wantLines(t, scrape(t, m),
 		`warmfront_edge_info{edge="e1",location="FRA50-P1"} 1`, `warmfront_edge_ready{edge="e1"} 1`, `warmfront_edge_ready{edge="e2"} 0`,
-		`warmfront_cache_objects{edge="e1"} 7`, `warmfront_cache_bytes{edge="e1"} 700`, `warmfront_cache_capacity_bytes{edge="e1"} 1000`,
+		`warmfront_cache_objects{edge="e1"} 7`, `warmfront_cache_bytes{edge="e1"} 700`, `warmfront_cache_held_bytes{edge="e1"} 900`, `warmfront_cache_capacity_bytes{edge="e1"} 1000`,
 		`warmfront_cache_evictions_total{edge="e1"} 3`, `warmfront_invalidation_rules{edge="e1"} 4`,
 		`warmfront_journal_applied_sequence{edge="e1"} 10`, `warmfront_journal_lag_entries{edge="e1"} 2`, `warmfront_journal_lag_entries{edge="e2"} 0`,
 		`warmfront_journal_lease_age_seconds{edge="e1"} 2.5`, `warmfront_viewer_connections{edge="e1",protocol="http1"} 5`,

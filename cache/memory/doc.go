@@ -1,5 +1,23 @@
-// Package memory knows a bounded set of objects in memory: which to keep when not all fit. It is the
-// memory tier of cache.Store.
+// Package memory knows a bounded set of objects in memory: where they lie, and which to keep when not
+// all fit. It is the memory tier of cache.Store.
+//
+// # Off the heap
+//
+// Ten million objects on the heap of a garbage collector are ten million things to mark, each time it
+// goes round, and as many again for each piece that an object consists of. So an object is one string of
+// octets here (cache/record), and lies behind others in a segment, which is memory that the collector
+// knows nothing of. The index that finds it has numbers and no pointers. What an object takes beyond its
+// key, its prepared heads and its body is less than 100 octets.
+//
+//	shard   table    one cache line of 8 slots after the other: 26 bits of hash, 38 of location
+//	        queues   small, main: lists of segments, written at the young end, evicted at the old one
+//	segment entry entry entry …
+//	entry   mark     16 octets that change: hits, uses, what it was checked against
+//	        record   octets that never do
+//
+// A segment is a 256th part of a shard, up to 1 MiB. Everything that the store holds is segments, large
+// bodies and tables, and their sum is the bound: no mix of sizes makes holes that nothing fits into,
+// because nothing is ever freed but a whole segment.
 //
 // # Eviction: S3-FIFO
 //
@@ -10,47 +28,56 @@
 // kept for a while, the ghost; one that comes back in that time was evicted too early and enters the
 // main queue at once. An object carries two bits for its uses, 0 to 3.
 //
+// First in, first out is what a log is: an entry is written behind the last one, and the old end is gone
+// through entry by entry. Moving on means to be copied to the young end of the main queue. When the end of
+// a segment is reached nothing in it is alive, and it is free. What is replaced or removed in between
+// leaves dead octets. A segment with nothing else is free at once; neighbours that are mostly dead are
+// merged in their place when a quarter of what a shard has written is.
+//
 // Why not LRU: it moves a list node on every hit, hence a lock that all cores take on every hit; and
 // one crawl through many URLs that nobody asks for twice empties it of everything that is popular.
 // Here such objects pass through a tenth of the memory and no more. Why not W-TinyLFU, which resists
 // scans as well: each access updates a frequency sketch (several writes to shared memory, or lossy
 // buffers that a lock drains), inside it are LRU lists again, and an object that has just become
-// popular has to win against history. The hit ratios of the two are alike. hit_ratio_test.go holds
-// this one against LRU: 2 to 11 points better on popularity that follows Zipf, 6 to 11 with scans and
-// crawlers, 1 to 7 where popularity wanders. It is up to 5 points worse where many requests are for
-// objects that are asked for a few times within a span just longer than the small queue, and then
+// popular has to win against history. docs/cache.md has the hit ratios of all three, and of Belady's
+// bound; hit_ratio_test.go measures them. This one is up to 6 points worse than LRU where many requests
+// are for objects that are asked for a few times within a span just longer than the small queue, and then
 // never again: the price of letting newcomers pass quickly.
 //
 // # Cost of a hit
 //
-// No lock, no allocation, no list. A hit hashes the key, looks at one or two neighbouring slots of an
-// open-addressed table, compares the key, and counts the use with one compare-and-swap, which a
-// popular object (3 uses already) does not even need. Readers see a table through an atomic pointer;
-// writers (fills and evictions) change it in place under the lock of one of several shards:
+// No lock, no allocation, no list. A hit hashes the key, reads one line of the table, compares the key
+// where the entry is, and counts the use with one compare-and-swap, which a popular object (3 uses already)
+// does not even need. A plain hit (Lend) copies head and body from there straight into its answer. Everything
+// else gets an Object of its own, with the octets copied (Get).
 //
-//   - a slot's object is published before its tag and withdrawn before it, and a reader compares the
-//     whole key, so that it can never return another key's object;
-//   - an object does not change its slot while its table lives, so that a reader cannot miss it;
+// Writers (fills and evictions) work under the lock of one of several shards, and readers do not see it:
+//
+//   - an entry is written before its slot, and what has been written never changes but for the mark;
+//   - an entry that is moved or replaced keeps its slot, so that a reader cannot miss it;
 //   - a table that is too full is copied; a reader still in the old one sees the moment of the copy,
-//     which lies within its own call.
+//     which lies within its own call;
+//   - memory that cannot be reached any more is used again when no reader from before is left (guard).
 //
-// Objects are immutable: one that is evicted while somebody delivers it lives on until that is done.
-// Bytes in delivery are therefore on top of the bound.
-//
-// The queues are rings of slot numbers and the ghost is an array of fingerprints: nothing that the
-// garbage collector would have to walk except the one pointer per object.
+// A reader that the machine takes off its core keeps such memory from being used for as long. Fills then wait
+// a moment, and go beyond the bound by what they bring in that time.
 //
 // # Large bodies
 //
-// A body of 16 KiB or more is moved to pages outside of the heap (internal/pages) when it is stored: the
-// kernel can send it from there without copying, and the garbage collector needs no room of its own
-// for it. It is freed when nobody refers to its object any more, as it would be in the heap.
+// A body of 16 KiB or more lies in pages of its own (internal/pages): the kernel can send it from there
+// without copying, and the record has a number for it instead. Pages belong to whoever refers to them, so
+// that a body in delivery stays as it is, however slow its viewer; they are freed by the garbage collector.
+// Bytes in delivery are therefore on top of the bound. So that a collector which has little to do otherwise
+// goes round in time, a fill has it do so when more than a part of the bound waits for it.
 //
 // # Bound
 //
-// The shards share one budget. Bytes are reserved before an object is stored and given back after one
-// is evicted, so Stats().Bytes never exceeds the capacity. What an object weighs is in cost.go. Room
-// is made in the object's own shard if that has its fair share, else in the largest one: an object far
-// larger than a shard's share does not empty it. The garbage collector needs room of its own on top,
-// as GOGC or GOMEMLIMIT say; what is evicted is free when it has been round.
+// The shards share one budget. Bytes are reserved before they are taken and given back when they are free,
+// so Stats().Held does not exceed the capacity. Room is made in the object's own shard if that has its fair
+// share, else in the largest one: an object far larger than a shard's share does not empty it. What an
+// object weighs are its octets, 16 for its slot, and for a large body the pages and 192. An object whose
+// head does not fit into a segment, or whose key is longer than 65,535 octets, is not stored.
+//
+// Where there is no memory outside of the heap (systems other than Linux), segments and tables lie in the
+// heap, in large pieces without pointers.
 package memory

@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/cache/record"
 	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/internal/pages"
 )
 
 // lru is what we are compared with: the same costs, the same bound, least recently used goes first.
@@ -17,6 +19,17 @@ type lru struct {
 	capacity, bytes int64
 	order           *list.List // of *cache.Object, most recent in front
 	at              map[string]*list.Element
+}
+
+// cost is what an object weighs in a store of the size that is in use.
+func cost(o *cache.Object) int64 {
+	bodiless := len(o.Body) >= pages.Least
+	rec, _ := record.Form{Heads: true, Numbers: true, Bodiless: bodiless}.Append(nil, o)
+	n := int64(entrySize(len(rec), bodiless)) + slotCost
+	if bodiless {
+		n += outerBytes + pages.Rounded(len(o.Body))
+	}
+	return n
 }
 
 func (l *lru) get(key string) bool {
@@ -208,12 +221,14 @@ func replay(t *testing.T, trace []int, capacity int64) (ours, theirs float64) {
 	s := open(t, Config{Capacity: capacity})
 	l := &lru{capacity: capacity, order: list.New(), at: map[string]*list.Element{}}
 	hits, lruHits := 0, 0
+	var v cache.View
 	for _, i := range trace {
 		o := object(i)
-		if s.Get([]byte(o.Key)) != nil {
+		if s.Lend(1, []byte(o.Key), &v) {
+			s.Return(&v)
 			hits++
 		} else {
-			s.Put(o)
+			s.Put(&cache.Object{Key: o.Key, Body: o.Body, Fields: o.Fields})
 		}
 		if l.get(o.Key) {
 			lruHits++

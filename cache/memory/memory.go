@@ -3,9 +3,11 @@ package memory
 import (
 	"fmt"
 	"hash/maphash"
+	"math"
 	"math/bits"
 	"runtime"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/warmfront/warmfront/cache"
@@ -15,31 +17,47 @@ import (
 // Config of a Store.
 type Config struct {
 	Capacity  int64 // bytes, all overhead included
-	MaxObject int64 // bytes that one object may weigh; 0: Capacity
+	MaxObject int64 // bytes that one object may weigh; 0: as many as there is room for
 }
 
-// minShard is the capacity below which a shard is not worth its lock: a queue needs some length to
-// tell good from bad.
-const minShard = 1 << 20
+const (
+	// minShard is the capacity below which a shard is not worth its lock: a queue needs some length to
+	// tell good from bad.
+	minShard = 16 << 20
+	// slotCost is an object's share of table and ghost.
+	slotCost = 16
+)
 
 // Store is a cache.Store in memory. New makes it; all methods may be called concurrently.
 type Store struct {
 	capacity  int64
+	budget    int64 // of held: the capacity without what overdraw may take
 	maxObject int64
+	inline    int          // octets of the largest body that lies with its record
+	since     time.Time    // from which records count
 	seed      maphash.Seed // random: nobody outside can choose keys that collide
 	shift     int          // a hash's highest bits choose the shard
 	shards    []shard
+	epochs    *names
+	ids       *names // of distributions
+	field     *field
+	land      *land
 	pool      *pages.Pool  // of large bodies; nil: there is none here
-	bytes     atomic.Int64 // reserved by what is stored or about to be; never above capacity
+	held      atomic.Int64 // memory taken, that which waits for readers included
+	paged     atomic.Int64 // of that, pages of large bodies
+	brought   atomic.Int64 // octets of large bodies since the collector was called
+	waiting   atomic.Int64 // of that, what does
+	guard     guard
 }
 
-var _ cache.Store = (*Store)(nil)
+var (
+	_ cache.Store  = (*Store)(nil)
+	_ cache.Lender = (*Store)(nil)
+	_ cache.Keeper = (*Store)(nil)
+)
 
 // New makes an empty store.
 func New(c Config) (*Store, error) {
-	if c.MaxObject == 0 {
-		c.MaxObject = c.Capacity
-	}
 	if c.Capacity <= 0 || c.MaxObject < 0 || c.MaxObject > c.Capacity {
 		return nil, fmt.Errorf("memory cache: capacity of %d bytes with objects of up to %d bytes is not possible", c.Capacity, c.MaxObject)
 	}
@@ -48,122 +66,97 @@ func New(c Config) (*Store, error) {
 	for n < 4*runtime.GOMAXPROCS(0) && n < 256 && int64(2*n)*minShard <= c.Capacity {
 		n *= 2
 	}
+	size := leastSegment
+	for size < mostSegment && int64(2*size*n*shardSegments) <= c.Capacity {
+		size *= 2
+	}
 	s := &Store{
 		capacity:  c.Capacity,
+		budget:    c.Capacity - int64(2*n*size),
 		maxObject: c.MaxObject,
+		inline:    min(size/4, pages.Least-1),
+		since:     time.Now(),
 		seed:      maphash.MakeSeed(),
 		shift:     64 - bits.TrailingZeros(uint(n)),
 		shards:    make([]shard, n),
+		epochs:    newNames(math.MaxUint16),
+		ids:       newNames(math.MaxInt32),
+		land:      &land{all: map[*byte][]byte{}},
 		pool:      pages.New(c.Capacity),
 	}
+	s.field = newField(size, int(c.Capacity/int64(size))*5/4+8*n, n, s.land)
 	for i := range s.shards {
-		s.shards[i].smallShare = c.Capacity / int64(n) / smallPart
-		s.shards[i].reset()
+		s.shards[i].reset(newTable(leastSlots, s.land))
+		s.held.Add(s.shards[i].memory.Load())
 	}
+	if most := s.budget - s.held.Load() - int64(3*n*size); c.MaxObject == 0 || c.MaxObject > most {
+		s.maxObject = most
+	}
+	runtime.AddCleanup(s, (*land).releaseAll, s.land)
 	return s, nil
 }
 
-// Get returns the object under key, or nil, and counts the use. It takes no lock and allocates nothing.
-func (s *Store) Get(key []byte) *cache.Object {
-	hash := maphash.Bytes(s.seed, key)
-	t := s.shards[hash>>s.shift].tab.Load()
-	o, at, meta := t.find(hash, view(key))
-	if o != nil && meta&uses < uses {
-		// Lost when others count at the same moment or the slot has changed hands: no matter.
-		t.slots[at].meta.CompareAndSwap(meta, meta+1)
-	}
-	return o
-}
+func (s *Store) hash(key string) uint64 { return maphash.String(s.seed, key) }
 
-// Peek is Get without counting the use.
-func (s *Store) Peek(key []byte) *cache.Object {
-	hash := maphash.Bytes(s.seed, key)
-	o, _, _ := s.shards[hash>>s.shift].tab.Load().find(hash, view(key))
-	return o
-}
+func (s *Store) shard(hash uint64) *shard { return &s.shards[hash>>s.shift] }
+
+// tag is the part of a hash that a slot remembers.
+func (s *Store) tag(hash uint64) uint64 { return hash << (64 - s.shift) >> (64 - tagBits) }
 
 // view lets find compare a key for the length of a call without copying it.
 func view(key []byte) string { return unsafe.String(unsafe.SliceData(key), len(key)) }
 
-// Put stores o, in place of what was under its key, after making room for it.
-func (s *Store) Put(o *cache.Object) bool {
-	c := cost(o)
-	if c > s.maxObject {
-		return false
-	}
-	if o.Pages == nil {
-		if o.Pages = s.pool.Copy(o.Body); o.Pages != nil {
-			o.Body = o.Pages.Bytes()
-			c = cost(o)
-		}
-	}
-	hash := maphash.String(s.seed, o.Key)
-	sh := &s.shards[hash>>s.shift]
-	s.reserve(sh, c)
-	sh.mu.Lock()
-	freed := sh.put(hash, o, c)
-	sh.mu.Unlock()
-	s.bytes.Add(-freed)
-	return true
-}
-
-// reserve takes n bytes of the budget, evicting until they are there. It comes to an end because n is
-// at most the capacity: what is not evictable is reserved by other Puts, which then store.
-func (s *Store) reserve(own *shard, n int64) {
-	for {
-		have := s.bytes.Load()
-		if have+n <= s.capacity {
-			if s.bytes.CompareAndSwap(have, have+n) {
-				return
+// find returns the slot of the entry under key, nil if there is none. Under the guard or the shard's lock.
+func (s *Store) find(t *table, tag uint64, key string) (slot *atomic.Uint64, loc uint64, e entry) {
+	for at := t.home(tag); ; at = t.after(at) {
+		l, ended := &t.lines[at], false
+		for i := range l {
+			w := l[i].Load()
+			if tagOf(w) == tag && taken(w) {
+				loc = locationOf(w)
+				if e = s.field.entry(loc); e.key() == key {
+					return &l[i], loc, e
+				}
 			}
-			continue
+			ended = ended || w == empty
 		}
-		victim := s.victim(own)
-		victim.mu.Lock()
-		freed := victim.evict()
-		victim.mu.Unlock()
-		if freed == 0 {
-			runtime.Gosched()
-		}
-		s.bytes.Add(-freed)
-	}
-}
-
-// victim is the shard to make room in: the object's own if it holds its share, else the largest.
-func (s *Store) victim(own *shard) *shard {
-	if own.bytes.Load() >= s.capacity/int64(len(s.shards)) {
-		return own
-	}
-	largest := own
-	for i := range s.shards {
-		if sh := &s.shards[i]; sh.bytes.Load() > largest.bytes.Load() {
-			largest = sh
+		if ended {
+			return nil, 0, entry{}
 		}
 	}
-	return largest
 }
 
 // Remove drops o if it is still what is stored under its key.
-func (s *Store) Remove(o *cache.Object) bool {
-	hash := maphash.String(s.seed, o.Key)
-	sh := &s.shards[hash>>s.shift]
+func (s *Store) Remove(o *cache.Object) bool { return o.Keeper == s && s.Drop(o.Key, o.Serial) }
+
+// Drop implements cache.Keeper.
+func (s *Store) Drop(key string, serial uint64) bool {
+	hash := s.hash(key)
+	sh := s.shard(hash)
 	sh.mu.Lock()
-	freed := sh.remove(hash, o)
-	sh.mu.Unlock()
-	s.bytes.Add(-freed)
-	return freed > 0
+	defer sh.mu.Unlock()
+	slot, loc, e := s.find(sh.tab.Load(), s.tag(hash), key)
+	if slot == nil || e.serial() != serial {
+		return false
+	}
+	s.drop(sh, s.tag(hash), loc, e)
+	s.tidy(sh)
+	if t := sh.tab.Load(); t.slots() > leastSlots && int(sh.objects.Load())*8 < t.slots() {
+		s.resize(sh)
+	}
+	return true
 }
 
-// Range visits the objects without holding a lock: it sees each shard's table as it stands when it
-// gets there, with the changes made in place, but not those made after the table was copied.
-func (s *Store) Range(visit func(*cache.Object) bool) {
-	for i := range s.shards {
-		t := s.shards[i].tab.Load()
-		for j := range t.slots {
-			if o := t.slots[j].obj.Load(); o != nil && !visit(o) {
-				return
-			}
-		}
+// resize makes a shard's table anew for what is in it. The lock is held.
+func (s *Store) resize(sh *shard) {
+	old := sh.tab.Load()
+	t := old.resized(int(sh.objects.Load())+1, s.land)
+	grown := t.bytes() - old.bytes()
+	s.held.Add(grown)
+	sh.memory.Add(grown)
+	sh.tab.Store(t)
+	if old.land != nil {
+		s.guard.retire(func() { s.land.release(old.land) })
 	}
 }
 
@@ -172,19 +165,40 @@ func (s *Store) Clear() {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
-		freed := sh.bytes.Load()
-		sh.reset()
+		s.empty(sh)
 		sh.mu.Unlock()
-		s.bytes.Add(-freed)
+	}
+	s.guard.settle()
+}
+
+// empty takes everything out of a shard. The lock is held.
+func (s *Store) empty(sh *shard) {
+	for q := range sh.queues {
+		for seg := sh.queues[q].oldest; seg != none; seg = sh.queues[q].oldest {
+			s.retire(sh, seg)
+		}
+	}
+	for slots, i := *sh.outer.Load(), 0; i < len(slots); i++ {
+		if o := slots[i].Load(); o != nil {
+			s.paged.Add(-o.paged())
+		}
+	}
+	old, left := sh.tab.Load(), sh.memory.Load() // bodies, table and ghost
+	sh.reset(newTable(leastSlots, s.land))
+	s.held.Add(sh.memory.Load() - left)
+	if old.land != nil {
+		s.guard.retire(func() { s.land.release(old.land) })
 	}
 }
 
 // Stats sums up the shards.
 func (s *Store) Stats() cache.Stats {
-	st := cache.Stats{Bytes: s.bytes.Load(), Capacity: s.capacity}
+	st := cache.Stats{Held: s.held.Load(), Capacity: s.capacity}
 	for i := range s.shards {
-		st.Objects += s.shards[i].objects.Load()
-		st.Evictions += s.shards[i].evictions.Load()
+		sh := &s.shards[i]
+		st.Objects += sh.objects.Load()
+		st.Bytes += sh.bytes.Load()
+		st.Evictions += sh.evictions.Load()
 	}
 	return st
 }

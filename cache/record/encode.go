@@ -19,7 +19,7 @@ func (f Form) Append(dst []byte, o *cache.Object) ([]byte, error) {
 		return dst, ErrTooLarge
 	}
 	e := encoder{from: len(dst), since: origin(f.Since)}
-	e.b = append(slices.Grow(dst, headSize+len(o.Key)), make([]byte, headSize)...)
+	e.b = append(slices.Grow(dst, HeadSize+len(o.Key)), make([]byte, HeadSize)...)
 	h := e.head()
 	h[0] = version
 	binary.LittleEndian.PutUint16(h[2:], uint16(o.Status))
@@ -69,11 +69,11 @@ type encoder struct {
 	since time.Time
 }
 
-func (e *encoder) head() []byte { return e.b[e.from : e.from+headSize] }
+func (e *encoder) head() []byte { return e.b[e.from : e.from+HeadSize] }
 
 func (e *encoder) u16(at int) int { return int(binary.LittleEndian.Uint16(e.head()[at:])) }
 
-func (e *encoder) key() []byte { return e.b[e.from+headSize:][:e.u16(12)] }
+func (e *encoder) key() []byte { return e.b[e.from+HeadSize:][:e.u16(12)] }
 
 // section appends octets whose length stands at a place of the head.
 func (e *encoder) section(at int, p []byte) {

@@ -14,8 +14,8 @@ import (
 
 const (
 	version = 1
-	// headSize is where the key begins.
-	headSize = 56
+	// HeadSize is where the key begins: so many octets say how long a record is (Record.Size).
+	HeadSize = 56
 	// exactly says, in place of a number of seconds, that the time is in the rest.
 	exactly = math.MaxUint32
 	// never stands for the zero time.
@@ -73,19 +73,19 @@ func (r Record) BodySize() int { return int(binary.LittleEndian.Uint32(r[8:])) }
 func (r Record) Bodiless() bool { return r[1]&elsewhere != 0 }
 
 // Key is the cache key.
-func (r Record) Key() []byte { return r.cut(headSize, r.u16(12)) }
+func (r Record) Key() []byte { return r.cut(HeadSize, r.u16(12)) }
 
 // Head is the prepared head for HTTP/1.1; empty: there is none.
-func (r Record) Head() []byte { return r.cut(headSize+r.u16(12), r.u16(14)) }
+func (r Record) Head() []byte { return r.cut(HeadSize+r.u16(12), r.u16(14)) }
 
 // Head2 is the same for HTTP/2.
 func (r Record) Head2() []byte { return r.cut(r.afterBody(), r.u16(16)) }
 
 // ContentType is the value of that field, if there is a prepared head.
-func (r Record) ContentType() []byte { return r.cut(headSize+r.u16(12)+r.u16(52), r.u16(54)) }
+func (r Record) ContentType() []byte { return r.cut(HeadSize+r.u16(12)+r.u16(52), r.u16(54)) }
 
 // Body is empty if it lies elsewhere.
-func (r Record) Body() []byte { return r.cut(headSize+r.u16(12)+r.u16(14), r.inline()) }
+func (r Record) Body() []byte { return r.cut(HeadSize+r.u16(12)+r.u16(14), r.inline()) }
 
 // Epoch is the number of the journal's epoch.
 func (r Record) Epoch() uint16 { return binary.LittleEndian.Uint16(r[18:]) }
@@ -164,7 +164,7 @@ func (r Record) inline() int {
 	return r.BodySize()
 }
 
-func (r Record) afterBody() int { return headSize + r.u16(12) + r.u16(14) + r.inline() }
+func (r Record) afterBody() int { return HeadSize + r.u16(12) + r.u16(14) + r.inline() }
 
 // rest lets the rest be read from its beginning.
 func (r Record) rest() decoder {
@@ -182,7 +182,7 @@ func (r Record) afterFresh() decoder {
 // of what it returns can fail.
 func Open(b []byte) (Record, error) {
 	r := Record(b)
-	if len(b) < headSize || b[0] != version || r.Size() != len(b) ||
+	if len(b) < HeadSize || b[0] != version || r.Size() != len(b) ||
 		r.afterBody()+r.u16(16) > len(b) || r.u16(52)+r.u16(54) > r.u16(14) {
 		return nil, errBroken
 	}

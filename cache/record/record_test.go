@@ -174,7 +174,7 @@ func TestAppend_SaysNothingTwice(t *testing.T) {
 	o := usual()
 	all, _ := Form{Heads: true, Numbers: true}.Append(nil, o)
 	payload := len(o.Key) + len(o.Block) + len(o.Block2) + len(o.Body) + len("cats") + len("img")
-	if over := len(all) - payload; over > headSize+24 {
+	if over := len(all) - payload; over > HeadSize+24 {
 		t.Errorf("%d octets for %d of the object: %d are too many", len(all), payload, over)
 	}
 	if Record(all)[1]&inHead == 0 {

@@ -65,12 +65,12 @@ func New(limit int64) *Pool {
 	if os.Getpagesize() > Least || each > math.MaxInt/classes {
 		return nil
 	}
-	region, err := reserve(int(each) * classes)
+	region, err := Reserve(int(each) * classes)
 	if err != nil {
 		return nil
 	}
 	p := &Pool{region: region, each: int(each)}
-	runtime.AddCleanup(p, release, region)
+	runtime.AddCleanup(p, Release, region)
 	return p
 }
 
@@ -135,7 +135,7 @@ func (p *Pool) take(class int) (slot int32, ok bool) {
 
 // put gives the pages back to the kernel, and only then the address to the next.
 func (p *Pool) put(class int, slot int32) {
-	if drop(p.slot(class, slot)) != nil {
+	if Drop(p.slot(class, slot)) != nil {
 		return // the pages may still hold octets: never again
 	}
 	p.mu.Lock()

@@ -2,7 +2,9 @@ package pages
 
 import "golang.org/x/sys/unix"
 
-func reserve(n int) ([]byte, error) {
+// Reserve returns n octets of address space outside of the heap, all zero. Memory is what is written to, until
+// it is dropped. The garbage collector knows nothing of it: Release gives it back.
+func Reserve(n int) ([]byte, error) {
 	b, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, err
@@ -13,6 +15,9 @@ func reserve(n int) ([]byte, error) {
 	return b, nil
 }
 
-func release(b []byte) { _ = unix.Munmap(b) }
+// Release gives back what Reserve returned.
+func Release(b []byte) { _ = unix.Munmap(b) }
 
-func drop(b []byte) error { return unix.Madvise(b, unix.MADV_DONTNEED) }
+// Drop gives the memory of whole pages back to the kernel. The addresses stay, and are zero when they are used
+// again.
+func Drop(b []byte) error { return unix.Madvise(b, unix.MADV_DONTNEED) }

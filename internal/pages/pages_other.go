@@ -4,8 +4,11 @@ package pages
 
 import "errors"
 
-func reserve(int) ([]byte, error) { return nil, errors.ErrUnsupported }
+// Reserve fails where there is no such thing.
+func Reserve(int) ([]byte, error) { return nil, errors.ErrUnsupported }
 
-func release([]byte) {}
+// Release does nothing.
+func Release([]byte) {}
 
-func drop([]byte) error { return errors.ErrUnsupported }
+// Drop fails.
+func Drop([]byte) error { return errors.ErrUnsupported }

@@ -2,5 +2,4 @@
 
 package memory
 
-// raced tells whether the race detector is on.
 const raced = false
