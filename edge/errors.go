@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
 )
 
@@ -131,6 +132,22 @@ func (v *visit) explain(a *answer) (*answer, step) {
 		b.status = page.ResponseCode
 	}
 	return b, found
+}
+
+// beyond is the error in place of an answer that ends before the range which is asked for, if the distribution has a
+// page for that; otherwise emitRange says so. It dies with the answer: its length is what makes it an error.
+func (v *visit) beyond(a *answer) *answer {
+	q := &v.main
+	if q.site == nil || a.plain || !v.wantsRange(q) || q.site.ErrorPages[416].PagePath == "" || v.conditionOf(q, a) != httpcache.Proceed {
+		return a
+	}
+	if _, verdict := v.rangesOf(q, a); verdict != httpcache.RangeUnsatisfiable {
+		return a
+	}
+	b := *a
+	b.status, b.outcome, b.reason = 416, Failed, RangeNotSatisfiable
+	b.failed, b.failure, b.plain = true, RangeNotSatisfiable, true
+	return &b
 }
 
 // pageRequest is the request for the page: the viewer's, but for what belongs to the original URL.

@@ -191,14 +191,18 @@ func (v *visit) emitFailure(a *answer) {
 	v.emitBody(a, 0, -1)
 }
 
-// emitCondition answers 304 or 412 where the viewer's conditions say so. With cookies forwarded
-// CloudFront does not look at them; the RFC knows no such exception. For OPTIONS there are no conditions (RFC 9110
-// section 13.2.1).
-func (v *visit) emitCondition(q *query, a *answer) bool {
+// conditionOf is what the viewer's conditions make of the answer. With cookies forwarded CloudFront does not look at
+// them; the RFC knows no such exception. For OPTIONS there are no conditions (RFC 9110 section 13.2.1).
+func (v *visit) conditionOf(q *query, a *answer) httpcache.Outcome {
 	if q.behavior.ForwardsCookies && !q.site.RFC || q.req.Method == "OPTIONS" || !hasCondition(q.req.Fields) {
-		return false
+		return httpcache.Proceed
 	}
-	switch httpcache.Conditional(q.req.Fields, a.status, a.fields) {
+	return httpcache.Conditional(q.req.Fields, a.status, a.fields)
+}
+
+// emitCondition answers 304 or 412 where the viewer's conditions say so.
+func (v *visit) emitCondition(q *query, a *answer) bool {
+	switch v.conditionOf(q, a) {
 	case httpcache.NotModified:
 		v.begin(a, 304, append(v.fields[:0], httpcache.NotModifiedFields(a.fields)...), -1)
 		v.sent()

@@ -341,6 +341,30 @@ func TestErrors_CustomPages(t *testing.T) {
 	})
 }
 
+// What the edge itself finds out of range is explained too.
+func TestErrors_PageForWhatIsOutOfRange(t *testing.T) {
+	story(t, func(w *world) {
+		w.configure(func(p *journal.DistributionPut) {
+			p.Config.CustomErrorResponses = &wire.CustomErrorResponses{Quantity: wire.Ptr[int64](1), Items: []wire.CustomErrorResponse{
+				{ErrorCode: wire.Ptr[int64](416), ResponsePagePath: wire.Ptr("/range"), ResponseCode: wire.Ptr("416")}}}
+		})
+		w.origin.on("/range", ok("no such range"))
+		w.origin.on("/a", ok("0123456789", `ETag: "1"`))
+		w.expect("200 Miss 0123456789", "/a")
+		w.expect("416 Error no such range", "/a", "Range: bytes=10-")
+		w.wantWhy("Error range-not-satisfiable")
+		w.expect("206 Hit 9", "/a", "Range: bytes=9-")
+		w.expect("200 Hit 0123456789", "/a", "Range: bytes=10-", `If-Range: "2"`)
+		w.expect("304 Hit", "/a", "Range: bytes=10-", `If-None-Match: "1"`)
+		w.expect("412 Error page", "/a", "Range: bytes=10-", `If-Match: "2"`)
+		w.expect("200 Hit", "HEAD /a", "Range: bytes=10-")
+		w.invalidate("/a") // what comes now is longer
+		w.origin.on("/a", ok("0123456789abc"))
+		w.expect("200 Miss 0123456789abc", "/a")
+		w.expect("206 Hit abc", "/a", "Range: bytes=10-")
+	})
+}
+
 func TestErrors_AreCachedTenSeconds(t *testing.T) {
 	story(t, func(w *world) {
 		w.origin.on("/a", fails(origin.Connect), ok("up"))

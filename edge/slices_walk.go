@@ -77,7 +77,7 @@ func (v *visit) needs(q *query, a *answer) (first, last int64, needed bool) {
 	if q != &v.main { // an error page: it is sent as it is
 		return 0, a.length, true
 	}
-	if !(q.behavior.ForwardsCookies && !q.site.RFC) && httpcache.Conditional(q.req.Fields, a.status, a.fields) != httpcache.Proceed {
+	if v.conditionOf(q, a) != httpcache.Proceed {
 		return 0, 0, false
 	}
 	ranges, verdict := v.rangesOf(q, a)

@@ -125,6 +125,9 @@ func (v *visit) release() {
 func (v *visit) attempt() (done bool) {
 	v.ticket, v.now = v.e.open(), v.e.now()
 	a, st := v.answerFor()
+	if st == found {
+		a = v.beyond(a)
+	}
 	if st == found && a.status >= 400 {
 		a, st = v.explain(a)
 	}
