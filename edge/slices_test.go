@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/invalidation"
@@ -468,6 +469,69 @@ func TestL2_SlicesFromBeforeARuleStayDead(t *testing.T) {
 	})
 }
 
+// S4: between the swap of the snapshot and the poisoning of its flights one can still get on a flight that a rule has
+// overtaken. Nobody does, and who has got on before finds out when the answer is decided on.
+func TestS4_SlicesInFlight(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		w.get("/a")
+		w.forget(1)
+		gate := make(chan struct{})
+		a.hold["bytes=10-19"] = gate
+		first := w.ask("/a", "Range: bytes=10-12")
+		old := w.inFlight()
+		w.invalidate("/a")
+		first.is(t, "206 Miss "+letters(0, 10, 13)) // and there is a new map
+		a.change(func() { delete(a.hold, "bytes=10-19") })
+		reopen := func() {
+			old.mu.Lock()
+			old.poisoned, old.closed = false, false
+			old.mu.Unlock()
+			old.shard.mu.Lock()
+			old.shard.byKey[old.key] = old
+			old.shard.mu.Unlock()
+		}
+		reopen()
+		v := w.ask("/a", "Range: bytes=10-12")
+		if !v.over() {
+			t.Fatal("waits for what is too old")
+		}
+		v.is(t, "206 Miss "+letters(0, 10, 13))
+
+		w.forget(1)
+		reopen()
+		s := w.edge.snap.Load()
+		q := &query{snap: s, site: s.sites["D1"], path: "/a", req: &request("/a").Request, key: []byte(w.key("/a")), base: len(w.key("/a"))}
+		q.behavior = q.site.Behavior("/a")
+		is, _ := ofMap(w.object("/a"))
+		walk := &walk{v: &visit{e: w.edge, ctx: context.Background(), begun: true}, q: q, of: w.object("/a"), is: is}
+		walk.key = append([]byte(w.key("/a")), 's', 0, 0, 0, 0, 0, 0, 0, 0)
+		old.mu.Lock()
+		walk.first = piece{n: 1, reader: old.add(&reader{f: old})}
+		old.mu.Unlock()
+		p, err := walk.piece(1, false)
+		if err != nil || p.reader == nil || p.reader.f == old {
+			t.Errorf("found %+v, %v", p, err)
+		}
+		synctest.Wait()
+		p.leave()
+		close(gate)
+		synctest.Wait()
+	})
+}
+
+// inFlight is the only flight that there is.
+func (w *world) inFlight() (f *flight) {
+	for i := range w.edge.flights.shards {
+		sh := &w.edge.flights.shards[i]
+		sh.mu.Lock()
+		for x := range sh.all {
+			f = x
+		}
+		sh.mu.Unlock()
+	}
+	return f
+}
+
 // The rest of a first answer is as old as its beginning: a rule that comes while it is being read keeps what follows
 // from being stored, but not from the viewer whose head was decided before.
 func TestL2_TheRestOfAnAnswerHasItsStamp(t *testing.T) {
@@ -511,6 +575,29 @@ func TestE4_ARestThatIsTooOld(t *testing.T) {
 			want = append(want, strings.TrimPrefix(httpcache.Slices{Size: 10, Total: 95, Validator: `"v0"`}.Ask(n).Get("Range"), "bytes=")+` "v0"`)
 		}
 		a.wants(t, append(want, "whole")...)
+	})
+}
+
+// E1: a slice of another life of the journal is dead, and one that is not as long as it should be is none.
+func TestE1_SlicesOfAnotherLife(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		w.get("/a")
+		key := func(n int64) []byte { return numbered(append([]byte(w.key("/a")), 's', 0, 0, 0, 0, 0, 0, 0, 0), n) }
+		forge := func(n int64, body, epoch string) {
+			o := w.store.Peek(key(n))
+			w.store.Remove(o)
+			w.store.Put(&cache.Object{
+				Key: o.Key, Distribution: o.Distribution, Subject: o.Subject, Stamp: o.Stamp, Epoch: epoch, FetchStart: o.FetchStart,
+				Status: o.Status, Fields: o.Fields, Body: []byte(body), Fresh: o.Fresh,
+			})
+		}
+		life := w.edge.snap.Load().life
+		forge(2, "AAAAAAAAAA", life)
+		forge(3, "BBBBBBBBBB", "another")
+		forge(9, "CCCC", life)
+		a.log()
+		w.expect("200 Hit "+letters(0, 0, 20)+"AAAAAAAAAA"+letters(0, 30, 95), "/a")
+		a.wants(t, `30-39 "v0"`, `90-94 "v0"`)
 	})
 }
 
