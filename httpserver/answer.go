@@ -2,9 +2,9 @@ package httpserver
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/warmfront/warmfront/internal/h1"
+	"github.com/warmfront/warmfront/internal/h2"
 	"github.com/warmfront/warmfront/internal/message"
 )
 
@@ -76,7 +76,7 @@ func (a *answer) Begin(status int, fields message.Fields, length int64) error {
 	a.chunked = a.bodied && length < 0 && a.minor > 0
 	a.last = a.last || a.c.e.draining.Load() || !a.x.body.short() || a.bodied && length < 0 && !a.chunked
 	d := a.c.desk
-	d.out = append(appendHead(d.out, status, fields, ending{said, a.chunked, a.last}), '\r', '\n')
+	d.out = append(h1.AppendHead(d.out, status, fields, h1.Ending{Length: said, Chunked: a.chunked, Last: a.last}), '\r', '\n')
 	return nil
 }
 
@@ -147,75 +147,17 @@ func (a *answer) cut() {
 	}
 }
 
-// ending is what the engine says about an answer.
-type ending struct {
-	length  int64 // < 0: not said
-	chunked bool
-	last    bool
-}
-
 // AppendHead appends the head of an answer as Begin lays it out for a viewer of HTTP/1.1 whose
 // connection lives on, without the empty line that ends it: more fields may follow.
 func AppendHead(dst []byte, status int, fields message.Fields, length int64) []byte {
-	return appendHead(dst, status, fields, ending{length: length})
+	return h1.AppendHead(dst, status, fields, h1.Ending{Length: length})
 }
 
-// appendHead lays out status line and fields. What it says itself follows Content-Type, where
-// CloudFront has it, or comes first. A field that would not arrive as the one line that it is gets
-// dropped: what comes from elsewhere must not split an answer.
-func appendHead(dst []byte, status int, fields message.Fields, e ending) []byte {
-	dst = appendStatusLine(dst, status)
-	kind := contentType(fields)
-	if kind < 0 {
-		dst = e.append(dst)
-	}
-	for i := range fields {
-		if f := &fields[i]; !framingField(f.Name) && h1.OneLine(f) {
-			dst = append(append(append(dst, f.Name...), ": "...), f.Value...)
-			dst = append(dst, '\r', '\n')
-		}
-		if i == kind {
-			dst = e.append(dst)
-		}
-	}
-	return dst
+// AppendBlock appends the header block of an answer over HTTP/2: the counterpart of AppendHead. More fields may
+// follow, by AppendBlockField.
+func AppendBlock(dst []byte, status int, fields message.Fields, length int64) []byte {
+	return h2.AppendBlock(dst, status, fields, length)
 }
 
-// contentType is the index of that field, or -1.
-func contentType(fields message.Fields) int {
-	for i := range fields {
-		if len(fields[i].Name) == len("Content-Type") && strings.EqualFold(fields[i].Name, "Content-Type") {
-			return i
-		}
-	}
-	return -1
-}
-
-func (e ending) append(dst []byte) []byte {
-	switch {
-	case e.chunked:
-		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
-	case e.length >= 0:
-		dst = append(dst, "Content-Length: "...)
-		dst = append(strconv.AppendInt(dst, e.length, 10), '\r', '\n')
-	}
-	if e.last {
-		return append(dst, "Connection: close\r\n"...)
-	}
-	return append(dst, "Connection: keep-alive\r\n"...)
-}
-
-// framingField tells the fields that are the engine's alone.
-func framingField(name string) bool {
-	switch len(name) {
-	case 7:
-		return strings.EqualFold(name, "Trailer")
-	case 10:
-		return strings.EqualFold(name, "Connection") || strings.EqualFold(name, "Keep-Alive")
-	case 14:
-		return strings.EqualFold(name, "Content-Length")
-	case 17:
-		return strings.EqualFold(name, "Transfer-Encoding")
-	}
-	return false
-}
+// AppendBlockField appends one field, as a literal without indexing.
+func AppendBlockField(dst []byte, name, value string) []byte { return h2.AppendField(dst, name, value) }

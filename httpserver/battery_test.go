@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/warmfront/warmfront/internal/h1"
 )
 
 // battery is one case of testdata/battery.txt.
@@ -69,7 +71,7 @@ func (rec *recorder) Serve(_ context.Context, w ResponseWriter, r *Request) {
 		line += " @" + host
 	}
 	// Whoever reads the Host line instead of the parsed host must come to the same.
-	if h, _, _ := splitHost(r.Fields.Get("Host")); h != r.Host {
+	if h, _, _ := h1.SplitHost(r.Fields.Get("Host")); h != r.Host {
 		line += " BUT Host: " + r.Fields.Get("Host")
 	}
 	body, err := io.ReadAll(r.Body)

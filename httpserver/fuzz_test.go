@@ -13,36 +13,6 @@ import (
 	"github.com/warmfront/warmfront/internal/message"
 )
 
-func FuzzSplitHost(f *testing.F) {
-	for _, s := range []string{"", "a", "A.b:80", "[::1]:80", "[::1", "a:b", "a:", ":80", "[v1.x]", "a b", "a@b", "a\x00"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		host, port, ok := splitHost(s)
-		if !ok {
-			return
-		}
-		if strings.ToLower(host) != host || strings.ContainsAny(host, "/@?# \t\r\n\x00") || strings.Trim(port, "0123456789") != "" || len(port) > 5 {
-			t.Errorf("%q -> %q %q", s, host, port)
-		}
-		if back := strings.TrimSuffix(host+":"+port, ":"); !strings.EqualFold(back, strings.TrimSuffix(s, ":")) {
-			t.Errorf("%q -> %q %q loses something", s, host, port)
-		}
-	})
-}
-
-func FuzzSplitTarget(f *testing.F) {
-	for _, s := range []string{"*", "http://h", "http://h?q", "HTTPS://h/a", "h:443", "http:///a", ""} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got, authority, ok := splitTarget(s)
-		if ok && (got != "*" && !strings.HasPrefix(got, "/") || !strings.HasSuffix(s, strings.TrimPrefix(got, "/")) || !strings.Contains(s, authority)) {
-			t.Errorf("%q -> %q, %q", s, got, authority)
-		}
-	})
-}
-
 var heads = []string{
 	"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
 	"GET /a/%2e./b?x=%41&y HTTP/1.1\r\nHost: Ex-1.org:81\r\nConnection: close\r\n\r\n",
@@ -124,7 +94,7 @@ func likeNetHTTP(t *testing.T, head []byte, r *Request, fr framing) {
 		t.Fatalf("%q: accepted here, by net/http: %v", head, err)
 	}
 	host := hr.Host
-	if h, port, ok := splitHost(host); !ok || h != r.Host || port != r.Port {
+	if h, port, ok := h1.SplitHost(host); !ok || h != r.Host || port != r.Port {
 		t.Errorf("%q: host %q %q, by net/http %q", head, r.Host, r.Port, host)
 	}
 	if hr.Method != r.Method || hr.ContentLength != r.ContentLength || hr.ProtoMinor != r.Minor {

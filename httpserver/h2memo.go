@@ -1,6 +1,9 @@
 package httpserver
 
-import "github.com/warmfront/warmfront/internal/message"
+import (
+	"github.com/warmfront/warmfront/internal/h2"
+	"github.com/warmfront/warmfront/internal/message"
+)
 
 // h2memo is a connection's last request. A viewer that asks for the same thing again sends the same header
 // block again; as long as no other block has been decoded since, it means the same, and section is still what was
@@ -24,7 +27,7 @@ func (m *h2memo) is(block []byte, ended bool) bool {
 
 // keep remembers a block that was answered inline, and what it means if it is the second time.
 func (m *h2memo) keep(block []byte, again bool, r *Request) {
-	if m.laid || len(block) > maxMemo || !again && !steady(block) {
+	if m.laid || len(block) > maxMemo || !again && !h2.Steady(block) {
 		return
 	}
 	m.block = append(m.block[:0], block...)
@@ -38,49 +41,4 @@ func (m *h2memo) keep(block []byte, again bool, r *Request) {
 // forget is called before a block is decoded, which may change what the next one means.
 func (m *h2memo) forget() {
 	m.block, m.laid = m.block[:0], false
-}
-
-// steady tells whether a header block that could be decoded leaves the dynamic table as it is: it has only
-// indexed fields, and literals without indexing (RFC 7541 section 6). Of some that do it says no: those with
-// large integers.
-func steady(b []byte) bool {
-	for len(b) > 0 {
-		strings := 1
-		mask := byte(0x0f)
-		switch c := b[0]; {
-		case c&0x80 != 0:
-			strings, mask = 0, 0x7f
-		case c >= 0x20:
-			return false // a literal with indexing, or another size of the table
-		case c&0x0f == 0:
-			strings = 2 // its name, too
-		}
-		_, rest, ok := prefixed(b, mask)
-		for ; ok && strings > 0; strings-- {
-			var n int
-			if n, rest, ok = prefixed(rest, 0x7f); ok {
-				if ok = n <= len(rest); ok {
-					rest = rest[n:]
-				}
-			}
-		}
-		if !ok {
-			return false
-		}
-		b = rest
-	}
-	return true
-}
-
-// prefixed takes an integer of at most one octet behind its prefix off b.
-func prefixed(b []byte, mask byte) (n int, rest []byte, ok bool) {
-	switch {
-	case len(b) == 0:
-		return 0, nil, false
-	case b[0]&mask != mask:
-		return int(b[0] & mask), b[1:], true
-	case len(b) < 2 || b[1] >= 0x80:
-		return 0, nil, false
-	}
-	return int(mask) + int(b[1]), b[2:], true
 }

@@ -1,13 +1,8 @@
 package httpserver
 
 import (
-	"bytes"
-	"strconv"
-	"strings"
-
 	"github.com/quic-go/quic-go"
 
-	"github.com/warmfront/warmfront/internal/h1"
 	"github.com/warmfront/warmfront/internal/h3"
 	"github.com/warmfront/warmfront/internal/message"
 )
@@ -25,7 +20,7 @@ func (a *h3answer) Begin(status int, fields message.Fields, length int64) error 
 	said, err := a.begin(status, length, no)
 	switch err {
 	case nil:
-		a.x.d.out = appendHead3(a.x.d.out, status, fields, said)
+		a.x.d.out = h3.AppendHead(a.x.d.out, status, fields, said)
 	case errRefused:
 		a.x.refuse(no, nil)
 	}
@@ -96,58 +91,4 @@ func (a *h3answer) close(panicked bool) {
 	}
 	x.d.out = x.d.out[:0]
 	x.s.CancelWrite(quic.StreamErrorCode(h3.InternalError))
-}
-
-// appendHead3 lays out a HEADERS frame: what appendHead would say, in HTTP/3. A field that would not be
-// one line in HTTP/1.1 is dropped here too: somebody behind may speak it.
-func appendHead3(dst []byte, status int, fields message.Fields, length int64) []byte {
-	dst, at := h3.BeginHeaders(dst)
-	dst = h3.AppendStatus(dst, status)
-	if !fields.Has("Content-Type") {
-		dst = appendLength3(dst, length)
-	}
-	for i := range fields {
-		f := &fields[i]
-		if ofConnection(f.Name) || !h1.OneLine(f) {
-			continue
-		}
-		dst = h3.AppendField(dst, f.Name, trimBlanks(f.Value))
-		if length >= 0 && len(f.Name) == len("Content-Type") && strings.EqualFold(f.Name, "Content-Type") {
-			dst = appendLength3(dst, length)
-			length = -1
-		}
-	}
-	h3.EndHeaders(dst, at)
-	return dst
-}
-
-// appendLength3 says the length, if there is one to say.
-func appendLength3(dst []byte, length int64) []byte {
-	if length < 0 {
-		return dst
-	}
-	var digits [20]byte
-	return h3.AppendField(dst, "content-length", h1.View(strconv.AppendInt(digits[:0], length, 10)))
-}
-
-// appendPrepared says an answer in HTTP/3 that was prepared for HTTP/1.1 by AppendHead. It returns what
-// is behind the head.
-func appendPrepared(dst, answer []byte) (out, body []byte) {
-	head, body, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
-	line, head, _ := bytes.Cut(head, []byte("\r\n"))
-	status := 0
-	for _, c := range line[len("HTTP/1.1 "):][:3] {
-		status = status*10 + int(c-'0')
-	}
-	dst, at := h3.BeginHeaders(dst)
-	dst = h3.AppendStatus(dst, status)
-	for len(head) > 0 {
-		line, head, _ = bytes.Cut(head, []byte("\r\n"))
-		name, value, _ := bytes.Cut(line, []byte(": "))
-		if n := h1.View(name); !ofConnection(n) || strings.EqualFold(n, "Content-Length") {
-			dst = h3.AppendField(dst, n, h1.View(value))
-		}
-	}
-	h3.EndHeaders(dst, at)
-	return dst, body
 }

@@ -196,7 +196,7 @@ func (x *h3turn) inline() bool {
 		return false
 	}
 	d.out = answer[:0]
-	out, body := appendPrepared(d.in[:0], answer)
+	out, body := h3.AppendPrepared(d.in[:0], answer)
 	if n := len(body) + len(rest.Octets); n > 0 {
 		out = h3.AppendFrame(out, h3.Data, uint64(n))
 	}
@@ -257,7 +257,7 @@ func (x *h3turn) refuse(no refusal, of *message.Request) {
 		x.reset(h3.MessageError)
 		return
 	}
-	out := appendHead3(x.d.out[:0], a.status, a.fields, int64(a.body.Len()))
+	out := h3.AppendHead(x.d.out[:0], a.status, a.fields, int64(a.body.Len()))
 	if a.body.Len() > 0 && !a.head {
 		out = append(h3.AppendFrame(out, h3.Data, uint64(a.body.Len())), a.body.Bytes()...)
 	}

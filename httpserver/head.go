@@ -209,13 +209,13 @@ func (p *parser) target(s *seen) refusal {
 		host = r.Fields[s.host].Value
 	}
 	if raw[0] != '/' {
-		target, authority, ok := splitTarget(raw)
+		target, authority, ok := h1.SplitTarget(raw)
 		switch {
 		case !ok || r.Method == "CONNECT" || target == "*" && r.Method != "OPTIONS":
 			return malformed
 		case target != "*":
 			// The authority counts, whatever Host says, and takes its place for whoever reads on.
-			if _, _, ok := splitHost(host); !ok {
+			if _, _, ok := h1.SplitHost(host); !ok {
 				return badHost
 			}
 			if host = authority; s.hosts == 1 {
@@ -230,28 +230,14 @@ func (p *parser) target(s *seen) refusal {
 		return malformed
 	}
 	r.Path, r.Query, r.HasQuery = strings.Cut(raw, "?")
-	if !escapesOK(r.Path) {
+	if !h1.EscapesOK(r.Path) {
 		return malformed
 	}
 	var ok bool
-	if r.Host, r.Port, ok = splitHost(host); !ok {
+	if r.Host, r.Port, ok = h1.SplitHost(host); !ok {
 		return badHost
 	}
 	return refusal{}
-}
-
-// escapesOK tells whether every "%" in a path begins an escape.
-func escapesOK(path string) bool {
-	for {
-		i := strings.IndexByte(path, '%')
-		if i < 0 {
-			return true
-		}
-		if len(path) < i+3 || !h1.Hex(path[i+1]) || !h1.Hex(path[i+2]) {
-			return false
-		}
-		path = path[i+3:]
-	}
 }
 
 // lasting returns a copy of the parsed request that stays valid: one copy of the head, into which all

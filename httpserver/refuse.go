@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/warmfront/warmfront/internal/h1"
 	"github.com/warmfront/warmfront/internal/message"
 )
 
 // refusePlain is the Refuse of a Server that has none.
 func refusePlain(w ResponseWriter, _ *message.Request, status int, reason string) {
-	text := fmt.Sprintf("%d %s: %s\n", status, statusText[status], reason)
+	text := fmt.Sprintf("%d %s: %s\n", status, h1.StatusText[status], reason)
 	w.Begin(status, message.Fields{
 		{Name: "Date", Value: time.Now().UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")},
 		{Name: "Content-Type", Value: "text/plain; charset=utf-8"},
@@ -91,7 +92,7 @@ func (a *rawAnswer) bytes() []byte {
 	if a.aborted {
 		return nil
 	}
-	out := appendHead(nil, a.status, a.fields, ending{length: int64(a.body.Len()), last: true})
+	out := h1.AppendHead(nil, a.status, a.fields, h1.Ending{Length: int64(a.body.Len()), Last: true})
 	out = append(out, '\r', '\n')
 	if !a.head {
 		out = append(out, a.body.Bytes()...)

@@ -153,11 +153,11 @@ func (s *section) request(r *Request, major int, ended bool, scheme string, maxU
 		s.broken = true // RFC 9113 section 8.3.1
 		return malformed
 	}
-	if !escapesOK(r.Path) {
+	if !h1.EscapesOK(r.Path) {
 		return malformed
 	}
 	var ok bool
-	if r.Host, r.Port, ok = splitHost(s.authority); !ok {
+	if r.Host, r.Port, ok = h1.SplitHost(s.authority); !ok {
 		return badHost
 	}
 	if r.Fields, r.ContentLength = s.fields, s.length; ended {
@@ -190,7 +190,5 @@ func fieldOK(name, value string) bool {
 			return false
 		}
 	}
-	return value == "" || !blank(value[0]) && !blank(value[len(value)-1])
+	return value == "" || !h1.Blank(value[0]) && !h1.Blank(value[len(value)-1])
 }
-
-func blank(c byte) bool { return c == ' ' || c == '\t' }

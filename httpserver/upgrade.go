@@ -52,9 +52,9 @@ func (a *answer) Upgrade(fields message.Fields) (Stream, error) {
 	a.mu.Unlock()
 	a.left, a.bodied, a.last = -1, true, true
 	d := a.c.desk
-	d.out = appendStatusLine(d.out, 101)
+	d.out = h1.AppendStatusLine(d.out, 101)
 	for i := range fields {
-		if f := &fields[i]; !framingField(f.Name) && h1.OneLine(f) {
+		if f := &fields[i]; !h1.FramingField(f.Name) && h1.OneLine(f) {
 			d.out = append(append(append(append(d.out, f.Name...), ": "...), f.Value...), '\r', '\n')
 		}
 	}

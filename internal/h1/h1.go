@@ -1,5 +1,6 @@
 // Package h1 knows how HTTP/1.1 is written down (RFC 9112): the octets of which names and values are
-// made, the line of a field, the length of a body, the framing of a chunked one.
+// made, the line of a field, hosts and targets, the length of a body, the framing of a chunked one, the head of
+// an answer.
 //
 // Both ends of Warmfront read with it, what viewers send and what origins answer, so that there is one
 // opinion about what is well-formed. It accepts what the RFC generates, not what it tolerates, and it
@@ -113,6 +114,20 @@ func FieldLine(b []byte) (name, value string, rest []byte, ok bool) {
 // must not become two.
 func OneLine(f *message.Field) bool {
 	return f.Name != "" && All(f.Name, InToken) && All(f.Value, InValue)
+}
+
+// Blank tells SP and HTAB.
+func Blank(c byte) bool { return c == ' ' || c == '\t' }
+
+// TrimBlanks takes off what no value may have at its ends in HTTP/2, and in HTTP/1.1 says nothing.
+func TrimBlanks(s string) string {
+	for s != "" && Blank(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && Blank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
 }
 
 // ParseLength reads 1*DIGIT.

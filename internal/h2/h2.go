@@ -1,5 +1,5 @@
-// Package h2 knows how HTTP/2 is written down (RFC 9113 sections 4 and 6): frames as octets; and the
-// arithmetic of one connection: flow-control windows, what a viewer may do for nothing, which answer goes
+// Package h2 knows how HTTP/2 is written down (RFC 9113 sections 4 and 6): frames as octets, header blocks of
+// answers; and the arithmetic of one connection: flow-control windows, what a viewer may do for nothing, which answer goes
 // next. It is pure: no socket, no goroutine, no clock, no allocation. httpserver lives the connection.
 //
 // A parser here is given a complete frame and returns a *Fault when it is none; nothing is kept.

@@ -1,8 +1,7 @@
-package httpserver
+package h2
 
 import (
 	"strconv"
-	"strings"
 
 	"golang.org/x/net/http2/hpack"
 
@@ -26,8 +25,8 @@ var static = map[string]uint8{
 // statuses have an index of their own.
 var statuses = map[int]uint8{200: 8, 204: 9, 206: 10, 304: 11, 400: 12, 404: 13, 500: 14}
 
-// AppendBlock appends the header block of an answer over HTTP/2: the counterpart of AppendHead. More fields
-// may follow, by AppendBlockField.
+// AppendBlock appends the header block of an answer over HTTP/2: the counterpart of h1.AppendHead. More fields
+// may follow, by AppendField.
 func AppendBlock(dst []byte, status int, fields message.Fields, length int64) []byte {
 	if i, ok := statuses[status]; ok {
 		dst = append(dst, 0x80|i)
@@ -35,13 +34,13 @@ func AppendBlock(dst []byte, status int, fields message.Fields, length int64) []
 		dst = append(dst, 8, 3)
 		dst = strconv.AppendInt(dst, int64(status), 10)
 	}
-	kind := contentType(fields)
+	kind := h1.ContentType(fields)
 	if kind < 0 {
 		dst = appendLength(dst, length)
 	}
 	for i := range fields {
-		if f := &fields[i]; !ofConnection(f.Name) && h1.OneLine(f) {
-			dst = AppendBlockField(dst, f.Name, f.Value)
+		if f := &fields[i]; !h1.OfConnection(f.Name) && h1.OneLine(f) {
+			dst = AppendField(dst, f.Name, f.Value)
 		}
 		if i == kind {
 			dst = appendLength(dst, length)
@@ -59,8 +58,8 @@ func appendLength(dst []byte, length int64) []byte {
 	return appendPlain(dst, strconv.AppendInt(digits[:0], length, 10))
 }
 
-// AppendBlockField appends one field, as a literal without indexing.
-func AppendBlockField(dst []byte, name, value string) []byte {
+// AppendField appends one field, as a literal without indexing.
+func AppendField(dst []byte, name, value string) []byte {
 	var low [64]byte
 	lower := low[:0]
 	for i := range len(name) {
@@ -75,18 +74,7 @@ func AppendBlockField(dst []byte, name, value string) []byte {
 	} else {
 		dst = appendString(append(dst, 0), string(lower))
 	}
-	return appendString(dst, trimBlanks(value))
-}
-
-// trimBlanks takes off what no value may have at its ends in HTTP/2, and in HTTP/1.1 says nothing.
-func trimBlanks(s string) string {
-	for s != "" && blank(s[0]) {
-		s = s[1:]
-	}
-	for s != "" && blank(s[len(s)-1]) {
-		s = s[:len(s)-1]
-	}
-	return s
+	return appendString(dst, h1.TrimBlanks(value))
 }
 
 // appendString appends a string literal, Huffman-coded where that is shorter.
@@ -113,8 +101,47 @@ func appendInt(dst []byte, first byte, n uint64) []byte {
 	return append(dst, byte(n))
 }
 
-// ofConnection tells the fields that HTTP/2 and HTTP/3 know no more (RFC 9113 section 8.2.2), framingField's included.
-func ofConnection(name string) bool {
-	return framingField(name) || len(name) == 7 && strings.EqualFold(name, "Upgrade") ||
-		len(name) == 16 && strings.EqualFold(name, "Proxy-Connection") || len(name) == 2 && strings.EqualFold(name, "TE")
+// Steady tells whether a header block that could be decoded leaves the dynamic table as it is: it has only
+// indexed fields, and literals without indexing (RFC 7541 section 6). Of some that do it says no: those with
+// large integers.
+func Steady(b []byte) bool {
+	for len(b) > 0 {
+		strings := 1
+		mask := byte(0x0f)
+		switch c := b[0]; {
+		case c&0x80 != 0:
+			strings, mask = 0, 0x7f
+		case c >= 0x20:
+			return false // a literal with indexing, or another size of the table
+		case c&0x0f == 0:
+			strings = 2 // its name, too
+		}
+		_, rest, ok := prefixed(b, mask)
+		for ; ok && strings > 0; strings-- {
+			var n int
+			if n, rest, ok = prefixed(rest, 0x7f); ok {
+				if ok = n <= len(rest); ok {
+					rest = rest[n:]
+				}
+			}
+		}
+		if !ok {
+			return false
+		}
+		b = rest
+	}
+	return true
+}
+
+// prefixed takes an integer of at most one octet behind its prefix off b.
+func prefixed(b []byte, mask byte) (n int, rest []byte, ok bool) {
+	switch {
+	case len(b) == 0:
+		return 0, nil, false
+	case b[0]&mask != mask:
+		return int(b[0] & mask), b[1:], true
+	case len(b) < 2 || b[1] >= 0x80:
+		return 0, nil, false
+	}
+	return int(mask) + int(b[1]), b[2:], true
 }

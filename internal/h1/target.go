@@ -1,15 +1,13 @@
-package httpserver
+package h1
 
 import (
 	"net/netip"
 	"strings"
-
-	"github.com/warmfront/warmfront/internal/h1"
 )
 
-// splitTarget takes apart a request target that is not in origin form: the absolute form gives raw
+// SplitTarget takes apart a request target that is not in origin form: the absolute form gives raw
 // path and query, and the authority; "*" gives itself.
-func splitTarget(uri string) (target, authority string, ok bool) {
+func SplitTarget(uri string) (target, authority string, ok bool) {
 	if uri == "*" {
 		return uri, "", true
 	}
@@ -29,9 +27,9 @@ func splitTarget(uri string) (target, authority string, ok bool) {
 	return rest[i:], rest[:i], true
 }
 
-// splitHost parses uri-host [":" port] (RFC 9110 section 7.2), lower case. An empty host is allowed:
+// SplitHost parses uri-host [":" port] (RFC 9110 section 7.2), lower case. An empty host is allowed:
 // it is no distribution's, which is for the handler to say.
-func splitHost(s string) (host, port string, ok bool) {
+func SplitHost(s string) (host, port string, ok bool) {
 	if s == "" {
 		return "", "", true
 	}
@@ -53,7 +51,7 @@ func splitHost(s string) (host, port string, ok bool) {
 		host, port = s[:end], s[end+1:]
 	}
 	for i := range len(port) {
-		if !h1.Digit(port[i]) || i >= 5 {
+		if !Digit(port[i]) || i >= 5 {
 			return "", "", false
 		}
 	}
@@ -67,10 +65,24 @@ func regName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
 		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', h1.Digit(c), c == '-', c == '.', c == '_', c == '~':
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', Digit(c), c == '-', c == '.', c == '_', c == '~':
 		default:
 			return false
 		}
 	}
 	return true
+}
+
+// EscapesOK tells whether every "%" in a path begins an escape.
+func EscapesOK(path string) bool {
+	for {
+		i := strings.IndexByte(path, '%')
+		if i < 0 {
+			return true
+		}
+		if len(path) < i+3 || !Hex(path[i+1]) || !Hex(path[i+2]) {
+			return false
+		}
+		path = path[i+3:]
+	}
 }
