@@ -207,7 +207,7 @@ func (c *conn) partial(b []byte) refusal {
 func (c *conn) request(n int) bool {
 	d := c.desk
 	if d.inline != nil && c.plain() {
-		rest, ok, panicked := c.inline()
+		out, rest, ok, panicked := d.ask(c.e, d.out)
 		switch {
 		case panicked:
 			if c.flush(Rest{}) {
@@ -216,6 +216,7 @@ func (c *conn) request(n int) bool {
 			}
 			return false
 		case ok:
+			d.out = out
 			d.use(n)
 			if len(rest.Octets) > 0 || len(d.out) >= fullBatch {
 				return c.flush(rest)
@@ -231,23 +232,6 @@ func (c *conn) plain() bool {
 	p := &c.desk.parser
 	return p.req.Minor == 1 && p.length == 0 && !p.closes && !p.expects && !p.reserved &&
 		(p.req.Method == "GET" || p.req.Method == "HEAD") && !c.e.draining.Load()
-}
-
-// inline offers the request and contains a panic.
-func (c *conn) inline() (rest Rest, ok, panicked bool) {
-	d := c.desk
-	d.asked = true
-	defer func() {
-		if p := recover(); p != nil {
-			panicked = true
-			c.e.log.Error("BUG: inline answerer panicked", "panic", p, "host", d.req.Host, "path", d.req.Path, "stack", string(debug.Stack()))
-		}
-	}()
-	out, rest, ok := d.inline.Answer(d.out, &d.req)
-	if ok {
-		d.out = out
-	}
-	return rest, ok, false
 }
 
 // flush sends what has been answered, and rest behind it.

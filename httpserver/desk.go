@@ -1,6 +1,10 @@
 package httpserver
 
-import "github.com/warmfront/warmfront/internal/message"
+import (
+	"runtime/debug"
+
+	"github.com/warmfront/warmfront/internal/message"
+)
 
 // desk is what a connection needs while it has something at hand: what was read, what is to be written,
 // the parsed request. It belongs to one connection at a time; idle connections have none.
@@ -49,6 +53,20 @@ func (e *engine) giveBack(d *desk) {
 	}
 	d.in, d.out, d.pos, d.scanned = d.in[:0], d.out[:0], 0, 0
 	e.desks.Put(d)
+}
+
+// ask offers the parsed request to the inline answerer and contains a panic: then that may be in any state. What it
+// appends to dst is to be taken only when ok.
+func (d *desk) ask(e *engine, dst []byte) (out []byte, rest Rest, ok, panicked bool) {
+	d.asked = true
+	defer func() {
+		if p := recover(); p != nil {
+			ok, panicked = false, true
+			e.log.Error("BUG: inline answerer panicked", "panic", p, "host", d.req.Host, "path", d.req.Path, "stack", string(debug.Stack()))
+		}
+	}()
+	out, rest, ok = d.inline.Answer(dst, &d.req)
+	return out, rest, ok, false
 }
 
 // sent tells the inline answerer that its batch is out of its hands.

@@ -8,20 +8,12 @@ import (
 	"github.com/warmfront/warmfront/internal/h2"
 )
 
-// inline offers the request on the desk to the inline answerer, and contains a panic.
-func (h *h2conn) inline(id uint32) (ok bool) {
+// inline offers the request on the desk to the inline answerer.
+func (h *h2conn) inline(id uint32) bool {
 	d := h.c.desk
-	d.asked = true
-	kept := len(d.out)
-	defer func() {
-		if p := recover(); p != nil {
-			ok, h.spoiled = false, true
-			d.out = d.out[:kept]
-			h.e.log.Error("BUG: inline answerer panicked", "panic", p, "host", d.req.Host, "path", d.req.Path, "stack", string(debug.Stack()))
-		}
-	}()
 	out, at := h2.AppendHeaders(d.out)
-	out, rest, ok := d.inline.Answer(out, &d.req)
+	out, rest, ok, panicked := d.ask(h.e, out)
+	h.spoiled = h.spoiled || panicked
 	if !ok {
 		return false
 	}
