@@ -47,16 +47,25 @@ func listInvalidations(_ context.Context, c *call) (*result, error) {
 	}
 	for _, inv := range p.Items {
 		list.Items = append(list.Items, wire.InvalidationSummary{
-			Id: &inv.ID, CreateTime: &wire.Timestamp{Time: inv.CreateTime}, Status: &inv.Status,
+			Id: &inv.ID, CreateTime: &wire.Timestamp{Time: inv.CreateTime}, Status: status(inv),
 		})
 	}
 	return &result{body: list}, nil
 }
 
+// status is CloudFront's word. It knows no invalidation that is not in force yet: to a client it is one that takes
+// long. Of one that was withdrawn it must not say Completed, on which clients wait.
+func status(inv *control.Invalidation) *string {
+	if inv.Status == control.Scheduled {
+		return wire.Ptr(control.InProgress)
+	}
+	return &inv.Status
+}
+
 func invalidationBody(inv *control.Invalidation) *wire.Invalidation {
 	return &wire.Invalidation{
 		Id:         &inv.ID,
-		Status:     &inv.Status,
+		Status:     status(inv),
 		CreateTime: &wire.Timestamp{Time: inv.CreateTime},
 		InvalidationBatch: &wire.InvalidationBatch{
 			Paths:           &wire.Paths{Quantity: wire.Ptr(int64(len(inv.Items))), Items: inv.Items},

@@ -129,7 +129,19 @@ func (s *state) deed(e *journal.Entry, part int) (action, resource string, by jo
 		}
 	case f.Invalidated != nil:
 		if i := f.Invalidated; s.distributions[i.DistributionID] != nil {
+			if i.Plan != nil { // whoever planned it has an entry of their own
+				return "InvalidationInForce", "distribution/" + i.DistributionID + "/invalidation/" + i.InvalidationID, by
+			}
 			return "CreateInvalidation", "distribution/" + i.DistributionID + "/invalidation/" + i.InvalidationID, i.By
+		}
+	case f.Scheduled != nil:
+		if i := f.Scheduled; s.distributions[i.DistributionID] != nil {
+			return "ScheduleInvalidation", "distribution/" + i.DistributionID + "/invalidation/" + i.InvalidationID, i.By
+		}
+	case f.Withdrawn != nil:
+		// It is in the log only if it took something back; what that was, an Extract may have left out.
+		if i := f.Withdrawn; s.distributions[i.DistributionID] != nil {
+			return "WithdrawInvalidation", "distribution/" + i.DistributionID + "/invalidation/" + i.InvalidationID, i.By
 		}
 	case f.AccessChanged != nil:
 		return f.AccessChanged.Action, f.AccessChanged.Resource, f.AccessChanged.By

@@ -34,8 +34,10 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/warmfront/warmfront/journal"
@@ -53,6 +55,10 @@ type Config struct {
 	Logger    *slog.Logger     // default: discard
 
 	Limits Limits
+
+	// Look asks origins for what conditions of scheduled invalidations wait for; nil: conditions are not looked
+	// at here.
+	Look Look
 }
 
 // Control answers all commands and queries. Make one with New; all methods may be called
@@ -73,6 +79,9 @@ type Control struct {
 		tracker *journal.Tracker
 	}
 	progress chan struct{} // capacity 1: something may have become completed
+
+	planned chan struct{}                     // capacity 1: an invalidation was scheduled
+	looked  atomic.Pointer[map[string]Looked] // by invalidation, what waits for a condition
 
 	watchers watchers
 }
@@ -119,6 +128,7 @@ func New(cfg Config) (*Control, error) {
 		ready:    make(chan struct{}),
 		state:    newState(cfg.Limits),
 		progress: make(chan struct{}, 1),
+		planned:  make(chan struct{}, 1),
 	}
 	c.tracking.tracker = journal.NewTracker(journal.TrackerConfig{Timing: cfg.Timing})
 	c.writer = journal.NewWriter(journal.WriterConfig{Log: cfg.Log, Now: cfg.Now, Apply: c.apply})
@@ -147,6 +157,12 @@ func (c *Control) apply(e *journal.Entry) {
 
 	c.watchers.publish(changes...)
 	c.poke()
+	if slices.ContainsFunc(e.Facts, func(f journal.Fact) bool { return f.Scheduled != nil }) {
+		select {
+		case c.planned <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // commit runs a command: decide looks at the state, with nobody else deciding, and returns facts, or

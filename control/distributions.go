@@ -40,6 +40,8 @@ type distributionState struct {
 	itemsInProgress int
 
 	wildcardsInProgress int // of the items
+
+	planned []*invalidationState // scheduled, neither in force nor withdrawn, in order of their numbers
 }
 
 // CreateDistribution makes a distribution. Errors: DistributionAlreadyExists, CNAMEAlreadyExists,
@@ -269,7 +271,7 @@ func (c *Control) view(d *distributionState) *Distribution {
 		ETag:                    d.put.ETag,
 		Status:                  c.state.distributionStatus(d),
 		LastModified:            d.put.LastModified,
-		InProgressInvalidations: d.inProgress,
+		InProgressInvalidations: d.inProgress + len(d.planned),
 		Config:                  d.put.Config,
 		Tags:                    d.put.Tags,
 	}
@@ -283,7 +285,7 @@ func (c *Control) changed(e *journal.Entry, put *journal.DistributionPut) *Distr
 	v := c.view(&distributionState{put: put, seq: e.Seq})
 	v.Status = InProgress
 	if d := c.state.distributions[put.ID]; d != nil {
-		v.InProgressInvalidations = d.inProgress
+		v.InProgressInvalidations = d.inProgress + len(d.planned)
 	}
 	return v
 }

@@ -25,7 +25,7 @@ import (
 //   - of a deleted one the first and the deletion, for its domain name, which must never be used again;
 //   - the newest fact of each policy and of each member's join;
 //   - of each distribution the invalidations that are remembered (Limits.History and so on), and with
-//     them their caller references;
+//     them their caller references; what is scheduled, and what was withdrawn;
 //   - the completions of all these.
 //
 // Facts keep their order, and facts of one entry stay in one entry.
@@ -107,14 +107,28 @@ func condense(entries []*journal.Entry, limits Limits) []*journal.Entry {
 		case f.Completed != nil || e.Seq >= shown:
 			return true
 		case f.Invalidated != nil:
-			d := end.distributions[f.Invalidated.DistributionID]
-			return d != nil && d.byID[f.Invalidated.InvalidationID] != nil && d.byID[f.Invalidated.InvalidationID].fact == f.Invalidated
+			inv := end.known(f.Invalidated.DistributionID, f.Invalidated.InvalidationID)
+			return inv != nil && inv.fact == f.Invalidated
+		case f.Scheduled != nil:
+			inv := end.known(f.Scheduled.DistributionID, f.Scheduled.InvalidationID)
+			return inv != nil && inv.planned == f.Scheduled
+		case f.Withdrawn != nil:
+			inv := end.known(f.Withdrawn.DistributionID, f.Withdrawn.InvalidationID)
+			return inv != nil && inv.withdrawn == f.Withdrawn
 		case f.DistributionDeleted != nil:
 			return true
 		}
 		return needed[subject(f)]
 	})
 	return withoutIdleCompletions(kept)
+}
+
+// known returns an invalidation that is remembered, else nil.
+func (s *state) known(distribution, id string) *invalidationState {
+	if d := s.distributions[distribution]; d != nil {
+		return d.byID[id]
+	}
+	return nil
 }
 
 // filter keeps the facts that keep says, and the entries that have any.

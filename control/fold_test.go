@@ -57,6 +57,16 @@ func (l *life) step() {
 			synctest.Wait()
 			h.DeleteDistribution(ctx, someone, d.ID, off.ETag)
 		}
+	case k < 7:
+		terms := Terms{At: time.Now().Add(time.Duration(1+l.r.IntN(200)) * time.Second)}
+		if l.r.IntN(4) == 0 {
+			terms = Terms{When: &journal.Condition{URL: "http://origin.example.com/v", Field: "ETag", Value: name}}
+		}
+		_, _, err = h.Invalidate(ctx, someone, d.ID, batch(fmt.Sprint("i", l.r.IntN(30)), "/a", fmt.Sprint("/", l.r.IntN(3))), terms)
+	case k < 8:
+		if p, _ := h.Invalidations(d.ID, "", 0); len(p.Items) > 0 {
+			_, err = h.Withdraw(ctx, someone, d.ID, p.Items[l.r.IntN(min(3, len(p.Items)))].ID)
+		}
 	case k < 12:
 		_, _, err = h.CreateInvalidation(ctx, someone, d.ID, batch(fmt.Sprint("i", l.r.IntN(30)), "/a", fmt.Sprint("/", l.r.IntN(3))))
 	case k < 13:

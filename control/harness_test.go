@@ -196,6 +196,10 @@ func factName(f journal.Fact) string {
 		return "DistributionDeleted"
 	case f.Invalidated != nil:
 		return "Invalidated" + fmt.Sprint(f.Invalidated.Items)
+	case f.Scheduled != nil:
+		return "Scheduled" + fmt.Sprint(f.Scheduled.Items)
+	case f.Withdrawn != nil:
+		return "Withdrawn"
 	case f.CachePolicyPut != nil:
 		return "CachePolicyPut"
 	case f.CachePolicyDeleted != nil:

@@ -14,7 +14,7 @@ type HistoryFilter struct {
 	DistributionID string
 	Text           string    // is part of an item, the comment, the caller reference or the id; case does not matter
 	By             string    // the user, the access key or the address
-	Status         string    // InProgress, Completed
+	Status         string    // InProgress, Completed, Scheduled, Withdrawn
 	From, Before   time.Time // when it was accepted
 }
 
@@ -73,9 +73,10 @@ func (f *HistoryFilter) wants(inv *invalidationState) bool {
 // newestBefore begins a walk through the invalidations of one distribution, or of all when id is "".
 func (s *state) newestBefore(id string, before uint64) (all ages, err error) {
 	add := func(d *distributionState) {
-		n := sort.Search(len(d.invalidations), func(i int) bool { return d.invalidations[i].seq >= before })
-		if n > 0 {
-			all = append(all, d.invalidations[:n])
+		for _, list := range [][]*invalidationState{d.invalidations, d.planned} {
+			if n := sort.Search(len(list), func(i int) bool { return list[i].seq >= before }); n > 0 {
+				all = append(all, list[:n])
+			}
 		}
 	}
 	if id != "" {

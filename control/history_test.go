@@ -42,7 +42,7 @@ func TestHistory_SearchFindsWhatALinearLookFinds(t *testing.T) {
 		for i := range 60 {
 			time.Sleep(time.Minute)
 			who := journal.Actor{User: []string{"anna", "ci"}[r.IntN(2)], AccessKey: "AK" + fmt.Sprint(r.IntN(3)), Address: "192.0.2.1"}
-			inv, _, err := h.Invalidate(t.Context(), who, ds[r.IntN(3)].ID, batch(fmt.Sprint("ref", i), fmt.Sprintf("/P%d/x", r.IntN(4))), []string{"", "Fixes the Logo"}[r.IntN(2)])
+			inv, _, err := h.Invalidate(t.Context(), who, ds[r.IntN(3)].ID, batch(fmt.Sprint("ref", i), fmt.Sprintf("/P%d/x", r.IntN(4))), Terms{Comment: []string{"", "Fixes the Logo"}[r.IntN(2)]})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -110,7 +110,7 @@ func TestHistory_Refusals(t *testing.T) {
 		wantCode(t, err, "NoSuchDistribution")
 		d := h.create("a")
 		for _, comment := range []string{strings.Repeat("x", maxComment+1), "two\nlines", "\xff"} {
-			_, _, err = h.Invalidate(t.Context(), someone, d.ID, batch("i", "/a"), comment)
+			_, _, err = h.Invalidate(t.Context(), someone, d.ID, batch("i", "/a"), Terms{Comment: comment})
 			wantCode(t, err, "InvalidArgument")
 		}
 	})

@@ -3,11 +3,10 @@ package control
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/distribution"
@@ -21,12 +20,17 @@ type Invalidation struct {
 	DistributionID  string
 	CallerReference string
 	Items           []string // as submitted, in order
-	Status          string   // InProgress, Completed
+	Status          string   // InProgress, Completed, Scheduled, Withdrawn
 	CreateTime      time.Time
 	CompletedTime   time.Time // zero while in progress
 	Seq             uint64    // its number in the journal
 	Comment         string    // why, in the words of whoever made it; "" for none
-	By              journal.Actor
+
+	// Of one that is or was scheduled.
+	Plan      *journal.Plan // nil: it was in force at once
+	InForce   time.Time     // since when; zero while scheduled, and when withdrawn
+	Withdrawn time.Time     // zero when it was not
+	By        journal.Actor
 }
 
 // maxReference and maxComment bound what is kept as long as its invalidation; in bytes.
@@ -42,21 +46,18 @@ const (
 // Errors: MissingBody, InvalidArgument (naming the item and what to do), InconsistentQuantities,
 // BatchTooLarge, NoSuchDistribution, InvalidationBatchAlreadyExists, TooManyInvalidationsInProgress.
 func (c *Control) CreateInvalidation(ctx context.Context, by journal.Actor, distributionID string, b *wire.InvalidationBatch) (inv *Invalidation, created bool, err error) {
-	return c.Invalidate(ctx, by, distributionID, b, "")
+	return c.Invalidate(ctx, by, distributionID, b, Terms{})
 }
 
-// Invalidate is CreateInvalidation with a comment, one line, which CloudFront's API has no field for. The
-// comment of a repeated request is not looked at.
-func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distributionID string, b *wire.InvalidationBatch, comment string) (inv *Invalidation, created bool, err error) {
+// Invalidate is CreateInvalidation with terms. Those of a repeated request must be the same but for the comment,
+// which is not looked at. One that is planned is as durable as any: a restart does not lose it.
+func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distributionID string, b *wire.InvalidationBatch, terms Terms) (inv *Invalidation, created bool, err error) {
 	items, err := c.checkBatch(b)
 	if err != nil {
 		return nil, false, err
 	}
-	if len(comment) > maxComment || !utf8.ValidString(comment) || strings.ContainsFunc(comment, unicode.IsControl) {
-		return nil, false, refuse("InvalidArgument", "The comment must be one line of at most %d bytes of UTF-8.", maxComment)
-	}
 	reference := wire.Val(b.CallerReference)
-	var fact *journal.Invalidated
+	var fact journal.Fact
 	var existing *Invalidation
 	e, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
 		existing = nil
@@ -70,24 +71,40 @@ func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distribution
 		// This runs on a state that has every invalidation before the slot that is written (I6): of
 		// two that race with one reference, the second finds the first here.
 		if old := d.byReference[reference]; old != nil {
-			if !sameItems(old.fact.Items, items) {
+			other := ""
+			switch {
+			case !sameItems(old.fact.Items, items):
+				other = "paths"
+			case terms.planned() && !reflect.DeepEqual(old.fact.Plan, wire.Ptr(terms.plan())):
+				other = "terms"
+			}
+			if other != "" {
 				return nil, refuse("InvalidationBatchAlreadyExists",
-					"The caller reference %q was used for the invalidation %s with other paths. Use a new caller reference.", reference, old.fact.InvalidationID)
+					"The caller reference %q was used for the invalidation %s with other %s. Use a new caller reference.", reference, old.fact.InvalidationID, other)
 			}
 			existing = old.view()
 			return nil, nil
 		}
-		if err := s.limits.checkInProgress(d, items); err != nil {
+		id := newInvalidationID()
+		for d.byID[id] != nil {
+			id = newInvalidationID()
+		}
+		now := c.now()
+		if err := terms.check(now); err != nil {
 			return nil, err
 		}
-		fact = &journal.Invalidated{
-			DistributionID: distributionID, InvalidationID: newInvalidationID(), CallerReference: reference,
-			Items: items, CreateTime: c.now(), Comment: comment, By: by,
+		if terms.planned() {
+			fact = journal.Fact{Scheduled: &journal.Scheduled{
+				DistributionID: distributionID, InvalidationID: id, CallerReference: reference,
+				Items: items, CreateTime: now, Comment: terms.Comment, Plan: terms.plan(), By: by,
+			}}
+			return []journal.Fact{fact}, s.checkPlans(d, &terms)
 		}
-		for d.byID[fact.InvalidationID] != nil {
-			fact.InvalidationID = newInvalidationID()
-		}
-		return []journal.Fact{{Invalidated: fact}}, nil
+		fact = journal.Fact{Invalidated: &journal.Invalidated{
+			DistributionID: distributionID, InvalidationID: id, CallerReference: reference,
+			Items: items, CreateTime: now, Comment: terms.Comment, By: by,
+		}}
+		return []journal.Fact{fact}, s.limits.checkInProgress(d, items)
 	})
 	switch {
 	case errors.Is(err, journal.ErrTooLarge):
@@ -97,7 +114,10 @@ func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distribution
 	case e == nil:
 		return existing, false, nil
 	}
-	return (&invalidationState{fact: fact, seq: e.Seq}).view(), true, nil
+	if f := fact.Scheduled; f != nil {
+		return plannedState(e.Seq, f).view(), true, nil
+	}
+	return (&invalidationState{fact: fact.Invalidated, seq: e.Seq}).view(), true, nil
 }
 
 // checkBatch checks what can be checked without the distribution, and copies the items.
@@ -195,8 +215,8 @@ func (c *Control) Invalidation(distributionID, id string) (*Invalidation, error)
 	return inv.view(), nil
 }
 
-// Invalidations lists a distribution's invalidations, newest first, those older than marker, at
-// most max (0 and more than 100 mean 100).
+// Invalidations lists a distribution's invalidations, those that are scheduled first, then in the order in which
+// they came into force, newest first, those after marker, at most max (0 and more than 100 mean 100).
 func (c *Control) Invalidations(distributionID, marker string, max int) (Page[*Invalidation], error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -204,18 +224,19 @@ func (c *Control) Invalidations(distributionID, marker string, max int) (Page[*I
 	if err != nil {
 		return Page[*Invalidation]{}, err
 	}
-	end := len(d.invalidations)
+	all := d.all()
+	end := len(all)
 	if marker != "" {
 		last := d.byID[marker]
 		if last == nil {
 			return Page[*Invalidation]{}, refuse("InvalidArgument", "The marker %q is not the id of an invalidation of %s. Start again without a marker.", marker, distributionID)
 		}
-		end = slices.Index(d.invalidations, last)
+		end = slices.Index(all, last)
 	}
 	// One more than fits tells whether there is another page.
 	var after []*Invalidation
 	for i := end - 1; i >= 0 && len(after) <= maxPage; i-- {
-		after = append(after, d.invalidations[i].view())
+		after = append(after, all[i].view())
 	}
 	return page(after, marker, max, func(inv *Invalidation) string { return inv.ID }), nil
 }
@@ -227,6 +248,10 @@ type invalidationState struct {
 	fact      *journal.Invalidated
 	seq       uint64
 	completed *journal.Completed // what declared it; nil while in progress
+
+	// Of one that is planned, or was and has been withdrawn.
+	planned   *journal.Scheduled
+	withdrawn *journal.Withdrawn
 }
 
 func (s *state) invalidation(distributionID, id string) (*invalidationState, error) {
@@ -253,8 +278,19 @@ func (inv *invalidationState) view() *Invalidation {
 		Comment:         inv.fact.Comment,
 		By:              inv.fact.By,
 	}
-	if inv.completed != nil {
+	if v.Plan = inv.fact.Plan; v.Plan != nil {
+		v.InForce = inv.fact.CreateTime
+	}
+	if !inv.fact.Accepted.IsZero() {
+		v.CreateTime = inv.fact.Accepted
+	}
+	switch {
+	case inv.completed != nil:
 		v.Status, v.CompletedTime = Completed, inv.completed.At
+	case inv.withdrawn != nil:
+		v.Status, v.InForce, v.Withdrawn = Withdrawn, time.Time{}, inv.withdrawn.Time
+	case inv.planned != nil:
+		v.Status, v.InForce = Scheduled, time.Time{}
 	}
 	return v
 }
@@ -265,6 +301,7 @@ func (s *state) invalidate(seq uint64, f *journal.Invalidated) []Change {
 	if d == nil {
 		return nil
 	}
+	d.unplan(f.InvalidationID)
 	inv := &invalidationState{fact: f, seq: seq}
 	d.invalidations = append(d.invalidations, inv)
 	d.byID[f.InvalidationID] = inv
@@ -294,7 +331,7 @@ func (d *distributionState) forget(l Limits, now time.Time) {
 	for n < len(d.invalidations) {
 		old := d.invalidations[n]
 		tooMany := len(d.invalidations)-n > l.History || d.items > l.HistoryItems
-		if old.completed == nil || !tooMany && now.Sub(old.fact.CreateTime) <= l.HistoryAge {
+		if old.completed == nil && old.withdrawn == nil || !tooMany && now.Sub(old.fact.CreateTime) <= l.HistoryAge {
 			break
 		}
 		d.items -= len(old.fact.Items)

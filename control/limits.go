@@ -15,6 +15,9 @@ type Limits struct {
 	// CloudFront does; 0: no bound of their own.
 	WildcardsInProgress int
 
+	Scheduled  int // invalidations scheduled per distribution, 100; TooManyInvalidationsInProgress
+	Conditions int // those that wait for a condition, over all distributions, 100; the same
+
 	History      int           // invalidations kept per distribution, 10,000
 	HistoryItems int           // items kept in them, 200,000
 	HistoryAge   time.Duration // 90 days
@@ -38,6 +41,8 @@ func (l Limits) withDefaults() Limits {
 		{&l.DistributionsPerPolicy, 100},
 		{&l.ItemsPerInvalidation, 3000},
 		{&l.InvalidationsInProgress, 30000},
+		{&l.Scheduled, 100},
+		{&l.Conditions, 100},
 		{&l.History, 10000},
 		{&l.HistoryItems, 200000},
 		{&l.Audit, 10000},

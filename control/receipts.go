@@ -10,7 +10,7 @@ import (
 // Receipt tells edge by edge how an invalidation went.
 type Receipt struct {
 	Invalidation *Invalidation
-	Took         time.Duration // from accepted to Completed; so far, while in progress
+	Took         time.Duration // from accepted, or in force, to Completed; so far, while in progress
 	Edges        []ReceiptRow  // by name; of a completed one, none beyond journal.CompletedEdges
 }
 
@@ -39,6 +39,9 @@ func (c *Control) Receipt(distributionID, id string) (*Receipt, error) {
 // receipt makes it; the state is held for reading.
 func (c *Control) receipt(inv *invalidationState) *Receipt {
 	r := &Receipt{Invalidation: inv.view()}
+	if inv.planned != nil {
+		return r // no edge has heard of it
+	}
 	accepted := inv.fact.CreateTime
 	if done := inv.completed; done != nil {
 		r.Took = since(accepted, done.At)

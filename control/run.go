@@ -39,6 +39,7 @@ func (c *Control) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { cancel(c.writer.Run(ctx)) })
 	running.Go(func() { c.declare(ctx) })
+	running.Go(func() { c.runPlans(ctx) })
 	running.Wait()
 	return context.Cause(ctx)
 }

@@ -82,6 +82,10 @@ func (s *state) applyFact(e *journal.Entry, f *journal.Fact) []Change {
 		return s.deleteDistribution(f.DistributionDeleted.ID)
 	case f.Invalidated != nil:
 		return s.invalidate(e.Seq, f.Invalidated)
+	case f.Scheduled != nil:
+		return s.schedule(e.Seq, f.Scheduled)
+	case f.Withdrawn != nil:
+		return s.withdraw(e.Seq, f.Withdrawn)
 	case f.Completed != nil:
 		return s.complete(f.Completed)
 	case f.CachePolicyPut != nil:

@@ -16,6 +16,10 @@ type Fact struct {
 	DistributionDeleted *DistributionDeleted `json:",omitempty"`
 	Invalidated         *Invalidated         `json:",omitempty"`
 
+	// What only the control plane must know of invalidations that are not in force yet.
+	Scheduled *Scheduled `json:",omitempty"`
+	Withdrawn *Withdrawn `json:",omitempty"`
+
 	// What only the control plane must know.
 	CachePolicyPut             *CachePolicyPut         `json:",omitempty"`
 	CachePolicyDeleted         *PolicyDeleted          `json:",omitempty"`
@@ -65,10 +69,48 @@ type Invalidated struct {
 	DistributionID  string
 	InvalidationID  string
 	CallerReference string
+	Items           []string  // as submitted
+	CreateTime      time.Time // when it came into force
+	Comment         string    `json:",omitempty"` // why, in the words of whoever made it
+	By              Actor
+
+	// Of one that had been Scheduled, with the same id.
+	Accepted time.Time `json:",omitzero"`  // when that was
+	Plan     *Plan     `json:",omitempty"` // when it was to come into force
+}
+
+// Scheduled is an accepted invalidation that is not in force yet. Nothing that an edge serves depends on it. What puts
+// it in force is an Invalidated with its id.
+type Scheduled struct {
+	DistributionID  string
+	InvalidationID  string
+	CallerReference string
 	Items           []string // as submitted
 	CreateTime      time.Time
-	Comment         string `json:",omitempty"` // why, in the words of whoever made it
+	Comment         string `json:",omitempty"`
+	Plan            Plan
 	By              Actor
+}
+
+// Plan is when a scheduled invalidation comes into force: one of them is set.
+type Plan struct {
+	At   time.Time  `json:",omitzero"`
+	When *Condition `json:",omitempty"`
+}
+
+// Condition holds when an origin answers a request for the URL with this value of the field.
+type Condition struct {
+	URL   string
+	Field string
+	Value string
+}
+
+// Withdrawn takes a scheduled invalidation back before it was in force.
+type Withdrawn struct {
+	DistributionID string
+	InvalidationID string
+	Time           time.Time
+	By             Actor
 }
 
 // CachePolicyPut creates or replaces a custom cache policy.

@@ -126,7 +126,12 @@ type dev struct {
 // phase has its own context, ended in the order of the defers.
 func (d *dev) run(ctx context.Context) (err error) {
 	d.metrics, d.meter = telemetry.New(), ownapi.NewMeter(nil)
-	if d.control, err = control.New(control.Config{Log: d.log, Suffix: d.Suffix, Limits: d.Quotas, Logger: d.Logger.With("role", "control")}); err != nil {
+	looks, err := newLooker(d.resolve)
+	if err != nil {
+		return err
+	}
+	defer looks.origins.Close()
+	if d.control, err = control.New(control.Config{Log: d.log, Suffix: d.Suffix, Limits: d.Quotas, Look: looks.look, Logger: d.Logger.With("role", "control")}); err != nil {
 		return err
 	}
 	base := newPhase(context.WithoutCancel(ctx))

@@ -183,10 +183,13 @@ func (d *dev) countInvalidations(ctx context.Context) error {
 			if c.Kind != control.ChangeInvalidation {
 				continue
 			}
-			if c.Status == control.InProgress {
+			switch c.Status { // what is scheduled counts when it comes into force
+			case control.InProgress:
 				d.metrics.InvalidationCreated(c.DistributionID)
-			} else if inv, err := d.control.Invalidation(c.DistributionID, c.ID); err == nil {
-				d.metrics.InvalidationCompleted(inv.DistributionID, inv.CompletedTime.Sub(inv.CreateTime))
+			case control.Completed:
+				if r, err := d.control.Receipt(c.DistributionID, c.ID); err == nil {
+					d.metrics.InvalidationCompleted(c.DistributionID, r.Took)
+				}
 			}
 		}
 	}

@@ -106,7 +106,7 @@ func ofControl(e *control.Error) *Problem {
 		p := refuse(http.StatusTooManyRequests, e.Code, "%s", e.Message)
 		p.retryAfter = 2
 		return p
-	case e.Code == "InvalidationBatchAlreadyExists":
+	case e.Code == "InvalidationBatchAlreadyExists", e.Code == "Conflict":
 		return refuse(http.StatusConflict, e.Code, "%s", e.Message)
 	case status == 0:
 		return nil

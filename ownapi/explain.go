@@ -158,6 +158,9 @@ func (h *Handler) history(id string) (*history, error) {
 	}
 	out := &history{}
 	for _, inv := range page.Items {
+		if inv.Status == control.Scheduled || inv.Status == control.Withdrawn {
+			continue // nothing was dropped by it
+		}
 		out.add(inv, dialect)
 	}
 	return out, nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/journal"
 )
 
 // invalidationWish asks for an invalidation, with what CloudFront's API has no field for.
@@ -14,6 +15,32 @@ type invalidationWish struct {
 	Items           []string `json:"items"`
 	CallerReference string   `json:"callerReference"` // "": a new one
 	Comment         string   `json:"comment"`
+
+	At   *time.Time `json:"at"`   // when it shall be in force; null: at once, or when When holds
+	When *condition `json:"when"` // what must hold for it to be
+}
+
+func (w *invalidationWish) terms() control.Terms {
+	t := control.Terms{Comment: w.Comment, When: (*journal.Condition)(w.When)}
+	if w.At != nil {
+		t.At = *w.At
+	}
+	return t
+}
+
+// postWithdraw takes back an invalidation that is scheduled.
+func postWithdraw(ctx context.Context, c *call) (any, error) {
+	if _, err := c.parameters(); err != nil {
+		return nil, err
+	}
+	if err := c.decode(&struct{}{}); err != nil {
+		return nil, err
+	}
+	inv, err := c.h.cfg.Control.Withdraw(ctx, c.by, c.PathValue("id"), c.PathValue("invalidation"))
+	if err != nil {
+		return nil, err
+	}
+	return c.h.headOf(inv), nil
 }
 
 func postInvalidation(ctx context.Context, c *call) (any, error) {
@@ -29,11 +56,11 @@ func postInvalidation(ctx context.Context, c *call) (any, error) {
 	}
 	batch := &wire.InvalidationBatch{CallerReference: &wish.CallerReference,
 		Paths: &wire.Paths{Quantity: wire.Ptr(int64(len(wish.Items))), Items: wish.Items}}
-	inv, _, err := c.h.cfg.Control.Invalidate(ctx, c.by, c.PathValue("id"), batch, wish.Comment)
+	inv, _, err := c.h.cfg.Control.Invalidate(ctx, c.by, c.PathValue("id"), batch, wish.terms())
 	if err != nil {
 		return nil, err
 	}
-	return headOf(inv), nil
+	return c.h.headOf(inv), nil
 }
 
 // pastBody is an invalidation of the history with all that is known of it.
@@ -60,15 +87,17 @@ func searchHistory(_ context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	switch f.Status {
-	case "", control.InProgress, control.Completed:
+	case "", control.InProgress, control.Completed, control.Scheduled, control.Withdrawn:
 	default:
-		return nil, invalid("status must be %s or %s, got %.40q.", control.InProgress, control.Completed, f.Status)
+		return nil, invalid("status must be %s, %s, %s or %s, got %.40q.", control.InProgress, control.Completed, control.Scheduled, control.Withdrawn, f.Status)
 	}
 	p, err := c.h.cfg.Control.History(f, get("marker"), max)
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(p, func(r *control.Receipt) pastBody { return pastBody{headOf(r.Invalidation), ms(r.Took), c.h.rowsOf(r)} }), nil
+	return pageOf(p, func(r *control.Receipt) pastBody {
+		return pastBody{c.h.headOf(r.Invalidation), ms(r.Took), c.h.rowsOf(r)}
+	}), nil
 }
 
 // moment reads a parameter that is a time; "" is the zero one.

@@ -72,3 +72,47 @@ func TestHistory_Refusals(t *testing.T) {
 		h.wantRefusal(404, "NotFound", "GET", "/history?distribution=E0", "")
 	})
 }
+
+func TestSchedule_AtAndWithdraw(t *testing.T) {
+	at(t, func(h *house) {
+		d := h.create(nil)
+		path := "/distributions/" + d.ID + "/invalidations"
+		type planT struct {
+			At, InForce, Withdrawn, LookedAt *time.Time
+			When                             *condition
+			Waiting                          string
+		}
+		type plannedT struct {
+			pastT
+			Plan *planT
+		}
+		when := time.Now().Add(time.Hour).UTC()
+		made := ask[plannedT](h, 201, "POST", path, `{"items":["/a"],"at":"`+when.Format(time.RFC3339)+`"}`)
+		if made.Status != "Scheduled" || !made.Plan.At.Equal(when) || made.Plan.InForce != nil || made.Plan.When != nil {
+			t.Errorf("%+v %+v", made, made.Plan)
+		}
+		ask[receiptT](h, 200, "GET", path+"/"+made.ID+"/receipt", "")
+		gone := ask[plannedT](h, 200, "POST", path+"/"+made.ID+"/withdraw", "{}")
+		if gone.Status != "Withdrawn" || gone.Plan.Withdrawn == nil || gone.ID != made.ID {
+			t.Errorf("%+v %+v", gone, gone.Plan)
+		}
+		waits := ask[plannedT](h, 201, "POST", path, `{"items":["/b"],"when":{"url":"http://origin.example.com/v","field":"ETag","value":"v2"}}`)
+		h.settle(time.Second)
+		p := ask[pageT[plannedT]](h, 200, "GET", "/history?status=Scheduled", "")
+		if len(p.Items) != 1 || p.Items[0].ID != waits.ID || p.Items[0].Plan.Waiting != "this node looks at no origin" || p.Items[0].Plan.LookedAt == nil || p.Items[0].Plan.When.Value != "v2" {
+			t.Errorf("%+v %+v", p, p.Items[0].Plan)
+		}
+		soon := ask[plannedT](h, 201, "POST", path, `{"items":["/c"],"at":"`+time.Now().Add(time.Minute).UTC().Format(time.RFC3339)+`"}`)
+		h.settle(2 * time.Minute)
+		h.wantRefusal(409, "Conflict", "POST", path+"/"+soon.ID+"/withdraw", "{}")
+		h.wantRefusal(404, "NotFound", "POST", path+"/I0/withdraw", "{}")
+		h.wantRefusal(400, "InvalidArgument", "POST", path+"/"+soon.ID+"/withdraw", `{"x":1}`)
+		for _, body := range []string{
+			`{"items":["/a"],"at":"1999-01-01T00:00:00Z"}`, `{"items":["/a"],"at":"soon"}`,
+			`{"items":["/a"],"when":{"url":"http://elsewhere.example.com/","field":"ETag","value":"x"}}`,
+			`{"items":["/a"],"when":{"url":"http://origin.example.com/"}}`,
+		} {
+			h.wantRefusal(400, "InvalidArgument", "POST", path, body)
+		}
+	})
+}

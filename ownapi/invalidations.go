@@ -16,12 +16,44 @@ type invalidationBody struct {
 	ItemCount     int      `json:"itemCount"`
 	By            actor    `json:"by"`
 	Comment       string   `json:"comment"`
+	Plan          *plan    `json:"plan"` // null: it was in force at once
 }
 
-func invalidationOf(inv *control.Invalidation) invalidationBody {
+// plan is when a scheduled invalidation comes into force, and what became of it.
+type plan struct {
+	At        instant    `json:"at"`
+	When      *condition `json:"when"`
+	InForce   instant    `json:"inForce"`
+	Withdrawn instant    `json:"withdrawn"`
+	LookedAt  instant    `json:"lookedAt"`
+	Waiting   string     `json:"waiting"` // why the condition does not hold, when it was looked at last
+}
+
+// condition is journal.Condition in this API's words.
+type condition struct {
+	URL   string `json:"url"`
+	Field string `json:"field"`
+	Value string `json:"value"`
+}
+
+func (h *Handler) planOf(inv *control.Invalidation) *plan {
+	if inv.Plan == nil {
+		return nil
+	}
+	p := &plan{At: instant(inv.Plan.At), InForce: instant(inv.InForce), Withdrawn: instant(inv.Withdrawn)}
+	if w := inv.Plan.When; w != nil {
+		p.When = (*condition)(w)
+	}
+	if seen, ok := h.cfg.Control.Looked(inv.ID); ok && inv.Status == control.Scheduled {
+		p.LookedAt, p.Waiting = instant(seen.At), seen.Said
+	}
+	return p
+}
+
+func (h *Handler) invalidationOf(inv *control.Invalidation) invalidationBody {
 	return invalidationBody{
 		ID: inv.ID, Status: inv.Status, CreateTime: instant(inv.CreateTime), CompletedTime: instant(inv.CompletedTime),
-		Items: list(inv.Items), ItemCount: len(inv.Items), By: actor(inv.By), Comment: inv.Comment,
+		Items: list(inv.Items), ItemCount: len(inv.Items), By: actor(inv.By), Comment: inv.Comment, Plan: h.planOf(inv),
 	}
 }
 
@@ -34,7 +66,7 @@ func listInvalidations(_ context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(p, invalidationOf), nil
+	return pageOf(p, c.h.invalidationOf), nil
 }
 
 // pageBody is a page of a list; the next one begins after NextMarker.
@@ -85,12 +117,12 @@ func getReceipt(_ context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := receiptBody{Invalidation: headOf(r.Invalidation), TookMs: ms(r.Took), Edges: c.h.rowsOf(r)}
+	b := receiptBody{Invalidation: c.h.headOf(r.Invalidation), TookMs: ms(r.Took), Edges: c.h.rowsOf(r)}
 	return b, nil
 }
 
-func headOf(inv *control.Invalidation) receiptHead {
-	return receiptHead{invalidationOf(inv), inv.DistributionID, inv.CallerReference}
+func (h *Handler) headOf(inv *control.Invalidation) receiptHead {
+	return receiptHead{h.invalidationOf(inv), inv.DistributionID, inv.CallerReference}
 }
 
 // rowsOf gives the edges' lines; those of edges of this process say what they have counted.

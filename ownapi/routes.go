@@ -38,6 +38,7 @@ var routes = []route{
 	{method: "GET", path: Prefix + "/nodes", name: "ListNodes", least: auth.Viewer, do: listNodes},
 	{method: "GET", path: Prefix + "/distributions/{id}/invalidations", name: "ListInvalidations", least: auth.Viewer, do: listInvalidations},
 	{method: "POST", path: Prefix + "/distributions/{id}/invalidations", name: "CreateInvalidation", least: auth.Invalidator, do: postInvalidation, made: true},
+	{method: "POST", path: Prefix + "/distributions/{id}/invalidations/{invalidation}/withdraw", name: "WithdrawInvalidation", least: auth.Invalidator, do: postWithdraw},
 	{method: "GET", path: Prefix + "/history", name: "SearchHistory", least: auth.Viewer, do: searchHistory},
 	{method: "GET", path: Prefix + "/distributions/{id}/invalidations/{invalidation}/receipt", name: "GetReceipt", least: auth.Viewer, do: getReceipt},
 	{method: "POST", path: Prefix + "/distributions/{id}/preview", name: "PreviewInvalidation", least: auth.Viewer, do: postPreview},

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -71,12 +73,14 @@ func historyCommand() *cobra.Command {
 	f.BoolVar(&c.all, "all", false, "all of them")
 	f.StringVar(&c.Text, "text", "", "only those with this `text` in a selector, the comment, the reference or the id")
 	f.StringVar(&c.By, "by", "", "only those of a `user`, an access key or an address")
-	f.StringVar(&c.Status, "status", "", "only those with this `status`: "+control.InProgress+", "+control.Completed)
+	f.StringVar(&c.Status, "status", "", "only those with this `status`: "+strings.Join(statuses, ", "))
 	f.StringVar(&c.since, "since", "", "only those accepted since a `time`: 7d, 90m, 2026-11-25, 2026-11-25T18:00:00Z")
 	f.StringVar(&c.until, "until", "", "only those accepted before a `time`")
 	c.flags(cmd, "print each invalidation as JSON, one a line, with what each edge did")
 	return cmd
 }
+
+var statuses = []string{control.Scheduled, control.InProgress, control.Completed, control.Withdrawn}
 
 func (c *history) check(cmd *cobra.Command, now time.Time) (err error) {
 	switch {
@@ -84,8 +88,8 @@ func (c *history) check(cmd *cobra.Command, now time.Time) (err error) {
 		return usage("--max %d: ask for at least one", c.most)
 	case c.all && cmd.Flags().Changed("max"):
 		return usage("--all and --max exclude each other")
-	case c.Status != "" && c.Status != control.InProgress && c.Status != control.Completed:
-		return usage("--status %q: use %s or %s", c.Status, control.InProgress, control.Completed)
+	case c.Status != "" && !slices.Contains(statuses, c.Status):
+		return usage("--status %q: use %s", c.Status, strings.Join(statuses, ", "))
 	case c.all:
 		c.most = 0
 	}
@@ -106,12 +110,20 @@ func parseMoment(s string, now time.Time) (time.Time, error) {
 	if ago, err := parseDays(s); err == nil && ago > 0 {
 		return now.Add(-ago), nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", dateTime, "2006-01-02 15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
-			return t, nil
-		}
+	if t, ok := parseTime(s); ok {
+		return t, nil
 	}
 	return time.Time{}, fmt.Errorf("%q: use a time as in 2026-11-25 or 2026-11-25T18:00:00Z, or how long ago it was, as in 7d or 90m", s)
+}
+
+// parseTime reads a time as people write it; without a zone it is the local one's.
+func parseTime(s string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", dateTime, "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }
 
 const dateTime = "2006-01-02 15:04:05"
@@ -141,6 +153,9 @@ func printHistory(out io.Writer, all []client.Past, with bool) error {
 			who += " (" + p.By.AccessKey + ")"
 		}
 		what := few(p.Items, 3)
+		if p.Status == control.Scheduled {
+			what += "  " + planText(p.Plan)
+		}
 		if p.Comment != "" {
 			what += "  " + p.Comment
 		}

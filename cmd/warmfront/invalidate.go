@@ -30,6 +30,10 @@ Without --wait it prints the invalidation's id and status as soon as the invalid
 cannot get lost from then on. With --wait it ends when the invalidation is Completed: no edge answers with
 an object from before it any more. On a terminal it shows meanwhile how each edge gets on.
 
+With --at or --when it is accepted now, and survives any restart, but comes into force later: at a time, or when a URL
+of one of the distribution's origins answers with a field's value, as after a deploy. It is looked at every 5 seconds.
+Until then it can be withdrawn: see warmfront withdraw --help.
+
 Sent again with the same --reference and selectors it is the same invalidation, so that a script can try
 again after a failure.`
 
@@ -37,6 +41,8 @@ const invalidateExample = `  warmfront invalidate EDFDVBD6EXAMPLE /index.html '/
   warmfront invalidate www.example.com '/*' --wait
   warmfront invalidate www.example.com '/docs/*' '#product:7' --preview
   warmfront invalidate www.example.com '/img/*' --comment 'the new logo, ticket 4711'
+  warmfront invalidate www.example.com '/sale/*' --at 2026-11-27T00:00
+  warmfront invalidate www.example.com '/*' --when 'https://origin.example.com/version.txt ETag: "v42"'
   git diff --name-only HEAD^ -- site | sed 's|^site||' | warmfront invalidate www.example.com - --wait --reference "$GITHUB_SHA"`
 
 // invalidate is one run of the command.
@@ -46,7 +52,10 @@ type invalidate struct {
 	wait      bool
 	reference string
 	comment   string
+	at, when  string
 	timeout   time.Duration
+
+	planned client.Wish // At and When, read
 
 	api *client.Client
 	out io.Writer
@@ -92,6 +101,8 @@ func invalidateCommand() *cobra.Command {
 	f.BoolVar(&c.wait, "wait", false, "wait until it is Completed")
 	f.DurationVar(&c.timeout, "timeout", 10*time.Minute, "`time` that --wait waits at most; 0: as long as it takes")
 	f.StringVar(&c.comment, "comment", "", "why, for the history; one `line`")
+	f.StringVar(&c.at, "at", "", "only come into force at a `time`: 2h, 2026-11-25T18:00, 2026-11-25T18:00:00Z")
+	f.StringVar(&c.when, "when", "", "only come into force when an origin answers so: `'URL field: value'`")
 	f.StringVar(&c.reference, "reference", "", "the invalidation's caller `reference` (default: a new one)")
 	c.flags(cmd, "print the invalidation as JSON, with --wait its receipt, with --preview the preview")
 	return cmd
@@ -101,8 +112,10 @@ func invalidateCommand() *cobra.Command {
 func (c *invalidate) check(cmd *cobra.Command) error {
 	given := cmd.Flags().Changed
 	switch {
-	case c.preview && (c.wait || given("reference") || given("timeout") || given("comment")):
-		return usage("--preview invalidates nothing: leave out --wait, --timeout, --comment and --reference")
+	case c.preview && (c.wait || given("reference") || given("timeout") || given("comment") || given("at") || given("when")):
+		return usage("--preview invalidates nothing: leave out --wait, --timeout, --comment, --reference, --at and --when")
+	case given("at") && given("when"):
+		return usage("--at and --when exclude each other")
 	case given("timeout") && !c.wait:
 		return usage("--timeout is for --wait")
 	case c.timeout < 0:
@@ -110,7 +123,7 @@ func (c *invalidate) check(cmd *cobra.Command) error {
 	case given("reference") && c.reference == "":
 		return usage("--reference is empty: is the variable set that it comes from?")
 	}
-	return nil
+	return c.readPlan(given("at"), given("when"), time.Now())
 }
 
 // readSelectors takes selectors as they are given; in the place of - come the lines of in.
@@ -175,7 +188,8 @@ func (c *invalidate) run(ctx context.Context, d client.Distribution, items []str
 }
 
 func (c *invalidate) create(ctx context.Context, d client.Distribution, items []string) (client.Created, error) {
-	inv, err := c.api.Invalidate(ctx, d.ID, client.Wish{Items: items, CallerReference: c.reference, Comment: c.comment})
+	inv, err := c.api.Invalidate(ctx, d.ID, client.Wish{
+		Items: items, CallerReference: c.reference, Comment: c.comment, At: c.planned.At, When: c.planned.When})
 	var no *client.Error
 	switch {
 	case err == nil || errors.Is(err, context.Canceled):

@@ -45,7 +45,7 @@ func newRoot() *cobra.Command {
   warmfront status                 the edges and how they are`,
 	}
 	root.AddCommand(devCommand(), demoCommand(), guaranteeCommand(),
-		invalidateCommand(), explainCommand(), historyCommand(), statusCommand())
+		invalidateCommand(), withdrawCommand(), explainCommand(), historyCommand(), statusCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})

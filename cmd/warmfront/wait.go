@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/ownapi/client"
 )
 
@@ -15,7 +16,10 @@ import (
 // and the stream of events may be down.
 const lookAgain = 500 * time.Millisecond
 
-var errTimeout = errors.New("timeout")
+var (
+	errTimeout   = errors.New("timeout")
+	errWithdrawn = errors.New("it was withdrawn before it was in force: nothing was dropped")
+)
 
 // runWait creates an invalidation and shows how it goes until it is Completed.
 func (c *invalidate) runWait(ctx context.Context, d client.Distribution, items []string) error {
@@ -59,8 +63,11 @@ func (c *invalidate) follow(ctx context.Context, inv client.Created, p *progress
 		case err == nil:
 			last = r
 			p.show(r)
-			if r.Invalidation.Status == "Completed" {
+			switch r.Invalidation.Status {
+			case control.Completed:
 				return last, nil
+			case control.Withdrawn:
+				return last, errWithdrawn
 			}
 		case errors.As(err, &no) && no.Status < 500 && no.Status != 429:
 			return last, err
@@ -80,6 +87,8 @@ func (c *invalidate) follow(ctx context.Context, inv client.Created, p *progress
 func (c *invalidate) stopped(ctx context.Context, inv client.Created, last *client.Receipt, err error) error {
 	var why string
 	switch {
+	case err == errWithdrawn:
+		return fmt.Errorf("%s: %w", inv.ID, err)
 	case context.Cause(ctx) == errTimeout:
 		why = fmt.Sprintf("%s is not Completed after %s", inv.ID, c.timeout)
 	case ctx.Err() != nil:
@@ -129,7 +138,7 @@ type progress struct {
 	title  string
 
 	begun bool
-	said  map[string]string // by edge, "" for the server: elsewhere
+	said  map[string]string // by edge, "" for the server, "plan" for what is waited for: elsewhere
 }
 
 func (p *progress) show(r *client.Receipt) {
@@ -162,6 +171,10 @@ func (p *progress) say(r *client.Receipt) {
 			p.said[e.Edge] = state
 			fmt.Fprintln(p.screen.out, clean(where(e.Edge, e.Location)+": "+text))
 		}
+	}
+	if r.Invalidation.Status == control.Scheduled && p.said["plan"] != summary(r) {
+		p.said["plan"] = summary(r)
+		fmt.Fprintln(p.screen.out, clean(summary(r)))
 	}
 	if r.Invalidation.Status == "Completed" {
 		fmt.Fprintln(p.screen.out, summary(r))
@@ -244,6 +257,9 @@ func allDropped(r *client.Receipt) string {
 func summary(r *client.Receipt) string {
 	if r.Invalidation.Status == "Completed" {
 		return "Completed in " + took(r.TookMs) + allDropped(r)
+	}
+	if r.Invalidation.Status == control.Scheduled {
+		return "Scheduled: " + planText(r.Invalidation.Plan)
 	}
 	n := 0
 	for _, e := range r.Edges {

@@ -166,6 +166,7 @@ type Created struct {
 	CallerReference string    `json:"callerReference"`
 	Items           []string  `json:"items"`
 	Comment         string    `json:"comment,omitempty"`
+	Plan            *Plan     `json:"plan,omitempty"`
 }
 
 // Wish asks for an invalidation; it may have what CloudFront's API has no field for.
@@ -173,6 +174,15 @@ type Wish struct {
 	Items           []string `json:"items"`
 	CallerReference string   `json:"callerReference,omitempty"`
 	Comment         string   `json:"comment,omitempty"`
+
+	At   *time.Time `json:"at,omitempty"`   // when it shall be in force
+	When *Condition `json:"when,omitempty"` // or what must hold for it to be
+}
+
+// Withdraw takes back an invalidation that is scheduled.
+func (c *Client) Withdraw(ctx context.Context, distribution, invalidation string) (*ReceiptHead, error) {
+	out := &ReceiptHead{}
+	return out, c.own(ctx, "POST", "/distributions/"+url.PathEscape(distribution)+"/invalidations/"+url.PathEscape(invalidation)+"/withdraw", struct{}{}, out)
 }
 
 // Invalidate creates an invalidation. With a reference that was used before, for the same items, it returns
@@ -183,5 +193,5 @@ func (c *Client) Invalidate(ctx context.Context, distribution string, w Wish) (C
 		return Created{}, err
 	}
 	return Created{ID: made.ID, DistributionID: distribution, Status: made.Status, CreateTime: made.CreateTime,
-		CallerReference: made.CallerReference, Items: made.Items, Comment: made.Comment}, nil
+		CallerReference: made.CallerReference, Items: made.Items, Comment: made.Comment, Plan: made.Plan}, nil
 }

@@ -22,6 +22,24 @@ type Invalidation struct {
 	ItemCount     int        `json:"itemCount"`
 	By            Actor      `json:"by"`
 	Comment       string     `json:"comment"`
+	Plan          *Plan      `json:"plan"` // nil: it was in force at once
+}
+
+// Plan is when a scheduled invalidation comes into force, and what became of it.
+type Plan struct {
+	At        *time.Time `json:"at"`
+	When      *Condition `json:"when"`
+	InForce   *time.Time `json:"inForce"`
+	Withdrawn *time.Time `json:"withdrawn"`
+	LookedAt  *time.Time `json:"lookedAt"`
+	Waiting   string     `json:"waiting"`
+}
+
+// Condition holds when an origin answers for the URL with this value of the field.
+type Condition struct {
+	URL   string `json:"url"`
+	Field string `json:"field"`
+	Value string `json:"value"`
 }
 
 // Past is an invalidation of the history, with how it went.
