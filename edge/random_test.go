@@ -36,6 +36,7 @@ type history struct {
 	version   [paths]atomic.Int64 // the origin's
 	completed [paths]atomic.Int64 // what an answer must at least have
 	lying     bool                // all versions have one entity tag: only invalidations tell them apart
+	grouped   bool                // behind a group of two origins, which give one version different octets
 	strict    bool                // RFC semantics: variants, parts, wishes, and writes beside invalidations
 	written   [paths]atomic.Int64 // what an answer to a request that begins now must at least have
 	answers   atomic.Int64
@@ -67,17 +68,22 @@ func (h *history) answer(i int, r *origin.Request) *reply {
 	time.Sleep(h.pause())
 	v := strconv.FormatInt(h.version[i].Load(), 10) // the moment at which the origin reads
 	tag := "Cache-Tag: t" + strconv.Itoa(i)
+	member := ""
+	if strings.HasPrefix(r.Path, "/2/") {
+		member = "2"
+	}
+	content, member := octetsOf(member, v), "X-Member: "+member
 	time.Sleep(h.pause())
 	if h.n(50) == 0 {
 		time.Sleep(patience + h.pause())
 	}
 	switch h.n(12) {
 	case 0:
-		return status(500, "down", "X-Version: "+v, tag)
+		return status(500, "down", "X-Version: "+v, tag, member)
 	case 1:
 		return fails(origin.Connect)
 	case 2:
-		return ok(octets(v), "Cache-Control: private", "X-Version: "+v, tag)
+		return ok(content, "Cache-Control: private", "X-Version: "+v, tag, member)
 	}
 	if r.Method == "POST" {
 		v = strconv.FormatInt(h.version[i].Add(1), 10)
@@ -91,21 +97,21 @@ func (h *history) answer(i int, r *origin.Request) *reply {
 	}
 	if h.n(4) > 0 && (!r.Fields.Has("If-Range") || r.Fields.Get("If-Range") == etag) {
 		var from, to int
-		all := octets(v)
+		all := content
 		switch n, _ := fmt.Sscanf(r.Fields.Get("Range"), "bytes=%d-%d", &from, &to); n {
 		case 1:
 			to = len(all) - 1
 			fallthrough
 		case 2:
 			return status(206, all[from:to+1], "Cache-Control: max-age=60", fmt.Sprintf("Content-Range: bytes %d-%d/%d", from, to, len(all)),
-				"ETag: "+etag, "X-Version: "+v, tag)
+				"ETag: "+etag, "X-Version: "+v, tag, member)
 		}
 	}
 	cc := []string{"max-age=1", "max-age=60", "no-cache", "max-age=1, stale-while-revalidate=20", "max-age=1, stale-if-error=60"}[h.n(5)]
 	if r.Fields.Get("If-None-Match") == etag {
-		return status(304, "", "Cache-Control: "+cc, "ETag: "+etag, "X-Version: "+v, vary)
+		return status(304, "", "Cache-Control: "+cc, "ETag: "+etag, "X-Version: "+v, vary, member)
 	}
-	rep := ok(octets(v), "Accept-Ranges: bytes", "Content-Type: text/plain", "Cache-Control: "+cc, "ETag: "+etag, "X-Version: "+v, tag, vary)
+	rep := ok(content, "Accept-Ranges: bytes", "Content-Type: text/plain", "Cache-Control: "+cc, "ETag: "+etag, "X-Version: "+v, tag, vary, member)
 	if h.n(3) == 0 {
 		rep.rest = make(chan struct{})
 		pause := h.pause()
@@ -119,6 +125,14 @@ func (h *history) answer(i int, r *origin.Request) *reply {
 
 // octets are a version's content, of two digits at least, and long enough to be compressed.
 func octets(v string) string { return strings.Repeat(fmt.Sprintf("%02s ", v), 400) }
+
+// octetsOf is what a member of a group makes of it: the second something else of the same length, under the same tag.
+func octetsOf(member, v string) string {
+	if member == "2" {
+		return strings.ReplaceAll(octets(v), " ", "-")
+	}
+	return octets(v)
+}
 
 // judging is a viewer that asks the question when the head is written.
 type judging struct {
@@ -202,8 +216,8 @@ func (h *history) view(until time.Time) {
 		case v == "" || j.status >= 400:
 		case h.lying && !j.recent():
 			h.t.Errorf("%d %v (%s): %q is older than version %d", j.status, lines, j.fields.Get("X-Cache"), j.text(), j.least)
-		case !h.lying && !j.aborted && !j.honest(octets(v)):
-			h.t.Errorf("%d %v: %q is not version %s", j.status, lines, j.text(), v)
+		case !h.lying && !j.aborted && !j.honest(octetsOf(j.fields.Get("X-Member"), v)):
+			h.t.Errorf("%d %v: %q is not version %s of origin %q", j.status, lines, j.text(), v, j.fields.Get("X-Member"))
 		}
 		cancel()
 		time.Sleep(h.pause())
@@ -251,6 +265,9 @@ func (h *history) put() *journal.DistributionPut {
 		rfc(put)
 	}
 	compressing(put)
+	if h.grouped {
+		pair(500, 503)(put)
+	}
 	distribution.FillDefaults(put.Config)
 	return put
 }
@@ -316,14 +333,17 @@ func (h *history) trouble(until time.Time) {
 	}
 }
 
-func run(t *testing.T, seed uint64, strict bool, options ...func(*world)) (h *history) {
+func run(t *testing.T, seed uint64, strict, grouped bool, options ...func(*world)) (h *history) {
 	synctest.Test(t, func(t *testing.T) {
-		h = &history{world: newWorld(t, options...), lying: seed%8 >= 6, rnd: rand.New(rand.NewPCG(seed, 1)), strict: strict}
+		lying := seed%8 >= 6
+		h = &history{world: newWorld(t, options...), lying: lying, rnd: rand.New(rand.NewPCG(seed, 1)), strict: strict, grouped: grouped && !lying}
 		h.onAck = h.heard
 		h.commit(journal.Fact{DistributionPut: h.put()})
 		h.start()
 		for i := range paths {
-			h.origin.on("/p"+strconv.Itoa(i), &reply{react: func(r *origin.Request) *reply { return h.answer(i, r) }})
+			answer := &reply{react: func(r *origin.Request) *reply { return h.answer(i, r) }}
+			h.origin.on("/p"+strconv.Itoa(i), answer)
+			h.origin.on("/2/p"+strconv.Itoa(i), answer)
 		}
 		until := time.Now().Add(5 * time.Minute)
 		var g sync.WaitGroup
@@ -352,10 +372,13 @@ func TestPromise_AtRandom(t *testing.T) {
 			if seed%4 >= 2 {
 				options = append(options, func(w *world) { w.config.SliceFrom, w.config.SliceSize = 500, 240 })
 			}
-			h := run(t, uint64(seed), seed%2 == 1, options...)
+			h := run(t, uint64(seed), seed%2 == 1, seed%3 == 2, options...)
 			t.Logf("%d answers, %d of them hits", h.answers.Load(), h.hits.Load())
 			if h.answers.Load() < 1000 || h.hits.Load() < 100 {
 				t.Error("the experiment shows nothing")
+			}
+			if n := h.edge.Stats().Failovers; h.grouped && n < 50 {
+				t.Errorf("only %d failovers", n)
 			}
 		})
 	}
