@@ -37,6 +37,7 @@ type Stored struct {
 	Age        time.Duration
 	Bytes      int64 // of the body; of one that is kept in slices, of which some may be missing
 	Hits       uint64
+	Second     string // id of the second member of an origin group, if it has sent it; ""
 }
 
 // encodings are tried where the question says nothing of Accept-Encoding: what a browser had stored is
@@ -104,6 +105,7 @@ func (e *Edge) stored(x *site, o *cache.Object) *Stored {
 		Status: o.Status, At: o.Fresh.Stored, Stamp: o.Stamp, Dead: x.check(o) != 0,
 		FreshUntil: o.Fresh.FreshUntil, Age: o.Fresh.Age(now), Bytes: wholeLength(o), Hits: o.Hits.Load(),
 	}
+	s.Second = o.Fields.Get(fromField)
 	s.Fresh = !s.Dead && !e.overwritten(x, &o.Subject, began(o)) && o.Fresh.IsFresh(now)
 	return s
 }

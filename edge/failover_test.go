@@ -123,6 +123,21 @@ func TestFailover_EveryFetchBeginsAtTheFirst(t *testing.T) {
 	})
 }
 
+func TestFailover_IsExplained(t *testing.T) {
+	pairStory(t, []int64{500}, func(t *testing.T, w *world) {
+		w.origin.on("/a", status(500, "broken"))
+		w.origin.on("/2/a", ok("second", "Cache-Control: max-age=60"))
+		w.origin.on("/b", ok("first", "Cache-Control: max-age=60"))
+		for path, want := range map[string]string{"/a": "o2", "/b": ""} {
+			w.get(path)
+			x, err := w.edge.Explain(Question{Distribution: "D1", Request: &request(path).Request})
+			if err != nil || x.Stored == nil || x.Stored.Second != want {
+				t.Errorf("%s: %+v, %v", path, x, err)
+			}
+		}
+	})
+}
+
 func TestFailover_TheSecondsWordIsTheLast(t *testing.T) {
 	pairStory(t, []int64{404, 503}, func(t *testing.T, w *world) {
 		w.origin.on("/a", status(404, "no"))

@@ -28,6 +28,8 @@ type explainBody struct {
 type explainBehavior struct {
 	PathPattern string `json:"pathPattern"`
 	Precedence  int    `json:"precedence"`
+	// Origins are the ids of those that are asked, in this order: one, or the two of a group.
+	Origins []string `json:"origins"`
 }
 
 type explainPolicy struct {
@@ -56,6 +58,7 @@ type explainEdge struct {
 	AgeSeconds int64   `json:"ageSeconds"`
 	Bytes      int64   `json:"bytes"`
 	Hits       uint64  `json:"hits"`
+	Second     string  `json:"second"`
 	MatchedBy  []match `json:"matchedBy"` // what has killed it, while it is not swept away yet
 }
 
@@ -103,7 +106,10 @@ func postExplain(_ context.Context, c *call) (any, error) {
 // explain fills in what is the same on all edges.
 func (h *Handler) explain(b *explainBody, x *edge.Explanation) {
 	b.DistributionID, b.DomainName = x.Distribution.ID, x.Distribution.DomainName
-	b.Behavior = explainBehavior{x.Behavior.PathPattern, x.Precedence}
+	b.Behavior = explainBehavior{x.Behavior.PathPattern, x.Precedence, []string{x.Behavior.Origin.ID}}
+	if s := x.Behavior.Second("GET"); s != nil {
+		b.Behavior.Origins = append(b.Behavior.Origins, s.Origin.ID)
+	}
 	b.CacheKey.Readable = x.Key
 	b.Subject = explainSubject{x.Subject.Path, x.Subject.Query, list(x.Subject.Tags)}
 	if p, err := h.cfg.Control.CachePolicy(x.Behavior.CachePolicyID); err == nil {
@@ -121,7 +127,7 @@ func explainOn(name string, x *edge.Explanation, h *history) explainEdge {
 		return e
 	}
 	e.Stored, e.Status, e.StoredAt, e.Stamp, e.Fresh, e.FreshUntil = true, s.Status, instant(s.At), s.Stamp, s.Fresh, instant(s.FreshUntil)
-	e.AgeSeconds, e.Bytes, e.Hits = int64(s.Age.Seconds()), s.Bytes, s.Hits
+	e.AgeSeconds, e.Bytes, e.Hits, e.Second = int64(s.Age.Seconds()), s.Bytes, s.Hits, s.Second
 	if s.Dead {
 		e.MatchedBy = h.matching(&x.Subject, s.Stamp)
 	}

@@ -13,6 +13,7 @@ type (
 		Behavior                   struct {
 			PathPattern string
 			Precedence  int
+			Origins     []string
 		}
 		CachePolicy *struct{ ID, Name string }
 		CacheKey    struct{ Readable string }
@@ -42,7 +43,7 @@ func TestExplain(t *testing.T) {
 		h.view(0, d, "/img/a")
 		h.settle(10 * time.Second)
 		x := ask[explainT](h, 200, "POST", "/explain", `{"url":"HTTP://`+d.DomainName+`:8081/img/a?x=1#top"}`)
-		if x.DistributionID != d.ID || x.DomainName != d.DomainName || x.Behavior.PathPattern != "*" || x.CachePolicy == nil || x.CachePolicy.Name != "Managed-CachingOptimized" ||
+		if x.DistributionID != d.ID || x.DomainName != d.DomainName || x.Behavior.PathPattern != "*" || len(x.Behavior.Origins) != 1 || x.CachePolicy == nil || x.CachePolicy.Name != "Managed-CachingOptimized" ||
 			x.CacheKey.Readable != "GET /img/a" || x.Subject.Path != "/img/a" || x.Subject.Query != "" || !slices.Equal(x.Subject.Tags, []string{"img"}) {
 			t.Errorf("%+v", x)
 		}

@@ -105,6 +105,9 @@ func printExplanation(out io.Writer, x *client.Explanation) error {
 	var t table
 	t.row("Distribution", x.DistributionID+" ("+x.DomainName+")")
 	t.row("Behavior", behavior(x))
+	if o := x.Behavior.Origins; len(o) > 0 {
+		t.row("Origin", strings.Join(o, ", if it fails "))
+	}
 	if x.CachePolicy != nil {
 		t.row("Cache policy", x.CachePolicy.Name+" ("+x.CachePolicy.ID+")")
 	}
@@ -153,11 +156,19 @@ func freshness(e *client.ExplainedEdge) string {
 	case len(e.MatchedBy) > 0:
 		return "invalidated by " + e.MatchedBy[0].InvalidationID
 	case e.Fresh && e.FreshUntil != nil:
-		return "fresh for " + span(max(time.Until(*e.FreshUntil), 0))
+		return "fresh for " + span(max(time.Until(*e.FreshUntil), 0)) + from(e)
 	case e.Fresh:
-		return "fresh"
+		return "fresh" + from(e)
 	}
-	return "stale"
+	return "stale" + from(e)
+}
+
+// from names the second of a group, if the object is its.
+func from(e *client.ExplainedEdge) string {
+	if e.Second == "" {
+		return ""
+	}
+	return ", from " + e.Second
 }
 
 // printMatches names the invalidations that match, whether they came before the object or after.

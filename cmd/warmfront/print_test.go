@@ -59,12 +59,12 @@ In total, what several selectors match counted once: 2 objects, 2.9 KiB
 }
 
 func TestPrintExplanation(t *testing.T) {
-	x := parse[client.Explanation](t, `{"distributionId":"E1","domainName":"d1.localhost","behavior":{"pathPattern":"/s/*","precedence":0},
+	x := parse[client.Explanation](t, `{"distributionId":"E1","domainName":"d1.localhost","behavior":{"pathPattern":"/s/*","precedence":0,"origins":["web","mirror"]},
 		"cachePolicy":{"id":"658","name":"Managed"},"cacheKey":{"readable":"GET /s/a?x=1"},"subject":{"path":"/s/a","query":"x=1","tags":["news","p:7"]},
 		"edges":[{"edge":"fra-1","stored":true,"status":200,"fresh":true,"ageSeconds":61,"bytes":2048,"hits":1200,"matchedBy":[]},
 			{"edge":"gru-1","stored":false,"matchedBy":[]},
 			{"edge":"iad-1","stored":true,"status":200,"fresh":true,"ageSeconds":3,"bytes":10,"hits":0,"matchedBy":[{"invalidationId":"I2","item":"/s/*"}]},
-			{"edge":"nrt-1","stored":true,"status":404,"fresh":false,"ageSeconds":3,"bytes":10,"hits":0,"matchedBy":[]}],
+			{"edge":"nrt-1","stored":true,"status":404,"fresh":false,"second":"mirror","ageSeconds":3,"bytes":10,"hits":0,"matchedBy":[]}],
 		"wouldMatch":[{"invalidationId":"I2","item":"/s/*"},{"invalidationId":"I10","item":"#news"}]}`)
 	until := time.Now().Add(2*time.Hour + 30*time.Second)
 	x.Edges[0].FreshUntil = &until
@@ -74,6 +74,7 @@ func TestPrintExplanation(t *testing.T) {
 	}
 	expect(t, out.String(), `Distribution   E1 (d1.localhost)
 Behavior       /s/* (precedence 0)
+Origin         web, if it fails mirror
 Cache policy   Managed (658)
 Cache key      GET /s/a?x=1
 Selectors see  /s/a?x=1 #news #p:7
@@ -82,13 +83,13 @@ EDGE   STORED               STATUS  AGE        SIZE     HITS
 fra-1  fresh for 2 h 0 min  200     1 min 1 s  2.0 KiB  1,200
 gru-1  no
 iad-1  invalidated by I2    200     3 s        10 B     0
-nrt-1  stale                404     3 s        10 B     0
+nrt-1  stale, from mirror   404     3 s        10 B     0
 
 Of the last invalidations these match it, newest first:
   I2   /s/*
   I10  #news
 `)
-	x.WouldMatch, x.Behavior.PathPattern, x.CachePolicy, x.Edges = nil, "*", nil, nil
+	x.WouldMatch, x.Behavior.PathPattern, x.Behavior.Origins, x.CachePolicy, x.Edges = nil, "*", nil, nil, nil
 	out.Reset()
 	if err := printExplanation(&out, x); err != nil {
 		t.Fatal(err)

@@ -126,8 +126,9 @@ type Explanation struct {
 	DistributionID string `json:"distributionId"`
 	DomainName     string `json:"domainName"`
 	Behavior       struct {
-		PathPattern string `json:"pathPattern"`
-		Precedence  int    `json:"precedence"`
+		PathPattern string   `json:"pathPattern"`
+		Precedence  int      `json:"precedence"`
+		Origins     []string `json:"origins"` // in the order in which they are asked
 	} `json:"behavior"`
 	CachePolicy *struct {
 		ID   string `json:"id"`
@@ -157,6 +158,7 @@ type ExplainedEdge struct {
 	AgeSeconds int64      `json:"ageSeconds"`
 	Bytes      int64      `json:"bytes"`
 	Hits       uint64     `json:"hits"`
+	Second     string     `json:"second"` // of an origin group, if it has sent it
 	MatchedBy  []Match    `json:"matchedBy"`
 }
 

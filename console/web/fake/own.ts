@@ -149,7 +149,7 @@ function explain(world: World, d: Stored, path: string): Explanation {
   return {
     distributionId: d.id,
     domainName: d.domain,
-    behavior: api ? { pathPattern: "/api/time", precedence: 0 } : { pathPattern: "*", precedence: 1 },
+    behavior: { ...(api ? { pathPattern: "/api/time", precedence: 0 } : { pathPattern: "*", precedence: 1 }), origins: [d.config.DefaultCacheBehavior?.TargetOriginId ?? ""] },
     cachePolicy: { id: d.config.DefaultCacheBehavior?.CachePolicyId ?? "", name: api ? "Managed-CachingDisabled" : "Managed-CachingOptimized" },
     cacheKey: { readable: `${d.domain} GET ${path}` },
     subject: { path, query: "", tags: object?.tags ?? [] },
@@ -165,7 +165,7 @@ function explain(world: World, d: Stored, path: string): Explanation {
         freshUntil: copy ? new Date(copy.at + 86_400_000).toISOString() : null,
         ageSeconds: copy ? Math.floor((Date.now() - copy.at) / 1000) : 0,
         bytes: copy ? (object?.bytes ?? 0) : 0,
-        hits: copy?.hits ?? 0,
+        ...{ hits: copy?.hits ?? 0, second: "" },
         matchedBy: [],
       };
     }),

@@ -94,13 +94,14 @@ export interface ExplainedEdge {
   ageSeconds: number;
   bytes: number;
   hits: number;
+  second: string; // of an origin group, if it has sent it
   matchedBy: Match[]; // what has killed it, until it is swept away
 }
 
 export interface Explanation {
   distributionId: string;
   domainName: string;
-  behavior: { pathPattern: string; precedence: number };
+  behavior: { pathPattern: string; precedence: number; origins: string[] };
   cachePolicy: { id: string; name: string } | null;
   cacheKey: { readable: string };
   subject: { path: string; query: string; tags: string[] };
