@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"strconv"
 	"sync/atomic"
 
 	"github.com/warmfront/warmfront/distribution"
@@ -18,8 +17,9 @@ func (e *Edge) apply(entry *journal.Entry) {
 	e.publish.Lock()
 	d := e.snap.Load().draft()
 	if d.seq == 0 {
-		d.epoch, d.life = entry.Epoch, string(entry.Epoch)+"/"+strconv.FormatUint(e.generation, 10)
+		d.epoch, d.life = entry.Epoch, e.begins(entry)
 	}
+	d.life = e.resume(entry, d.life)
 	d.seq = entry.Seq
 	for i := range entry.Facts {
 		e.fold(d, entry, &entry.Facts[i])
@@ -130,7 +130,6 @@ func (e *Edge) foldJoined(d *draft, j *journal.EdgeJoined) {
 // nothing is served until this edge has joined the new one.
 func (e *Edge) reset(reason string) {
 	e.publish.Lock()
-	e.generation++
 	// In one critical section with the snapshot: no decision on what comes next may find the lease
 	// of what was before.
 	e.lease.Revoke()
@@ -139,6 +138,11 @@ func (e *Edge) reset(reason string) {
 
 	e.flights.poison(e.snap.Load(), nil)
 	e.store.Clear()
+	if e.disk != nil {
+		e.loads.restart()
+		e.disk.Clear()
+		e.resumed = nil
+	}
 	e.member.lost(reason)
 }
 

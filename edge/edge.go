@@ -7,6 +7,7 @@
 //	pin         the current snapshot: host → distribution, path → behavior   visit.go, snapshot.go
 //	refuse      what never comes to the cache: protocol, method, body …      refuse.go
 //	lookup      key → object → fresh, stale, dead, fenced?                   lookup.go
+//	load        what is not in memory from disk, if there is one             disk.go
 //	fly         one fill per key, others join it                             flight.go, fill.go
 //	decide      may this be sent now? otherwise the next attempt             lookup.go
 //	emit        conditional, range, fields, body                             respond.go, ranges.go, slices.go
@@ -41,6 +42,9 @@
 // of a key: maxVariants, beyond it the one stored first goes; names in Vary: maxVaryNames, beyond it nothing
 // is stored. Parts of what is not stored: one for each key. Slices that a viewer holds: two, beside what is stored. Writes by unsafe requests: a table of fixed size.
 //
+// Reads from disk at once: maxLoads, beyond it the origin is asked; how long a request waits for one: diskWait, then
+// too.
+//
 // It does not decide what may be stored or how long it is fresh (httpcache), what matches
 // (invalidation), or what is in the key (distribution).
 package edge
@@ -60,6 +64,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/cache/disk"
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
@@ -72,6 +77,7 @@ type Config struct {
 
 	Log    journal.Log
 	Store  cache.Store // this edge's alone
+	Disk   *disk.Store // the same; Run runs it, and who has opened it closes it. Nil: none
 	Origin Fetcher
 
 	// Join and Leave have the fact appended: only a control node writes to the journal.
@@ -129,9 +135,15 @@ type Edge struct {
 	hop    string // "<id>.cloudfront.net (CloudFront)"
 	altSvc string // where HTTP/3 is to be had; ""
 
-	snap       atomic.Pointer[Snap]
-	publish    sync.Mutex // held to replace snap: by the follower, rarely by the sweeper
-	generation uint64     // of the cache; guarded by publish
+	snap    atomic.Pointer[Snap]
+	publish sync.Mutex // held to replace snap: by the follower, rarely by the sweeper
+
+	disk      *disk.Store // nil: none
+	loads     loads
+	before    time.Duration // t0 of what an earlier process has fetched: longer ago than L
+	undecided atomic.Bool   // it is not known yet whether what is on disk can be used
+	begun     bool          // a log has been begun; the follower's
+	resumed   *resumption   // the follower's
 
 	lease       *journal.Lease
 	follower    *journal.Follower
@@ -162,12 +174,14 @@ func New(cfg Config) (*Edge, error) {
 	cfg.defaults()
 	id := sha256.Sum256([]byte(cfg.Name))
 	e := &Edge{
-		cfg: cfg, log: cfg.Logger, store: cfg.Store, now: cfg.Now, clock: cfg.Clock,
+		cfg: cfg, log: cfg.Logger, store: cfg.Store, disk: cfg.Disk, now: cfg.Now, clock: cfg.Clock,
 		hop:     hex.EncodeToString(id[:16]) + ".cloudfront.net (CloudFront)",
 		lease:   journal.NewLease(cfg.Timing),
 		stopped: make(chan struct{}),
 	}
 	e.via = "1.1 " + e.hop
+	e.before = e.clock() - e.lease.Timing().Lease - time.Second
+	e.undecided.Store(cfg.Disk != nil)
 	if p := cfg.HTTP3Port; p > 0 {
 		e.altSvc = fmt.Sprintf(`h3=":%d"; ma=86400`, p)
 	}
@@ -220,6 +234,20 @@ func (c *Config) defaults() {
 	}
 }
 
+// runDisk lets the disk write until the returned function is called, which waits for it.
+func (e *Edge) runDisk(ctx context.Context) (stop func()) {
+	if e.disk == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var g group
+	g.run(func() { e.disk.Run(ctx) })
+	return func() {
+		cancel()
+		g.wg.Wait()
+	}
+}
+
 // leaveTime bounds the goodbye: a control plane that is down must not hold up a stop.
 const leaveTime = 2 * time.Second
 
@@ -247,10 +275,13 @@ func (e *Edge) Run(ctx context.Context) error {
 	g.run(func() { e.member.acknowledge(inner) })
 	g.run(func() { e.sweeper.run(inner) })
 
+	stopDisk := e.runDisk(ctx)
+
 	<-inner.Done()
 	close(e.stopped)
 	g.wg.Wait()
 	e.flights.stop()
+	stopDisk()
 	joined := e.snap.Load().joined
 	e.unjoin()
 	if joined {

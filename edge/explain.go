@@ -88,9 +88,9 @@ func (e *Edge) explainOne(snap *Snap, x *site, r *message.Request) *Explanation 
 			out.Precedence = i
 		}
 	}
-	o := e.store.Peek(key)
+	o := e.peek(key)
 	if o != nil && isSignpost(o) {
-		o = e.store.Peek(appendVariant(key, httpcache.Variant(o.Fields.Values(signpostNames), lookup.told())))
+		o = e.peek(appendVariant(key, httpcache.Variant(o.Fields.Values(signpostNames), lookup.told())))
 	}
 	if o != nil && o.Epoch == snap.life {
 		out.Subject = o.Subject

@@ -281,9 +281,9 @@ func (f *flight) complete(h *head) error {
 	if !sealed {
 		return nil
 	}
-	f.put(f.object(h.status, f.marked(h.shared), body, h.fresh))
+	f.put(f.object(h.status, f.marked(h.shared), body, h.fresh), fetched)
 	if f.part != nil {
-		f.e.store.Remove(f.part)
+		f.e.drop(f.part)
 	}
 	return nil
 }
@@ -312,7 +312,7 @@ func (f *flight) object(status int, fields message.Fields, body []byte, fresh ht
 // put is S2. What a rule has overtaken is not stored. A rule that is applied between the look and the
 // store does no harm: the object then lies there with its small stamp, dead for every lookup, until
 // the sweeper finds it, and the rule is kept until then because this flight has not landed.
-func (f *flight) put(o *cache.Object) {
+func (f *flight) put(o *cache.Object, how coming) {
 	s := f.e.snap.Load()
 	if planted(stampAtStore) {
 		o.Stamp = s.seq
@@ -322,7 +322,7 @@ func (f *flight) put(o *cache.Object) {
 		return
 	}
 	if f.e.flights.claim(f) {
-		f.e.store.Put(o)
+		f.e.keep(o, how)
 	}
 }
 
@@ -350,7 +350,7 @@ func (f *flight) failed(err error) error {
 		now := f.e.now()
 		h.noStore = httpcache.Storable
 		h.fresh = httpcache.Freshness{Stored: now, FreshUntil: now.Add(pause), MustRevalidate: true}
-		f.put(f.object(status, failureFields(why), nil, h.fresh))
+		f.put(f.object(status, failureFields(why), nil, h.fresh), fetched)
 	}
 	f.begin(h)
 	return nil

@@ -91,6 +91,16 @@ func (t *flights) launch(f *flight) bool {
 	return true
 }
 
+// also runs something that stop waits for, unless it is too late.
+func (t *flights) also(f func()) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.running {
+		t.group.run(f)
+	}
+	return t.running
+}
+
 func (t *flights) hash(key []byte) uint64 { return maphash.Bytes(t.seed, key) }
 
 func (t *flights) shard(hash uint64) *flightShard { return &t.shards[hash%flightShards] }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/cache/disk/disktest"
 	"github.com/warmfront/warmfront/cache/memory"
 	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/distribution"
@@ -36,6 +37,7 @@ type world struct {
 	seen  []Exchange
 	acked uint64
 	stop  func()
+	file  *disktest.File // below Config.Disk
 
 	before func()       // called between New and Run
 	onAck  func(uint64) // called with what is acknowledged, with mu
@@ -53,7 +55,7 @@ func story(t *testing.T, f func(w *world), options ...func(*world)) {
 		w := newWorld(t, options...)
 		w.configure(nil)
 		w.start()
-		defer w.stop()
+		defer func() { w.stop() }()
 		if err := w.edge.Ready(); err != nil {
 			t.Fatalf("not ready: %v", err)
 		}

@@ -137,6 +137,6 @@ func (f *flight) tag(fields message.Fields) {
 // told says nothing about the object.
 func (f *flight) forgetGone(h *head) {
 	if (h.status == 404 || h.status == 410) && f.old != nil && !h.keep && !f.alone && h.noStore != httpcache.Authorized {
-		f.e.store.Remove(f.old)
+		f.e.drop(f.old)
 	}
 }

@@ -130,7 +130,7 @@ func (v *visit) obtain(q *query, slot int) (*answer, step) {
 		}
 		return v.fetchOrPart(q, nil, Invalidated, slot)
 	case overwritten:
-		v.e.store.Remove(o)
+		v.e.drop(o)
 		return v.fetchOrPart(q, nil, Overwritten, slot)
 	case fenced:
 		if v.e.cfg.Refuse {

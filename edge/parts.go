@@ -30,7 +30,7 @@ func (v *visit) fetchOrPart(q *query, old *cache.Object, why Reason, slot int) (
 	whole := len(q.key)
 	span := q.onePart()
 	q.key = append(q.key, 'p')
-	o := v.e.store.Get(q.key)
+	o := v.e.get(q.snap, q.key)
 	if o != nil {
 		if st, _ := v.e.judge(q, o, v.now); st == usable {
 			if a := v.ofPart(o, span, slot); a != nil {
@@ -39,7 +39,7 @@ func (v *visit) fetchOrPart(q *query, old *cache.Object, why Reason, slot int) (
 			v.part = completable(o)
 		}
 		if v.part == nil {
-			v.e.store.Remove(o)
+			v.e.drop(o)
 		}
 	} else if span != "" && v.e.flights.takesPart(v.e.flights.hash(q.key[:q.base]), string(q.key[:whole]), string(q.key), span) {
 		v.span = span

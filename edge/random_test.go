@@ -42,6 +42,7 @@ type history struct {
 	answers   atomic.Int64
 	hits      atomic.Int64
 	violated  atomic.Int64
+	fromDisk  uint64 // objects read
 }
 
 const paths = 6

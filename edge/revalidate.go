@@ -39,7 +39,7 @@ func (f *flight) renew(resp *origin.Response) {
 	o.Pages = f.old.Pages
 	o.Hits.Store(f.old.Hits.Load())
 	if v.OK {
-		f.put(o)
+		f.put(o, renewed)
 	}
 	f.begin(&head{
 		status: o.Status, fields: fields, shared: fields, length: int64(len(o.Body)), object: o,
@@ -58,7 +58,7 @@ func (f *flight) fallBack(why httpcache.StaleUse, pause, latency time.Duration) 
 		return false
 	}
 	held := held(f.old, now, why, pause)
-	f.put(held)
+	f.put(held, heldOn)
 	shown := unmarked(held.Fields)
 	f.begin(&head{
 		status: held.Status, fields: shown, shared: shown, length: int64(len(held.Body)), object: held,

@@ -16,8 +16,8 @@ var ErrNoDistribution = errors.New("edge: no such distribution")
 const scanBatch = 1024 // objects between two looks at the context
 
 // living calls visit for every stored object of a distribution that no rule has killed, fresh or not.
-// It counts as no use. What is shown is valid during the visit only. A scan goes through the whole store, so it lets others run now and then: who asks
-// is a person, who waits beside it is a viewer.
+// It counts as no use. What is shown is valid during the visit only. A scan goes through the whole store, so it
+// lets others run now and then: who asks is a person, who waits beside it is a viewer.
 func (e *Edge) living(ctx context.Context, distribution string, visit func(*cache.Sight)) error {
 	snap := e.snap.Load()
 	x := snap.sites[distribution]
@@ -37,6 +37,9 @@ func (e *Edge) living(ctx context.Context, distribution string, visit func(*cach
 		}
 		return true
 	})
+	if e.disk != nil && ctx.Err() == nil {
+		e.livingOnDisk(ctx, snap, distribution, visit)
+	}
 	return ctx.Err()
 }
 

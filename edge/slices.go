@@ -145,7 +145,7 @@ func (f *flight) cutUp(h *head, resp *origin.Response, is httpcache.Slices) {
 	}
 	fields := append(message.Fields{{Name: mapField, Value: f.version(is)}}, shared...)
 	o := f.object(200, f.marked(fields), nil, h.fresh)
-	f.put(o)
+	f.put(o, fetched)
 	h.sliced, h.keep = true, false
 	r := httpcache.Range{Length: is.Total}
 	if resp.Status == 206 {

@@ -50,7 +50,7 @@ var (
 func (v *visit) throughSlices(q *query, a *answer, slot int) (*answer, step) {
 	is, ok := ofMap(a.object)
 	if !ok {
-		v.e.store.Remove(a.object)
+		v.e.drop(a.object)
 		return nil, again
 	}
 	w := &walk{v: v, q: q, of: a.object, is: is, alone: v.alone || v.unstored}
@@ -153,7 +153,7 @@ func (w *walk) began(a *answer, h *head) (*answer, step) {
 		v.direct = true // the error is the viewer's, in the origin's words
 		return nil, again
 	case h.slice != sliceComes:
-		v.e.store.Remove(w.of)
+		v.e.drop(w.of)
 		return nil, again
 	case !h.forAll && !w.first.reader.first:
 		v.alone = true
@@ -172,7 +172,7 @@ func (w *walk) began(a *answer, h *head) (*answer, step) {
 
 // stored looks for a slice in the store, and tells whether it may be used.
 func (w *walk) stored(n int64, s *Snap) (o *cache.Object, ok bool) {
-	if o = w.v.e.store.Get(numbered(w.key, n)); o == nil {
+	if o = w.v.e.get(s, numbered(w.key, n)); o == nil {
 		return nil, false
 	}
 	return w.usable(o, n, s)
@@ -186,7 +186,7 @@ func (w *walk) usable(o *cache.Object, n int64, s *Snap) (_ *cache.Object, ok bo
 	if o.Epoch != s.life || x == nil || !isSlice(o) || !leads(o.Fields, sliceField) || version(o) != version(w.of) ||
 		int64(len(o.Body)) != w.is.Range(n).Length || !slices.Equal(o.Subject.Tags, w.of.Subject.Tags) ||
 		e.overwritten(x, &o.Subject, began(o)) {
-		e.store.Remove(o)
+		e.drop(o)
 		return nil, false
 	}
 	if rule := x.check(o); rule != 0 {
@@ -328,7 +328,7 @@ func (w *walk) sendSlice(n, from, to int64, more bool) (err error) {
 	}
 	if errors.Is(err, errChanged) {
 		w.v.x.Reason = VersionChanged
-		w.v.e.store.Remove(w.of)
+		w.v.e.drop(w.of)
 	}
 	return err
 }

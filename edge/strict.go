@@ -27,7 +27,7 @@ func (v *visit) obtainStrict(q *query, o *cache.Object, slot int) (*answer, step
 			v.e.sweeper.free(o, rule)
 			why = Invalidated
 		case st == overwritten:
-			v.e.store.Remove(o)
+			v.e.drop(o)
 			why = Overwritten
 		case st == fenced:
 			if why, old = LeaseLost, o; v.e.cfg.Refuse {

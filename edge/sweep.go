@@ -95,7 +95,8 @@ func (s *sweeper) sweep(ctx context.Context) (clean bool) {
 		<-time.After(100 * time.Millisecond) // as if there were many objects
 	}
 	snap := s.e.snap.Load()
-	bound := s.e.flights.raise(snap.seq)
+	undecided := s.e.undecided.Load()
+	bound := min(s.e.flights.raise(snap.seq), s.e.loads.raise(snap.seq))
 	if planted(sweepRacesFill) {
 		bound = snap.seq
 	}
@@ -104,8 +105,7 @@ func (s *sweeper) sweep(ctx context.Context) (clean bool) {
 	}
 	pause := time.Second * sweepBatch / time.Duration(s.e.cfg.SweepRate)
 	visited := 0
-	s.e.store.Range(func(o *cache.Sight) bool {
-		s.visit(snap, o)
+	rest := func() (on bool) {
 		if visited++; visited%sweepBatch == 0 {
 			select {
 			case <-time.After(pause):
@@ -113,16 +113,28 @@ func (s *sweeper) sweep(ctx context.Context) (clean bool) {
 			}
 		}
 		return ctx.Err() == nil
+	}
+	s.e.store.Range(func(o *cache.Sight) bool {
+		s.visit(snap, o, true)
+		return rest()
 	})
+	if s.e.disk != nil && !undecided {
+		s.sweepDisk(snap, rest)
+	}
 	if ctx.Err() != nil {
 		return true
+	}
+	if undecided {
+		return false // what lies on disk may yet need every rule
 	}
 	s.e.compacted(snap.life, bound)
 	s.swept(snap.seq)
 	return bound == snap.seq
 }
 
-func (s *sweeper) visit(snap *Snap, o *cache.Sight) {
+// visit is for either tier. What is dead in memory is dropped on disk as well: there it is the same, or older, and is
+// not to be counted again.
+func (s *sweeper) visit(snap *Snap, o *cache.Sight, memory bool) {
 	site := snap.sites[o.Distribution]
 	switch {
 	case o.Epoch != snap.life:
@@ -137,16 +149,33 @@ func (s *sweeper) visit(snap *Snap, o *cache.Sight) {
 			o.Drop()
 		}
 	default:
-		if rule := site.checkSight(o); rule != 0 && o.Drop() && o.Status != signpost {
+		rule := site.checkSight(o)
+		if rule == 0 || !o.Drop() {
+			return
+		}
+		if memory {
+			s.expel(o.Key)
+		}
+		if o.Status != signpost {
 			s.count(o.Distribution, rule, o.Status, o.Size)
 		}
+	}
+}
+
+func (s *sweeper) expel(key string) {
+	if s.e.disk != nil {
+		s.e.disk.Expel([]byte(key))
 	}
 }
 
 // free drops a dead object and counts it for the rule that killed it, 0 for none. Whoever finds it
 // first counts it.
 func (s *sweeper) free(o *cache.Object, rule uint64) {
-	if s.e.store.Remove(o) && rule != 0 && !isSignpost(o) {
+	if !s.e.store.Remove(o) {
+		return
+	}
+	s.expel(o.Key)
+	if rule != 0 && !isSignpost(o) {
 		s.count(o.Distribution, rule, o.Status, int64(len(o.Body)))
 	}
 }

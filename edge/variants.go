@@ -40,16 +40,16 @@ func isSignpost(o *cache.Object) bool { return o.Status == signpost }
 // find looks the query's object up, and completes its key with that of its variant.
 func (e *Edge) find(q *query) *cache.Object {
 	q.base = len(q.key)
-	o := e.store.Get(q.key)
+	o := e.get(q.snap, q.key)
 	if o == nil || !isSignpost(o) {
 		return o
 	}
 	if !e.pointsTheWay(q.snap, q.site, o) {
-		e.store.Remove(o)
+		e.drop(o)
 		return nil
 	}
 	q.key = appendVariant(q.key, httpcache.Variant(o.Fields.Values(signpostNames), q.told()))
-	return e.store.Get(q.key)
+	return e.get(q.snap, q.key)
 }
 
 func (e *Edge) pointsTheWay(s *Snap, x *site, o *cache.Object) bool {
@@ -111,7 +111,7 @@ func (f *flight) place(fields message.Fields) bool {
 	for _, hash := range variants {
 		sign.Fields.Add(signpostVariant, hash)
 	}
-	f.e.store.Put(sign)
+	f.e.keep(sign, fetched)
 	f.e.flights.rekey(f, string(appendVariant([]byte(base), f.variant)))
 	return true
 }
@@ -138,8 +138,12 @@ func (f *flight) merged(old *cache.Object, names []string) (all, variants []stri
 
 // forget drops a variant that will not be found any more.
 func (f *flight) forget(base, hash string) {
-	if o := f.e.store.Peek([]byte(base + "v" + hash)); o != nil {
+	key := []byte(base + "v" + hash)
+	if o := f.e.store.Peek(key); o != nil {
 		f.e.store.Remove(o)
+	}
+	if f.e.disk != nil {
+		f.e.disk.Forget(key)
 	}
 }
 

@@ -60,7 +60,15 @@ func atLeast(a *atomic.Int64, n int64) {
 // overwritten tells whether something of the site was written to after t0, or at that very instant. For what
 // has been fetched since the site's last write it is one comparison.
 func (e *Edge) overwritten(x *site, s *invalidation.Subject, t0 time.Duration) bool {
-	return int64(t0) < x.wrote.Load() && int64(t0) < e.written.Load().slot(x.ID, s.Path, s.Query).Load()
+	if int64(t0) >= x.wrote.Load() {
+		return false
+	}
+	w := e.written.Load()
+	if w == nil { // and an earlier process has fetched it: the clock had no such reading
+		return false
+	}
+	at := w.slot(x.ID, s.Path, s.Query).Load()
+	return at != 0 && int64(t0) < at
 }
 
 // start is the clock's reading for a fetch that begins now: after everything that has been written, also
@@ -89,6 +97,9 @@ func (e *Edge) wrote(q *query, status int, fields message.Fields) {
 		path := q.site.RootedPath(r.Path)
 		keyed, _ := q.site.Behavior(path).KeyedQuery(r)
 		atLeast(w.slot(q.site.ID, path, keyed), now)
+		if e.disk != nil {
+			e.disk.Stain(stain(q.site.ID, path, keyed))
+		}
 	}
 	mark(q.req)
 	for _, name := range [...]string{"Location", "Content-Location"} {

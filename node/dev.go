@@ -50,6 +50,7 @@ type DevConfig struct {
 	// OriginRequests bounds the requests of an edge on their way to one address of an origin; 0: 4,096.
 	OriginRequests int
 	CacheSize      int64             // bytes per edge
+	DiskCache      int64             // bytes of each edge's file below that; 0: none
 	AccessLog      string            // file that gets a line per request, "-" for Err; "": none
 	AccessFormat   string            // one of telemetry.AccessLogFormats
 	H2C            bool              // HTTP/2 on the plain addresses too

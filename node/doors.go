@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/auth"
+	"github.com/warmfront/warmfront/cache/disk"
 	"github.com/warmfront/warmfront/cloudfront"
 	"github.com/warmfront/warmfront/console"
 	"github.com/warmfront/warmfront/control"
@@ -158,7 +159,16 @@ func (pl *place) state() telemetry.EdgeState {
 		n := server.Connections()
 		open[0], open[1], open[2] = open[0]+n.HTTP1, open[1]+n.HTTP2, open[2]+n.HTTP3
 	}
+	var below disk.Stats
+	if pl.disk != nil {
+		below = pl.disk.Stats()
+	}
 	return telemetry.EdgeState{
+		Disk: telemetry.DiskState{
+			Objects: below.Objects, Bytes: below.Bytes, Capacity: below.Capacity, Evictions: below.Evictions, Hits: below.Hits,
+			Written: below.Written, Skipped: below.Overflow + below.Unearned, Damaged: below.Damaged, Failures: below.Failures,
+			Failing: below.Failing,
+		},
 		Ready: pl.edge.Ready() == nil, Objects: c.Objects, Bytes: c.Bytes, Held: c.Held, Capacity: c.Capacity, Evictions: c.Evictions,
 		Rules: s.Rules, Applied: s.Seq, Head: s.Seq, LeaseAge: s.SinceFresh, LeaseFresh: s.Fresh, FillsInFlight: s.Fills,
 		Failovers: s.Failovers, AskedAgain: s.AskedAgain,

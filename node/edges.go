@@ -3,9 +3,13 @@ package node
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/warmfront/warmfront/cache/disk"
 	"github.com/warmfront/warmfront/cache/memory"
 	"github.com/warmfront/warmfront/certificate"
 	"github.com/warmfront/warmfront/edge"
@@ -30,6 +34,7 @@ type place struct {
 	name    string
 	edge    *edge.Edge
 	store   *memory.Store
+	disk    *disk.Store // nil: none
 	origin  *origin.Client
 	servers []*httpserver.Server // plain HTTP, and https if that is on
 	l       net.Listener         // of the first
@@ -88,9 +93,9 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 	if err != nil {
 		return nil, err
 	}
-	pl := &place{name: name, store: store, origin: fetch, l: l, secure: secure}
+	pl := &place{name: name, store: store, disk: d.openDisk(name, log), origin: fetch, l: l, secure: secure}
 	e, err := edge.New(edge.Config{
-		Name: name, Location: name, Log: d.log, Store: store, Origin: fetch, Logger: log, Observe: d.observe,
+		Name: name, Location: name, Log: d.log, Store: store, Disk: pl.disk, Origin: fetch, Logger: log, Observe: d.observe,
 		Join: func(ctx context.Context, j journal.EdgeJoined) error {
 			_, err := d.control.Join(ctx, j)
 			return err
@@ -122,10 +127,35 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 	return pl, nil
 }
 
+// openDisk opens an edge's file. Without it the edge goes on from memory, as it does when the disk fails later.
+func (d *dev) openDisk(name string, log *slog.Logger) *disk.Store {
+	if d.DiskCache == 0 {
+		return nil
+	}
+	path := filepath.Join(d.Data, "cache", name)
+	err := os.MkdirAll(filepath.Dir(path), 0o700)
+	var f disk.File
+	if err == nil {
+		f, err = disk.OpenFile(path)
+	}
+	var s *disk.Store
+	if err == nil {
+		s, err = disk.Open(disk.Config{File: f, Capacity: d.DiskCache, Logger: log})
+	}
+	if err != nil {
+		log.Error("disk cache cannot be opened; going on without it", "file", path, "err", err)
+		return nil
+	}
+	return s
+}
+
 // run serves until ctx ends. The sockets drain first: an edge leaves the journal only after its last
 // answer (P2).
 func (pl *place) run(ctx context.Context) error {
 	defer pl.origin.Close()
+	if pl.disk != nil {
+		defer pl.disk.Close()
+	}
 	member := newPhase(context.WithoutCancel(ctx))
 	member.run(pl.edge.Run)
 	served := newPhase(ctx)

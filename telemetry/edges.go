@@ -28,6 +28,19 @@ type EdgeState struct {
 	Compressed    uint64              // bodies
 	Uncompressed  uint64              // bodies left as they were for want of memory
 	Connections   [len(protocols)]int // of viewers, open, by version of HTTP
+	Disk          DiskState
+}
+
+// DiskState is the cache's tier on disk; zero where there is none.
+type DiskState struct {
+	Objects, Bytes, Capacity int64
+	Evictions                uint64
+	Hits                     uint64 // objects read
+	Written                  uint64 // octets
+	Skipped                  uint64 // objects that were not written: nobody had asked for them before, or too many waited
+	Damaged                  uint64 // records that were not what had been written
+	Failures                 uint64 // reads and writes
+	Failing                  bool
 }
 
 // AddEdge adds an edge to every scrape from now on. state may be called concurrently.
@@ -71,6 +84,16 @@ var edgeGauges = func() []edgeGauge {
 		g("cache_held_bytes", "Octets of memory taken for them, room for the next ones included.", gauge, func(s EdgeState) float64 { return float64(s.Held) }),
 		g("cache_capacity_bytes", "Octets that may be held.", gauge, func(s EdgeState) float64 { return float64(s.Capacity) }),
 		g("cache_evictions_total", "Objects dropped to make room.", counter, func(s EdgeState) float64 { return float64(s.Evictions) }),
+		g("disk_objects", "Objects stored on disk.", gauge, func(s EdgeState) float64 { return float64(s.Disk.Objects) }),
+		g("disk_bytes", "Octets that objects take on disk.", gauge, func(s EdgeState) float64 { return float64(s.Disk.Bytes) }),
+		g("disk_capacity_bytes", "Octets of the file on disk; 0 without one.", gauge, func(s EdgeState) float64 { return float64(s.Disk.Capacity) }),
+		g("disk_evictions_total", "Objects dropped from disk to make room.", counter, func(s EdgeState) float64 { return float64(s.Disk.Evictions) }),
+		g("disk_hits_total", "Objects read from disk because memory did not have them.", counter, func(s EdgeState) float64 { return float64(s.Disk.Hits) }),
+		g("disk_written_bytes_total", "Octets written to disk.", counter, func(s EdgeState) float64 { return float64(s.Disk.Written) }),
+		g("disk_skipped_total", "Objects not written to disk: asked for once, or too many were waiting.", counter, func(s EdgeState) float64 { return float64(s.Disk.Skipped) }),
+		g("disk_damaged_total", "Records on disk that were not what had been written, and were not served.", counter, func(s EdgeState) float64 { return float64(s.Disk.Damaged) }),
+		g("disk_failures_total", "Reads and writes of the disk that failed.", counter, func(s EdgeState) float64 { return float64(s.Disk.Failures) }),
+		g("disk_failing", "1 while the disk is left alone because it failed.", gauge, func(s EdgeState) float64 { return truth(s.Disk.Failing) }),
 		g("invalidation_rules", "Invalidation rules that objects are checked against.", gauge, func(s EdgeState) float64 { return float64(s.Rules) }),
 		g("journal_applied_sequence", "Sequence of the last journal entry applied.", gauge, func(s EdgeState) float64 { return float64(s.Applied) }),
 		g("journal_lag_entries", "Journal entries heard of but not yet applied.", gauge, func(s EdgeState) float64 { return lag(s) }),

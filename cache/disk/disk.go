@@ -53,6 +53,7 @@ type Store struct {
 	shards [shards]shard
 	queue  chan *item
 	queued atomic.Int64 // octets
+	serial atomic.Uint64
 
 	// life is whose objects are served and stored; nil: nobody's. Replaced with mu.
 	life   atomic.Pointer[life]
@@ -93,7 +94,10 @@ type item struct {
 	hash   uint64
 	object *cache.Object
 	life   *life
-	size   int64 // octets that it is counted with in queued; 0: it is not in the queue
+	size   int64  // octets that it is counted with
+	queued int64  // those of them that Store.queued has, until it is written
+	serial uint64 // pendingSerial and a number: cache.Object.Serial
+	at     place  // where it was written; 0: not yet. Guarded by its shard's mu
 }
 
 // counts for Stats.
@@ -211,36 +215,108 @@ func (s *Store) hash(key []byte) uint64 {
 func (s *Store) shard(hash uint64) *shard { return &s.shards[hash>>(64-6)] }
 
 // Get returns the object under key, or nil. It reads from the file: this may take as long as the disk
-// takes. Of objects that another process has stored FetchStart is long ago.
-func (s *Store) Get(key []byte) *cache.Object { return s.get(key, true) }
-
-// Peek is Get without counting as a use.
-func (s *Store) Peek(key []byte) *cache.Object { return s.get(key, false) }
-
-func (s *Store) get(key []byte, use bool) *cache.Object {
-	l := s.life.Load()
-	if l == nil {
-		return nil
-	}
-	o := s.find(l, key, use)
-	if use && o != nil {
-		s.counts.hits.Add(1)
-	} else if use {
-		s.counts.misses.Add(1)
-	}
+// takes.
+func (s *Store) Get(key []byte) *cache.Object {
+	o, _ := s.Find(key)
 	return o
 }
 
-func (s *Store) find(l *life, key []byte, use bool) *cache.Object {
+// Peek is Get without counting as a use.
+func (s *Store) Peek(key []byte) *cache.Object {
+	o, _ := s.find(s.life.Load(), key, false)
+	return o
+}
+
+// Find is Get, and returns what is found in a way that can be asked after and dropped.
+func (s *Store) Find(key []byte) (*cache.Object, Ref) {
+	o, ref := s.find(s.life.Load(), key, true)
+	if o != nil {
+		s.counts.hits.Add(1)
+	} else {
+		s.counts.misses.Add(1)
+	}
+	return o, ref
+}
+
+// Has tells, without reading, whether there is something under key: the answer is yes too often, by chance.
+func (s *Store) Has(key []byte) bool {
+	if s.life.Load() == nil {
+		return false
+	}
+	hash := s.hash(key)
+	sh := s.shard(hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.pending[hash] != nil || sh.index.get(hash) != 0
+}
+
+// Ref is one object in a Store, whatever comes under its key after it.
+type Ref struct {
+	s    *Store
+	it   *item // it was pending
+	hash uint64
+	at   place // it was in the index
+}
+
+// Current tells whether the object is still what is under its key.
+func (r Ref) Current() bool {
+	if r.s == nil {
+		return false
+	}
+	sh := r.s.shard(r.hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if r.it == nil {
+		return sh.index.get(r.hash).same(r.at)
+	}
+	return sh.pending[r.hash] == r.it || r.it.at != 0 && sh.index.get(r.hash).same(r.it.at)
+}
+
+// Drop removes the object if it is Current, and tells whether it was. After a restart it may be back: this is for
+// objects that are dead by their stamp.
+func (r Ref) Drop() bool {
+	switch {
+	case r.s == nil:
+		return false
+	case r.it == nil:
+		return r.s.lost(r.hash, r.at)
+	}
+	if r.s.unawait(r.it) {
+		return true
+	}
+	sh := r.s.shard(r.hash)
+	sh.mu.Lock()
+	at := r.it.at
+	sh.mu.Unlock()
+	return at != 0 && r.s.lost(r.hash, at)
+}
+
+// Expel removes what is under key, as Ref.Drop does.
+func (s *Store) Expel(key []byte) {
+	hash := s.hash(key)
+	sh := s.shard(hash)
+	sh.mu.Lock()
+	it, at := sh.pending[hash], sh.index.remove(hash, 0)
+	sh.mu.Unlock()
+	s.gone(at)
+	if it != nil {
+		s.unawait(it)
+	}
+}
+
+func (s *Store) find(l *life, key []byte, use bool) (*cache.Object, Ref) {
+	if l == nil {
+		return nil, Ref{}
+	}
 	hash := s.hash(key)
 	sh := s.shard(hash)
 	sh.mu.Lock()
 	if it := sh.pending[hash]; it != nil {
 		sh.mu.Unlock()
 		if it.object.Key == string(key) && it.life == l {
-			return it.object
+			return it.object, Ref{s: s, hash: hash, it: it}
 		}
-		return nil
+		return nil, Ref{}
 	}
 	at := sh.index.get(hash)
 	if at != 0 && use {
@@ -248,13 +324,13 @@ func (s *Store) find(l *life, key []byte, use bool) *cache.Object {
 	}
 	sh.mu.Unlock()
 	if at == 0 || !s.reads.well() {
-		return nil
+		return nil, Ref{}
 	}
 	o := s.read(hash, at)
 	if o == nil || o.Key != string(key) || o.Epoch != l.name {
-		return nil
+		return nil, Ref{}
 	}
-	return o
+	return o, Ref{s: s, hash: hash, at: at}
 }
 
 // Put lets o be written, in place of what was under its key. It returns false when o is not taken: it is too
@@ -301,22 +377,43 @@ func (s *Store) forget(hash uint64) {
 	}
 }
 
-// Drop removes what is under key if its stamp is the given one, and tells whether it was. After a restart it may be
-// back: this is for objects that are dead by their stamp.
-func (s *Store) Drop(key []byte, stamp uint64) bool {
-	hash := s.hash(key)
+// Drop is cache.Keeper's: Ref.Drop for what Range and Get have shown.
+func (s *Store) Drop(key string, serial uint64) bool {
+	hash := s.hash([]byte(key))
+	if serial&pendingSerial == 0 {
+		return serial != 0 && s.lost(hash, place(serial))
+	}
 	sh := s.shard(hash)
 	sh.mu.Lock()
-	it, at := sh.pending[hash], sh.index.get(hash)
+	it := sh.pending[hash]
 	sh.mu.Unlock()
-	if it != nil {
-		return it.object.Stamp == stamp && s.unawait(it)
+	return it != nil && it.serial == serial && s.unawait(it)
+}
+
+// Fetch is cache.Keeper's.
+func (s *Store) Fetch(key string, serial uint64) *cache.Object {
+	o, ref := s.find(s.life.Load(), []byte(key), false)
+	if o == nil || serial != uint64(ref.at&^uses) && (ref.it == nil || serial != ref.it.serial) {
+		return nil
 	}
-	if at == 0 {
-		return false
+	return o
+}
+
+// NoteUsed is cache.Keeper's. Uses are counted where they are asked for, in memory.
+func (s *Store) NoteUsed(string, uint64, uint64) {}
+
+// NoteChecked is cache.Keeper's. Whole segments are checked; see Sweep.
+func (s *Store) NoteChecked(string, uint64, uint64) {}
+
+// pendingSerial marks the serials of what has no place yet.
+const pendingSerial = 1 << 63
+
+// sight shows an object.
+func (s *Store) sight(o *cache.Object, size int64, serial uint64) *cache.Sight {
+	return &cache.Sight{
+		Key: o.Key, Distribution: o.Distribution, Epoch: o.Epoch, Subject: o.Subject, Stamp: o.Stamp, Status: o.Status, Size: size,
+		Stored: o.Fresh.Stored, Hits: o.Hits.Load(), Seen: o.Checked(), Keeper: s, Serial: serial,
 	}
-	o := s.read(hash, at)
-	return o != nil && o.Stamp == stamp && s.lost(hash, at)
 }
 
 // gone takes a record that the index has just lost out of the sums.
@@ -343,7 +440,7 @@ func (s *Store) Close() error { return s.file.Close() }
 
 var zero time.Time
 
-// longAgo is when a fetch began whose process is gone: readings of the journal's clock say nothing about it.
-var longAgo = time.Unix(0, math.MinInt64/2)
+// LongAgo is when a fetch began whose process is gone: readings of the journal's clock say nothing about it.
+var LongAgo = time.Unix(0, math.MinInt64/2)
 
 var errBroken = errors.New("disk: not what was written")

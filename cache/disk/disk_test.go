@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/cache/disk/disktest"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/invalidation"
 )
@@ -18,12 +19,12 @@ const testLife = "epoch/life"
 // running is a store with its writer.
 type running struct {
 	*Store
-	file *testFile
+	file *disktest.File
 	stop func()
 }
 
 // small are stores whose segments fill quickly.
-func small(file *testFile) Config {
+func small(file *disktest.File) Config {
 	return Config{File: file, Capacity: slotsAt + 8*(64<<10), slot: 64 << 10, Queue: 1 << 20}
 }
 
@@ -37,7 +38,7 @@ func start(t testing.TB, c Config) *running {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.Run(ctx) })
 	r := &running{Store: s, stop: func() { cancel(); wg.Wait() }}
-	r.file, _ = c.File.(*testFile)
+	r.file, _ = c.File.(*disktest.File)
 	t.Cleanup(r.stop)
 	return r
 }
@@ -79,7 +80,7 @@ func mustPut(t testing.TB, s *running, o *cache.Object) {
 }
 
 func TestGet_FindsWhatWasPut(t *testing.T) {
-	s := start(t, small(new(testFile)))
+	s := start(t, small(new(disktest.File)))
 	s.Use(testLife)
 	var all []*cache.Object
 	for i := range 50 {
@@ -102,12 +103,12 @@ func TestGet_FindsWhatWasPut(t *testing.T) {
 }
 
 func TestOpen_FindsWhatWasWritten(t *testing.T) {
-	for name, again := range map[string]func(*running) *testFile{
-		"stopped": func(r *running) *testFile { r.stop(); return r.file.killed() },
-		"killed":  func(r *running) *testFile { return r.file.killed() },
+	for name, again := range map[string]func(*running) *disktest.File{
+		"stopped": func(r *running) *disktest.File { r.stop(); return r.file.Killed() },
+		"killed":  func(r *running) *disktest.File { return r.file.Killed() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := start(t, small(new(testFile)))
+			s := start(t, small(new(disktest.File)))
 			s.Use(testLife)
 			s.At(Mark{Seq: 7, ID: [16]byte{1, 2}})
 			want := map[string]*cache.Object{}
@@ -136,7 +137,7 @@ func TestOpen_FindsWhatWasWritten(t *testing.T) {
 					if !equal(got, o) {
 						t.Fatalf("round %d: %s is not what it was", round, key)
 					}
-					if !got.FetchStart.Equal(longAgo) {
+					if !got.FetchStart.Equal(LongAgo) {
 						t.Errorf("round %d: %s was fetched at %v by a process that is gone", round, key, got.FetchStart)
 					}
 				}
@@ -146,11 +147,11 @@ func TestOpen_FindsWhatWasWritten(t *testing.T) {
 }
 
 func TestUse_OfAnotherLifeDropsAll(t *testing.T) {
-	s := start(t, small(new(testFile)))
+	s := start(t, small(new(disktest.File)))
 	s.Use(testLife)
 	mustPut(t, s, object("a", 1, 100))
 	s.settle(t)
-	s = start(t, small(s.file.killed()))
+	s = start(t, small(s.file.Killed()))
 	s.Use("epoch/other")
 	if st := s.Stats(); s.Get([]byte("a")) != nil || st.Objects != 0 || st.Bytes != 0 {
 		t.Errorf("still there: %+v", st)
@@ -162,7 +163,7 @@ func TestUse_OfAnotherLifeDropsAll(t *testing.T) {
 	next.Epoch = "epoch/other"
 	mustPut(t, s, next)
 	s.settle(t)
-	s = start(t, small(s.file.killed()))
+	s = start(t, small(s.file.Killed()))
 	if life, _ := s.Kept(); life != "epoch/other" {
 		t.Errorf("kept %q", life)
 	}
@@ -173,7 +174,7 @@ func TestUse_OfAnotherLifeDropsAll(t *testing.T) {
 }
 
 func TestForget_OutlivesTheProcess(t *testing.T) {
-	s := start(t, small(new(testFile)))
+	s := start(t, small(new(disktest.File)))
 	s.Use(testLife)
 	for i := range 10 {
 		mustPut(t, s, object(fmt.Sprint(i), 1, 100))
@@ -185,7 +186,7 @@ func TestForget_OutlivesTheProcess(t *testing.T) {
 	s.Forget([]byte("5"))
 	mustPut(t, s, object("5", 2, 100))
 	s.settle(t)
-	s = start(t, small(s.file.killed()))
+	s = start(t, small(s.file.Killed()))
 	s.Use(testLife)
 	if s.Get([]byte("3")) != nil || s.Get([]byte("4")) != nil {
 		t.Error("forgotten, and back")
@@ -196,7 +197,7 @@ func TestForget_OutlivesTheProcess(t *testing.T) {
 }
 
 func TestLog_GoesRound(t *testing.T) {
-	s := start(t, small(new(testFile)))
+	s := start(t, small(new(disktest.File)))
 	s.Use(testLife)
 	for i := range 2000 { // each twice, so that it earns its place
 		for range 2 {
@@ -212,8 +213,8 @@ func TestLog_GoesRound(t *testing.T) {
 	if s.Get([]byte("7")) == nil {
 		t.Errorf("what is asked for has gone with its segment: %+v", st)
 	}
-	if int64(len(s.file.now)) > s.cfg.Capacity || st.Bytes < s.cfg.Capacity/2 || st.Evictions == 0 {
-		t.Errorf("%d octets of file; %+v", len(s.file.now), st)
+	if int64(len(s.file.Octets())) > s.cfg.Capacity || st.Bytes < s.cfg.Capacity/2 || st.Evictions == 0 {
+		t.Errorf("%d octets of file; %+v", len(s.file.Octets()), st)
 	}
 	if st.Written > (st.Stored+st.Rewritten)*5/4 {
 		t.Errorf("wrote %d for %d", st.Written, st.Stored)
@@ -223,7 +224,7 @@ func TestLog_GoesRound(t *testing.T) {
 // A segment that was begun over an old one ends where it ends, although behind that there are records which are
 // whole, of the same length and of the same life.
 func TestOpen_LeavesOutWhatAnEarlierSegmentLeft(t *testing.T) {
-	s := start(t, small(new(testFile)))
+	s := start(t, small(new(disktest.File)))
 	s.Use(testLife)
 	put := func(i int) {
 		o := object(fmt.Sprintf("%04d", i), 1, 3000)
@@ -241,7 +242,7 @@ func TestOpen_LeavesOutWhatAnEarlierSegmentLeft(t *testing.T) {
 	for ; s.Get([]byte("0001")) == nil && i < 3; i++ {
 		put(i)
 	}
-	s = start(t, small(s.file.killed()))
+	s = start(t, small(s.file.Killed()))
 	s.Use(testLife)
 	if s.Get([]byte(first.Key)) != nil || s.Get([]byte("0005")) != nil {
 		t.Error("what was evicted is back")

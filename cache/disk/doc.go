@@ -25,8 +25,8 @@
 // of its octets that begins with the life and the number of its segment; a reader compares the sum, the
 // hash and the whole key. Whatever a power cut has left of a slot (its old content, its new, a mixture) is then
 // either a record of this segment, octet for octet, or nothing. The index is made anew from tables at the ends of
-// full segments, and where there is no good table from the records, up to the first that is not whole. A table that
-// is wrong costs a miss. Removing an object is written as a tombstone, which a crash may lose: then the object is
+// full segments, and where there is no good table from those records that are whole. A table that is wrong costs a
+// miss. Removing an object is written as a tombstone, which a crash may lose: then the object is
 // there again. That does no harm to an object that is dead, for its stamp says so again.
 //
 // # Stamps after a restart

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/cache/disk/disktest"
 )
 
 // world is a store that is killed, cut from its power and damaged, and what it has been told.
@@ -17,9 +18,11 @@ type world struct {
 	s    *running
 	seq  uint64
 	life int
-	put  map[string]map[uint64]int // sizes of all versions of a key, of any life, by stamp
-	of   map[uint64]int            // the life in which a stamp was given
-	gone map[string]uint64         // forgotten, and that is in the file: nothing up to this stamp may come back
+
+	flips bool                      // octets are hit, too
+	put   map[string]map[uint64]int // sizes of all versions of a key, of any life, by stamp
+	of    map[uint64]int            // the life in which a stamp was given
+	gone  map[string]uint64         // forgotten, and that is in the file: nothing up to this stamp may come back
 }
 
 func (w *world) name() string { return fmt.Sprintf("%s%d", testLife, w.life) }
@@ -71,7 +74,7 @@ func (w *world) look(key string) *cache.Object {
 
 // reopen goes on with what is left of the file. With a new life now and then; one that was interrupted is what is
 // kept, or what was before.
-func (w *world) reopen(file *testFile, reliable bool) {
+func (w *world) reopen(file *disktest.File, reliable bool) {
 	w.s.stop()
 	w.s = start(w.t, small(file))
 	if !reliable {
@@ -93,7 +96,7 @@ func (w *world) reopen(file *testFile, reliable bool) {
 		}
 	}
 	var n int64
-	w.s.Range(func(o Seen) bool {
+	w.s.Range(func(o *cache.Sight) bool {
 		n++
 		if want, ok := w.put[o.Key][o.Stamp]; !ok || int64(want) != o.Size || w.of[o.Stamp] != w.life {
 			w.t.Fatalf("%s: visited an object that nobody has put", o.Key)
@@ -120,17 +123,21 @@ func (w *world) step() {
 		if w.s.Get([]byte(key)) != nil {
 			w.t.Fatalf("%s is there after Forget", key)
 		}
-		w.gone[key] = w.seq
+		if !w.flips { // a tombstone in a segment whose header has been hit is lost
+			w.gone[key] = w.seq
+		}
 	case 20:
-		w.reopen(w.s.file.killed(), true)
+		w.reopen(w.s.file.Killed(), true)
 	case 21:
-		file := w.s.file.cut(w.r)
+		file := w.s.file.Cut(w.r)
 		w.reopen(file, false)
 	case 22:
 		w.s.stop()
-		w.reopen(w.s.file.cut(w.r), true) // Run has synced
+		w.reopen(w.s.file.Cut(w.r), true) // Run has synced
 	case 23:
-		w.flip()
+		if w.flips {
+			w.flip()
+		}
 	case 24:
 		if w.r.IntN(4) == 0 {
 			w.life++
@@ -142,23 +149,21 @@ func (w *world) step() {
 
 // flip changes octets wherever it likes.
 func (w *world) flip() {
+	w.s.settle(w.t) // nobody else uses the file now
 	f := w.s.file
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	for range 1 + w.r.IntN(20) {
-		f.now[w.r.IntN(len(f.now))] ^= 1 << w.r.IntN(8)
+		f.Octets()[w.r.IntN(len(f.Octets()))] ^= 1 << w.r.IntN(8)
 	}
-	clear(w.gone) // a tombstone may have been hit
 }
 
 // Whatever happens to the process, the power and the octets: what is found under a key is what was put there,
 // octet for octet, in this life, and its stamp is covered by the mark that the store found.
 func TestFaults_NeverAWrongOctet(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(10) {
 		w := &world{
-			t: t, r: rand.New(rand.NewPCG(seed, 1)), put: map[string]map[uint64]int{}, of: map[uint64]int{}, gone: map[string]uint64{},
+			t: t, flips: seed%2 == 1, r: rand.New(rand.NewPCG(seed, 1)), put: map[string]map[uint64]int{}, of: map[uint64]int{}, gone: map[string]uint64{},
 		}
-		w.s = start(t, small(new(testFile)))
+		w.s = start(t, small(new(disktest.File)))
 		w.use()
 		for range 400 {
 			w.step()
@@ -169,17 +174,15 @@ func TestFaults_NeverAWrongOctet(t *testing.T) {
 
 func TestFaults_FailingWritesAreSaidAndTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := new(testFile)
+		f := new(disktest.File)
 		s := start(t, small(f))
 		s.Use(testLife)
 		mustPut(t, s, object("before", 1, 100))
 		synctest.Wait()
 		fail := func(err error) {
-			f.mu.Lock()
-			f.failWrite = func(int64, int) error { return err }
-			f.mu.Unlock()
+			f.Suffer(disktest.Faults{Write: func(int64, int) error { return err }})
 		}
-		fail(errIO)
+		fail(disktest.ErrIO)
 		s.Put(object("lost", 1, 100))
 		synctest.Wait()
 		if st := s.Stats(); !st.Failing || st.Failures != 1 || st.Objects != 1 {
@@ -214,15 +217,13 @@ func TestFaults_FailingWritesAreSaidAndTriedAgain(t *testing.T) {
 
 func TestFaults_FailingReadsAreMisses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := new(testFile)
+		f := new(disktest.File)
 		s := start(t, small(f))
 		s.Use(testLife)
 		mustPut(t, s, object("a", 1, 100))
 		synctest.Wait()
 		reads := 0
-		f.mu.Lock()
-		f.failRead = func(int64, int) error { reads++; return errIO }
-		f.mu.Unlock()
+		f.Suffer(disktest.Faults{Read: func(int64, int) error { reads++; return disktest.ErrIO }})
 		for range 3 {
 			if s.Get([]byte("a")) != nil {
 				t.Fatal("read from a disk that fails")
@@ -231,9 +232,7 @@ func TestFaults_FailingReadsAreMisses(t *testing.T) {
 		if reads != 1 {
 			t.Errorf("asked %d times", reads)
 		}
-		f.mu.Lock()
-		f.failRead = nil
-		f.mu.Unlock()
+		f.Suffer(disktest.Faults{})
 		time.Sleep(leastPause)
 		if !equal(s.Get([]byte("a")), object("a", 1, 100)) {
 			t.Error("not found on a disk that works again")
@@ -244,7 +243,8 @@ func TestFaults_FailingReadsAreMisses(t *testing.T) {
 
 func TestFaults_FullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &testFile{room: slotsAt + 2*(64<<10) + 1000}
+		f := new(disktest.File)
+		f.Suffer(disktest.Faults{Room: slotsAt + 2*(64<<10) + 1000})
 		s := start(t, small(f))
 		s.Use(testLife)
 		kept := 0
@@ -269,15 +269,13 @@ func TestFaults_FullDisk(t *testing.T) {
 // A disk that takes its time holds nobody up who stores, and what cannot wait is counted.
 func TestFaults_SlowDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := new(testFile)
+		f := new(disktest.File)
 		c := small(f)
 		c.Queue = 20_000
 		s := start(t, c)
 		s.Use(testLife)
 		stall := make(chan struct{})
-		f.mu.Lock()
-		f.stall = stall
-		f.mu.Unlock()
+		f.Suffer(disktest.Faults{Stall: stall})
 		taken := 0
 		for i := range 100 {
 			if s.Put(object(fmt.Sprint(i), 1, 1000)) {
@@ -287,9 +285,7 @@ func TestFaults_SlowDisk(t *testing.T) {
 		if st := s.Stats(); taken == 0 || taken > 20 || st.Overflow != uint64(100-taken) {
 			t.Errorf("took %d; %+v", taken, st)
 		}
-		f.mu.Lock()
-		f.stall = nil
-		f.mu.Unlock()
+		f.Suffer(disktest.Faults{})
 		close(stall)
 		synctest.Wait()
 		if st := s.Stats(); st.Objects != int64(taken) || s.queued.Load() != 0 {

@@ -11,12 +11,13 @@ import (
 	"testing"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/cache/disk/disktest"
 )
 
 // tiny is a store of four slots of 4 KiB whose file is the same each time.
 func tiny(t testing.TB) Config {
 	t.Helper()
-	f := new(testFile)
+	f := new(disktest.File)
 	if _, err := f.WriteAt(append((&superblock{slot: minSegment}).encode(), noStains()...), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +25,7 @@ func tiny(t testing.TB) Config {
 }
 
 // example has two objects, of which one has been forgotten.
-func example(t testing.TB) *testFile {
+func example(t testing.TB) *disktest.File {
 	t.Helper()
 	s := start(t, tiny(t))
 	s.Use("0123456789abcdef/1")
@@ -43,11 +44,11 @@ func example(t testing.TB) *testFile {
 }
 
 // dump says what the octets are, part by part.
-func dump(t *testing.T, f *testFile) string {
+func dump(t *testing.T, f *disktest.File) string {
 	var out strings.Builder
 	part := func(what string, from, to int64) {
 		fmt.Fprintf(&out, "%s, at %d\n", what, from)
-		for line := range strings.Lines(hex.Dump(f.now[from:to])) {
+		for line := range strings.Lines(hex.Dump(f.Octets()[from:to])) {
 			fmt.Fprintf(&out, "  %s", line)
 		}
 	}
@@ -55,13 +56,13 @@ func dump(t *testing.T, f *testFile) string {
 	part("the first sector of stains, of 64; the fifth octet of it has its first bits", superSize, superSize+32)
 	base := int64(slotsAt)
 	part("header of slot 0; zeros up to 256 octets", base, base+48)
-	life, number, ok := decodeHeader(f.now[base:])
-	tr, complete := decodeTrailer(f.now[base+minSegment-trailerSize:], number, seedOf(life, number), minSegment)
+	life, number, ok := decodeHeader(f.Octets()[base:])
+	tr, complete := decodeTrailer(f.Octets()[base+minSegment-trailerSize:], number, seedOf(life, number), minSegment)
 	if !ok || !complete {
 		t.Fatal("not a complete segment")
 	}
 	for at := base + headerSize; at < base+tr.end; {
-		fr, ok := openFrame(f.now[at:], seedOf(life, number))
+		fr, ok := openFrame(f.Octets()[at:], seedOf(life, number))
 		if !ok {
 			t.Fatal("a broken record")
 		}
@@ -74,7 +75,7 @@ func dump(t *testing.T, f *testFile) string {
 		at += padded(frameSize + fr.size)
 	}
 	for at := base + tr.end; at < base+tr.end+tr.views; {
-		v, ok := readView(f.now[at:])
+		v, ok := readView(f.Octets()[at:])
 		if !ok {
 			t.Fatal("a broken view")
 		}
@@ -108,8 +109,8 @@ func TestFormat_Golden(t *testing.T) {
 }
 
 func TestOpen_DropsAnotherVersion(t *testing.T) {
-	f := example(t).killed()
-	f.now[6]++
+	f := example(t).Killed()
+	f.Octets()[6]++
 	c := tiny(t)
 	c.File = f
 	s := start(t, c)
@@ -158,7 +159,7 @@ func reseal(b []byte) {
 
 // Whatever is in the file, it can be opened, walked through, read and written on.
 func FuzzOpen(f *testing.F) {
-	whole := example(f).now
+	whole := example(f).Octets()
 	f.Add(whole[:slotsAt+minSegment], true)
 	f.Add(whole[:slotsAt+headerSize+200], false)
 	cut := slices.Clone(whole[:slotsAt+minSegment])
@@ -173,7 +174,7 @@ func FuzzOpen(f *testing.F) {
 			reseal(image)
 		}
 		c := tiny(t)
-		c.File = &testFile{now: image}
+		c.File = disktest.Holding(image)
 		s, err := Open(c)
 		if err != nil {
 			t.Fatal(err)
@@ -185,7 +186,7 @@ func FuzzOpen(f *testing.F) {
 		s.Use(life)
 		s.At(m)
 		n := int64(0)
-		s.Range(func(o Seen) bool {
+		s.Range(func(o *cache.Sight) bool {
 			s.Get([]byte(o.Key))
 			if n++; n%3 == 0 {
 				o.Drop()

@@ -161,7 +161,8 @@ func (s *Store) sawMark(m Mark) {
 	}
 }
 
-// scan reads a segment that was not completed, record by record up to the first that is not whole.
+// scan reads a segment that was not completed, record by record. Behind one that is not whole it looks for the
+// next that is: a power cut may have lost what was written first and kept what came after it.
 func (s *Store) scan(g *segment) {
 	b := make([]byte, s.super.slot)
 	n, err := s.file.ReadAt(b, s.base(g.slot))
@@ -170,27 +171,34 @@ func (s *Store) scan(g *segment) {
 	}
 	b = b[:n]
 	g.end, g.views, g.table, g.distributions = headerSize, nil, nil, map[string]bool{}
-	for g.end < int64(len(b)) {
-		f, ok := openFrame(b[g.end:], g.seed)
-		if !ok {
-			break
+	for at := int64(headerSize); at < int64(len(b)); {
+		f, ok := openFrame(b[at:], g.seed)
+		if !ok || !s.scanned(g, f, b[at:], at) {
+			at += unit
+			continue
 		}
-		e := entry{hash: f.hash}
-		if f.size > 0 {
-			e.off, e.size = g.end, frameSize+f.size
-			rec, err := record.Open(b[g.end+frameSize : g.end+e.size])
-			if err != nil {
-				break
-			}
-			o := rec.Object(zero, nil)
-			g.views = appendView(g.views, e, viewOf(o))
-			g.distributions[o.Distribution] = true
-		}
-		g.table = e.append(g.table)
-		s.found(g, e)
-		s.sawMark(f.mark)
-		g.end += padded(frameSize + f.size)
+		at += padded(frameSize + f.size)
+		g.end = at
 	}
+}
+
+// scanned takes up a record that stands at a place of a segment, unless it is none.
+func (s *Store) scanned(g *segment, f frame, b []byte, at int64) bool {
+	e := entry{hash: f.hash}
+	if f.size > 0 {
+		e.off, e.size = at, frameSize+f.size
+		rec, err := record.Open(b[frameSize:e.size])
+		if err != nil {
+			return false
+		}
+		o := rec.Object(zero, nil)
+		g.views = appendView(g.views, e, viewOf(o))
+		g.distributions[o.Distribution] = true
+	}
+	g.table = e.append(g.table)
+	s.found(g, e)
+	s.sawMark(f.mark)
+	return true
 }
 
 // goOn lets the last segment be written on, so that many short runs do not leave as many nearly empty ones.

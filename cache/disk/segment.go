@@ -52,6 +52,7 @@ func (s *Store) read(hash uint64, at place) *cache.Object {
 		}
 		return nil
 	}
+	o.Keeper, o.Serial = s, uint64(at&^uses)
 	return o
 }
 
@@ -71,7 +72,7 @@ func (g *segment) decode(buf []byte, hash uint64, off int64) (*cache.Object, err
 func (g *segment) object(rec record.Record, off int64) *cache.Object {
 	o := rec.Object(zero, nil)
 	if off < g.old {
-		o.FetchStart = longAgo
+		o.FetchStart = LongAgo
 	}
 	o.SetChecked(g.swept.Load())
 	return o

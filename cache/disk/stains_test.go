@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/warmfront/warmfront/cache/disk/disktest"
 )
 
 func TestStain_OutlivesPowerCuts(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
-	s := start(t, small(new(testFile)))
+	s := start(t, small(new(disktest.File)))
 	s.Use(testLife)
 	for i := range 300 {
 		name := []byte(fmt.Sprint("thing ", i))
@@ -17,11 +19,11 @@ func TestStain_OutlivesPowerCuts(t *testing.T) {
 		}
 		s.Stain(name)
 		if i%100 == 0 {
-			s = start(t, small(s.file.cut(r)))
+			s = start(t, small(s.file.Cut(r)))
 			s.Use(testLife)
 		}
 	}
-	s = start(t, small(s.file.cut(r)))
+	s = start(t, small(s.file.Cut(r)))
 	clean := 0
 	for i := range 300 {
 		if !s.Stained([]byte(fmt.Sprint("thing ", i))) {
@@ -37,10 +39,10 @@ func TestStain_OutlivesPowerCuts(t *testing.T) {
 }
 
 func TestStain_ABrokenSectorStainsAll(t *testing.T) {
-	s := start(t, small(new(testFile)))
-	f := s.file.killed()
+	s := start(t, small(new(disktest.File)))
+	f := s.file.Killed()
 	for at := stainsAt; at < stainsAt+stainsSize; at += stainSector {
-		f.now[at+100] ^= 4
+		f.Octets()[at+100] ^= 4
 	}
 	s = start(t, small(f))
 	if !s.Stained([]byte("anything")) {

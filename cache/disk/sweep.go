@@ -15,28 +15,18 @@ type Sweep struct {
 	Since func(distribution string, swept uint64) bool
 }
 
-// Seen is an object that Range shows: it has neither fields nor body.
-type Seen struct {
-	*cache.Object
-	Size int64 // of the body
-	drop func() bool
-}
-
-// Drop removes the object if it is still there, and tells whether it was. After a restart it may be back, as after Store.Drop.
-func (x Seen) Drop() bool { return x.drop() }
-
 // Range calls visit for every object that is there during the whole call; others may or may not be visited. visit may
-// call Drop, and ends the walk by returning false. sweep is nil if nothing shall be passed over. What invalidations
+// call every method, and ends the walk by returning false. sweep is nil if nothing shall be passed over. What invalidations
 // need to know of a segment is read from the file; where that cannot be read, the segment is dropped: who cannot be
 // visited is not there.
-func (s *Store) Range(visit func(Seen) bool, sweep *Sweep) {
+func (s *Store) Range(visit func(*cache.Sight) bool, sweep *Sweep) {
 	if s.life.Load() == nil {
 		return
 	}
 	// What waits is visited first: it moves on into the last segment, which is visited last.
 	for i := range s.shards {
 		for _, it := range s.shards[i].waiting() {
-			if !visit(Seen{it.object, int64(len(it.object.Body)), func() bool { return s.removed(it) }}) {
+			if !visit(s.sight(it.object, int64(len(it.object.Body)), it.serial)) {
 				return
 			}
 		}
@@ -49,11 +39,6 @@ func (s *Store) Range(visit func(Seen) bool, sweep *Sweep) {
 			return
 		}
 	}
-}
-
-// removed takes an item out that was pending when it was seen, and may be in the index by now.
-func (s *Store) removed(it *item) bool {
-	return s.unawait(it) || s.Drop([]byte(it.object.Key), it.object.Stamp)
 }
 
 func (sh *shard) waiting() (all []*item) {
@@ -76,7 +61,7 @@ func (s *Store) after(number uint64) (next *segment) {
 }
 
 // visit goes through one segment.
-func (s *Store) visit(seg *segment, visit func(Seen) bool, sweep *Sweep) (on bool, err error) {
+func (s *Store) visit(seg *segment, visit func(*cache.Sight) bool, sweep *Sweep) (on bool, err error) {
 	views, complete, idle := s.views(seg, sweep)
 	if idle {
 		return true, nil
@@ -98,7 +83,7 @@ func (s *Store) visit(seg *segment, visit func(Seen) bool, sweep *Sweep) (on boo
 			continue
 		}
 		o := seg.object(v.rec, v.off)
-		if !visit(Seen{o, int64(v.rec.BodySize()), func() bool { return s.lost(v.hash, at) }}) {
+		if !visit(s.sight(o, int64(v.rec.BodySize()), uint64(at))) {
 			return false, nil
 		}
 		if complete && !left[o.Distribution] && s.isAt(v.hash, at) {

@@ -14,6 +14,7 @@ const batch = 1 << 20
 // enqueue lets an item be written, and makes an object be found from now on. It returns false when there
 // is no room.
 func (s *Store) enqueue(it *item) bool {
+	it.queued = it.size
 	if s.queued.Add(it.size) > s.cfg.Queue {
 		s.queued.Add(-it.size)
 		return false
@@ -40,6 +41,7 @@ func (s *Store) await(sh *shard, it *item) {
 		s.objects.Add(-1)
 		s.bytes.Add(-old.size)
 	}
+	it.serial = s.serial.Add(1) | pendingSerial
 	sh.pending[it.hash] = it
 	s.objects.Add(1)
 	s.bytes.Add(it.size)
@@ -87,7 +89,12 @@ type wrote struct {
 // take appends one item.
 func (w *writer) take(it *item) {
 	s := w.s
-	defer func() { s.queued.Add(-it.size) }()
+	taken := false
+	defer func() {
+		if !taken {
+			s.queued.Add(-it.queued)
+		}
+	}()
 	if it.life != s.life.Load() || !s.awaited(it) {
 		return
 	}
@@ -100,6 +107,7 @@ func (w *writer) take(it *item) {
 		s.unawait(it)
 		return
 	}
+	taken = true
 	w.append(it, rec, vw)
 	if len(w.buf) >= batch {
 		w.flush()
@@ -221,6 +229,9 @@ func (w *writer) flush() {
 		s.writes.worked()
 		s.publish(w)
 	}
+	for i := range w.wrote {
+		s.queued.Add(-w.wrote[i].it.queued)
+	}
 	clear(w.wrote)
 	w.buf, w.wrote = w.buf[:0], w.wrote[:0]
 	if cap(w.buf) > 2*batch {
@@ -263,6 +274,7 @@ func (s *Store) publish(w *writer) {
 		sh.mu.Lock()
 		if sh.pending[x.it.hash] == x.it {
 			delete(sh.pending, x.it.hash)
+			x.it.at = x.at
 			s.gone(sh.index.put(x.it.hash, x.at))
 			s.bytes.Add(x.at.size() - x.it.size)
 		}
@@ -286,6 +298,9 @@ func (w *writer) finish() {
 	t := trailer{
 		mark: *s.mark.Load(), end: seg.end, views: int64(len(seg.views)), viewsSum: sum(seg.seed, seg.views),
 		size: int64(len(seg.table)), tabSum: sum(seg.seed, seg.table),
+	}
+	if t.end+t.views+t.size > s.super.slot-trailerSize {
+		return // of a file that was made to be so; the next start reads the records
 	}
 	base := s.base(seg.slot)
 	_, err := s.file.WriteAt(slices.Concat(seg.views, seg.table), base+t.end)

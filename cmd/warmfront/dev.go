@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/warmfront/warmfront/cache/disk"
 	"github.com/warmfront/warmfront/node"
 	"github.com/warmfront/warmfront/telemetry"
 )
@@ -36,7 +37,7 @@ const devExample = `  warmfront dev
 
 func devCommand() *cobra.Command {
 	var c node.DevConfig
-	var cacheSize, logLevel, logFormat string
+	var cacheSize, diskCache, logLevel, logFormat string
 	var limits *limitFlags
 	var quotas *quotaFlags
 	cmd := &cobra.Command{
@@ -45,6 +46,9 @@ func devCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if c.CacheSize, err = parseSize(cacheSize); err != nil {
 				return usage("--cache-size: %w", err)
+			}
+			if c.DiskCache, err = diskSize(diskCache); err != nil {
+				return err
 			}
 			if c.Limits, err = limits.check(); err != nil {
 				return err
@@ -105,6 +109,7 @@ func devCommand() *cobra.Command {
 	f.StringVar(&c.OriginsFile, "origins-file", "", "`file` with such lines, # begins a comment")
 	f.IntVar(&c.OriginRequests, "max-origin-requests", 4096, "most requests of an edge on their way to one address of an origin; more wait for a connection's time, then get 503")
 	f.StringVar(&cacheSize, "cache-size", "256MiB", "memory for cached objects, per edge")
+	f.StringVar(&diskCache, "disk-cache", "off", "`size` of a file below that memory, per edge, which outlives the process; or \"off\"")
 	limits = addLimits(cmd)
 	quotas = addQuotas(cmd)
 	f.BoolVar(&c.AcceptJournalLoss, "accept-journal-loss", false, "start although the journal has lost facts that it had confirmed; they stay lost")
@@ -114,6 +119,21 @@ func devCommand() *cobra.Command {
 	f.StringVar(&logLevel, "log-level", "warn", "`level`: debug, info, warn, error")
 	f.StringVar(&logFormat, "log-format", "text", "`format`: text, json")
 	return cmd
+}
+
+// diskSize reads --disk-cache; 0 is none.
+func diskSize(s string) (int64, error) {
+	if s == "off" {
+		return 0, nil
+	}
+	n, err := parseSize(s)
+	switch {
+	case err != nil:
+		return 0, usage("--disk-cache: %w", err)
+	case n < disk.MinCapacity:
+		return 0, usage("--disk-cache %s: at least %s, or off", s, size(disk.MinCapacity))
+	}
+	return n, nil
 }
 
 // freePorts are addresses with port 0 beside others: whoever chooses the edges' addresses must not run into

@@ -1,0 +1,342 @@
+package edge
+
+import (
+	"context"
+	"crypto/sha256"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/cache/disk"
+	"github.com/warmfront/warmfront/journal"
+)
+
+// The tier below memory (Config.Disk). Plain hits look into memory alone; a request that finds nothing there asks the
+// disk, and what comes from there is put into memory and judged as if it had been there all the time. What is stored is
+// put into both.
+//
+// # Loads
+//
+// Between the moment at which an object is found on disk and the one at which it is in memory the sweeper could
+// pass by both and forget the rule that kills it. So a load is registered, as flights are: from before it looks
+// until it has put, and the sweeper keeps all rules above its stamp, the position of the snapshot that its request had
+// pinned. Rules up to that are in the snapshot, or were forgotten when nothing on disk was dead by them (L4).
+//
+//	request: pin 5   register                                   find, put, land: the snapshot has 5, 6 is kept
+//	sweeper:                    rule 6 applied, least stamp 5   visit memory, visit disk, forget up to 5
+//
+// Of a fill and a load of one key the younger must win, however they come. What is stored is put on the disk
+// first; a load puts into memory and then looks whether the disk still has what it found there.
+//
+// # Lives
+//
+// Snap.life is random, and outlives the process with what is on disk (cache/disk): it is taken up again if the
+// journal has the greatest mark of it, with the same name. Until that is known the disk is not used, and no rule is
+// forgotten: what lies there may need it.
+
+// diskWait is how long a request waits for the disk before it asks the origin instead. Its ticket is open meanwhile:
+// it is less than half of D.
+const diskWait = 400 * time.Millisecond
+
+// maxLoads bounds the loads at once (L9); beyond it requests do as if the disk had nothing.
+const maxLoads = 256
+
+// diskLeast is for how long an object must be fresh to be worth writing.
+const diskLeast = 10 * time.Second
+
+// renewLeast is the same for one that a 304 has renewed, whose octets are there already: without it, only the times are
+// old, and a restart costs one more question to the origin.
+const renewLeast = 10 * time.Minute
+
+// loads are all reads from the disk that may put something into memory.
+type loads struct {
+	n      atomic.Int64
+	shards [flightShards]loadShard
+}
+
+type loadShard struct {
+	mu    sync.Mutex
+	byKey map[string]*load
+	floor uint64 // as flightShard.floor
+}
+
+// load is one, and those who wait for it.
+type load struct {
+	e      *Edge
+	key    string
+	snap   *Snap // of whoever began it
+	done   chan struct{}
+	object *cache.Object // found, dead or alive; nil: nothing. Set before done is closed
+}
+
+func (l *loads) shard(hash uint64) *loadShard { return &l.shards[hash%flightShards] }
+
+// raise is flights.raise for loads.
+func (l *loads) raise(floor uint64) (least uint64) {
+	least = floor
+	for i := range l.shards {
+		sh := &l.shards[i]
+		sh.mu.Lock()
+		sh.floor = floor
+		for _, x := range sh.byKey {
+			least = min(least, x.snap.seq)
+		}
+		sh.mu.Unlock()
+	}
+	return least
+}
+
+// restart forgets the floors: the numbers of another log.
+func (l *loads) restart() {
+	for i := range l.shards {
+		sh := &l.shards[i]
+		sh.mu.Lock()
+		sh.floor = 0
+		sh.mu.Unlock()
+	}
+}
+
+// get finds what is stored under a key, in memory or on disk; nil: nothing. It is for a request that has pinned s.
+func (e *Edge) get(s *Snap, key []byte) *cache.Object {
+	o := e.store.Get(key)
+	if o != nil || e.disk == nil || !e.disk.Has(key) {
+		return o
+	}
+	l := e.load(s, key)
+	if l == nil {
+		return nil
+	}
+	select {
+	case <-l.done: // often enough without waiting
+		return l.object
+	default:
+	}
+	late := time.NewTimer(diskWait)
+	defer late.Stop()
+	select {
+	case <-l.done:
+		return l.object
+	case <-late.C:
+		return nil
+	}
+}
+
+// load joins or begins the load of a key; nil: there cannot be one now.
+func (e *Edge) load(s *Snap, key []byte) *load {
+	sh := e.loads.shard(e.flights.hash(key))
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if l := sh.byKey[string(key)]; l != nil && l.snap.life == s.life {
+		return l
+	} else if l != nil {
+		return nil
+	}
+	if s.seq < sh.floor && s.life == e.snap.Load().life { // rules that it needs may be forgotten already
+		return nil
+	}
+	if e.loads.n.Add(1) > maxLoads {
+		e.loads.n.Add(-1)
+		return nil
+	}
+	l := &load{e: e, key: string(key), snap: s, done: make(chan struct{})}
+	if !e.flights.also(func() { l.run(sh) }) {
+		e.loads.n.Add(-1)
+		return nil
+	}
+	if sh.byKey == nil {
+		sh.byKey = map[string]*load{}
+	}
+	sh.byKey[l.key] = l
+	return l
+}
+
+func (l *load) run(sh *loadShard) {
+	defer func() {
+		sh.mu.Lock()
+		delete(sh.byKey, l.key)
+		sh.mu.Unlock()
+		l.e.loads.n.Add(-1)
+		close(l.done)
+	}()
+	l.find()
+}
+
+// find looks on the disk, and puts what is alive into memory.
+func (l *load) find() {
+	e := l.e
+	there, ref := e.disk.Find([]byte(l.key))
+	if there == nil {
+		return
+	}
+	x := l.snap.sites[there.Distribution]
+	if there.Epoch != l.snap.life || x == nil {
+		return
+	}
+	o := anew(there)
+	if o.FetchStart.Equal(disk.LongAgo) {
+		if e.disk.Stained(stain(x.ID, o.Subject.Path, o.Subject.Query)) {
+			e.disk.Forget([]byte(l.key))
+			return
+		}
+		o.FetchStart = instant(e.before)
+	}
+	l.object = o
+	if rule := x.check(o); rule != 0 {
+		if ref.Drop() && !isSignpost(o) {
+			e.sweeper.count(o.Distribution, rule, o.Status, int64(len(o.Body)))
+		}
+		return
+	}
+	if !x.RFC && o.Status >= 100 && !isMap(o) {
+		o.Block, o.Block2 = e.blocks(o.Status, unmarked(o.Fields), len(o.Body))
+	}
+	e.store.Put(o)
+	if !ref.Current() { // a younger one has come meanwhile, or a rule
+		e.store.Remove(o)
+	}
+}
+
+// anew makes the same object, to be stored once more.
+func anew(o *cache.Object) *cache.Object {
+	c := &cache.Object{
+		Key: o.Key, Distribution: o.Distribution, Subject: o.Subject, Stamp: o.Stamp, Epoch: o.Epoch, FetchStart: o.FetchStart,
+		Status: o.Status, Fields: o.Fields, Body: o.Body, Pages: o.Pages, Fresh: o.Fresh,
+	}
+	c.SetChecked(o.Checked())
+	return c
+}
+
+// coming is how an object has come to be stored.
+type coming uint8
+
+const (
+	fetched coming = iota
+	renewed        // by a 304: the disk has its octets already, if it has anything
+	heldOn         // for a moment, because its origin fails
+)
+
+// keep stores an object in both tiers.
+func (e *Edge) keep(o *cache.Object, how coming) {
+	if e.disk != nil {
+		lasts := o.Fresh.FreshUntil.Sub(e.now())
+		switch {
+		case how == heldOn, how == renewed && lasts < renewLeast && e.disk.Has([]byte(o.Key)):
+		case isSignpost(o), isSlice(o), o.Status < 400 && lasts >= diskLeast:
+			if !e.disk.Put(anew(o)) {
+				e.disk.Forget([]byte(o.Key))
+			}
+		default:
+			e.disk.Forget([]byte(o.Key)) // an older one must not be found where this one was
+		}
+	}
+	e.store.Put(o)
+}
+
+// drop removes what must not be found any more, for another reason than a rule.
+func (e *Edge) drop(o *cache.Object) {
+	e.store.Remove(o)
+	if e.disk != nil {
+		e.disk.Forget([]byte(o.Key))
+	}
+}
+
+// stain is the name by which the disk remembers that something was written to.
+func stain(site, path, query string) []byte {
+	return []byte(strings.Join([]string{site, path, query}, "\x00"))
+}
+
+// sweepDisk is the sweeper's walk through the disk.
+func (s *sweeper) sweepDisk(snap *Snap, pause func() bool) {
+	since := func(distribution string, swept uint64) bool {
+		x := snap.sites[distribution]
+		return x == nil || x.newest > swept
+	}
+	s.e.disk.Range(func(o *cache.Sight) bool {
+		s.visit(snap, o, false)
+		return pause()
+	}, &disk.Sweep{To: snap.seq, Since: since})
+}
+
+// livingOnDisk is living for what is not in memory.
+func (e *Edge) livingOnDisk(ctx context.Context, snap *Snap, distribution string, visit func(*cache.Sight)) {
+	x := snap.sites[distribution]
+	n := 0
+	e.disk.Range(func(o *cache.Sight) bool {
+		if o.Distribution == distribution && o.Status != signpost && o.Epoch == snap.life && x.checkSight(o) == 0 &&
+			e.store.Peek([]byte(o.Key)) == nil {
+			visit(o)
+		}
+		n++
+		return n%scanBatch != 0 || ctx.Err() == nil
+	}, &disk.Sweep{Since: func(d string, _ uint64) bool { return d == distribution }})
+}
+
+// resumption is the life that was found on disk, until it is known whether the journal still has it. It belongs
+// to the follower's goroutine.
+type resumption struct {
+	life string
+	mark disk.Mark
+}
+
+// begins names the life of a log that is read from its beginning: the one on disk, if that may be it.
+func (e *Edge) begins(entry *journal.Entry) (life string) {
+	if e.disk != nil && !e.begun {
+		e.begun = true
+		kept, mark := e.disk.Kept()
+		if strings.HasPrefix(kept, string(entry.Epoch)+"/") {
+			e.resumed = &resumption{kept, mark}
+			return kept
+		}
+	}
+	return e.another(entry)
+}
+
+// another is a life that there has never been.
+func (e *Edge) another(entry *journal.Entry) (life string) {
+	life = string(entry.Epoch) + "/" + string(journal.NewID()[:16])
+	if e.disk != nil {
+		e.disk.Use(life)
+		e.undecided.Store(false)
+	}
+	return life
+}
+
+// resume looks whether the life on disk goes on, at each entry until it is decided. It returns the life to go
+// on with.
+func (e *Edge) resume(entry *journal.Entry, life string) string {
+	r := e.resumed
+	switch {
+	case e.disk == nil:
+		return life
+	case r == nil:
+	case entry.Seq < r.mark.Seq && !e.lease.Synced():
+		return life // not yet known
+	case r.mark.Seq == 0, entry.Seq == r.mark.Seq && markOf(entry) == r.mark:
+		e.resumed = nil
+		e.disk.Use(r.life)
+		e.undecided.Store(false)
+	default:
+		// The log was rolled back: what was stamped with the numbers that it has lost, or given anew, is dead (E1).
+		e.resumed = nil
+		e.log.Warn("the journal is not the one that the disk cache was filled by; it is dropped", "seq", r.mark.Seq)
+		life = e.another(entry)
+	}
+	e.disk.At(markOf(entry))
+	return life
+}
+
+// markOf is the position of an entry, as the disk remembers it.
+func markOf(entry *journal.Entry) disk.Mark {
+	sum := sha256.Sum256([]byte(entry.ID))
+	return disk.Mark{Seq: entry.Seq, ID: [16]byte(sum[:16])}
+}
+
+// peek is for people: what is stored under a key, wherever, and it counts as no use.
+func (e *Edge) peek(key []byte) *cache.Object {
+	if o := e.store.Peek(key); o != nil || e.disk == nil {
+		return o
+	}
+	return e.disk.Peek(key)
+}
