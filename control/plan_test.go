@@ -147,14 +147,27 @@ func (l *looker) look(_ context.Context, u *url.URL, field string) (int, []strin
 	return l.status, l.values, l.err
 }
 
+func (l *looker) answers(status int, err error, values ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.status, l.err, l.values = status, err, values
+}
+
+func (l *looker) questions() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.asked)
+}
+
 func TestPlan_WaitsForItsCondition(t *testing.T) {
 	bubble(t, func(t *testing.T, h *harness) {
-		l := &looker{status: 200, values: []string{`"v1"`}}
+		l := new(looker)
+		l.answers(200, nil, `"v1"`)
 		h.cfg.Look = l.look
 		d := h.create("a")
 		inv := h.plan(d, "i", Terms{When: &journal.Condition{URL: "https://origin.example.com/version?x=1", Field: "ETag", Value: "v2"}}, "/a")
-		if len(l.asked) != 1 || l.asked[0] != "https://origin.example.com/version?x=1 ETag" {
-			t.Errorf("asked %q", l.asked)
+		if asked := l.questions(); len(asked) != 1 || asked[0] != "https://origin.example.com/version?x=1 ETag" {
+			t.Errorf("asked %q", asked)
 		}
 		said := func(want string) {
 			t.Helper()
@@ -166,21 +179,21 @@ func TestPlan_WaitsForItsCondition(t *testing.T) {
 			h.wantStatus(inv, Scheduled)
 		}
 		said(`the origin answers 200 with ETag: "v1"`)
-		l.values = nil
+		l.answers(200, nil)
 		said("the origin answers 200 without ETag")
-		l.err = errors.New("connection refused")
+		l.answers(0, errors.New("connection refused"))
 		said("connection refused")
-		l.err, l.status, l.values = nil, 404, []string{"v2"}
+		l.answers(404, nil, "v2")
 		said("the origin answers 404")
 		h.update(d, comment("the origin's name is as it was"))
-		l.status, l.values = 200, []string{`W/"v2"`}
+		l.answers(200, nil, `W/"v2"`)
 		time.Sleep(lookEvery)
 		synctest.Wait()
 		h.wantStatus(inv, Completed)
-		asked := len(l.asked)
+		asked := len(l.questions())
 		time.Sleep(time.Hour)
-		if len(l.asked) != asked {
-			t.Errorf("asked %d times more", len(l.asked)-asked)
+		if more := len(l.questions()) - asked; more != 0 {
+			t.Errorf("asked %d times more", more)
 		}
 		if asked > 7 {
 			t.Errorf("asked %d times", asked)
