@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"crypto/sha256"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -145,22 +146,30 @@ func (e *Edge) load(s *Snap, key []byte) *load {
 		e.loads.n.Add(-1)
 		return nil
 	}
+	sh.put(l)
+	return l
+}
+
+// put registers l. With sh.mu.
+func (sh *loadShard) put(l *load) {
 	if sh.byKey == nil {
 		sh.byKey = map[string]*load{}
 	}
 	sh.byKey[l.key] = l
-	return l
 }
 
 func (l *load) run(sh *loadShard) {
-	defer func() {
-		sh.mu.Lock()
-		delete(sh.byKey, l.key)
-		sh.mu.Unlock()
-		l.e.loads.n.Add(-1)
-		close(l.done)
-	}()
+	defer l.land(sh)
 	l.find()
+}
+
+// land ends the registration.
+func (l *load) land(sh *loadShard) {
+	sh.mu.Lock()
+	delete(sh.byKey, l.key)
+	sh.mu.Unlock()
+	l.e.loads.n.Add(-1)
+	close(l.done)
 }
 
 // find looks on the disk, and puts what is alive into memory.
@@ -198,6 +207,64 @@ func (l *load) find() {
 	}
 }
 
+// hotEvery is how often memory is looked through for what belongs on a disk that is full.
+const hotEvery = 10 * time.Second
+
+// writeHot puts onto the disk what is asked for again in memory and is not there: when the disk is full, a fill alone
+// earns no place. Until ctx ends.
+func (e *Edge) writeHot(ctx context.Context) {
+	tick := time.NewTicker(hotEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !e.disk.Full() {
+			continue
+		}
+		n := 0
+		e.store.Range(func(o *cache.Sight) bool {
+			if o.Hits > 0 && o.Status < 400 && !e.disk.Has([]byte(o.Key)) {
+				e.writeOne(o)
+			}
+			if n++; n%scanBatch == 0 {
+				runtime.Gosched()
+			}
+			return ctx.Err() == nil
+		})
+	}
+}
+
+// writeOne puts one object onto the disk, under the same care as a load: it is registered until it is found there, so
+// that the sweeper cannot pass by both places and forget a rule that kills it.
+func (e *Edge) writeOne(seen *cache.Sight) {
+	s := e.snap.Load()
+	l := &load{e: e, key: strings.Clone(seen.Key), snap: s, done: make(chan struct{})}
+	sh := e.loads.shard(e.flights.hash([]byte(l.key)))
+	sh.mu.Lock()
+	free := sh.byKey[l.key] == nil && s.seq >= sh.floor
+	if free {
+		sh.put(l)
+	}
+	sh.mu.Unlock()
+	if !free {
+		return
+	}
+	defer l.land(sh)
+	e.loads.n.Add(1)
+	x := s.sites[seen.Distribution]
+	if o := seen.Object(); o != nil && x != nil && o.Epoch == s.life && x.check(o) == 0 && o.Fresh.FreshUntil.Sub(e.now()) >= diskLeast {
+		l.object = o
+		e.disk.Earns([]byte(l.key))
+		e.disk.Put(anew(o))
+		if seen.Object() == nil { // a younger one has come meanwhile, or a rule
+			e.disk.Forget([]byte(l.key))
+		}
+	}
+}
+
 // anew makes the same object, to be stored once more.
 func anew(o *cache.Object) *cache.Object {
 	c := &cache.Object{
@@ -217,21 +284,29 @@ const (
 	heldOn         // for a moment, because its origin fails
 )
 
-// keep stores an object in both tiers.
+// keep stores an object in both tiers. It comes first on the disk and then in memory, and loads and writeOne go the
+// other way, each with a second look at where they began: so of two that meet the younger one stays.
 func (e *Edge) keep(o *cache.Object, how coming) {
-	if e.disk != nil {
-		lasts := o.Fresh.FreshUntil.Sub(e.now())
-		switch {
-		case how == heldOn, how == renewed && lasts < renewLeast && e.disk.Has([]byte(o.Key)):
-		case isSignpost(o), isSlice(o), o.Status < 400 && lasts >= diskLeast:
-			if !e.disk.Put(anew(o)) {
-				e.disk.Forget([]byte(o.Key))
-			}
-		default:
-			e.disk.Forget([]byte(o.Key)) // an older one must not be found where this one was
-		}
+	if e.disk == nil {
+		e.store.Put(o)
+		return
+	}
+	key, lasts := []byte(o.Key), o.Fresh.FreshUntil.Sub(e.now())
+	if how == heldOn || how == renewed && lasts < renewLeast && e.disk.Has(key) {
+		e.store.Put(o)
+		return
+	}
+	var ref disk.Ref
+	if isSignpost(o) || isSlice(o) || o.Status < 400 && lasts >= diskLeast {
+		ref, _ = e.disk.Add(anew(o))
+	}
+	if !ref.Current() {
+		e.disk.Forget(key) // an older one must not be found where this one was
 	}
 	e.store.Put(o)
+	if !ref.Current() {
+		e.disk.Forget(key)
+	}
 }
 
 // drop removes what must not be found any more, for another reason than a rule.

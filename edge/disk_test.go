@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -220,6 +221,34 @@ func TestSweep_DiskIsSweptToo(t *testing.T) {
 		}
 		w.expect("200 Miss v2", "/1")
 		w.expect("200 Hit 0123456789", "/4")
+	}, withDisk)
+}
+
+// When the disk is full, what is asked for again in memory is written without being fetched again.
+func TestDisk_WhatBecomesHotIsWritten(t *testing.T) {
+	story(t, func(w *world) {
+		for i := 0; !w.config.Disk.Full(); i++ {
+			path := "/fill/" + strconv.Itoa(i)
+			w.origin.on(path, ok(strings.Repeat("x", 500_000)))
+			w.get(path)
+		}
+		w.origin.on("/hot", ok("v1"), ok("v2"))
+		w.origin.on("/cold", ok("v1"), ok("v2"))
+		w.origin.on("/dead", ok("v1"), ok("v2"))
+		for _, path := range []string{"/hot", "/cold", "/dead"} {
+			w.expect("200 Miss v1", path)
+		}
+		w.expect("200 Hit v1", "/hot")
+		w.expect("200 Hit v1", "/dead")
+		w.invalidate("/dead")
+		w.settle(hotEvery)
+		w.emptied()
+		w.expect("200 Hit v1", "/hot")
+		w.expect("200 Miss v2", "/cold")
+		w.expect("200 Miss v2", "/dead")
+		if n := w.edge.loads.n.Load(); n != 0 {
+			t.Errorf("%d loads do not end", n)
+		}
 	}, withDisk)
 }
 

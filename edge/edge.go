@@ -242,6 +242,7 @@ func (e *Edge) runDisk(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var g group
 	g.run(func() { e.disk.Run(ctx) })
+	g.run(func() { e.writeHot(ctx) })
 	return func() {
 		cancel()
 		g.wg.Wait()

@@ -93,7 +93,7 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 	if err != nil {
 		return nil, err
 	}
-	pl := &place{name: name, store: store, disk: d.openDisk(name, log), origin: fetch, l: l, secure: secure}
+	pl := &place{name: name, store: store, disk: d.openDisk(name, store, log), origin: fetch, l: l, secure: secure}
 	e, err := edge.New(edge.Config{
 		Name: name, Location: name, Log: d.log, Store: store, Disk: pl.disk, Origin: fetch, Logger: log, Observe: d.observe,
 		Join: func(ctx context.Context, j journal.EdgeJoined) error {
@@ -128,7 +128,7 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 }
 
 // openDisk opens an edge's file. Without it the edge goes on from memory, as it does when the disk fails later.
-func (d *dev) openDisk(name string, log *slog.Logger) *disk.Store {
+func (d *dev) openDisk(name string, above *memory.Store, log *slog.Logger) *disk.Store {
 	if d.DiskCache == 0 {
 		return nil
 	}
@@ -140,7 +140,10 @@ func (d *dev) openDisk(name string, log *slog.Logger) *disk.Store {
 	}
 	var s *disk.Store
 	if err == nil {
-		s, err = disk.Open(disk.Config{File: f, Capacity: d.DiskCache, Logger: log})
+		s, err = disk.Open(disk.Config{File: f, Capacity: d.DiskCache, Logger: log, Hot: func(key []byte) bool {
+			o := above.Peek(key)
+			return o != nil && o.Hits.Load() > 0
+		}})
 	}
 	if err != nil {
 		log.Error("disk cache cannot be opened; going on without it", "file", path, "err", err)

@@ -337,25 +337,42 @@ func (s *Store) find(l *life, key []byte, use bool) (*cache.Object, Ref) {
 // large, or too much waits already, or the disk fails, or the log is full and nobody has asked for o before. Then
 // what was under its key is still there. Nobody may change o any more.
 func (s *Store) Put(o *cache.Object) bool {
+	_, ok := s.Add(o)
+	return ok
+}
+
+// Add is Put, and returns what has been put so that it can be asked after.
+func (s *Store) Add(o *cache.Object) (Ref, bool) {
 	l := s.life.Load()
 	if l == nil || o.Epoch != l.name {
-		return false
+		return Ref{}, false
 	}
 	hash := s.hash([]byte(o.Key))
 	size := int64(len(o.Body) + len(o.Key) + frameSize)
+	it := &item{hash: hash, object: o, life: l, size: size}
 	switch {
 	case size > s.limit, !s.writes.well():
-		return false
+		return Ref{}, false
 	case s.lapped.Load() && !s.seen.again(hash):
 		s.counts.unearned.Add(1)
-		return false
-	case !s.enqueue(&item{hash: hash, object: o, life: l, size: size}):
+		return Ref{}, false
+	case !s.enqueue(it):
 		s.counts.overflow.Add(1)
-		return false
+		return Ref{}, false
 	}
 	s.counts.stored.Add(uint64(size))
-	return true
+	return Ref{s: s, hash: hash, it: it}, true
 }
+
+// Earns lets a key that Put has refused, or would refuse, for want of requests have had them: the next Put takes it.
+func (s *Store) Earns(key []byte) {
+	if s.lapped.Load() {
+		s.seen.again(s.hash(key))
+	}
+}
+
+// Full tells that the log has gone round: objects have to earn their place.
+func (s *Store) Full() bool { return s.lapped.Load() }
 
 // Forget drops what is under key, for good.
 func (s *Store) Forget(key []byte) {

@@ -12,11 +12,15 @@ func (s *Store) evict(old *segment) (kept []*item) {
 		s.drop(old, err)
 		return nil
 	}
+	hot := s.hotIn(old)
 	// Those that were read most often first, as far as there is room.
 	var by [4][]entry
 	for ; len(table) > 0; table = table[entrySize:] {
 		if e := readEntry(table); e.size > 0 && e.fits(s.super.slot) {
 			n := s.usesOf(e, old.slot)
+			if n == 0 && hot[e.off] {
+				n = 1
+			}
 			by[n] = append(by[n], e)
 		}
 	}
@@ -39,6 +43,32 @@ func (s *Store) evict(old *segment) (kept []*item) {
 	}
 	s.slots[old.slot].CompareAndSwap(old, nil)
 	return kept
+}
+
+// hotIn returns the offsets of the records whose keys are asked for in memory.
+func (s *Store) hotIn(old *segment) map[int64]bool {
+	if s.cfg.Hot == nil {
+		return nil
+	}
+	views, complete, _ := s.views(old, nil)
+	if complete {
+		var err error
+		if views, err = s.readViews(old); err != nil {
+			return nil
+		}
+	}
+	hot := map[int64]bool{}
+	for len(views) > 0 {
+		v, ok := readView(views)
+		if !ok {
+			break
+		}
+		views = views[v.octets:]
+		if s.isAt(v.hash, placeOf(old.slot, v.off, v.size)) && s.cfg.Hot(v.rec.Key()) {
+			hot[v.off] = true
+		}
+	}
+	return hot
 }
 
 // usesOf returns how often what an entry stands for has been read, up to three; 0 also if it is not there.
