@@ -1,7 +1,6 @@
 package distribution
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/warmfront/warmfront/internal/message"
@@ -45,26 +44,40 @@ func (b *Behavior) Forward(d *Distribution, r *message.Request) Forwarded {
 		f.Host = string(appendHost(nil, r))
 	}
 	f.Fields = make(message.Fields, 0, len(r.Fields)+len(b.forward.made)+len(b.Origin.CustomHeaders)+4)
-	b.addViewers(&f.Fields, r)
+	b.addViewers(&f.Fields, r, d.RFC)
 	b.addOwn(&f.Fields, r)
 	f.Fields = append(f.Fields, b.Origin.CustomHeaders...)
 	return f
 }
 
-// addViewers adds those of the viewer's headers that may pass, in their order.
-func (b *Behavior) addViewers(out *message.Fields, r *message.Request) {
+// addViewers adds those of the viewer's headers that may pass, in their order. What is in the key, or by Vary may
+// tell variants apart, is one value however many lines it has, and so it is one line to the origin.
+func (b *Behavior) addViewers(out *message.Fields, r *message.Request, varies bool) {
 	nominated := nominations(r.Fields)
-	var combined []string
+	lines := map[string]*combined{}
 	for _, x := range r.Fields {
 		lower := strings.ToLower(x.Name)
-		if !b.passes(lower, r.Method) || b.Origin.CustomHeaders.Has(x.Name) || nominated[lower] || slices.Contains(combined, lower) {
+		if !b.passes(lower, r.Method) || b.Origin.CustomHeaders.Has(x.Name) || nominated[lower] {
 			continue
 		}
-		if b.key.has(lower) { // one value in the key, one line to the origin
-			x.Value, combined = r.Fields.Joined(x.Name), append(combined, lower)
+		if one := lines[lower]; one != nil {
+			one.values = append(one.values, x.Value)
+			continue
+		}
+		if varies || b.key.has(lower) {
+			lines[lower] = &combined{at: len(*out), values: []string{x.Value}}
 		}
 		*out = append(*out, x)
 	}
+	for _, one := range lines {
+		(*out)[one.at].Value = strings.Join(one.values, ", ")
+	}
+}
+
+// combined are the lines of a header that become one. They are kept until all are there: a viewer may send thousands.
+type combined struct {
+	at     int // of the first, in what is sent
+	values []string
 }
 
 // passes tells whether a viewer's header of this lower-case name goes to the origin.

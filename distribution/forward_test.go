@@ -47,6 +47,17 @@ func TestForward_AKeyedHeaderIsOneLine(t *testing.T) {
 	}
 }
 
+// With RFC semantics the origin may name any header in its Vary.
+func TestForward_WithRFCSemanticsEachHeaderIsOneLine(t *testing.T) {
+	d := withPolicies(t, cacheBy("", "", "", false, false), requestBy("X-Other", "", ""))
+	d.RFC = true
+	r := request("GET /", "X-Other: 1", "x-other: 2")
+	want := "/ @origin.example.com | User-Agent: Amazon CloudFront | X-Forwarded-For: 203.0.113.9 | X-Other: 1, 2"
+	if got := sent(d, r); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestForward(t *testing.T) {
 	legacy := func(query bool, cookies string, headers ...string) *Distribution {
 		return withLegacy(t, &wire.ForwardedValues{QueryString: &query, Cookies: &wire.CookiePreference{Forward: &cookies}, Headers: names1(headers...)})
