@@ -116,6 +116,24 @@ describe.each(worlds())("the walk in the %s world", (name, start) => {
     expect(await page.getByLabel("Add object paths").inputValue()).toBe("/images/*\n/*.css");
   });
 
+  test("for later, and withdrawn", async () => {
+    const { page } = seat;
+    await page.getByRole("button", { name: "Why, and from when on" }).click();
+    await page.getByLabel("Comment").fill("Tomorrow's edition");
+    await page.getByLabel("At a time").click();
+    await page.getByLabel("Date").fill(new Date(Date.now() + 86_400_000).toISOString().slice(0, 10).replaceAll("-", "/"));
+    await seat.shot("12-schedule", true);
+    expect(await seat.barriers()).toEqual([]);
+    await page.getByRole("button", { name: "Create invalidation (Ctrl+Enter)" }).click();
+    await page.getByText("Nothing has been dropped yet.").waitFor();
+    await page.getByText("Tomorrow's edition").waitFor();
+    await page.getByRole("button", { name: "Withdraw" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Withdraw" }).click();
+    await page.getByText("Withdrawn", { exact: true }).first().waitFor();
+    await seat.shot("13-withdrawn", true);
+    expect(await seat.barriers()).toEqual([]);
+  });
+
   test("nothing was refused or fetched from elsewhere", () => {
     expect(seat.complaints).toEqual([]);
   });

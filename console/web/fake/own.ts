@@ -1,11 +1,12 @@
 // Warmfront's own API on the fake's world.
 
 import { check, hasLiteralAsterisk, literalAsterisk } from "../src/paths";
-import type { Actor, EdgeCount, Explanation, Preview, Receipt, VerifiedEdge } from "../src/own";
+import type { Actor, EdgeCount, Explanation, Preview, Terms, VerifiedEdge } from "../src/own";
 import { type Request, type Response, Refusal, json } from "./http";
+import { line, receipt } from "./invalidations";
 import { people } from "./people";
 import { metrics } from "./traffic";
-import { type Inv, type Obj, type Stored, type World, matches } from "./world";
+import { type Obj, type Stored, type World, matches } from "./world";
 
 type Handler = (args: string[], body: never, query: URLSearchParams) => unknown;
 
@@ -18,6 +19,18 @@ export function own(world: World, by: Actor, request: Request): Response {
   const routes: Record<string, Handler> = {
     "GET /about": () => ({ version: "fake", suffix: "localhost", edges: world.edges.map(({ edge, location, url }) => ({ name: edge, location, url })), accountId: "123456789012", demo: null }),
     "GET /distributions/*/invalidations": ([id = ""], _, query) => page(find(id).invalidations.map((i) => line(i)), query),
+    "POST /distributions/*/invalidations": ([id = ""], body: { items: string[]; callerReference: string } & Terms) => {
+      const planned = body.at || body.when;
+      const inv = planned ? world.schedule(find(id), body.items, body.callerReference, by, body) : world.invalidate(find(id), body.items, body.callerReference, by);
+      inv.comment = body.comment ?? "";
+      return line(inv);
+    },
+    "POST /distributions/*/invalidations/*/withdraw": ([id = "", of]) => {
+      const inv = find(id).invalidations.find((i) => i.id === of);
+      if (!inv?.plan) throw new Refusal(409, "Conflict", "It is in force.");
+      inv.plan.withdrawn = new Date().toISOString();
+      return line(inv);
+    },
     "GET /distributions/*/invalidations/*/receipt": ([id = "", inv]) => receipt(world, find(id), inv ?? ""),
     "POST /distributions/*/preview": ([id = ""], body: { items: string[] }) => preview(world, find(id), body.items),
     "POST /explain": (_, body: { distributionId: string; path: string }) => explain(world, find(body.distributionId), body.path),
@@ -50,42 +63,6 @@ function page<T extends { id: string }>(all: T[], query: URLSearchParams) {
   const from = query.get("marker") ? all.findIndex((x) => x.id === query.get("marker")) + 1 : 0;
   const items = all.slice(from, from + most);
   return { items, nextMarker: from + most < all.length ? items.at(-1)?.id : "" };
-}
-
-function line(inv: Inv) {
-  return {
-    id: inv.id,
-    status: inv.completed ? ("Completed" as const) : ("InProgress" as const),
-    createTime: new Date(inv.created).toISOString(),
-    completedTime: inv.completed ? new Date(inv.completed).toISOString() : null,
-    items: inv.items.slice(0, 10),
-    itemCount: inv.items.length,
-    by: inv.by,
-  };
-}
-
-function receipt(world: World, d: Stored, id: string): Receipt {
-  const inv = d.invalidations.find((i) => i.id === id);
-  if (!inv) throw new Refusal(404, "NotFound", "The specified invalidation does not exist.");
-  return {
-    invalidation: { ...line(inv), items: inv.items, distributionId: d.id, callerReference: inv.reference },
-    tookMs: (inv.completed ?? Date.now()) - inv.created,
-    edges: world.edges.map(({ edge, location }) => {
-      const row = inv.rows.get(edge)!;
-      const waits = row.at === undefined && Date.now() - inv.created > 1500;
-      return {
-        edge,
-        location,
-        applied: row.at !== undefined,
-        at: row.at ? new Date(row.at).toISOString() : null,
-        tookMs: (row.at ?? Date.now()) - inv.created,
-        lagging: waits ? `has applied entries up to ${inv.seq - 1}, this is ${inv.seq}; last heard of ${((Date.now() - inv.created) / 1000).toFixed(1)}s ago` : "",
-        objects: row.objects,
-        bytes: row.bytes,
-        counted: row.counted,
-      };
-    }),
-  };
 }
 
 function preview(world: World, d: Stored, items: string[]): Preview {

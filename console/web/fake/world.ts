@@ -1,7 +1,7 @@
 // The fake's truth: distributions, edges, what they have stored, and what happens to it.
 
 import type { DistributionConfig } from "@aws-sdk/client-cloudfront";
-import type { Actor, AuditEntry, Change } from "../src/own";
+import type { Actor, AuditEntry, Change, Plan, Terms } from "../src/own";
 import { sampleConfig, sampleObjects } from "./sample";
 
 export interface Copy {
@@ -39,6 +39,8 @@ export interface Inv {
   items: string[];
   reference: string;
   by: Actor;
+  comment?: string;
+  plan?: Plan;
   rows: Map<string, { at?: number; objects: number; bytes: number; counted: boolean }>;
 }
 
@@ -116,6 +118,16 @@ export class World {
       else setTimeout(() => this.apply(d, inv, e.edge, Date.now()), e.delay).unref();
     }
     if (!ago) this.tell({ kind: "invalidation", id: inv.id, distributionId: d.id, status: "InProgress", seq: inv.seq });
+    return inv;
+  }
+
+  // schedule keeps an invalidation for later; the fake's conditions never hold.
+  schedule(d: Stored, items: string[], reference: string, by: Actor, { comment, at, when }: Terms): Inv {
+    const plan: Plan = { at: at ?? null, when: when ?? null, inForce: null, withdrawn: null, lookedAt: null, waiting: "" };
+    if (when) Object.assign(plan, { lookedAt: new Date().toISOString(), waiting: "the origin answers 404" });
+    const inv: Inv = { id: randomId("I"), seq: ++this.seq, created: Date.now(), completed: undefined, items, reference, by, comment: comment ?? "", plan, rows: new Map() };
+    d.invalidations.unshift(inv);
+    this.tell({ kind: "invalidation", id: inv.id, distributionId: d.id, status: "Scheduled", seq: inv.seq });
     return inv;
   }
 

@@ -15,7 +15,7 @@ import {
 import { client } from "./client";
 import { code } from "./errors";
 import { live } from "./live";
-import type { Invalidation, Page } from "./own";
+import type { Invalidation, Page, Terms } from "./own";
 
 type Signal = AbortSignal | undefined;
 
@@ -104,8 +104,12 @@ export async function deleteDistribution(id: string): Promise<void> {
 }
 
 // createInvalidation returns the id. The reference makes a repeated call, as after a lost answer, the
-// same invalidation.
-export async function createInvalidation(id: string, items: string[], reference: string): Promise<string> {
+// same invalidation. CloudFront's API is asked unless there is something that it has no field for.
+export async function createInvalidation(id: string, items: string[], reference: string, terms: Terms = {}): Promise<string> {
+  if (Object.keys(terms).length > 0) {
+    const body = { items, callerReference: reference, ...terms };
+    return (await client.own<Invalidation>("POST", `/distributions/${encodeURIComponent(id)}/invalidations`, body)).id;
+  }
   const { Invalidation: made } = await client.cloudfront((sdk) =>
     sdk.send(
       new CreateInvalidationCommand({

@@ -1,5 +1,7 @@
 // What Warmfront's own API, /warmfront/v1, speaks about: the things CloudFront has no words for.
 
+import type { Invalidation } from "./invalidation";
+
 export type Role = "viewer" | "invalidator" | "administrator";
 
 export interface Session {
@@ -22,15 +24,7 @@ export interface Actor {
   address: string;
 }
 
-export interface Invalidation {
-  id: string;
-  status: "InProgress" | "Completed";
-  createTime: string;
-  completedTime: string | null;
-  items: string[];
-  itemCount: number;
-  by: Actor;
-}
+export type { Condition, Invalidation, Plan, Terms } from "./invalidation";
 
 export interface Page<T> {
   items: T[];

@@ -23,7 +23,7 @@ export function Invalidations({ id }: { id: string }) {
   const home = `/distributions/${id}/invalidations`;
   const list = useLoad((signal) => recentInvalidations(id, signal), [id], {
     on: (c) => c.kind === "invalidation" && c.distributionId === id,
-    every: (page) => (page.items.some((i) => i.status !== "Completed") ? (live.up ? 5000 : 1000) : undefined),
+    every: (page) => (page.items.some((i) => i.status === "InProgress" || i.status === "Scheduled") ? (live.up ? 5000 : 1000) : undefined),
   });
   const create = (
     <Button variant="primary" disabled={!may.invalidate} onClick={() => navigate(`${home}/create`)}>
@@ -32,7 +32,7 @@ export function Invalidations({ id }: { id: string }) {
   );
   const { items, filterProps, filteredItemsCount, paginationProps, collectionProps, actions } = useCollection(list.data?.items ?? [], {
     filtering: {
-      filteringFunction: (i, text) => [i.id, i.status, i.by.user, ...i.items].some((s) => s.toLowerCase().includes(text.toLowerCase())),
+      filteringFunction: (i, text) => [i.id, i.status, i.by.user, i.by.accessKey, i.comment, ...i.items].some((s) => s.toLowerCase().includes(text.toLowerCase())),
       empty: !list.error && <Empty title="No invalidations" action={create}>You have not dropped anything from the caches yet.</Empty>,
       noMatch: <Empty title="No matches" action={<Button onClick={() => actions.setFiltering("")}>Clear filter</Button>} />,
     },
@@ -93,6 +93,7 @@ function columns(home: string): TableProps.ColumnDefinition<Invalidation>[] {
     { id: "by", header: "Created by", sortingComparator: (a, b) => a.by.user.localeCompare(b.by.user), cell: (i) => i.by.user || "–" },
     { id: "items", header: "Items", sortingField: "itemCount", cell: (i) => <span title={i.items.slice(0, 10).join("\n")}>{count(i.itemCount)}</span> },
     { id: "first", header: "Paths and tags", cell: (i) => sample(i) },
+    { id: "comment", header: "Comment", cell: (i) => i.comment || "–" },
   ];
 }
 

@@ -15,6 +15,7 @@ import { lines } from "../../paths";
 import { useLoad, useWork } from "../../use";
 import { PathEditor } from "./PathEditor";
 import { PreviewPanel } from "./PreviewPanel";
+import { TermsEditor, noTerms, termsOf } from "./TermsEditor";
 import { useChecked } from "./useChecked";
 
 export default function CreateInvalidation() {
@@ -51,6 +52,7 @@ async function itemsOf(id: string, inv: string, signal: AbortSignal): Promise<st
 function Form({ id, name, aws, initial }: { id: string; name: string | undefined; aws: boolean; initial: string }) {
   const navigate = useNavigate();
   const [text, setText] = useState(initial);
+  const [typed, setTyped] = useState(noTerms);
   const [tried, setTried] = useState(false);
   const [reference, setReference] = useState(newReference);
   const checked = useChecked(text, aws);
@@ -61,12 +63,17 @@ function Form({ id, name, aws, initial }: { id: string; name: string | undefined
     setTried(false);
     setReference(newReference); // other paths are another invalidation
   };
+  const changeTerms = (next: typeof typed) => {
+    setTyped(next);
+    setReference(newReference); // and another time as well
+  };
   const submit = () => {
     const now = lines(text, aws);
     setTried(true);
-    if (busy || now.length === 0 || now.some((l) => l.problem)) return;
+    const terms = termsOf(typed);
+    if (busy || now.length === 0 || now.some((l) => l.problem) || !terms) return;
     run(async () => {
-      const made = await createInvalidation(id, now.map((l) => l.item), reference);
+      const made = await createInvalidation(id, now.map((l) => l.item), reference, terms);
       flash({ type: "success", header: `Successfully created invalidation ${made}` });
       void navigate(`/distributions/${id}/invalidations/${made}`);
     });
@@ -85,6 +92,7 @@ function Form({ id, name, aws, initial }: { id: string; name: string | undefined
         <Grid gridDefinition={[{ colspan: { default: 12, s: 6 } }, { colspan: { default: 12, s: 6 } }]}>
           <SpaceBetween size="l">
             <PathEditor text={text} change={change} checked={checked} tried={tried} aws={aws} />
+            <TermsEditor typed={typed} change={changeTerms} tried={tried} />
             <SpaceBetween direction="horizontal" size="xs" alignItems="center">
               <Button variant="link" onClick={() => navigate(`/distributions/${id}/invalidations`)}>Cancel</Button>
               <Button variant="primary" loading={busy} onClick={submit} ariaLabel="Create invalidation (Ctrl+Enter)">

@@ -17,6 +17,7 @@ import { Time } from "../../parts/Time";
 import { VerifyPanel } from "../../parts/verify/VerifyPanel";
 import { useLoad, useMay } from "../../use";
 import { ObjectPaths } from "./ObjectPaths";
+import { Planned } from "./Planned";
 import { ReceiptPanel } from "./ReceiptPanel";
 
 export default function Invalidation() {
@@ -42,8 +43,9 @@ export default function Invalidation() {
         {(r) => (
           <SpaceBetween size="l">
             <Details id={id} receipt={r} />
-            <ReceiptPanel receipt={r} />
-            <VerifyPanel id={id} suggestions={suggested(r.invalidation.items)} invalidation={r.invalidation} />
+            {r.invalidation.plan && <Planned id={id} of={r.invalidation} plan={r.invalidation.plan} reload={receipt.reload} />}
+            {inForce(r) && <ReceiptPanel receipt={r} />}
+            {inForce(r) && <VerifyPanel id={id} suggestions={suggested(r.invalidation.items)} invalidation={r.invalidation} />}
             <ObjectPaths items={r.invalidation.items} count={r.invalidation.itemCount} />
           </SpaceBetween>
         )}
@@ -55,9 +57,16 @@ export default function Invalidation() {
 // nextLook: the end of an invalidation is pushed; what is polled for are the rows on the way, and the
 // counts, which edges make after it.
 function nextLook(r: Receipt): number | undefined {
+  if (r.invalidation.status === "Scheduled") return 5000;
+  if (r.invalidation.status === "Withdrawn") return undefined;
   if (r.invalidation.status !== "Completed") return live.up ? 1000 : 500;
   const age = Date.now() - Date.parse(r.invalidation.createTime);
   return r.edges.some((e) => e.applied && !e.counted && e.objects !== null) && age < 10 * 60_000 ? 1500 : undefined;
+}
+
+// inForce tells whether edges have to do with it.
+function inForce({ invalidation: { status } }: Receipt): boolean {
+  return status === "InProgress" || status === "Completed";
 }
 
 // suggested are paths of the invalidation that can be requested as they are.
@@ -65,7 +74,8 @@ function suggested(items: string[]): string[] {
   return items.filter((i) => i.startsWith("/") && !i.includes("*")).slice(0, 20);
 }
 
-function Details({ id, receipt: { invalidation: i, tookMs } }: { id: string; receipt: Receipt }) {
+function Details({ id, receipt }: { id: string; receipt: Receipt }) {
+  const { invalidation: i, tookMs } = receipt;
   const done = i.status === "Completed";
   return (
     <Container header={<Header variant="h2">Details</Header>}>
@@ -74,12 +84,13 @@ function Details({ id, receipt: { invalidation: i, tookMs } }: { id: string; rec
         items={[
           { label: "Status", value: <InvalidationStatus status={i.status} /> },
           { label: "Date created", value: <Time at={i.createTime} /> },
-          { label: done ? "Completed after" : "Running for", value: duration(tookMs) },
+          { label: done ? "Completed after" : "Running for", value: inForce(receipt) ? duration(tookMs) : "–" },
           { label: "Created by", value: i.by.user || "–" },
           { label: "Distribution ID", value: <Link href={`/distributions/${id}`}>{id}</Link> },
           { label: "Caller reference", value: i.callerReference },
           { label: "Access key", value: i.by.accessKey || "–" },
           { label: "From", value: i.by.address || "–" },
+          { label: "Comment", value: i.comment || "–" },
         ]}
       />
     </Container>
