@@ -32,7 +32,7 @@
 // through entry by entry. Moving on means to be copied to the young end of the main queue. When the end of
 // a segment is reached nothing in it is alive, and it is free. What is replaced or removed in between
 // leaves dead octets. A segment with nothing else is free at once; neighbours that are mostly dead are
-// merged in their place when a quarter of what a shard has written is.
+// made fewer in their place when a sixth of what a shard has written is.
 //
 // Why not LRU: it moves a list node on every hit, hence a lock that all cores take on every hit; and
 // one crawl through many URLs that nobody asks for twice empties it of everything that is popular.

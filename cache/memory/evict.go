@@ -239,30 +239,39 @@ func (s *Store) judge(sh *shard, q int, loc uint64, e entry) bool {
 	return outside
 }
 
-// tidy merges neighbours that are mostly dead, when a quarter of what was written is: order and all else
-// stays. It does some of the work each time.
+const (
+	// longestRun is of how many neighbours one fewer is made: if it can be done at all with a sixth of what they
+	// have written dead, it can with six.
+	longestRun = 6
+	// deadPart of what is written may be dead before anything is done about it.
+	deadPart = 6
+	// mergesAtOnce is how many runs are merged by who has brought the shard to it.
+	mergesAtOnce = 2
+)
+
+// tidy makes room where much has been replaced or removed: of neighbours that have room for the living of
+// all in one fewer it makes one fewer, in their place, so that order stays. It does some of the work each time.
 func (s *Store) tidy(sh *shard) {
 	switch dead := sh.used - sh.live; {
-	case dead < sh.used/4:
+	case dead < sh.used/deadPart:
 		sh.tidyAt = 0
 		return
 	case dead < sh.tidyAt:
 		return
 	}
-	room := uint32(s.field.size - firstEntry)
 	merged := 0
 	for q := range sh.queues {
-		for a := sh.queues[q].oldest; a != none; {
-			m := &s.field.segs[a]
-			b := m.next
-			if b == none || s.field.segs[b].next == none { // the youngest is being written to
-				break
-			}
-			if m.live+s.field.segs[b].live > room {
-				a = b
+		for seg := sh.queues[q].oldest; seg != none; {
+			n := s.run(seg)
+			if n == 0 {
+				seg = s.field.segs[seg].next
 				continue
 			}
-			if a = s.merge(sh, q, a, b); a == none {
+			s.guard.collect()
+			if s.held.Load()+int64(n*s.field.size) > s.capacity {
+				return // what it takes while both are there must not be too much: then eviction makes room
+			}
+			if seg = s.merge(sh, q, seg, n); seg == none {
 				return
 			}
 			if merged++; merged == mergesAtOnce {
@@ -273,21 +282,33 @@ func (s *Store) tidy(sh *shard) {
 	sh.tidyAt = sh.used - sh.live + int64(s.field.size)
 }
 
-const mergesAtOnce = 4
-
-// merge makes one segment of the live entries of two neighbours.
-func (s *Store) merge(sh *shard, q int, a, b uint32) (to uint32) {
-	if to = s.overdraw(); to == none {
-		return none
+// run returns of how many segments from seg on one fewer can be made, 0 for none. The youngest is being
+// written to. What an entry may leave free at the end of its segment is allowed for.
+func (s *Store) run(seg uint32) int {
+	room := int64(s.field.size - firstEntry - s.field.size/16)
+	live, best := int64(0), 0
+	for n := 1; n <= longestRun && seg != none && s.field.segs[seg].next != none; n++ {
+		live += int64(s.field.segs[seg].live)
+		if n > 1 && (best == 0 && live <= room*int64(n-1) || live <= room) {
+			best = n // or as many as are one
+		}
+		seg = s.field.segs[seg].next
 	}
-	s.link(sh, q, to, s.field.segs[a].prev, a)
-	for _, seg := range [...]uint32{a, b} {
+	return best
+}
+
+// merge writes the live entries of n neighbours anew, and returns the segment after them.
+func (s *Store) merge(sh *shard, q int, seg uint32, n int) (next uint32) {
+	to := none
+	for range n {
 		m := &s.field.segs[seg]
+		next = m.next
 		if m.live == 0 {
 			s.retire(sh, seg)
+			seg = next
 			continue
 		}
-		for off := m.cursor; ; { // with the last one it is retired, and not ours any more
+		for off, last := m.cursor, false; !last; { // with the last one it is retired, and not ours any more
 			loc := s.field.location(seg, off)
 			e := s.field.entry(loc)
 			size := e.size()
@@ -295,14 +316,18 @@ func (s *Store) merge(sh *shard, q int, a, b uint32) (to uint32) {
 			if e.dead() {
 				continue
 			}
+			if to == none || int(s.field.segs[to].used+size) > s.field.size {
+				if to = s.overdraw(); to == none {
+					return none
+				}
+				s.link(sh, q, to, m.prev, seg)
+			}
 			s.copyTo(sh, to, s.tag(s.hash(e.key())), loc, e, e.mark.Own.Load()&usesMask)
 			e.kill()
-			last := m.live == size
+			last = m.live == size
 			s.leave(sh, seg, size)
-			if last {
-				break
-			}
 		}
+		seg = next
 	}
-	return to
+	return next
 }

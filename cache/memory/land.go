@@ -37,7 +37,10 @@ func (l *land) release(b []byte) {
 }
 
 func (l *land) releaseAll() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, b := range l.all {
 		pages.Release(b)
 	}
+	clear(l.all)
 }

@@ -134,6 +134,7 @@ func (s *Store) Drop(key string, serial uint64) bool {
 	hash := s.hash(key)
 	sh := s.shard(hash)
 	sh.mu.Lock()
+	defer s.guard.collect()
 	defer sh.mu.Unlock()
 	slot, loc, e := s.find(sh.tab.Load(), s.tag(hash), key)
 	if slot == nil || e.serial() != serial {

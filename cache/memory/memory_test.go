@@ -11,6 +11,7 @@ import (
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/cache/cachetest"
+	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/invalidation"
 )
@@ -27,6 +28,7 @@ func open(t testing.TB, c Config) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(s.land.releaseAll) // does not wait for the collector
 	return s
 }
 
@@ -87,8 +89,11 @@ func TestLend_AllocatesNothing(t *testing.T) {
 // realistic is an object as edge stores them: each piece allocated for itself.
 func realistic(i, size int) *cache.Object {
 	path := fmt.Sprintf("/images/%d/photo.jpg", i)
-	return &cache.Object{
-		Key:          fmt.Sprintf("E1ABCDEFGHIJKL\x00%s\x00br", path),
+	now := time.Now()
+	o := &cache.Object{
+		Key:   fmt.Sprintf("\x00\x00\x00\x0eE1ABCDEFGHIJKL\x00\x00\x00\x00\x00\x00\x00%c%s\x02", len(path), path),
+		Epoch: "0123456789abcdef0123456789abcdef/0", Stamp: 4711, FetchStart: time.Unix(0, int64(i)),
+		Fresh:        httpcache.Freshness{Stored: now, FreshUntil: now.Add(time.Hour)},
 		Distribution: "E1ABCDEFGHIJKL",
 		Subject:      invalidation.Subject{Path: path, Tags: []string{"a-tag", "another"}},
 		Status:       200,
@@ -96,9 +101,19 @@ func realistic(i, size int) *cache.Object {
 			{Name: "Content-Type", Value: "image/jpeg"}, {Name: "ETag", Value: fmt.Sprintf(`"%032x"`, i)},
 			{Name: "Cache-Control", Value: "max-age=3600"}, {Name: "Date", Value: fmt.Sprintf("Sun, 06 Nov 1994 08:49:%02d GMT", i%60)},
 		},
-		Block: make([]byte, 320),
-		Body:  make([]byte, size),
+		Body: make([]byte, size),
 	}
+	o.Block = []byte("HTTP/1.1 200 OK\r\n")
+	for j, f := range o.Fields {
+		o.Block = fmt.Appendf(o.Block, "%s: %s\r\n", f.Name, f.Value)
+		if j == 0 {
+			o.Block = fmt.Appendf(o.Block, "Content-Length: %d\r\nConnection: keep-alive\r\n", size)
+		}
+	}
+	o.Block = append(o.Block, "X-Cache: Hit from cloudfront\r\nVia: 1.1 0123456789abcdef0123456789abcdef.cloudfront.net (CloudFront)\r\n"+
+		"X-Amz-Cf-Pop: FRA50-P1\r\nX-Amz-Cf-Id: "...)
+	o.Block2 = make([]byte, 190) // what it comes to for HTTP/2
+	return o
 }
 
 // Large bodies are kept outside of the heap, for as long as somebody has the object.

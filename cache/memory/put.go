@@ -39,12 +39,16 @@ func (s *Store) Put(o *cache.Object) bool {
 	if c > s.maxObject || int(size) > s.field.size-firstEntry {
 		return false
 	}
+	fresh := none
 	if out != nil {
-		s.reserve(s.shard(s.hash(o.Key)), out.cost)
+		// With a segment at once: who holds a part of what he needs while he waits for the rest may wait for
+		// somebody who does the same.
+		s.reserve(s.shard(s.hash(o.Key)), out.cost+int64(s.field.size))
+		fresh = s.segment()
 		s.settle(o, out)
 		s.due(out.cost)
 	}
-	s.store(o, rec, out, size)
+	s.store(o, rec, out, size, fresh)
 	return true
 }
 
@@ -70,7 +74,7 @@ func (s *Store) outside(o *cache.Object) *outer {
 	if o.Pages != nil || s.pool != nil && len(o.Body) >= pages.Least {
 		return &outer{cost: outerBytes + pages.Rounded(len(o.Body))}
 	}
-	return &outer{cost: outerBytes + heap(cap(o.Body))}
+	return &outer{cost: outerBytes + allocated(cap(o.Body))}
 }
 
 // settle moves it to pages, if that is worth it.
@@ -98,9 +102,9 @@ func (s *Store) due(n int64) {
 	}
 }
 
-// heap is what the allocator takes for n octets: size classes up to 32 KiB, on average 1/16 more than
+// allocated is what the allocator takes for n octets: size classes up to 32 KiB, on average 1/16 more than
 // asked for, whole pages above.
-func heap(n int) int64 {
+func allocated(n int) int64 {
 	const page = 8 << 10
 	if n > 32<<10 {
 		return (int64(n) + page - 1) / page * page
@@ -108,11 +112,11 @@ func heap(n int) int64 {
 	return int64(n + n/16)
 }
 
-// store finds room in a segment for the entry and lets readers find it.
-func (s *Store) store(o *cache.Object, rec record.Record, out *outer, size uint32) {
+// store finds room in a segment for the entry, in fresh if need be, and lets readers find it.
+func (s *Store) store(o *cache.Object, rec record.Record, out *outer, size, fresh uint32) {
 	hash := s.hash(o.Key)
 	sh := s.shard(hash)
-	fresh, q := none, -1
+	q := -1
 	for {
 		sh.mu.Lock()
 		if q < 0 {
@@ -133,7 +137,7 @@ func (s *Store) store(o *cache.Object, rec record.Record, out *outer, size uint3
 		s.reserve(sh, int64(s.field.size))
 		fresh = s.segment()
 	}
-	if fresh != none { // another has begun one meanwhile
+	if fresh != none { // there was room, or another has begun one meanwhile
 		s.field.give(fresh)
 		s.held.Add(-int64(s.field.size))
 	}
@@ -197,14 +201,15 @@ func (s *Store) segment() uint32 {
 	}
 }
 
-// reserve takes n bytes of the budget, evicting until they are there. If there is nothing that could be
-// evicted, because others have reserved it all and not stored yet, or if the machine keeps a reader of what has
-// been from going on, it takes them nevertheless: as much as fills bring in such a time, and gone with the next.
+// reserve takes n bytes of the budget, evicting until they are there. It comes to an end because n is less than
+// the budget: what is not evictable is reserved by others, who then store. If the machine keeps a reader of what
+// has been evicted from going on, it takes them nevertheless: as much as fills bring in such a time, and gone
+// with the next.
 func (s *Store) reserve(own *shard, n int64) {
 	waits, idle := 0, 0
 	for {
 		have := s.held.Load()
-		if have+n <= s.budget || waits >= patience || idle >= patience {
+		if have+n <= s.budget || waits >= patience {
 			if s.held.CompareAndSwap(have, have+n) {
 				return
 			}
@@ -223,7 +228,9 @@ func (s *Store) reserve(own *shard, n int64) {
 		progress := s.evict(victim)
 		victim.mu.Unlock()
 		if !progress {
-			idle++
+			if idle++; idle > patience {
+				idle = patience // a nap each time from here on
+			}
 			pause(idle)
 		}
 	}
