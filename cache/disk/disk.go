@@ -54,6 +54,7 @@ type Store struct {
 	queue  chan *item
 	queued atomic.Int64 // octets
 	serial atomic.Uint64
+	moved  atomic.Uint64 // how often something has left its segment to be written again
 
 	// life is whose objects are served and stored; nil: nobody's. Replaced with mu.
 	life   atomic.Pointer[life]

@@ -98,6 +98,7 @@ func (s *Store) wait(hash uint64, at place, l *life) *item {
 	if !sh.index.get(hash).same(at) || sh.pending[hash] != nil || s.life.Load() != l {
 		return nil
 	}
+	s.moved.Add(1) // before it is out of its segment: see Range
 	s.await(sh, it)
 	return it
 }

@@ -18,27 +18,45 @@ type Sweep struct {
 // Range calls visit for every object that is there during the whole call; others may or may not be visited. visit may
 // call every method, and ends the walk by returning false. sweep is nil if nothing shall be passed over. What invalidations
 // need to know of a segment is read from the file; where that cannot be read, the segment is dropped: who cannot be
-// visited is not there.
+// visited is not there. What leaves a segment meanwhile to be written again is in neither for a time: then the walk goes
+// on until nothing has, over what is new.
 func (s *Store) Range(visit func(*cache.Sight) bool, sweep *Sweep) {
 	if s.life.Load() == nil {
 		return
 	}
-	// What waits is visited first: it moves on into the last segment, which is visited last.
-	for i := range s.shards {
-		for _, it := range s.shards[i].waiting() {
-			if !visit(s.sight(it.object, int64(len(it.object.Body)), it.serial)) {
-				return
-			}
-		}
-	}
-	for seg := s.after(0); seg != nil; seg = s.after(seg.number) {
-		on, err := s.visit(seg, visit, sweep)
-		if err != nil {
-			s.drop(seg, err)
-		} else if !on {
+	for from, moved := uint64(0), uint64(0); ; {
+		moved = s.moved.Load()
+		var on bool
+		if from, on = s.walk(from, visit, sweep); !on || s.moved.Load() == moved {
 			return
 		}
 	}
+}
+
+// walk goes through what waits, and then through the segments above a number: what waits moves on into the last of them.
+// It returns from where the next walk has to begin, if anything has left its segment to wait meanwhile: only what was
+// complete when it was visited has got nothing since.
+func (s *Store) walk(from uint64, visit func(*cache.Sight) bool, sweep *Sweep) (next uint64, on bool) {
+	for i := range s.shards {
+		for _, it := range s.shards[i].waiting() {
+			if !visit(s.sight(it.object, int64(len(it.object.Body)), it.serial)) {
+				return from, false
+			}
+		}
+	}
+	open := false
+	for seg := s.after(from); seg != nil; seg = s.after(seg.number) {
+		complete, on, err := s.visit(seg, visit, sweep)
+		if err != nil {
+			s.drop(seg, err)
+		} else if !on {
+			return from, false
+		}
+		if open = open || !complete; !open {
+			from = seg.number
+		}
+	}
+	return from, true
 }
 
 func (sh *shard) waiting() (all []*item) {
@@ -60,22 +78,22 @@ func (s *Store) after(number uint64) (next *segment) {
 	return next
 }
 
-// visit goes through one segment.
-func (s *Store) visit(seg *segment, visit func(*cache.Sight) bool, sweep *Sweep) (on bool, err error) {
+// visit goes through one segment, and tells whether that was complete before.
+func (s *Store) visit(seg *segment, visit func(*cache.Sight) bool, sweep *Sweep) (complete, on bool, err error) {
 	views, complete, idle := s.views(seg, sweep)
 	if idle {
-		return true, nil
+		return true, true, nil
 	}
 	if complete {
 		if views, err = s.readViews(seg); err != nil {
-			return false, err
+			return complete, false, err
 		}
 	}
 	left := map[string]bool{}
 	for len(views) > 0 {
 		v, ok := readView(views)
 		if !ok {
-			return false, errBroken
+			return complete, false, errBroken
 		}
 		views = views[v.octets:]
 		at := placeOf(seg.slot, v.off, v.size)
@@ -84,7 +102,7 @@ func (s *Store) visit(seg *segment, visit func(*cache.Sight) bool, sweep *Sweep)
 		}
 		o := seg.object(v.rec, v.off)
 		if !visit(s.sight(o, int64(v.rec.BodySize()), uint64(at))) {
-			return false, nil
+			return complete, false, nil
 		}
 		if complete && !left[o.Distribution] && s.isAt(v.hash, at) {
 			left[o.Distribution] = true
@@ -96,7 +114,7 @@ func (s *Store) visit(seg *segment, visit func(*cache.Sight) bool, sweep *Sweep)
 		s.mu.Unlock()
 		seg.swept.Store(max(seg.swept.Load(), sweep.To))
 	}
-	return true, nil
+	return complete, true, nil
 }
 
 func (s *Store) isAt(hash uint64, at place) bool {
@@ -138,9 +156,11 @@ func (s *Store) section(seg *segment, off, size int64, want uint32) ([]byte, err
 
 // drop forgets a whole segment.
 func (s *Store) drop(seg *segment, err error) {
+	if !s.slots[seg.slot].CompareAndSwap(seg, nil) {
+		return // it has been written over meanwhile, and what is there now is the next one's
+	}
 	s.log.Warn("a segment of the disk cache cannot be read and is dropped", "segment", seg.number, "err", err)
 	s.counts.damaged.Add(1)
-	s.slots[seg.slot].CompareAndSwap(seg, nil)
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()

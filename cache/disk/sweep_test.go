@@ -1,0 +1,78 @@
+package disk
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/cache/disk/disktest"
+)
+
+// gated is a file whose writer can be stopped before it begins a segment.
+type gated struct {
+	*disktest.File
+	shut          atomic.Bool
+	stopped, gone chan struct{}
+}
+
+func (g *gated) WriteAt(p []byte, off int64) (int, error) {
+	if len(p) == headerSize && g.shut.CompareAndSwap(true, false) {
+		close(g.stopped)
+		<-g.gone
+	}
+	return g.File.WriteAt(p, off)
+}
+
+// What outlives its segment waits to be written again, and is in neither segment meanwhile. A walk that comes by then
+// must see it all the same: or the rule that kills it would be forgotten, and it would be found again (L4).
+func TestRange_SeesWhatIsOnItsWayToAnotherSegment(t *testing.T) {
+	g := &gated{File: new(disktest.File), stopped: make(chan struct{}), gone: make(chan struct{})}
+	c := small(g.File)
+	c.File = g
+	s := start(t, c)
+	s.Use(testLife)
+	n := 0
+	put := func() {
+		o := object(fmt.Sprintf("%04d", n), 1, 3000)
+		n++
+		s.Put(o)
+		s.Put(o) // it has to earn its place once the log has gone round
+	}
+	room := func() (left int64) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.open == nil {
+			return s.super.slot
+		}
+		return s.super.slot - trailerSize - s.open.end - int64(len(s.open.views)+len(s.open.table))
+	}
+	for full := false; !full; { // up to the last one that fits into the last slot
+		put()
+		s.settle(t)
+		full = s.after(0) != nil && s.slots[len(s.slots)-1].Load() != nil && room() < 3600
+	}
+	const wanted = "0003"
+	if s.Get([]byte(wanted)) == nil {
+		t.Fatal("it is not there")
+	}
+
+	seen := map[string]bool{}
+	s.Range(func(o *cache.Sight) bool {
+		if len(seen) == 0 { // the walk is in the oldest segment, which is now written over
+			g.shut.Store(true)
+			put()
+			<-g.stopped
+		}
+		seen[o.Key] = true
+		return true
+	}, &Sweep{To: 9, Since: func(string, uint64) bool { return true }})
+	close(g.gone)
+	s.settle(t)
+	if s.Peek([]byte(wanted)) == nil {
+		t.Fatal("it has not outlived its segment")
+	}
+	if !seen[wanted] {
+		t.Errorf("it was there all the time and not seen; %d others were", len(seen))
+	}
+}
