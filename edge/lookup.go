@@ -194,6 +194,9 @@ func (v *visit) fetch(q *query, old *cache.Object, why Reason, slot int) (*answe
 			r.f.poison()
 			return nil, again
 		}
+		if slot > 0 && v.readers[0] == nil && v.unheld(q, r.f) {
+			return nil, again
+		}
 	}
 	ctx := v.ctx
 	if v.final {
@@ -211,6 +214,12 @@ func (v *visit) fetch(q *query, old *cache.Object, why Reason, slot int) (*answe
 		return nil, left
 	}
 	return v.ofFlight(q, r, h, why)
+}
+
+// unheld tells that a flight which has been joined keeps no rule from being forgotten that something else may need
+// which was found stored on the query's snapshot, and is decided on after the flight's head has come (L4).
+func (v *visit) unheld(q *query, f *flight) bool {
+	return !v.final && f.life == q.snap.life && f.stamp > q.snap.seq
 }
 
 // ofFlight is the answer from a flight's head.

@@ -122,6 +122,9 @@ func (w *walk) begin(a *answer, octet int64) (*answer, step) {
 		return v.failure(TooManyFills), found
 	}
 	w.first = p
+	if v.unheld(w.q, p.reader.f) {
+		return nil, again
+	}
 	ctx := v.ctx
 	if v.final {
 		var cancel context.CancelFunc

@@ -1,0 +1,106 @@
+package edge
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/journal"
+)
+
+// halfway is a request that has found what is stored, and then comes to nothing for a while.
+func (w *world) halfway(path string) (v *visit, q *query, a *answer) {
+	w.t.Helper()
+	v = &visit{e: w.edge, ctx: context.Background(), r: request(path)}
+	v.ticket, v.now = w.edge.open(), w.edge.now()
+	q = &v.main
+	if v.pin(q) != nil {
+		w.t.Fatal("refused")
+	}
+	q.key = q.behavior.AppendKey(nil, q.site.Distribution, q.req)
+	a, st := v.obtain(q, 0)
+	if st != found || a.object == nil || a.reader != nil {
+		w.t.Fatal("not stored")
+	}
+	return v, q, a
+}
+
+// L4, S3: a map that was found before a rule waits for a slice that somebody else fetches after it. Nothing in the
+// air needs the rule then; but the map does, when it is decided on.
+func TestL4_AMapThatWaitsForAYoungerSlice(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		a.change(func() { a.lines = append(a.lines, "X-Text: old") })
+		w.get("/a")
+		w.forget(0)
+
+		v, q, had := w.halfway("/a")
+		if !had.isMap() {
+			t.Fatal("no map")
+		}
+
+		a.change(func() { a.lines[len(a.lines)-1] = "X-Text: new" })
+		w.invalidate("/a")
+		w.get("HEAD /a")
+		hold := make(chan struct{})
+		a.change(func() { a.hold["bytes=0-9"] = hold })
+		other := w.ask("/a", "Range: bytes=0-9")
+
+		var said message.Fields
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			defer v.release()
+			if b, st := v.throughSlices(q, had, 0); st == found && v.decide(q, b) == found {
+				said = b.fields
+			}
+		}()
+		synctest.Wait()
+		w.edge.sweeper.sweep(context.Background())
+		close(hold)
+		<-done
+		if got := said.Get("X-Text"); got == "old" {
+			t.Errorf("after the rule it answers with %q", got)
+		}
+		synctest.Wait()
+		if got := other.fields.Get("X-Text"); got != "new" {
+			t.Errorf("the other one was answered with %q", got)
+		}
+	})
+}
+
+// The same of an error that was found before a rule, and waits for its page.
+func TestL4_AnErrorThatWaitsForAYoungerPage(t *testing.T) {
+	story(t, func(w *world) {
+		w.configure(func(p *journal.DistributionPut) {
+			p.Config.CustomErrorResponses = &wire.CustomErrorResponses{Quantity: wire.Ptr[int64](1), Items: []wire.CustomErrorResponse{{
+				ErrorCode: wire.Ptr[int64](404), ResponsePagePath: wire.Ptr("/sorry"), ResponseCode: wire.Ptr("404"), ErrorCachingMinTTL: wire.Ptr[int64](60),
+			}}}
+		})
+		page, gate := gated(ok("sorry"))
+		w.origin.on("/a", status(404, "nothing"), ok("here it is"))
+		w.origin.on("/sorry", ok("sorry"), page)
+		w.expect("404 Error sorry", "/a")
+		w.store.Remove(w.object("/sorry"))
+		v, q, a := w.halfway("/a")
+
+		w.invalidate("/a")
+		other := w.ask("/sorry")
+		done := make(chan step)
+		go func() {
+			defer v.release()
+			_, st := v.explain(a)
+			done <- st
+		}()
+		synctest.Wait()
+		w.edge.sweeper.sweep(context.Background())
+		close(gate)
+		if st := <-done; st == found {
+			t.Errorf("after the rule it answers with what was stored of %s", q.path)
+		}
+		synctest.Wait()
+		other.is(t, "200 Miss sorry")
+		w.expect("200 Miss here it is", "/a")
+	}, unswept)
+}
