@@ -163,10 +163,10 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.text }
 
-// final tells whether to try again is of no use.
+// final tells whether to try again is of no use. A key that calls too often is told so with 400.
 func final(err error) bool {
 	var r *refusal
-	return errors.As(err, &r) && r.status < 500 && r.status != http.StatusTooManyRequests
+	return errors.As(err, &r) && r.status < 500 && r.status != http.StatusTooManyRequests && !strings.Contains(r.text, "<Code>Throttling</Code>")
 }
 
 // call makes a signed request and reads the answer into out.
