@@ -40,7 +40,9 @@
 // beyond it they are not asked. Fills that nobody waits for: Config.MaxBackground, beyond it they are cancelled. Restarts of a request: maxRestarts,
 // beyond it the request holds up acknowledgements until it is answered. Receipts: maxReceipts. Variants
 // of a key: maxVariants, beyond it the one stored first goes; names in Vary: maxVaryNames, beyond it nothing
-// is stored. Parts of what is not stored: one for each key. Slices that a viewer holds: two, beside what is stored. Writes by unsafe requests: a table of fixed size.
+// is stored. Parts of what is not stored: one for each key. Slices that a viewer
+// holds: two, and all viewers who take their time Config.FillMemory; beyond it what is missing is not kept and streams
+// through a window too. Writes by unsafe requests: a table of fixed size.
 //
 // Reads from disk at once: maxLoads, beyond it the origin is asked; how long a request waits for one: diskWait, then
 // too.

@@ -78,8 +78,9 @@ type flight struct {
 	idle      bool        // counted in flights.background
 	timer     *time.Timer // ends an idle flight
 
-	sourceTaken bool // and with it the flight's context
-	leaderGone  bool // who began it
+	lent        int64 // octets of a slice that has come, and that is still being read
+	sourceTaken bool  // and with it the flight's context
+	leaderGone  bool  // who began it
 }
 
 // head is what a flight's answer begins with.
@@ -299,6 +300,7 @@ func (r *reader) leave() {
 			break
 		}
 	}
+	f.lend()
 	f.notify() // the slowest reader may have gone
 	cancel := len(f.readers) == 0 && !f.ended && !f.sourceTaken && !f.worthFinishing()
 	if cancel {
@@ -392,6 +394,7 @@ func (f *flight) end(err error) {
 	}
 	f.e.flights.bytes.Add(-f.tape.reserved)
 	f.tape.reserved = 0
+	f.lend()
 	var rest *source
 	if f.leaderGone {
 		rest, f.source = f.source, nil

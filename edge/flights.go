@@ -29,6 +29,7 @@ type flights struct {
 
 	count      atomic.Int64 // flights whose fetch goes on
 	bytes      atomic.Int64 // octets that they hold
+	lent       atomic.Int64 // octets of slices that have come and are still being read
 	background atomic.Int64 // flights that nobody waits for
 	seconds    atomic.Int64 // second questions: see patience.go
 	shy        shy
@@ -140,7 +141,7 @@ func (t *flights) board(f *flight, alone, solo bool) (*reader, boarding) {
 			return r, boarded
 		}
 	}
-	f.alone, f.closed = alone || there != nil, solo
+	f.alone, f.closed = alone || there != nil || f.cut != nil && t.lent.Load() > t.e.cfg.FillMemory, solo
 	r := f.lead() // before anybody can join, for whoever leaves last ends the flight
 	if !f.alone {
 		sh.byKey[f.key] = f

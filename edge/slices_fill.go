@@ -20,7 +20,9 @@ const (
 
 // fillSlice is fill for a slice.
 func (f *flight) fillSlice() error {
-	f.tape.sure = f.cut.is.Size
+	if !f.alone {
+		f.tape.sure = f.cut.is.Size
+	}
 	if src := f.cut.source; src != nil {
 		return f.fillFrom(src)
 	}
@@ -128,6 +130,16 @@ func (r *reader) takeSource() *source {
 		r.f.source, r.f.sourceTaken = nil, true
 	}
 	return src
+}
+
+// lend counts what viewers hold who take their time with a slice that has come. With f.mu.
+func (f *flight) lend() {
+	now := int64(0)
+	if f.cut != nil && f.ended && len(f.readers) > 0 {
+		now = f.tape.size - f.tape.base
+	}
+	f.e.flights.lent.Add(now - f.lent)
+	f.lent = now
 }
 
 // finish ends the flight's context, unless a source lives in it.

@@ -939,6 +939,35 @@ func TestL9_ASlowViewerHoldsTwoSlices(t *testing.T) {
 	}, unswept, func(w *world) { w.config.SliceFrom, w.config.SliceSize = 1<<20, 1<<16 })
 }
 
+// However many they are: what comes for them beyond a limit streams through a window.
+func TestL9_SlowViewersHoldSoMuch(t *testing.T) {
+	const slice, memory, viewers = 4 << 20, 24 << 20, 20
+	story(t, func(w *world) {
+		a := &archive{size: 2 * viewers * slice, lines: []string{"Cache-Control: max-age=60"}}
+		w.origin.on("/a", &reply{react: a.reply})
+		w.get("/a", "Range: bytes=5-5") // a map
+		var slow []*viewer
+		for i := range viewers {
+			v := &viewer{holdBody: make(chan struct{})}
+			slow = append(slow, w.askAs(v, "/a", fmt.Sprintf("Range: bytes=%d-%d", 2*i*slice, 2*(i+1)*slice-1)))
+		}
+		held := w.edge.Stats().FillBytes + w.edge.flights.lent.Load()
+		if most := int64(memory + memory/2 + viewers*(tapeWindow+4*tapeChunk)); held > most || held < memory {
+			t.Errorf("%d octets are held, at most %d may be", held, most)
+		}
+		for i, v := range slow {
+			close(v.holdBody)
+			synctest.Wait()
+			if !v.over() || v.aborted || v.text() != letters(0, int64(2*i*slice), int64(2*(i+1)*slice)) {
+				t.Errorf("viewer %d: over %v, aborted %v, %d octets", i, v.over(), v.aborted, v.body.Len())
+			}
+		}
+		if n := w.edge.flights.lent.Load() + w.edge.Stats().FillBytes; n != 0 {
+			t.Errorf("%d octets are still counted", n)
+		}
+	}, unswept, func(w *world) { w.config.SliceFrom, w.config.SliceSize, w.config.FillMemory = 8<<20, slice, memory })
+}
+
 // The origin's connection may break off; the slice is asked for again, and only so often.
 func TestSlices_BrokenOffAreAskedForAgain(t *testing.T) {
 	library(t, func(w *world, a *archive) {

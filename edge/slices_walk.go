@@ -392,7 +392,7 @@ func (w *walk) detached(s *Snap) bool {
 // lookAhead begins to fetch the next slice while this one is sent, if it has to be asked for and there is plenty of room.
 func (w *walk) lookAhead(n int64) {
 	e := w.v.e
-	if w.source != nil || w.next != (piece{}) || e.flights.bytes.Load() > e.cfg.FillMemory/2 {
+	if w.source != nil || w.next != (piece{}) || e.flights.bytes.Load()+e.flights.lent.Load() > e.cfg.FillMemory/2 {
 		return
 	}
 	s := e.snap.Load()
