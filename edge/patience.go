@@ -38,9 +38,10 @@ type asking struct {
 
 	mu     sync.Mutex
 	over   bool               // guarded by mu: the first one has ended
+	came   bool               // guarded by mu: with an answer, which counts
 	second context.CancelFunc // guarded by mu; nil: none was begun
 
-	// Of the second, if it is good. Set before done is closed.
+	// Of the second, if it counts. Set with mu, before done is closed.
 	resp  *origin.Response
 	asked *distribution.Behavior
 	done  chan struct{}
@@ -55,30 +56,45 @@ func (f *flight) patiently(ask func(context.Context) (*origin.Response, *distrib
 	a.timer = time.AfterFunc(patience, a.again)
 	a.mu.Unlock()
 	resp, asked, err := ask(ctx)
-	if !a.finish() {
+	if !a.finish(err == nil) {
 		return resp, asked, err
-	}
-	if err == nil {
-		a.second()
 	}
 	<-a.done
 	switch {
 	case a.resp == nil:
 		return resp, asked, err
 	case err == nil:
-		a.resp.Body.Close()
-		return resp, asked, nil
+		resp.Body.Close() // it came when it had been given up
 	}
 	return a.resp, a.asked, nil
 }
 
 // finish says that the first question has ended, and tells whether there is a second one.
-func (a *asking) finish() bool {
+func (a *asking) finish(came bool) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.over = true
 	a.timer.Stop()
-	return a.second != nil
+	if a.second == nil {
+		return false
+	}
+	if came && a.resp == nil {
+		a.came = true
+		a.second()
+	}
+	return true
+}
+
+// counts lets the second answer be the one, unless the first has come, and gives the other up.
+func (a *asking) counts(resp *origin.Response, asked *distribution.Behavior) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.came {
+		return false
+	}
+	a.resp, a.asked = resp, asked
+	a.first()
+	return true
 }
 
 // again is the second question. It runs when the first has taken long: in the timer's goroutine, for which
@@ -99,11 +115,8 @@ func (a *asking) again() {
 	resp, asked, err := a.ask(ctx)
 	switch {
 	case err != nil:
-	case resp.Status >= 500:
+	case resp.Status >= 500, !a.counts(resp, asked):
 		resp.Body.Close()
-	default:
-		a.resp, a.asked = resp, asked
-		a.first()
 	}
 }
 

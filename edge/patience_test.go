@@ -227,3 +227,28 @@ func TestCollapse_ReleasedWaitersAskInParallel(t *testing.T) {
 		}
 	})
 }
+
+// Both answers come at once: the second has given the first up, which came all the same. Then the second is the answer,
+// for nothing can be read of the first any more.
+func TestPatience_BothAnswersAtOnce(t *testing.T) {
+	story(t, func(w *world) {
+		first, gate := gated(&reply{})
+		second, late := gated(ok("second"))
+		first.react = func(*origin.Request) *reply {
+			close(late)
+			<-time.After(time.Millisecond)
+			return ok("first")
+		}
+		w.origin.on("/a", first, second)
+		leader, waiter := w.ask("/a"), w.ask("/a")
+		w.settle(patience)
+		close(gate)
+		w.settle(time.Second)
+		leader.is(t, "200 Miss second")
+		waiter.is(t, "200 Hit second")
+		if leader.aborted || waiter.aborted || w.edge.flights.seconds.Load() != 0 {
+			t.Errorf("cut off: %t, %t", leader.aborted, waiter.aborted)
+		}
+		w.expect("200 Hit second", "/a")
+	})
+}
