@@ -435,3 +435,23 @@ func (h *history) again(how int) {
 	h.change(time.Now().Add(time.Second))
 	h.live(f)
 }
+
+// What a 304 has given other tags is killed by these, although its octets had been on disk before with the old ones.
+func TestDisk_OtherTagsOfARenewedObject(t *testing.T) {
+	story(t, func(w *world) {
+		fields := []string{"Cache-Control: max-age=60", "Last-Modified: Thu, 01 Jan 1970 00:00:00 GMT"}
+		renew := status(304, "", append(fields, "Cache-Tag: new")...)
+		w.origin.on("/a", ok("v1", append(fields, "Cache-Tag: old")...), renew, &reply{react: func(r *origin.Request) *reply {
+			if r.Fields.Has("If-Modified-Since") { // all versions have one date
+				return renew
+			}
+			return ok("v2", fields...)
+		}})
+		w.expect("200 Miss v1", "/a")
+		w.settle(61 * time.Second)
+		w.expect("200 RefreshHit v1", "/a")
+		w.emptied()
+		w.invalidate("#new")
+		w.expect("200 Miss v2", "/a")
+	}, withDisk)
+}

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"slices"
 	"time"
 
 	"github.com/warmfront/warmfront/cache"
@@ -39,7 +40,11 @@ func (f *flight) renew(resp *origin.Response) {
 	o.Pages = f.old.Pages
 	o.Hits.Store(f.old.Hits.Load())
 	if v.OK {
-		f.put(o, renewed)
+		how := renewed
+		if !slices.Equal(o.Subject.Tags, f.old.Subject.Tags) {
+			how = fetched // what is on disk would not die by the new ones
+		}
+		f.put(o, how)
 	}
 	f.begin(&head{
 		status: o.Status, fields: fields, shared: fields, length: int64(len(o.Body)), object: o,
