@@ -35,7 +35,7 @@ const (
 
 	minSegment = 4096
 	segments   = 64      // as many at least, if they are not very small then
-	fewest     = 4       // as many at any rate
+	fewest     = 2       // as many at any rate
 	leastSlot  = 1 << 20 // not smaller for the sake of their number
 
 	maxQueue = 4096 // objects that wait to be written
@@ -99,6 +99,17 @@ type item struct {
 	queued int64  // those of them that Store.queued has, until it is written
 	serial uint64 // pendingSerial and a number: cache.Object.Serial
 	at     place  // where it was written; 0: not yet. Guarded by its shard's mu
+}
+
+// copy is what is waited for, as its caller's own.
+func (it *item) copy(s *Store) *cache.Object {
+	o := it.object
+	c := &cache.Object{
+		Key: o.Key, Distribution: o.Distribution, Subject: o.Subject, Stamp: o.Stamp, Epoch: o.Epoch, FetchStart: o.FetchStart,
+		Status: o.Status, Fields: o.Fields, Body: o.Body, Pages: o.Pages, Fresh: o.Fresh, Keeper: s, Serial: it.serial,
+	}
+	c.SetChecked(o.Checked())
+	return c
 }
 
 // counts for Stats.
@@ -315,7 +326,7 @@ func (s *Store) find(l *life, key []byte, use bool) (*cache.Object, Ref) {
 	if it := sh.pending[hash]; it != nil {
 		sh.mu.Unlock()
 		if it.object.Key == string(key) && it.life == l {
-			return it.object, Ref{s: s, hash: hash, it: it}
+			return it.copy(s), Ref{s: s, hash: hash, it: it}
 		}
 		return nil, Ref{}
 	}

@@ -35,7 +35,7 @@ func (s *Store) load() error {
 		return fmt.Errorf("disk: room for %d segments, %d are the least", n, fewest)
 	}
 	s.slots = make([]atomic.Pointer[segment], n)
-	s.limit, s.at, s.next = size/4*3, int(n)-1, 1
+	s.limit, s.at, s.next = size-size/16, int(n)-1, 1
 	if err := s.file.Truncate(slotsAt + n*size); err != nil {
 		return fmt.Errorf("disk: %w", err)
 	}

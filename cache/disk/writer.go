@@ -37,14 +37,12 @@ func (s *Store) enqueue(it *item) bool {
 // await puts an object where it is found until it is written, in place of what was there. With sh.mu.
 func (s *Store) await(sh *shard, it *item) {
 	s.gone(sh.index.remove(it.hash, 0))
-	if old := sh.pending[it.hash]; old != nil {
+	if sh.pending[it.hash] != nil {
 		s.objects.Add(-1)
-		s.bytes.Add(-old.size)
 	}
 	it.serial = s.serial.Add(1) | pendingSerial
 	sh.pending[it.hash] = it
 	s.objects.Add(1)
-	s.bytes.Add(it.size)
 }
 
 // Run writes what is put until ctx ends; then what waits is written as well, and the segment is completed.
@@ -135,7 +133,6 @@ func (s *Store) unawait(it *item) bool {
 	}
 	delete(sh.pending, it.hash)
 	s.objects.Add(-1)
-	s.bytes.Add(-it.size)
 	return true
 }
 
@@ -276,7 +273,7 @@ func (s *Store) publish(w *writer) {
 			delete(sh.pending, x.it.hash)
 			x.it.at = x.at
 			s.gone(sh.index.put(x.it.hash, x.at))
-			s.bytes.Add(x.at.size() - x.it.size)
+			s.bytes.Add(x.at.size())
 		}
 		sh.mu.Unlock()
 	}

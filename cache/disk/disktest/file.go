@@ -120,7 +120,11 @@ func (f *File) Sync() error {
 			return err
 		}
 	}
-	f.synced, f.dirty = slices.Clone(f.now), nil
+	f.synced = append(f.synced, make([]byte, max(0, len(f.now)-len(f.synced)))...)
+	for s := range f.dirty {
+		copy(f.synced[s*sector:], f.now[s*sector:min((s+1)*sector, len(f.now))])
+	}
+	f.dirty = nil
 	return nil
 }
 
