@@ -71,6 +71,7 @@ func TestH3_Strict(t *testing.T) {
 		"Host beside":                  {asked("host=a.test"), "…err=<nil> Host=a.test}"},
 		"Host in another case":         {asked("host=A.test"), "…err=<nil> Host=a.test}"},
 		"cookie crumbs":                {asked("cookie=a=1", "x=y", "cookie=b=2"), "…cookie=a=1; b=2 x=y}"},
+		"empty crumb":                  {asked("cookie=a=1", "cookie="), "…cookie=a=1;}"},
 		"obs-text":                     {asked("x=\xff"), "…x=\xff}"},
 		"empty value":                  {asked("x="), "…x=}"},
 		"te trailers":                  {asked("te=trailers"), "…te=trailers}"},
@@ -216,7 +217,7 @@ func TestH3_ARefusalIsOneStreams(t *testing.T) {
 func FuzzSection_IsARequestInHTTP11(f *testing.F) {
 	for _, seed := range [][]byte{
 		asked(), asked(":path=/a%20?b", "cookie=a", "cookie=b", "x=y"), asked(":method=OPTIONS", ":path=*"), asked(":authority", "host=b:1"),
-		asked(":method=POST", "content-length=3", "te=trailers"), asked("x=\r\n"),
+		asked(":method=POST", "content-length=3", "te=trailers"), asked("x=\r\n"), asked("cookie=a", "cookie="),
 	} {
 		f.Add(seed[5:])
 	}

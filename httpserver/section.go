@@ -170,7 +170,8 @@ func (s *section) request(r *Request, major int, ended bool, scheme string, maxU
 // where whoever reads on looks for it.
 func (s *section) contradicts() bool {
 	if len(s.crumbs) > 1 {
-		s.fields[s.cookie].Value = strings.Join(s.crumbs, "; ") // RFC 9113 section 8.2.3, RFC 9114 section 4.2.1
+		// RFC 9113 section 8.2.3, RFC 9114 section 4.2.1. An empty crumb at the end would leave a blank there.
+		s.fields[s.cookie].Value = h1.TrimBlanks(strings.Join(s.crumbs, "; "))
 	}
 	if s.authority == "" {
 		s.authority = s.host
