@@ -178,14 +178,15 @@ func (s *Store) Use(name string) {
 	if l != nil && l.name == name {
 		return
 	}
-	if l != nil || s.kept != name {
-		s.clear()
-	}
+	stays := l == nil && s.kept == name
 	l = &life{name}
-	if s.open != nil {
+	if stays && s.open != nil {
 		s.open.life = l
 	}
 	s.life.Store(l)
+	if !stays { // after that: what is put meanwhile is of the life before, and would wait for ever
+		s.clear()
+	}
 }
 
 // Clear drops everything.

@@ -21,13 +21,14 @@ type Sweep struct {
 // visited is not there. What leaves a segment meanwhile to be written again is in neither for a time: then the walk goes
 // on until nothing has, over what is new.
 func (s *Store) Range(visit func(*cache.Sight) bool, sweep *Sweep) {
-	if s.life.Load() == nil {
+	l := s.life.Load()
+	if l == nil {
 		return
 	}
 	for from, moved := uint64(0), uint64(0); ; {
 		moved = s.moved.Load()
 		var on bool
-		if from, on = s.walk(from, visit, sweep); !on || s.moved.Load() == moved {
+		if from, on = s.walk(l, from, visit, sweep); !on || s.moved.Load() == moved {
 			return
 		}
 	}
@@ -35,8 +36,8 @@ func (s *Store) Range(visit func(*cache.Sight) bool, sweep *Sweep) {
 
 // walk goes through what waits, and then through the segments above a number: what waits moves on into the last of them.
 // It returns from where the next walk has to begin, if anything has left its segment to wait meanwhile: only what was
-// complete when it was visited has got nothing since.
-func (s *Store) walk(from uint64, visit func(*cache.Sight) bool, sweep *Sweep) (next uint64, on bool) {
+// complete when it was visited has got nothing since. It ends where another life begins.
+func (s *Store) walk(l *life, from uint64, visit func(*cache.Sight) bool, sweep *Sweep) (next uint64, on bool) {
 	for i := range s.shards {
 		for _, it := range s.shards[i].waiting() {
 			if !visit(s.sight(it.object, int64(len(it.object.Body)), it.serial)) {
@@ -46,7 +47,7 @@ func (s *Store) walk(from uint64, visit func(*cache.Sight) bool, sweep *Sweep) (
 	}
 	open := false
 	for seg := s.after(from); seg != nil; seg = s.after(seg.number) {
-		complete, on, err := s.visit(seg, visit, sweep)
+		complete, on, err := s.visit(l, seg, visit, sweep)
 		if err != nil {
 			s.drop(seg, err)
 		} else if !on {
@@ -79,7 +80,7 @@ func (s *Store) after(number uint64) (next *segment) {
 }
 
 // visit goes through one segment, and tells whether that was complete before.
-func (s *Store) visit(seg *segment, visit func(*cache.Sight) bool, sweep *Sweep) (complete, on bool, err error) {
+func (s *Store) visit(l *life, seg *segment, visit func(*cache.Sight) bool, sweep *Sweep) (complete, on bool, err error) {
 	views, complete, idle := s.views(seg, sweep)
 	if idle {
 		return true, true, nil
@@ -108,10 +109,13 @@ func (s *Store) visit(seg *segment, visit func(*cache.Sight) bool, sweep *Sweep)
 			left[o.Distribution] = true
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life.Load() != l {
+		return complete, false, nil // the numbers of the one before say nothing about the objects of this one
+	}
 	if complete && sweep != nil {
-		s.mu.Lock()
 		seg.distributions = left
-		s.mu.Unlock()
 		seg.swept.Store(max(seg.swept.Load(), sweep.To))
 	}
 	return complete, true, nil
