@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/internal/message"
@@ -24,17 +25,20 @@ func (e *Edge) consult(ctx context.Context, x *site, b *distribution.Behavior, m
 	question func(b *distribution.Behavior) *origin.Request) (resp *origin.Response, asked *distribution.Behavior, err error) {
 
 	r := question(b)
-	resp, err = e.cfg.Origin.Fetch(ctx, b.Origin, r)
+	first, giveUp := context.WithCancel(ctx)
+	resp, err = e.cfg.Origin.Fetch(first, b.Origin, r)
 	second := b.Second(method)
 	if second == nil || r.Body != nil || !failsOver(b.Group, resp, err) {
+		_ = giveUp // first ends with ctx: the body needs it
 		return resp, b, err
 	}
 	e.failOver(x, b, resp, err)
+	drain(resp, giveUp)
 	resp, err = e.cfg.Origin.Fetch(ctx, second.Origin, question(second))
 	return resp, second, err
 }
 
-// failOver notes that the second member is asked, and ends what has come from the first.
+// failOver notes that the second member is asked.
 func (e *Edge) failOver(x *site, b *distribution.Behavior, resp *origin.Response, err error) {
 	e.failovers.Add(1)
 	if err != nil {
@@ -43,14 +47,29 @@ func (e *Edge) failOver(x *site, b *distribution.Behavior, resp *origin.Response
 		return
 	}
 	e.log.Debug("origin failed", "distribution", x.ID, "origin", b.Origin.ID, "status", resp.Status)
+}
+
+// drain ends what has come from the first member, if anything has. The rest may be there already, and then its connection
+// is of use again; but nobody waits for it.
+func drain(resp *origin.Response, giveUp func()) {
+	defer giveUp()
+	if resp == nil {
+		return
+	}
 	if n := resp.ContentLength; 0 <= n && n <= drained {
-		io.CopyN(io.Discard, resp.Body, n) // it may be there already, and then its connection is of use again
+		late := time.AfterFunc(drainTime, giveUp)
+		io.CopyN(io.Discard, resp.Body, n)
+		late.Stop()
 	}
 	resp.Body.Close()
 }
 
-// drained is the largest body of a failure that is read to its end.
-const drained = 16 << 10
+const (
+	// drained is the largest body of a failure that is read to its end.
+	drained = 16 << 10
+	// drainTime is how long that may take.
+	drainTime = 100 * time.Millisecond
+)
 
 // failsOver tells whether what came of the first member is a failure by the group's criteria. For what is no
 // answer CloudFront counts 503 where there is no connection, 504 where there is no answer in time; for what it

@@ -274,3 +274,21 @@ func TestFailover_WebSocket(t *testing.T) {
 		}
 	})
 }
+
+// The body of a failure that stops to come keeps nobody waiting.
+func TestFailover_TheFailureDoesNotEnd(t *testing.T) {
+	pairStory(t, []int64{503}, func(t *testing.T, w *world) {
+		stuck := status(503, "failing")
+		stuck.rest = make(chan struct{})
+		w.origin.on("/a", stuck)
+		w.origin.on("/2/a", ok("second", "Cache-Control: max-age=60"))
+		v := w.ask("/a")
+		w.settle(drainTime)
+		if !v.over() {
+			t.Error("the second is not asked")
+			close(stuck.rest)
+			w.settle(0)
+		}
+		v.is(t, "200 Miss second")
+	})
+}

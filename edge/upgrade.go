@@ -46,6 +46,9 @@ func (v *visit) tunnel(q *query) (*answer, step) {
 	t, resp, err := v.handshake(q, asked)
 	if second := asked.Second("GET"); second != nil && t == nil && failsOver(asked.Group, resp, err) {
 		v.e.failOver(q.site, asked, resp, err)
+		if resp != nil {
+			resp.Body.Close()
+		}
 		asked = second
 		t, resp, err = v.handshake(q, asked)
 	}
