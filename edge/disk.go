@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"crypto/sha256"
 	"runtime"
 	"strings"
 	"sync"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/cache/disk"
-	"github.com/warmfront/warmfront/journal"
 )
 
 // The tier below memory (Config.Disk). Plain hits look into memory alone; a request that finds nothing there asks the
@@ -33,7 +31,7 @@ import (
 //
 // # Lives
 //
-// Snap.life is random, and outlives the process with what is on disk (cache/disk): it is taken up again if the
+// (life.go.) Snap.life is random, and outlives the process with what is on disk (cache/disk): it is taken up again if the
 // journal has the greatest mark of it, with the same name. Until that is known the disk is not used, and no rule is
 // forgotten: what lies there may need it.
 
@@ -346,66 +344,6 @@ func (e *Edge) livingOnDisk(ctx context.Context, snap *Snap, distribution string
 		n++
 		return n%scanBatch != 0 || ctx.Err() == nil
 	}, &disk.Sweep{Since: func(d string, _ uint64) bool { return d == distribution }})
-}
-
-// resumption is the life that was found on disk, until it is known whether the journal still has it. It belongs
-// to the follower's goroutine.
-type resumption struct {
-	life string
-	mark disk.Mark
-}
-
-// begins names the life of a log that is read from its beginning: the one on disk, if that may be it.
-func (e *Edge) begins(entry *journal.Entry) (life string) {
-	if e.disk != nil && !e.begun {
-		e.begun = true
-		kept, mark := e.disk.Kept()
-		if strings.HasPrefix(kept, string(entry.Epoch)+"/") {
-			e.resumed = &resumption{kept, mark}
-			return kept
-		}
-	}
-	return e.another(entry)
-}
-
-// another is a life that there has never been.
-func (e *Edge) another(entry *journal.Entry) (life string) {
-	life = string(entry.Epoch) + "/" + string(journal.NewID()[:16])
-	if e.disk != nil {
-		e.disk.Use(life)
-		e.undecided.Store(false)
-	}
-	return life
-}
-
-// resume looks whether the life on disk goes on, at each entry until it is decided. It returns the life to go
-// on with.
-func (e *Edge) resume(entry *journal.Entry, life string) string {
-	r := e.resumed
-	switch {
-	case e.disk == nil:
-		return life
-	case r == nil:
-	case entry.Seq < r.mark.Seq && !e.lease.Synced():
-		return life // not yet known
-	case r.mark.Seq == 0, entry.Seq == r.mark.Seq && markOf(entry) == r.mark:
-		e.resumed = nil
-		e.disk.Use(r.life)
-		e.undecided.Store(false)
-	default:
-		// The log was rolled back: what was stamped with the numbers that it has lost, or given anew, is dead (E1).
-		e.resumed = nil
-		e.log.Warn("the journal is not the one that the disk cache was filled by; it is dropped", "seq", r.mark.Seq)
-		life = e.another(entry)
-	}
-	e.disk.At(markOf(entry))
-	return life
-}
-
-// markOf is the position of an entry, as the disk remembers it.
-func markOf(entry *journal.Entry) disk.Mark {
-	sum := sha256.Sum256([]byte(entry.ID))
-	return disk.Mark{Seq: entry.Seq, ID: [16]byte(sum[:16])}
 }
 
 // peek is for people: what is stored under a key, wherever, and it counts as no use.
