@@ -110,7 +110,7 @@ func (f *flight) question(b *distribution.Behavior, old *cache.Object) *origin.R
 	if f.span != "" {
 		fields.Add("Range", f.span)
 	}
-	if f.part != nil && f.knows(b, f.part.Fields) {
+	if f.part != nil && f.part.Fields.Get(ofField) == whose(b.Origin) {
 		rest, _ := httpcache.Rest(f.part.Fields, int64(len(f.part.Body)))
 		fields = append(fields, rest...)
 	}
@@ -291,7 +291,8 @@ func (f *flight) complete(h *head) error {
 // object makes what this flight stores; its stamp is the flight's.
 func (f *flight) object(status int, fields message.Fields, body []byte, fresh httpcache.Freshness) *cache.Object {
 	if f.span != "" {
-		fields = f.marked(append(unmarked(fields).Clone(), message.Field{Name: spanField, Value: f.span}))
+		fields = f.marked(append(unmarked(fields).Clone(),
+			message.Field{Name: spanField, Value: f.span}, message.Field{Name: ofField, Value: whose(f.asked.Origin)}))
 	}
 	var one, two []byte
 	if !f.site.RFC && !leads(fields, mapField) {

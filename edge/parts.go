@@ -18,8 +18,11 @@ import (
 // which every part is wanted nothing is fetched more than twice. What is neither the part nor the whole
 // may have come of the range, and is not stored.
 
-// spanField keeps in a part what was asked for: a name that no origin can send.
-const spanField = ":span"
+// A part keeps what was asked for, and of whom: names that no origin can send. Its rest is asked for nowhere else.
+const (
+	spanField = ":span"
+	ofField   = ":of"
+)
 
 // fetchOrPart fetches the whole, or looks for a part: to answer from it, to complete it, or to fetch it.
 func (v *visit) fetchOrPart(q *query, old *cache.Object, why Reason, slot int) (*answer, step) {
@@ -79,7 +82,7 @@ func (f *flight) completes(o *cache.Object) {
 
 // combine makes the whole of the part and the rest that has come; false: they do not belong together.
 func (f *flight) combine(resp *origin.Response) bool {
-	if resp.Status != 206 {
+	if resp.Status != 206 || f.part.Fields.Get(ofField) != whose(f.asked.Origin) {
 		return false
 	}
 	first := unmarked(f.part.Fields).Clone()

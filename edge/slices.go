@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/invalidation"
@@ -91,13 +92,14 @@ func ofMap(o *cache.Object) (httpcache.Slices, bool) {
 // version is that of a map or a slice.
 func version(o *cache.Object) string { return o.Fields[0].Value }
 
-// version is that of what the flight has been answered. What two origins call by one name need not be the same.
+// version is that of what the flight has been answered. What two origins call by one name need not be the same, be they of
+// one group or of one configuration after another.
 func (f *flight) version(is httpcache.Slices) string {
-	if f.asked == f.behavior {
-		return is.String()
-	}
-	return is.String() + "\x00" + f.asked.Origin.ID
+	return is.String() + "\x00" + whose(f.asked.Origin)
 }
+
+// whose tells origins apart.
+func whose(o *distribution.Origin) string { return o.ID + "\x00" + o.DomainName + o.Path }
 
 // wholeLength is how long the body of a stored answer is, be it in slices.
 func wholeLength(o *cache.Object) int64 {

@@ -100,7 +100,7 @@ func (f *flight) judgeSlice(resp *origin.Response) *head {
 	case verdict == httpcache.SliceRefused:
 		h.slice = sliceRefused
 		f.e.flights.uncut.note(f.hash, f.e.clock(), true)
-	case verdict == httpcache.SliceChanged, !f.hasTags(resp.Fields), !f.knows(f.asked, f.cut.of.Fields):
+	case verdict == httpcache.SliceChanged, !f.hasTags(resp.Fields), version(f.cut.of) != f.version(f.cut.is):
 		h.slice = sliceChanged
 	default:
 		return h

@@ -1109,3 +1109,42 @@ func ofOneVersion(v *viewer) string {
 	}
 	return ""
 }
+
+// What another origin calls by the same name, once the distribution has been changed, need not be the same either.
+func TestSlices_OfAnotherOrigin(t *testing.T) {
+	for name, change := range map[string]func(o *wire.Origin){
+		"path": func(o *wire.Origin) { o.OriginPath = wire.Ptr("/2") },
+		"id":   func(o *wire.Origin) { o.Id, o.OriginPath = wire.Ptr("o2"), wire.Ptr("/2") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			library(t, func(w *world, a *archive) {
+				second := &archive{version: 3, size: 95, lines: a.lines, valid: func(int) string { return `ETag: "v0"` }}
+				w.origin.on("/2/a", &reply{react: second.reply})
+				w.get("/a")
+				w.forget(0, 5)
+				w.configure(func(p *journal.DistributionPut) {
+					change(&p.Config.Origins.Items[0])
+					p.Config.DefaultCacheBehavior.TargetOriginId = p.Config.Origins.Items[0].Id
+				})
+				if v := w.get("/a"); v.text() != second.all() {
+					t.Errorf("%q, want the second's", v.text())
+				}
+			})
+		})
+	}
+}
+
+// Nor is the rest of a part another origin's.
+func TestParts_OfAnotherOrigin(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		second := &archive{version: 3, size: 95, lines: a.lines, valid: func(int) string { return `ETag: "v0"` }}
+		w.origin.on("/2/a", &reply{react: second.reply})
+		if v := w.get("/a", "Range: bytes=0-9"); v.status != 206 || w.object("/a", 'p') == nil {
+			t.Fatalf("no part is stored: %d", v.status)
+		}
+		w.configure(func(p *journal.DistributionPut) { p.Config.Origins.Items[0].OriginPath = wire.Ptr("/2") })
+		if v := w.get("/a"); v.text() != second.all() {
+			t.Errorf("%q, want the second's", v.text())
+		}
+	}, func(w *world) { w.config.SliceFrom = 1 << 20 })
+}
