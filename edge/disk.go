@@ -315,6 +315,29 @@ func (e *Edge) drop(o *cache.Object) {
 	}
 }
 
+// stain has the disk remember what was written to, before the viewer hears of it. Of a disk that takes long it does not
+// wait for longer than a request does: what is noted then is durable when the disk goes on.
+func (e *Edge) stain(names [][]byte) {
+	done := make(chan struct{})
+	if e.loads.n.Add(1) > maxLoads || !e.flights.also(func() {
+		defer close(done)
+		defer e.loads.n.Add(-1)
+		for _, name := range names {
+			e.disk.Stain(name)
+		}
+	}) {
+		e.loads.n.Add(-1)
+		e.log.Warn("the disk is too slow to note what was written to; after a restart it may show what was there before")
+		return
+	}
+	late := time.NewTimer(diskWait)
+	defer late.Stop()
+	select {
+	case <-done:
+	case <-late.C:
+	}
+}
+
 // stain is the name by which the disk remembers that something was written to.
 func stain(site, path, query string) []byte {
 	return []byte(strings.Join([]string{site, path, query}, "\x00"))

@@ -455,3 +455,23 @@ func TestDisk_OtherTagsOfARenewedObject(t *testing.T) {
 		w.expect("200 Miss v2", "/a")
 	}, withDisk)
 }
+
+// What is written to is noted on a disk that stands still, when it goes on: nobody waits for that.
+func TestDisk_WrittenToWhileTheDiskStandsStill(t *testing.T) {
+	story(t, func(w *world) {
+		w.configure(func(p *journal.DistributionPut) { allMethods(p.Config.DefaultCacheBehavior) })
+		w.origin.on("/a", ok("v1"), ok("done"), ok("v2"))
+		w.expect("200 Miss v1", "/a")
+		stall := make(chan struct{})
+		w.file.Suffer(disktest.Faults{Stall: stall})
+		v := w.ask("POST /a", "x")
+		w.settle(diskWait)
+		if !v.over() {
+			t.Error("the POST waits for the disk")
+		}
+		w.file.Suffer(disktest.Faults{})
+		close(stall)
+		w.live(w.die())
+		w.expect("200 Miss v2", "/a")
+	}, withDisk)
+}

@@ -93,12 +93,13 @@ func (e *Edge) wrote(q *query, status int, fields message.Fields) {
 		}
 	}
 	now := w.moment(int64(e.clock()) + 1)
+	var stains [][]byte
 	mark := func(r *message.Request) {
 		path := q.site.RootedPath(r.Path)
 		keyed, _ := q.site.Behavior(path).KeyedQuery(r)
 		atLeast(w.slot(q.site.ID, path, keyed), now)
 		if e.disk != nil {
-			e.disk.Stain(stain(q.site.ID, path, keyed))
+			stains = append(stains, stain(q.site.ID, path, keyed))
 		}
 	}
 	mark(q.req)
@@ -111,6 +112,9 @@ func (e *Edge) wrote(q *query, status int, fields message.Fields) {
 		}
 	}
 	atLeast(q.site.wrote, now)
+	if len(stains) > 0 {
+		e.stain(stains)
+	}
 }
 
 // sameOrigin resolves a reference in an answer to r; nil: there is none, or it leads to another origin.

@@ -13,6 +13,10 @@ import (
 type stains struct {
 	mu   sync.Mutex
 	bits []byte // with the sums; guarded by mu
+	// How many bits of a sector have been set, and how many of these are in the file. Guarded by mu.
+	set, kept [stainSectors]uint32
+
+	io sync.Mutex // held while they are written; never waited for with mu
 }
 
 const (
@@ -29,30 +33,55 @@ func stainOf(hash uint64) (at int, mask byte) {
 	return n/stainsEach*stainSector + 4 + n%stainsEach/8, 1 << (n % 8)
 }
 
-// Stain notes durably that what is stored of a thing shall not be used by another process. Only the first time it
-// takes as long as the disk takes. Where that fails it is tried again the next time.
+// Stain notes that what is stored of a thing shall not be used by another process. When it returns that is durable,
+// unless the disk has failed: then it is tried again the next time that anything is stained. Only the first time it takes as
+// long as the disk takes; who cannot wait lets another goroutine do it. Stained knows of it at once.
 func (s *Store) Stain(name []byte) {
 	if s.life.Load() == nil {
 		return
 	}
 	at, mask := stainOf(s.hash(name))
-	s.stains.mu.Lock()
-	defer s.stains.mu.Unlock()
-	if s.stains.bits[at]&mask != 0 {
-		return
+	t := &s.stains
+	t.mu.Lock()
+	n := at / stainSector
+	if t.bits[at]&mask == 0 {
+		t.bits[at] |= mask
+		t.set[n]++
 	}
-	s.stains.bits[at] |= mask
-	from := at / stainSector * stainSector
-	sector := s.stains.bits[from : from+stainSector]
-	binary.LittleEndian.PutUint32(sector, sum(stainsSeed, sector[4:]))
-	_, err := s.file.WriteAt(sector, stainsAt+int64(from))
-	if err == nil {
-		err = s.file.Sync()
+	due := t.set[n] != t.kept[n]
+	t.mu.Unlock()
+	if due {
+		t.io.Lock()
+		defer t.io.Unlock()
+		s.writeStains()
 	}
-	if err != nil {
-		s.counts.failures.Add(1)
-		s.writes.failed(err)
-		s.stains.bits[at] &^= mask // it will be tried again
+}
+
+// writeStains writes what is not in the file yet. With io.
+func (s *Store) writeStains() {
+	t := &s.stains
+	for n := range t.set {
+		var sector [stainSector]byte
+		t.mu.Lock()
+		set, due := t.set[n], t.set[n] != t.kept[n]
+		copy(sector[:], t.bits[n*stainSector:])
+		t.mu.Unlock()
+		if !due {
+			continue
+		}
+		binary.LittleEndian.PutUint32(sector[:], sum(stainsSeed, sector[4:]))
+		_, err := s.file.WriteAt(sector[:], stainsAt+int64(n*stainSector))
+		if err == nil {
+			err = s.file.Sync()
+		}
+		if err != nil {
+			s.counts.failures.Add(1)
+			s.writes.failed(err)
+			return
+		}
+		t.mu.Lock()
+		t.kept[n] = set
+		t.mu.Unlock()
 	}
 }
 
