@@ -13,6 +13,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ func TestScripts(t *testing.T) {
 			"origin": originVerb, "hold": hold, "release": release, "seen": seen, "sent": sent,
 			"distribution": distributionVerb, "update": update,
 			"invalidate": invalidate, "completed": completed,
-			"get": get, "soon": soon, "background": background, "answer": answerVerb,
+			"get": get, "soon": soon, "background": background, "begun": begunVerb, "answer": answerVerb,
 			"api": apiVerb, "logged": logged, "metric": metric,
 			"warmfront": warmfront, "code": code,
 		},
@@ -293,25 +294,46 @@ func soon(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // background NAME REQUEST...: the same request, not waited for; answer NAME -> ... looks at it later.
+// asked is a request in the background.
+type asked struct {
+	begun  chan struct{} // closed when the head has come, or nothing will
+	answer chan *response
+}
+
 func background(ts *testscript.TestScript, _ bool, args []string) {
-	w, ch := of(ts), make(chan *response, 1)
-	w.background[args[0]] = ch
+	w, a := of(ts), asked{make(chan struct{}), make(chan *response, 1)}
+	w.background[args[0]] = a
+	var once sync.Once
+	begun := func() { once.Do(func() { close(a.begun) }) }
 	go func() {
-		r, err := w.request(args[1:])
+		r, err := w.ask(args[1:], begun)
 		if err != nil {
 			r = &response{err: err}
 		}
-		ch <- r
+		begun()
+		a.answer <- r
 	}()
 }
 
-func answerVerb(ts *testscript.TestScript, neg bool, args []string) {
-	ch := of(ts).background[args[0]]
-	if ch == nil {
+func begunVerb(ts *testscript.TestScript, _ bool, args []string) {
+	a, ok := of(ts).background[args[0]]
+	if !ok {
 		ts.Fatalf("no background request %q", args[0])
 	}
 	select {
-	case r := <-ch:
+	case <-a.begun:
+	case <-time.After(20 * time.Second):
+		ts.Fatalf("no head within 20 s")
+	}
+}
+
+func answerVerb(ts *testscript.TestScript, neg bool, args []string) {
+	a, ok := of(ts).background[args[0]]
+	if !ok {
+		ts.Fatalf("no background request %q", args[0])
+	}
+	select {
+	case r := <-a.answer:
 		_, want := split(ts, args)
 		if r.err != nil {
 			ts.Fatalf("%v", r.err)
@@ -342,6 +364,11 @@ type response struct {
 
 // request sends [METHOD] EDGE[/DISTRIBUTION] PATH ['Name: value'...] [body=text].
 func (w *world) request(args []string) (*response, error) {
+	return w.ask(args, func() {})
+}
+
+// ask is request; it calls begun when the answer's head has come.
+func (w *world) ask(args []string, begun func()) (*response, error) {
 	method := "GET"
 	if len(args) > 0 && args[0] == strings.ToUpper(args[0]) && len(args[0]) > 2 {
 		method, args = args[0], args[1:]
@@ -393,6 +420,7 @@ func (w *world) request(args []string) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
+	begun()
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	return &response{status: resp.StatusCode, header: resp.Header, body: string(body), cut: err != nil}, nil

@@ -25,7 +25,7 @@ type world struct {
 	invalidation  string // the newest
 	refusal       string // of the last verb that had to be refused
 	code          int    // exit code of the last command line
-	background    map[string]chan *response
+	background    map[string]asked
 	web           *http.Client
 }
 
@@ -36,7 +36,7 @@ type distribution struct {
 
 func newWorld(dir string) *world {
 	return &world{
-		dir: dir, origins: map[string]*origin{}, distributions: map[string]*distribution{}, background: map[string]chan *response{},
+		dir: dir, origins: map[string]*origin{}, distributions: map[string]*distribution{}, background: map[string]asked{},
 		web: &http.Client{
 			Transport:     &http.Transport{DisableCompression: true, Proxy: nil, MaxIdleConnsPerHost: 64},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
