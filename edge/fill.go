@@ -20,12 +20,12 @@ import (
 // then into the store.
 func (f *flight) run() {
 	defer f.finish()
-	defer f.e.flights.count.Add(-1)
 	var err error
 	defer func() {
 		if p := recover(); p != nil {
 			err = f.broken(p)
 		}
+		f.vacate()
 		f.end(err)
 	}()
 	err = f.fill()
@@ -154,8 +154,20 @@ func (e *Edge) hopped(fields message.Fields, r *message.Request, id string) mess
 	return fields
 }
 
+// vacate gives back the flight's place among MaxFills, once. It is done before anybody hears that nothing more is
+// fetched: a viewer who goes on with a slice needs a place at once.
+func (f *flight) vacate() {
+	if !f.vacated {
+		f.vacated = true
+		f.e.flights.count.Add(-1)
+	}
+}
+
 // begin publishes the head.
 func (f *flight) begin(h *head) {
+	if h.object != nil {
+		f.vacate()
+	}
 	f.mu.Lock()
 	f.head, f.touched = h, f.e.clock()
 	f.tape.whole = h.keep

@@ -59,6 +59,8 @@ type flight struct {
 
 	asked *distribution.Behavior // behavior, or its Second: of whom the answer is; used by the flight's own goroutine
 
+	vacated bool // it has given back its place; used by the flight's own goroutine
+
 	ctx    context.Context
 	cancel context.CancelFunc
 

@@ -137,8 +137,13 @@ func (w *world) slice(n int64) []byte {
 
 // forget evicts slices.
 func (w *world) forget(numbers ...int64) {
+	w.t.Helper()
 	for _, n := range numbers {
-		w.store.Remove(w.store.Peek(numbered(append([]byte(w.key("/a")), 's', 0, 0, 0, 0, 0, 0, 0, 0), n)))
+		o := w.store.Peek(numbered(append([]byte(w.key("/a")), 's', 0, 0, 0, 0, 0, 0, 0, 0), n))
+		if o == nil {
+			w.t.Fatalf("slice %d is not there", n)
+		}
+		w.store.Remove(o)
 	}
 }
 
@@ -1013,6 +1018,7 @@ func TestSlices_Variants(t *testing.T) {
 
 // An origin that changes at any moment, breaks off, and forgets: whatever comes is one version's, complete or cut.
 func TestSlices_NeverMixVersions(t *testing.T) {
+	complete := 0
 	for seed := range uint64(30) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			library(t, func(w *world, a *archive) {
@@ -1037,7 +1043,6 @@ func TestSlices_NeverMixVersions(t *testing.T) {
 				}})
 				var g sync.WaitGroup
 				until := time.Now().Add(40 * time.Second)
-				complete := 0
 				for range 5 {
 					g.Go(func() {
 						for time.Now().Before(until) {
@@ -1071,11 +1076,13 @@ func TestSlices_NeverMixVersions(t *testing.T) {
 					}
 				})
 				g.Wait()
-				if complete < 50 {
-					t.Errorf("%d complete answers show nothing", complete)
-				}
 			})
 		})
+	}
+	// One history alone may have little luck: a 503 is kept for ten of its forty seconds.
+	t.Logf("%d complete answers", complete)
+	if complete < 5000 {
+		t.Errorf("%d complete answers show nothing", complete)
 	}
 }
 
