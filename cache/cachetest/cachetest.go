@@ -413,9 +413,9 @@ func testConcurrent(t *testing.T, open Open) {
 		})
 	}
 	all.Wait()
-	objects := int64(0)
+	objects, st := int64(0), s.Stats()
 	s.Range(func(*cache.Sight) bool { objects++; return true })
-	if st := s.Stats(); st.Objects != objects || st.Bytes > capacity {
+	if st.Objects != objects || st.Bytes > capacity {
 		t.Errorf("%d objects are there, and stats say %+v", objects, st)
 	}
 	s.Clear()

@@ -207,12 +207,14 @@ func (s *Store) clear() {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
+		for _, x := range sh.index.slots {
+			s.gone(x.at)
+		}
+		s.objects.Add(-int64(len(sh.pending)))
 		sh.index = index{}
 		clear(sh.pending)
 		sh.mu.Unlock()
 	}
-	s.objects.Store(0)
-	s.bytes.Store(0)
 }
 
 // At says where the edge is in the journal. Records get that mark: the object's stamp must not be above it.
@@ -268,9 +270,9 @@ func (s *Store) Expel(key []byte) {
 	hash := s.hash(key)
 	sh := s.shard(hash)
 	sh.mu.Lock()
-	it, at := sh.pending[hash], sh.index.remove(hash, 0)
+	it := sh.pending[hash]
+	s.gone(sh.index.remove(hash, 0))
 	sh.mu.Unlock()
-	s.gone(at)
 	if it != nil {
 		s.unawait(it)
 	}
@@ -358,15 +360,19 @@ func (s *Store) forget(hash uint64) {
 	sh := s.shard(hash)
 	sh.mu.Lock()
 	it, at := sh.pending[hash], sh.index.remove(hash, 0)
-	delete(sh.pending, hash)
+	s.gone(at)
+	if it != nil {
+		delete(sh.pending, hash)
+		s.objects.Add(-1)
+	}
 	sh.mu.Unlock()
 	if it != nil || at != 0 {
-		s.gone(at)
 		s.enqueue(&item{hash: hash, life: s.life.Load(), size: frameSize})
 	}
 }
 
-// gone takes a record that the index has just lost out of the sums.
+// gone takes a record that the index has just lost out of the sums; 0 is none. With its shard's mu, or Clear would
+// begin to count anew before what it has dropped is counted off.
 func (s *Store) gone(at place) {
 	if at != 0 {
 		s.objects.Add(-1)

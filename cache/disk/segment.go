@@ -82,8 +82,8 @@ func (g *segment) object(rec record.Record, off int64) *cache.Object {
 func (s *Store) lost(hash uint64, at place) bool {
 	sh := s.shard(hash)
 	sh.mu.Lock()
+	defer sh.mu.Unlock()
 	was := sh.index.remove(hash, at)
-	sh.mu.Unlock()
 	s.gone(was)
 	return was != 0
 }
