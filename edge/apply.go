@@ -76,7 +76,7 @@ func (e *Edge) foldPut(d *draft, entry *journal.Entry, put *journal.Distribution
 			return
 		}
 	} else {
-		next.Distribution = compiled
+		next.Distribution, next.tags = compiled, invalidation.TagListOf(compiled.CacheTagHeader)
 	}
 	d.put(put.ID, next)
 	d.touch(put.ID)

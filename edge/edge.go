@@ -156,6 +156,7 @@ type Edge struct {
 
 	failovers  atomic.Uint64 // see consult
 	askedAgain atomic.Uint64 // see patience.go
+	tagsLeft   atomic.Uint64 // see tagged
 
 	signposts sync.Mutex // held while one is replaced: see variants.go
 	written   atomic.Pointer[written]
@@ -343,6 +344,7 @@ type Stats struct {
 	FillBytes     int64
 	Failovers     uint64 // how often the second member of an origin group was asked
 	AskedAgain    uint64 // how often a fill asked a second time, because the first took long and somebody waited
+	TagsLeft      uint64 // words in answers' cache tags that are no tags, or are too many: see invalidation.TagList
 	CompressBytes int64  // that compressors hold
 	Compressed    uint64 // bodies
 	Uncompressed  uint64 // bodies that would have been, if there had been room
@@ -356,7 +358,7 @@ func (e *Edge) Stats() Stats {
 	st := Stats{
 		Seq: s.seq, Joined: s.joined, Fresh: e.lease.Fresh(now), Distributions: len(s.sites),
 		Fills: int(e.flights.count.Load()), FillBytes: e.flights.bytes.Load(), Failovers: e.failovers.Load(), AskedAgain: e.askedAgain.Load(), Cache: e.store.Stats(),
-		CompressBytes: e.compressors.busy(), Compressed: e.compressors.done.Load(), Uncompressed: e.compressors.refused.Load(),
+		TagsLeft: e.tagsLeft.Load(), CompressBytes: e.compressors.busy(), Compressed: e.compressors.done.Load(), Uncompressed: e.compressors.refused.Load(),
 	}
 	if a := e.member.acked.Load(); a != nil {
 		st.Acked = a.Seq

@@ -7,7 +7,6 @@ import (
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
-	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/origin"
 )
 
@@ -87,7 +86,8 @@ func (e *Edge) passed(x *site, b *distribution.Behavior, from message.Fields, no
 	for _, line := range httpcache.EndToEnd(from) {
 		switch {
 		case ours(line.Name), stripsCookie && strings.EqualFold(line.Name, "Set-Cookie"), strings.EqualFold(line.Name, "Vary"),
-			x.Targeted && strings.EqualFold(line.Name, "Surrogate-Control"): // it was for this cache
+			x.Targeted && strings.EqualFold(line.Name, "Surrogate-Control"), // it was for this cache
+			x.tags.Private && strings.EqualFold(line.Name, x.CacheTagHeader):
 		default:
 			out = append(out, line)
 		}
@@ -120,11 +120,24 @@ func ours(name string) bool {
 	return false
 }
 
+// tagged returns the tags that an origin's answer names. What names no tag, or is one too many, is counted: an
+// invalidation that an operator believes to name the object would not.
+func (e *Edge) tagged(x *site, fields message.Fields) []string {
+	if x.CacheTagHeader == "" {
+		return nil
+	}
+	tags, left := x.tags.Parse(fields.Joined(x.CacheTagHeader))
+	if left > 0 {
+		e.tagsLeft.Add(uint64(left))
+	}
+	return tags
+}
+
 // tag gives the subject its tags, before anybody decides by it.
 func (f *flight) tag(fields message.Fields) {
-	if name := f.site.CacheTagHeader; name != "" {
+	if f.site.CacheTagHeader != "" {
 		s := *f.subject.Load()
-		s.Tags = invalidation.ParseTags(fields.Joined(name))
+		s.Tags = f.e.tagged(f.site, fields)
 		if f.part != nil {
 			s.Tags = append(s.Tags, f.part.Subject.Tags...)
 		}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/internal/websocket"
-	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/origin"
 )
 
@@ -67,9 +66,7 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 		return a, found
 	}
 	s := *f.subject.Load()
-	if name := q.site.CacheTagHeader; name != "" {
-		s.Tags = invalidation.ParseTags(resp.Fields.Joined(name))
-	}
+	s.Tags = v.e.tagged(q.site, resp.Fields)
 	a.life, a.stamp, a.began, a.subject = f.life, f.stamp, f.began, &s
 	return a, v.decide(q, a)
 }

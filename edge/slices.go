@@ -11,7 +11,6 @@ import (
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
-	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/origin"
 )
 
@@ -209,5 +208,5 @@ type cut struct {
 // out what the whole has said (RFC 9110 section 15.3.7).
 func (f *flight) hasTags(fields message.Fields) bool {
 	name := f.site.CacheTagHeader
-	return name == "" || !fields.Has(name) || slices.Equal(invalidation.ParseTags(fields.Joined(name)), f.cut.of.Subject.Tags)
+	return name == "" || !fields.Has(name) || slices.Equal(f.e.tagged(f.site, fields), f.cut.of.Subject.Tags)
 }

@@ -28,7 +28,8 @@ type Snap struct {
 // site is one distribution within a Snap.
 type site struct {
 	*distribution.Distribution
-	rev    uint64 // sequence of the entry that made this configuration
+	tags   invalidation.TagList // how CacheTagHeader is read
+	rev    uint64               // sequence of the entry that made this configuration
 	index  *invalidation.Index
 	newest uint64 // index.Newest(), read on every hit
 

@@ -7,6 +7,8 @@ const (
 	MaxPath = 4000 // characters of a path item
 	MaxTag  = 256  // characters of a tag, without '#'
 	MaxTags = 50   // tags of an object that count
+
+	MaxManyTags = 1000 // the same, in a field of which that many are expected: see TagListOf
 )
 
 // Dialect says which asterisks of a path item are wildcards.

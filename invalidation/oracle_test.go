@@ -236,7 +236,8 @@ func FuzzIndex(f *testing.F) {
 	f.Add("/a*\n/*b\n/a*b*c\n#t\n/a?x\n/a%5B*\n/a%2A", "/abc[", "/", "x=1", "t,u", false, uint8(0))
 	f.Add("/*/\n/**\n/*?v\n/a/*/b?*", "/a//b", "", "v", "", true, uint8(2))
 	f.Fuzz(func(t *testing.T, lines, path, alias, query, tags string, ignored bool, below uint8) {
-		s := &Subject{Path: path, Alias: alias, Query: query, QueryIgnored: ignored, Tags: ParseTags(tags)}
+		s := &Subject{Path: path, Alias: alias, Query: query, QueryIgnored: ignored}
+		s.Tags, _ = TagListOf("X-Tags").Parse(tags)
 		var x *Index
 		o := oracle{rules: map[Item]uint64{}}
 		seq := uint64(0)

@@ -209,18 +209,35 @@ func TestHasLiteralAsterisk(t *testing.T) {
 	}
 }
 
-func TestParseTags(t *testing.T) {
-	for value, want := range map[string]string{
-		"":                                   "",
-		" , ,":                               "",
-		"a,b":                                "a|b",
-		" A ,\tproduct:Shoes\t,":             "a|product:shoes",
-		"a b,é,c":                            "c",
-		strings.Repeat("x", MaxTag+1) + ",y": "y",
-		strings.Repeat("t,", MaxTags) + "too-late": strings.Repeat("t|", MaxTags-1) + "t",
+func TestTagList(t *testing.T) {
+	tooLong := strings.Repeat("x", MaxTag+1)
+	many := func(sep string, n int) string { return strings.Repeat("t"+sep, n) }
+	for _, c := range []struct {
+		field, value, want string
+		left               int
+	}{
+		{"X-Tags", "", "", 0},
+		{"X-Tags", " , ,", "", 0},
+		{"X-Tags", "a,b", "a|b", 0},
+		{"X-Tags", " A ,\tproduct:Shoes\t,", "a|product:shoes", 0},
+		{"X-Tags", "a b,é,c", "c", 2},
+		{"X-Tags", tooLong + ",y", "y", 1},
+		{"X-Tags", many(",", MaxTags) + "too-late,é", many("|", MaxTags-1) + "t", 2},
+		{"cache-tag", "a b, C", "c", 1},
+		{"Cache-Tag", many(",", MaxManyTags) + "too-late", many("|", MaxManyTags-1) + "t", 1},
+		{"Surrogate-Key", "  Home  post/1 \tauthor:7 ", "home|post/1|author:7", 0},
+		{"surrogate-key", "a b, c", "a|b|c", 0}, // two lines of it, joined
+		{"Surrogate-Key", "é a " + tooLong, "a", 2},
+		{"Surrogate-Key", many(" ", MaxManyTags) + "too late", many("|", MaxManyTags-1) + "t", 2},
 	} {
-		if got := strings.Join(ParseTags(value), "|"); got != want {
-			t.Errorf("ParseTags(%.40q) = %q, want %q", value, got, want)
+		tags, left := TagListOf(c.field).Parse(c.value)
+		if got := strings.Join(tags, "|"); got != c.want || left != c.left {
+			t.Errorf("%s: %.40q = %q and %d left out, want %q and %d", c.field, c.value, got, left, c.want, c.left)
+		}
+	}
+	for field, private := range map[string]bool{"Surrogate-Key": true, "CACHE-TAG": true, "x-amz-meta-cache-tag": false, "Cache-Tags": false} {
+		if TagListOf(field).Private != private {
+			t.Errorf("%s is shown to viewers: %v", field, private)
 		}
 	}
 }

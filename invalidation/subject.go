@@ -8,7 +8,7 @@ type Subject struct {
 	Alias        string   // a second path that names the same object ("/" for the default root object), or ""
 	Query        string   // the part of the query string that is in the cache key, without "?"
 	QueryIgnored bool     // the cache key has no query: Query is not looked at, items are cut at "?"
-	Tags         []string // in lower case, at most MaxTags: see ParseTags
+	Tags         []string // in lower case: see TagList
 }
 
 // Matches tells whether the item means the object. It is the language's definition, one item at a

@@ -22,19 +22,54 @@ func parseTag(line string) (Item, error) {
 	return Item{text: foldTag(line), kind: Tag}, nil
 }
 
-// ParseTags reads the value of a distribution's cache tag header as Subject.Tags wants it: parted at
-// commas, blanks trimmed, in lower case, only the first MaxTags. What is not a tag by the rules of Parse is left
-// out, as no item could name it, and does not count.
-func ParseTags(value string) []string {
-	var tags []string
-	for value != "" && len(tags) < MaxTags {
-		var tag string
-		tag, value, _ = strings.Cut(value, ",")
-		if tag = strings.Trim(tag, " \t"); isTag(tag) {
+// TagList is how the field is written in which a distribution's origin names an object's tags. Its name says so:
+// those that other caches have made common keep their own rules, so that a site can be moved here as it is.
+type TagList struct {
+	Blanks  bool // blanks part tags too, not commas alone
+	Private bool // it is between the origin and its caches: viewers are not shown it
+	Most    int  // tags of an object that count
+}
+
+// TagListOf knows the lists by the name of their field, in whatever case:
+//
+//	Surrogate-Key   Fastly's: parted at blanks, and taken away before viewers see it
+//	Cache-Tag       Cloudflare's: parted at commas, and taken away likewise
+//	any other       CloudFront's: parted at commas, passed on, the first MaxTags count
+//
+// The first two bring more tags along than CloudFront counts, and an object would not die by those that are left out:
+// of them MaxManyTags count. Lines of one field are joined by commas, so they part tags in each.
+func TagListOf(field string) TagList {
+	switch {
+	case strings.EqualFold(field, "Surrogate-Key"):
+		return TagList{Blanks: true, Private: true, Most: MaxManyTags}
+	case strings.EqualFold(field, "Cache-Tag"):
+		return TagList{Private: true, Most: MaxManyTags}
+	}
+	return TagList{Most: MaxTags}
+}
+
+// Parse reads the value as Subject.Tags wants it: trimmed, in lower case, the first Most. What is not a tag by the
+// rules of Parse is left out, as no item could name it, and so are those beyond Most; left is how many that are.
+func (l TagList) Parse(value string) (tags []string, left int) {
+	ends := ","
+	if l.Blanks {
+		ends = ", \t"
+	}
+	for value != "" {
+		tag, rest := value, ""
+		if i := strings.IndexAny(value, ends); i >= 0 {
+			tag, rest = value[:i], value[i+1:]
+		}
+		value = rest
+		switch tag = strings.Trim(tag, " \t"); {
+		case tag == "":
+		case len(tags) == l.Most || !isTag(tag):
+			left++
+		default:
 			tags = append(tags, foldTag(tag))
 		}
 	}
-	return tags
+	return tags, left
 }
 
 func isTag(tag string) bool {

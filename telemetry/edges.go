@@ -24,6 +24,7 @@ type EdgeState struct {
 	OriginsDown   int                 // addresses that have not answered for a while
 	Failovers     uint64              // how often the second of an origin group was asked
 	AskedAgain    uint64              // how often a fill asked its origin a second time
+	TagsLeft      uint64              // cache tags of origins that do not count
 	CompressBytes int64               // that compressors hold
 	Compressed    uint64              // bodies
 	Uncompressed  uint64              // bodies left as they were for want of memory
@@ -103,6 +104,7 @@ var edgeGauges = func() []edgeGauge {
 		g("origins_down", "Addresses of origins that do not answer, and are asked by one request at a time.", gauge, func(s EdgeState) float64 { return float64(s.OriginsDown) }),
 		g("origin_failovers_total", "How often the second origin of a group was asked in the place of the first.", counter, func(s EdgeState) float64 { return float64(s.Failovers) }),
 		g("fills_asked_again_total", "How often a fill that somebody waited for asked its origin a second time, because no answer came.", counter, func(s EdgeState) float64 { return float64(s.AskedAgain) }),
+		g("cache_tags_ignored_total", "Words in answers' cache tag headers that are no tags, or more than count: no invalidation finds an object by them.", counter, func(s EdgeState) float64 { return float64(s.TagsLeft) }),
 		g("compress_bytes", "Octets that compressors hold.", gauge, func(s EdgeState) float64 { return float64(s.CompressBytes) }),
 		g("compressed_total", "Bodies compressed here.", counter, func(s EdgeState) float64 { return float64(s.Compressed) }),
 		g("uncompressed_total", "Bodies that went out as they were because compressors held all they may.", counter, func(s EdgeState) float64 { return float64(s.Uncompressed) }),
