@@ -129,6 +129,9 @@ func (s *state) deed(e *journal.Entry, part int) (action, resource string, by jo
 		}
 	case f.Invalidated != nil:
 		if i := f.Invalidated; s.distributions[i.DistributionID] != nil {
+			if i.Wave != nil && i.Wave.Number > 1 {
+				return "", "", by // it comes to the next location by itself
+			}
 			if i.Plan != nil { // whoever planned it has an entry of their own
 				return "InvalidationInForce", "distribution/" + i.DistributionID + "/invalidation/" + i.InvalidationID, by
 			}

@@ -80,7 +80,7 @@ type Control struct {
 	}
 	progress chan struct{} // capacity 1: something may have become completed
 
-	planned chan struct{}                     // capacity 1: an invalidation was scheduled
+	planned chan struct{}                     // capacity 1: an invalidation was scheduled, or its next turn may have come
 	looked  atomic.Pointer[map[string]Looked] // by invalidation, what waits for a condition
 
 	watchers watchers
@@ -157,7 +157,7 @@ func (c *Control) apply(e *journal.Entry) {
 
 	c.watchers.publish(changes...)
 	c.poke()
-	if slices.ContainsFunc(e.Facts, func(f journal.Fact) bool { return f.Scheduled != nil }) {
+	if slices.ContainsFunc(e.Facts, func(f journal.Fact) bool { return f.Scheduled != nil || f.Completed != nil }) {
 		select {
 		case c.planned <- struct{}{}:
 		default:

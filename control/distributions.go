@@ -42,6 +42,7 @@ type distributionState struct {
 	wildcardsInProgress int // of the items
 
 	planned []*invalidationState // scheduled, neither in force nor withdrawn, in order of their numbers
+	rolling []*invalidationState // of invalidations: turns of theirs are still to come
 }
 
 // CreateDistribution makes a distribution. Errors: DistributionAlreadyExists, CNAMEAlreadyExists,

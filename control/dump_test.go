@@ -9,23 +9,31 @@ import (
 // dump writes everything that a state knows, so that two can be compared and a difference be read.
 func dump(s *state) string {
 	type dist struct {
-		Put, Seq, Items, InProgress, ItemsInProgress, Wildcards, Planned, Invalidations, ByID, ByReference any
+		Put, Seq, Items, InProgress, ItemsInProgress, Wildcards, Planned, Rolling, Invalidations, ByID, ByReference any
 	}
 	all := map[string]dist{}
 	for id, d := range s.distributions {
 		var invs []any
 		for _, inv := range d.invalidations {
-			invs = append(invs, []any{inv.fact, inv.seq, inv.completed, inv.withdrawn})
+			var waves []any
+			for _, w := range inv.waves {
+				waves = append(waves, []any{w.fact, w.seq, w.completed})
+			}
+			invs = append(invs, []any{inv.fact, inv.seq, inv.completed, inv.withdrawn, waves})
 		}
 		var planned []any
 		for _, inv := range d.planned {
 			planned = append(planned, []any{inv.fact, inv.seq, inv.planned})
 		}
+		var rolling []string
+		for _, inv := range d.rolling {
+			rolling = append(rolling, inv.fact.InvalidationID)
+		}
 		refs := map[string]string{}
 		for ref, inv := range d.byReference {
 			refs[ref] = inv.fact.InvalidationID
 		}
-		all[id] = dist{d.put, d.seq, d.items, d.inProgress, d.itemsInProgress, d.wildcardsInProgress, planned, invs, slices.Sorted(maps.Keys(d.byID)), refs}
+		all[id] = dist{d.put, d.seq, d.items, d.inProgress, d.itemsInProgress, d.wildcardsInProgress, planned, rolling, invs, slices.Sorted(maps.Keys(d.byID)), refs}
 	}
 	members := map[string]any{}
 	for name, m := range s.members {

@@ -108,7 +108,7 @@ func condense(entries []*journal.Entry, limits Limits) []*journal.Entry {
 			return true
 		case f.Invalidated != nil:
 			inv := end.known(f.Invalidated.DistributionID, f.Invalidated.InvalidationID)
-			return inv != nil && inv.fact == f.Invalidated
+			return inv != nil && inv.has(f.Invalidated)
 		case f.Scheduled != nil:
 			inv := end.known(f.Scheduled.DistributionID, f.Scheduled.InvalidationID)
 			return inv != nil && inv.planned == f.Scheduled

@@ -21,14 +21,16 @@ const (
 	clockCheck = 30 * time.Second
 )
 
-// due is a planned invalidation whose time has come, or whose condition is to be looked at.
+// due is a planned invalidation whose time has come, or whose condition is to be looked at; or one whose next turn
+// has come.
 type due struct {
 	distribution, id string
+	turn             int                // how many have been; 0: it is planned
 	when             *journal.Condition // nil: its time has come
 	refused          error              // why its origin is not asked
 }
 
-// runPlans puts planned invalidations in force. Every control node does: the first whose entry gets into the
+// runPlans puts planned invalidations in force, and others at the next location. Every control node does: the first whose entry gets into the
 // journal has, and the others find that there is nothing left to do.
 func (c *Control) runPlans(ctx context.Context) {
 	var looked time.Time
@@ -43,8 +45,12 @@ func (c *Control) runPlans(ctx context.Context) {
 			wait = min(wait, lookEvery-now.Sub(looked))
 		}
 		for _, p := range ready {
-			if err := c.fire(ctx, p); err != nil {
-				c.cfg.Logger.Warn("a scheduled invalidation could not be put in force yet", "invalidation", p.id, "error", err)
+			put := c.fire
+			if p.turn > 0 {
+				put = c.turn
+			}
+			if err := put(ctx, p); err != nil {
+				c.cfg.Logger.Warn("a scheduled invalidation could not be put in force yet", "invalidation", p.id, "turn", p.turn, "error", err)
 				wait = retryAfter
 			}
 		}
@@ -66,6 +72,15 @@ func (c *Control) plans(now time.Time) (ready, conditions []due, next time.Durat
 	defer c.mu.RUnlock()
 	next = furthest
 	for id, d := range c.state.distributions {
+		for _, inv := range d.rolling {
+			switch at, ok := inv.due(); {
+			case !ok: // what makes it due is an entry, which wakes runPlans
+			case !at.After(now):
+				ready = append(ready, due{distribution: id, id: inv.fact.InvalidationID, turn: len(inv.waves)})
+			default:
+				next = min(next, at.Sub(now))
+			}
+		}
 		for _, inv := range d.planned {
 			plan := &inv.planned.Plan
 			p := due{distribution: id, id: inv.fact.InvalidationID, when: plan.When}
@@ -92,6 +107,7 @@ func (c *Control) fire(ctx context.Context, p due) error {
 		}
 		fact := *d.byID[p.id].fact
 		fact.Accepted, fact.CreateTime = fact.CreateTime, c.now()
+		fact.Wave = s.wave(fact.Pace, 1, nil)
 		return []journal.Fact{{Invalidated: &fact}}, nil
 	})
 	return err

@@ -62,6 +62,12 @@ func (l *life) step() {
 		if l.r.IntN(4) == 0 {
 			terms = Terms{When: &journal.Condition{URL: "http://origin.example.com/v", Field: "ETag", Value: name}}
 		}
+		if l.r.IntN(3) > 0 {
+			terms.Pace = &journal.Pace{ByLocation: &journal.ByLocation{Pause: time.Duration(l.r.IntN(100)) * time.Second}}
+			if l.r.IntN(2) > 0 {
+				terms.At, terms.When = time.Time{}, nil
+			}
+		}
 		_, _, err = h.Invalidate(ctx, someone, d.ID, batch(fmt.Sprint("i", l.r.IntN(30)), "/a", fmt.Sprint("/", l.r.IntN(3))), terms)
 	case k < 8:
 		if p, _ := h.Invalidations(d.ID, "", 0); len(p.Items) > 0 {
@@ -78,7 +84,7 @@ func (l *life) step() {
 			_, err = h.UpdateCachePolicy(ctx, someone, p.ID, p.ETag, cachePolicyConfig(*p.Config.Name, int64(l.n)))
 		}
 	case k < 16:
-		l.edges = append(l.edges, h.join(fmt.Sprintf("FRA50-%d", l.r.IntN(3))))
+		l.edges = append(l.edges, h.join(fmt.Sprintf("%s50-%d", []string{"FRA", "GRU"}[l.r.IntN(2)], l.r.IntN(2))))
 	case k < 18:
 		for _, e := range l.edges {
 			e.ackAll()

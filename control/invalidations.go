@@ -31,6 +31,9 @@ type Invalidation struct {
 	InForce   time.Time     // since when; zero while scheduled, and when withdrawn
 	Withdrawn time.Time     // zero when it was not
 	By        journal.Actor
+
+	Pace  *journal.Pace // nil: it has none
+	Waves []Wave        // of one that comes location by location, the turns that have come
 }
 
 // maxReference and maxComment bound what is kept as long as its invalidation; in bytes.
@@ -75,7 +78,8 @@ func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distribution
 			switch {
 			case !sameItems(old.fact.Items, items):
 				other = "paths"
-			case terms.planned() && !reflect.DeepEqual(old.fact.Plan, wire.Ptr(terms.plan())):
+			case terms.planned() && !reflect.DeepEqual(old.fact.Plan, wire.Ptr(terms.plan())),
+				terms.Pace != nil && !reflect.DeepEqual(old.fact.Pace, terms.Pace):
 				other = "terms"
 			}
 			if other != "" {
@@ -93,16 +97,19 @@ func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distribution
 		if err := terms.check(now); err != nil {
 			return nil, err
 		}
+		if err := s.checkPace(d, terms.Pace); err != nil {
+			return nil, err
+		}
 		if terms.planned() {
 			fact = journal.Fact{Scheduled: &journal.Scheduled{
 				DistributionID: distributionID, InvalidationID: id, CallerReference: reference,
-				Items: items, CreateTime: now, Comment: terms.Comment, Plan: terms.plan(), By: by,
+				Items: items, CreateTime: now, Comment: terms.Comment, Plan: terms.plan(), Pace: terms.Pace, By: by,
 			}}
 			return []journal.Fact{fact}, s.checkPlans(d, &terms)
 		}
 		fact = journal.Fact{Invalidated: &journal.Invalidated{
 			DistributionID: distributionID, InvalidationID: id, CallerReference: reference,
-			Items: items, CreateTime: now, Comment: terms.Comment, By: by,
+			Items: items, CreateTime: now, Comment: terms.Comment, Pace: terms.Pace, Wave: s.wave(terms.Pace, 1, nil), By: by,
 		}}
 		return []journal.Fact{fact}, s.limits.checkInProgress(d, items)
 	})
@@ -117,7 +124,7 @@ func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distribution
 	if f := fact.Scheduled; f != nil {
 		return plannedState(e.Seq, f).view(), true, nil
 	}
-	return (&invalidationState{fact: fact.Invalidated, seq: e.Seq}).view(), true, nil
+	return newInvalidation(e.Seq, fact.Invalidated).view(), true, nil
 }
 
 // checkBatch checks what can be checked without the distribution, and copies the items.
@@ -252,6 +259,16 @@ type invalidationState struct {
 	// Of one that is planned, or was and has been withdrawn.
 	planned   *journal.Scheduled
 	withdrawn *journal.Withdrawn
+
+	waves []*waveState // of one that comes location by location, the first of which is fact
+}
+
+func newInvalidation(seq uint64, f *journal.Invalidated) *invalidationState {
+	inv := &invalidationState{fact: f, seq: seq}
+	if f.Wave != nil {
+		inv.waves = []*waveState{{fact: f, seq: seq}}
+	}
+	return inv
 }
 
 func (s *state) invalidation(distributionID, id string) (*invalidationState, error) {
@@ -277,6 +294,8 @@ func (inv *invalidationState) view() *Invalidation {
 		Seq:             inv.seq,
 		Comment:         inv.fact.Comment,
 		By:              inv.fact.By,
+		Pace:            inv.fact.Pace,
+		Waves:           inv.turns(),
 	}
 	if v.Plan = inv.fact.Plan; v.Plan != nil {
 		v.InForce = inv.fact.CreateTime
@@ -288,7 +307,10 @@ func (inv *invalidationState) view() *Invalidation {
 	case inv.completed != nil:
 		v.Status, v.CompletedTime = Completed, inv.completed.At
 	case inv.withdrawn != nil:
-		v.Status, v.InForce, v.Withdrawn = Withdrawn, time.Time{}, inv.withdrawn.Time
+		v.Status, v.Withdrawn = Withdrawn, inv.withdrawn.Time
+		if len(inv.waves) == 0 {
+			v.InForce = time.Time{}
+		}
 	case inv.planned != nil:
 		v.Status, v.InForce = Scheduled, time.Time{}
 	}
@@ -301,8 +323,14 @@ func (s *state) invalidate(seq uint64, f *journal.Invalidated) []Change {
 	if d == nil {
 		return nil
 	}
+	if f.Wave != nil && f.Wave.Number > 1 {
+		return s.roll(seq, d, f)
+	}
 	d.unplan(f.InvalidationID)
-	inv := &invalidationState{fact: f, seq: seq}
+	inv := newInvalidation(seq, f)
+	if inv.rolls() {
+		d.rolling = append(d.rolling, inv)
+	}
 	d.invalidations = append(d.invalidations, inv)
 	d.byID[f.InvalidationID] = inv
 	d.byReference[f.CallerReference] = inv
@@ -315,10 +343,22 @@ func (s *state) invalidate(seq uint64, f *journal.Invalidated) []Change {
 	return []Change{{Kind: ChangeInvalidation, ID: f.InvalidationID, DistributionID: f.DistributionID, Status: InProgress}}
 }
 
-// complete marks one completed.
-func (d *distributionState) complete(id string, by *journal.Completed) {
-	inv := d.byID[id]
+// complete marks one completed, or its wave, and returns its status.
+func (d *distributionState) complete(o open, by *journal.Completed) string {
+	inv := d.byID[o.invalidation]
+	switch last := inv.completeWave(o.seq, by); {
+	case inv.withdrawn != nil:
+		return Withdrawn
+	case !last:
+		return InProgress
+	}
 	inv.completed = by
+	d.progressed(inv)
+	return Completed
+}
+
+// progressed says that one is not in progress any more.
+func (d *distributionState) progressed(inv *invalidationState) {
 	d.inProgress--
 	d.itemsInProgress -= len(inv.fact.Items)
 	d.wildcardsInProgress -= wildcards(inv.fact.Items)
@@ -331,7 +371,7 @@ func (d *distributionState) forget(l Limits, now time.Time) {
 	for n < len(d.invalidations) {
 		old := d.invalidations[n]
 		tooMany := len(d.invalidations)-n > l.History || d.items > l.HistoryItems
-		if old.completed == nil && old.withdrawn == nil || !tooMany && now.Sub(old.fact.CreateTime) <= l.HistoryAge {
+		if old.completed == nil && old.withdrawn == nil || old.moving() || !tooMany && now.Sub(old.fact.CreateTime) <= l.HistoryAge {
 			break
 		}
 		d.items -= len(old.fact.Items)

@@ -30,6 +30,7 @@ type Terms struct {
 	Comment string             // why; one line
 	At      time.Time          // when it shall be in force
 	When    *journal.Condition // what must hold for it to be
+	Pace    *journal.Pace      // how it spares the origin; nil: it does not
 }
 
 // furthest is how far ahead an invalidation may be planned.
@@ -51,7 +52,12 @@ func (t *Terms) check(now time.Time) error {
 	case !t.At.IsZero() && t.At.Sub(now) > furthest:
 		return refuse("InvalidArgument", "The time %s is more than a year ahead.", t.At.UTC().Format(time.RFC3339))
 	case t.When != nil:
-		return checkCondition(t.When)
+		if err := checkCondition(t.When); err != nil {
+			return err
+		}
+	}
+	if t.Pace != nil && t.Pace.ByLocation != nil {
+		return checkByLocation(t.Pace.ByLocation)
 	}
 	return nil
 }
@@ -111,7 +117,8 @@ func met(w *journal.Condition, values []string) bool {
 // Look asks a URL of an origin and returns the answer's status and the values of one field. A node provides it.
 type Look func(ctx context.Context, u *url.URL, field string) (status int, values []string, err error)
 
-// Withdraw takes back an invalidation that is planned. One that was withdrawn before stays so. What is in force
+// Withdraw takes back an invalidation that is planned, or the turns that are still to come of one that comes location
+// by location: where it is in force it stays so. One that was withdrawn before stays so, too. What is in force
 // cannot be taken back, since edges have dropped what it matches (L4): Conflict. NoSuchDistribution,
 // NoSuchInvalidation.
 func (c *Control) Withdraw(ctx context.Context, by journal.Actor, distributionID, id string) (*Invalidation, error) {
@@ -122,7 +129,7 @@ func (c *Control) Withdraw(ctx context.Context, by journal.Actor, distributionID
 			return nil, err
 		case inv.withdrawn != nil:
 			return nil, nil
-		case !inv.waits():
+		case !inv.waits() && !inv.rolls():
 			return nil, refuse("Conflict", "The invalidation %s is in force since %s. What edges have dropped cannot be brought back, so it cannot be withdrawn.",
 				id, inv.fact.CreateTime.Format(time.RFC3339))
 		}
@@ -141,8 +148,8 @@ func (inv *invalidationState) waits() bool { return inv.planned != nil && inv.wi
 
 // checkPlans holds the bounds of what may be planned.
 func (s *state) checkPlans(d *distributionState, t *Terms) error {
-	if len(d.planned) >= s.limits.Scheduled {
-		return refuse("TooManyInvalidationsInProgress", "%d invalidations of the distribution are scheduled, which is the limit. Withdraw some.", len(d.planned))
+	if n := len(d.planned) + len(d.rolling); n >= s.limits.Scheduled {
+		return refuse("TooManyInvalidationsInProgress", "%d invalidations of the distribution are scheduled or come location by location, which is the limit. Withdraw some.", n)
 	}
 	if t.When == nil {
 		return nil
@@ -164,7 +171,7 @@ func (s *state) checkPlans(d *distributionState, t *Terms) error {
 func plannedState(seq uint64, f *journal.Scheduled) *invalidationState {
 	return &invalidationState{seq: seq, planned: f, fact: &journal.Invalidated{
 		DistributionID: f.DistributionID, InvalidationID: f.InvalidationID, CallerReference: f.CallerReference,
-		Items: f.Items, CreateTime: f.CreateTime, Comment: f.Comment, Plan: &f.Plan, By: f.By,
+		Items: f.Items, CreateTime: f.CreateTime, Comment: f.Comment, Plan: &f.Plan, Pace: f.Pace, By: f.By,
 	}}
 }
 
@@ -180,10 +187,19 @@ func (s *state) schedule(seq uint64, f *journal.Scheduled) []Change {
 	return []Change{{Kind: ChangeInvalidation, ID: f.InvalidationID, DistributionID: f.DistributionID, Status: Scheduled}}
 }
 
-// withdraw folds in that a planned one was taken back: it is history from then on.
+// withdraw folds in that one was taken back: it is history from then on.
 func (s *state) withdraw(seq uint64, f *journal.Withdrawn) []Change {
 	d := s.distributions[f.DistributionID]
-	if d == nil || d.byID[f.InvalidationID] == nil || !d.byID[f.InvalidationID].waits() {
+	if d == nil || d.byID[f.InvalidationID] == nil {
+		return nil
+	}
+	changed := []Change{{Kind: ChangeInvalidation, ID: f.InvalidationID, DistributionID: f.DistributionID, Status: Withdrawn}}
+	if inv := d.byID[f.InvalidationID]; inv.rolls() {
+		inv.withdrawn = f
+		d.rolled(inv)
+		d.progressed(inv)
+		return changed
+	} else if !inv.waits() {
 		return nil
 	}
 	inv := d.unplan(f.InvalidationID)
@@ -194,7 +210,7 @@ func (s *state) withdraw(seq uint64, f *journal.Withdrawn) []Change {
 	d.byID[f.InvalidationID], d.byReference[fact.CallerReference] = gone, gone
 	d.items += len(fact.Items)
 	d.forget(s.limits, f.Time)
-	return []Change{{Kind: ChangeInvalidation, ID: f.InvalidationID, DistributionID: f.DistributionID, Status: Withdrawn}}
+	return changed
 }
 
 // unplan takes one out of what is planned; nil when it is not there.

@@ -2,6 +2,8 @@ package control
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/warmfront/warmfront/journal"
@@ -23,6 +25,7 @@ type ReceiptRow struct {
 	At       time.Time     // when it had applied it; zero when it has not, or when it is no longer remembered
 	Took     time.Duration // from accepted to applied; so far, while waiting
 	Lagging  string        // why it has not applied it, when that takes long; else ""
+	Waits    bool          // its location's turn has not come; of one that was withdrawn, it never will
 }
 
 // Receipt returns an invalidation's receipt; NoSuchDistribution, NoSuchInvalidation.
@@ -42,6 +45,9 @@ func (c *Control) receipt(inv *invalidationState) *Receipt {
 	if inv.planned != nil {
 		return r // no edge has heard of it
 	}
+	if len(inv.waves) > 0 {
+		return c.rolloutReceipt(r, inv)
+	}
 	accepted := inv.fact.CreateTime
 	if done := inv.completed; done != nil {
 		r.Took = since(accepted, done.At)
@@ -57,13 +63,56 @@ func (c *Control) receipt(inv *invalidationState) *Receipt {
 	now := c.now()
 	r.Took = since(accepted, now)
 	for _, row := range c.trackedRows(inv.seq) {
-		row.Took = since(accepted, now)
-		if row.Applied {
-			row.Took = since(accepted, row.At)
-		}
-		r.Edges = append(r.Edges, row)
+		r.Edges = append(r.Edges, row.since(accepted, now))
 	}
 	return r
+}
+
+// rolloutReceipt is of one that comes location by location: what each completed wave's fact has of the edges that it was
+// for, how those get on whose turn it is, and who waits.
+func (c *Control) rolloutReceipt(r *Receipt, inv *invalidationState) *Receipt {
+	accepted, now := inv.fact.CreateTime, c.now()
+	end := now
+	if inv.completed != nil {
+		end = inv.completed.At
+	} else if inv.withdrawn != nil {
+		end = inv.withdrawn.Time
+	}
+	r.Took = since(accepted, end)
+	for _, w := range inv.waves {
+		if w.completed == nil {
+			for _, row := range c.trackedRows(w.seq) {
+				if w.fact.Wave.Covers(row.Location) {
+					r.Edges = append(r.Edges, row.since(accepted, now))
+				}
+			}
+			continue
+		}
+		for _, e := range w.completed.Edges {
+			if w.fact.Wave.Covers(e.Location) {
+				r.Edges = append(r.Edges, completedRow(e, accepted, w.completed.At))
+			}
+		}
+	}
+	if !inv.waves[len(inv.waves)-1].fact.Wave.Last() {
+		been := inv.been()
+		for name, m := range c.state.members {
+			if !slices.Contains(been, m.Location) {
+				r.Edges = append(r.Edges, ReceiptRow{Edge: name, Location: m.Location, Took: r.Took, Waits: true})
+			}
+		}
+	}
+	slices.SortFunc(r.Edges, func(a, b ReceiptRow) int { return strings.Compare(a.Edge, b.Edge) })
+	return r
+}
+
+// since fills in how long it took, or has taken so far.
+func (row ReceiptRow) since(accepted, now time.Time) ReceiptRow {
+	row.Took = since(accepted, now)
+	if row.Applied {
+		row.Took = since(accepted, row.At)
+	}
+	return row
 }
 
 // completedRow is an edge's line as the fact has it.

@@ -127,8 +127,7 @@ func (s *state) complete(f *journal.Completed) (changes []Change) {
 		switch {
 		case d == nil: // deleted meanwhile
 		case o.invalidation != "":
-			d.complete(o.invalidation, f)
-			changes = append(changes, Change{Kind: ChangeInvalidation, ID: o.invalidation, DistributionID: o.distribution, Status: Completed})
+			changes = append(changes, Change{Kind: ChangeInvalidation, ID: o.invalidation, DistributionID: o.distribution, Status: d.complete(o, f)})
 		case d.seq == o.seq: // not changed again since
 			changes = append(changes, Change{Kind: ChangeDistribution, ID: o.distribution, Status: Deployed})
 		}

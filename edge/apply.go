@@ -33,7 +33,7 @@ func (e *Edge) apply(entry *journal.Entry) {
 		e.sweeper.wake()
 	}
 	e.lease.Applied(entry.Seq)
-	e.member.applied(old, next, e.clock())
+	e.member.applied(old, next, d.told)
 }
 
 // fold applies one fact. What an edge has no use for passes by.
@@ -91,6 +91,10 @@ func (e *Edge) foldInvalidated(d *draft, entry *journal.Entry, inv *journal.Inva
 	last := d.sites[inv.DistributionID]
 	if last == nil {
 		return // the distribution has been deleted since
+	}
+	if !inv.Wave.Covers(e.cfg.Location) {
+		d.told = true // the next location's turn comes when this edge, too, has acknowledged
+		return
 	}
 	dialect := invalidation.Anywhere
 	if last.AWSWildcards {

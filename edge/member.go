@@ -27,6 +27,7 @@ type closed struct {
 	seq         uint64 // of the snapshot that replaced it
 	incarnation string
 	deadline    time.Time // D after it was replaced
+	told        bool      // somebody waits for the acknowledgement all the same
 }
 
 // maxPending bounds the snapshots whose tickets are waited for (L9). When it is full, Apply waits: at
@@ -101,12 +102,12 @@ func (m *member) leave(ctx context.Context) {
 	}
 }
 
-// applied queues the acknowledgement of next. From Apply.
-func (m *member) applied(old, next *Snap, now time.Duration) {
+// applied queues the acknowledgement of next; told: it is waited for, also if nothing was touched. From Apply.
+func (m *member) applied(old, next *Snap, told bool) {
 	if !next.joined {
 		return // no decision was ever taken, and an acknowledgement would be nobody's
 	}
-	c := &closed{epoch: next.epoch, seq: next.seq, incarnation: m.incarnation()}
+	c := &closed{epoch: next.epoch, seq: next.seq, incarnation: m.incarnation(), told: told}
 	if old.tickets != next.tickets {
 		c.tickets = old.tickets
 		c.deadline = time.Now().Add(m.e.lease.Timing().Decide)
@@ -130,7 +131,7 @@ func (m *member) settle(ctx context.Context) {
 			m.acked.Store(&journal.Ack{
 				Edge: m.e.cfg.Name, Incarnation: c.incarnation, Epoch: c.epoch, Seq: c.seq, At: m.e.now(),
 			})
-			if c.tickets == nil {
+			if c.tickets == nil && !c.told {
 				continue // nobody waits for a Tick or a Completed: the next one will say it too
 			}
 			select {

@@ -51,6 +51,7 @@ type draft struct {
 	copied  bool            // sites is ours
 	routes  bool            // hosts must be made anew
 	touched map[string]bool // distributions whose objects or answers may be affected
+	told    bool            // somebody waits for the acknowledgement, although nothing is touched
 }
 
 func (s *Snap) draft() *draft { return &draft{Snap: *s} }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"slices"
 	"time"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
@@ -72,7 +73,12 @@ type Invalidated struct {
 	Items           []string  // as submitted
 	CreateTime      time.Time // when it came into force
 	Comment         string    `json:",omitempty"` // why, in the words of whoever made it
+	Pace            *Pace     `json:",omitempty"` // nil: everywhere at once
 	By              Actor
+
+	// Wave says at which edges it comes into force; nil: at all. One that comes location by location is several of
+	// these, with one InvalidationID and the same items, each with its own number and CreateTime.
+	Wave *Wave `json:",omitempty"`
 
 	// Of one that had been Scheduled, with the same id.
 	Accepted time.Time `json:",omitzero"`  // when that was
@@ -89,6 +95,7 @@ type Scheduled struct {
 	CreateTime      time.Time
 	Comment         string `json:",omitempty"`
 	Plan            Plan
+	Pace            *Pace `json:",omitempty"`
 	By              Actor
 }
 
@@ -105,7 +112,41 @@ type Condition struct {
 	Value string
 }
 
-// Withdrawn takes a scheduled invalidation back before it was in force.
+// Pace is how an invalidation spares the origin.
+type Pace struct {
+	ByLocation *ByLocation `json:",omitempty"` // nil: at all locations at once
+}
+
+// ByLocation lets an invalidation come into force at one location after the other: at the next when every edge has
+// applied what came before.
+type ByLocation struct {
+	First []string      `json:",omitempty"` // whose turn comes first, in this order; the others by name
+	Pause time.Duration `json:",omitempty"` // before the next turn; in nanoseconds
+}
+
+// Wave is one turn of a ByLocation.
+type Wave struct {
+	Number    int      // from 1
+	Locations []string `json:",omitempty"` // it is for the edges of these
+	Others    []string `json:",omitempty"` // or, as the last one, for the edges of all locations but these, whose turn has been
+}
+
+// Covers tells whether the edges of a location have to apply what comes with the wave.
+func (w *Wave) Covers(location string) bool {
+	switch {
+	case w == nil:
+		return true
+	case len(w.Locations) > 0:
+		return slices.Contains(w.Locations, location)
+	}
+	return !slices.Contains(w.Others, location)
+}
+
+// Last tells whether nothing comes after it. A nil wave is the only one.
+func (w *Wave) Last() bool { return w == nil || len(w.Locations) == 0 }
+
+// Withdrawn takes an invalidation back: a scheduled one before it was in force, or one that comes location by location
+// before its last turn.
 type Withdrawn struct {
 	DistributionID string
 	InvalidationID string
