@@ -23,7 +23,7 @@ type Invalidation struct {
 	Status          string   // InProgress, Completed, Scheduled, Withdrawn
 	CreateTime      time.Time
 	CompletedTime   time.Time // zero while in progress
-	Seq             uint64    // its number in the journal
+	Seq             uint64    // its number in the journal, or that of its newest turn
 	Comment         string    // why, in the words of whoever made it; "" for none
 
 	// Of one that is or was scheduled.
@@ -296,6 +296,9 @@ func (inv *invalidationState) view() *Invalidation {
 		By:              inv.fact.By,
 		Pace:            inv.fact.Pace,
 		Waves:           inv.turns(),
+	}
+	if n := len(inv.waves); n > 0 {
+		v.Seq = inv.waves[n-1].seq
 	}
 	if v.Plan = inv.fact.Plan; v.Plan != nil {
 		v.InForce = inv.fact.CreateTime

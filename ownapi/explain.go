@@ -164,7 +164,7 @@ func (h *Handler) history(id string) (*history, error) {
 	}
 	out := &history{}
 	for _, inv := range page.Items {
-		if inv.Status == control.Scheduled || inv.Status == control.Withdrawn {
+		if inv.Status == control.Scheduled || inv.Status == control.Withdrawn && len(inv.Waves) == 0 {
 			continue // nothing was dropped by it
 		}
 		out.add(inv, dialect)

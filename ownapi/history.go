@@ -18,17 +18,18 @@ type invalidationWish struct {
 
 	At   *time.Time `json:"at"`   // when it shall be in force; null: at once, or when When holds
 	When *condition `json:"when"` // what must hold for it to be
+	Pace *pace      `json:"pace"` // how it spares the origin; null: it does not
 }
 
 func (w *invalidationWish) terms() control.Terms {
-	t := control.Terms{Comment: w.Comment, When: (*journal.Condition)(w.When)}
+	t := control.Terms{Comment: w.Comment, When: (*journal.Condition)(w.When), Pace: w.Pace.fact()}
 	if w.At != nil {
 		t.At = *w.At
 	}
 	return t
 }
 
-// postWithdraw takes back an invalidation that is scheduled.
+// postWithdraw takes back an invalidation that is scheduled, or the turns that it still has.
 func postWithdraw(ctx context.Context, c *call) (any, error) {
 	if _, err := c.parameters(); err != nil {
 		return nil, err

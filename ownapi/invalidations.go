@@ -16,7 +16,9 @@ type invalidationBody struct {
 	ItemCount     int      `json:"itemCount"`
 	By            actor    `json:"by"`
 	Comment       string   `json:"comment"`
-	Plan          *plan    `json:"plan"` // null: it was in force at once
+	Plan          *plan    `json:"plan"`  // null: it was in force at once
+	Pace          *pace    `json:"pace"`  // null: everywhere at once
+	Waves         []wave   `json:"waves"` // of one that comes location by location, the turns that have come
 }
 
 // plan is when a scheduled invalidation comes into force, and what became of it.
@@ -54,6 +56,7 @@ func (h *Handler) invalidationOf(inv *control.Invalidation) invalidationBody {
 	return invalidationBody{
 		ID: inv.ID, Status: inv.Status, CreateTime: instant(inv.CreateTime), CompletedTime: instant(inv.CompletedTime),
 		Items: list(inv.Items), ItemCount: len(inv.Items), By: actor(inv.By), Comment: inv.Comment, Plan: h.planOf(inv),
+		Pace: paceOf(inv.Pace), Waves: wavesOf(inv.Waves),
 	}
 }
 
@@ -107,6 +110,7 @@ type receiptRow struct {
 	Objects  *int64  `json:"objects"`
 	Bytes    *int64  `json:"bytes"`
 	Counted  bool    `json:"counted"` // every object has been looked at
+	Waits    bool    `json:"waits"`   // its location's turn has not come
 }
 
 func getReceipt(_ context.Context, c *call) (any, error) {
@@ -129,7 +133,7 @@ func (h *Handler) headOf(inv *control.Invalidation) receiptHead {
 func (h *Handler) rowsOf(r *control.Receipt) []receiptRow {
 	rows := []receiptRow{}
 	for _, e := range r.Edges {
-		row := receiptRow{Edge: e.Edge, Location: e.Location, Applied: e.Applied, At: instant(e.At), TookMs: ms(e.Took), Lagging: e.Lagging}
+		row := receiptRow{Edge: e.Edge, Location: e.Location, Applied: e.Applied, At: instant(e.At), TookMs: ms(e.Took), Lagging: e.Lagging, Waits: e.Waits}
 		if p := h.place(e.Edge); p != nil {
 			if n, ok := p.Edge.Receipt(r.Invalidation.DistributionID, r.Invalidation.ID); ok {
 				row.Objects, row.Bytes, row.Counted = &n.Objects, &n.Bytes, !n.Swept.IsZero()

@@ -156,6 +156,11 @@ func printHistory(out io.Writer, all []client.Past, with bool) error {
 		if p.Status == control.Scheduled {
 			what += "  " + planText(p.Plan)
 		}
+		for _, more := range []string{paceText(p.Pace), withdrawnText(&p.Invalidation)} {
+			if more != "" {
+				what += "  " + more
+			}
+		}
 		if p.Comment != "" {
 			what += "  " + p.Comment
 		}

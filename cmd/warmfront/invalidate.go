@@ -34,6 +34,9 @@ With --at or --when it is accepted now, and survives any restart, but comes into
 of one of the distribution's origins answers with a field's value, as after a deploy. It is looked at every 5 seconds.
 Until then it can be withdrawn: see warmfront withdraw --help.
 
+With --by-location it is in force at one edge location first, and at the next when every edge has applied that and --pause
+is over; Completed when it is everywhere. Until the last turn the rest can be withdrawn.
+
 Sent again with the same --reference and selectors it is the same invalidation, so that a script can try
 again after a failure.`
 
@@ -43,6 +46,7 @@ const invalidateExample = `  warmfront invalidate EDFDVBD6EXAMPLE /index.html '/
   warmfront invalidate www.example.com '/img/*' --comment 'the new logo, ticket 4711'
   warmfront invalidate www.example.com '/sale/*' --at 2026-11-27T00:00
   warmfront invalidate www.example.com '/*' --when 'https://origin.example.com/version.txt ETag: "v42"'
+  warmfront invalidate www.example.com '/*' --by-location --first GRU50 --pause 2m --wait
   git diff --name-only HEAD^ -- site | sed 's|^site||' | warmfront invalidate www.example.com - --wait --reference "$GITHUB_SHA"`
 
 // invalidate is one run of the command.
@@ -53,9 +57,10 @@ type invalidate struct {
 	reference string
 	comment   string
 	at, when  string
+	gently    gently
 	timeout   time.Duration
 
-	planned client.Wish // At and When, read
+	planned client.Wish // At, When and Pace, read
 
 	api *client.Client
 	out io.Writer
@@ -104,6 +109,7 @@ func invalidateCommand() *cobra.Command {
 	f.StringVar(&c.at, "at", "", "only come into force at a `time`: 2h, 2026-11-25T18:00, 2026-11-25T18:00:00Z")
 	f.StringVar(&c.when, "when", "", "only come into force when an origin answers so: `'URL field: value'`")
 	f.StringVar(&c.reference, "reference", "", "the invalidation's caller `reference` (default: a new one)")
+	c.gently.flags(cmd)
 	c.flags(cmd, "print the invalidation as JSON, with --wait its receipt, with --preview the preview")
 	return cmd
 }
@@ -112,8 +118,8 @@ func invalidateCommand() *cobra.Command {
 func (c *invalidate) check(cmd *cobra.Command) error {
 	given := cmd.Flags().Changed
 	switch {
-	case c.preview && (c.wait || given("reference") || given("timeout") || given("comment") || given("at") || given("when")):
-		return usage("--preview invalidates nothing: leave out --wait, --timeout, --comment, --reference, --at and --when")
+	case c.preview && (c.wait || given("reference") || given("timeout") || given("comment") || given("at") || given("when") || c.gently.given(given)):
+		return usage("--preview invalidates nothing: leave out --wait, --timeout, --comment, --reference, --at, --when and --by-location")
 	case given("at") && given("when"):
 		return usage("--at and --when exclude each other")
 	case given("timeout") && !c.wait:
@@ -122,6 +128,10 @@ func (c *invalidate) check(cmd *cobra.Command) error {
 		return usage("--timeout %s is in the past", c.timeout)
 	case given("reference") && c.reference == "":
 		return usage("--reference is empty: is the variable set that it comes from?")
+	}
+	var err error
+	if c.planned.Pace, err = c.gently.read(given); err != nil {
+		return err
 	}
 	return c.readPlan(given("at"), given("when"), time.Now())
 }
@@ -189,7 +199,7 @@ func (c *invalidate) run(ctx context.Context, d client.Distribution, items []str
 
 func (c *invalidate) create(ctx context.Context, d client.Distribution, items []string) (client.Created, error) {
 	inv, err := c.api.Invalidate(ctx, d.ID, client.Wish{
-		Items: items, CallerReference: c.reference, Comment: c.comment, At: c.planned.At, When: c.planned.When})
+		Items: items, CallerReference: c.reference, Comment: c.comment, At: c.planned.At, When: c.planned.When, Pace: c.planned.Pace})
 	var no *client.Error
 	switch {
 	case err == nil || errors.Is(err, context.Canceled):

@@ -18,7 +18,7 @@ const lookAgain = 500 * time.Millisecond
 
 var (
 	errTimeout   = errors.New("timeout")
-	errWithdrawn = errors.New("it was withdrawn before it was in force: nothing was dropped")
+	errWithdrawn = errors.New("it was withdrawn")
 )
 
 // runWait creates an invalidation and shows how it goes until it is Completed.
@@ -88,7 +88,10 @@ func (c *invalidate) stopped(ctx context.Context, inv client.Created, last *clie
 	var why string
 	switch {
 	case err == errWithdrawn:
-		return fmt.Errorf("%s: %w", inv.ID, err)
+		if text := withdrawnText(&last.Invalidation.Invalidation); text != "" {
+			return fmt.Errorf("%s: %w: %s", inv.ID, err, text)
+		}
+		return fmt.Errorf("%s: %w before it was in force: nothing was dropped", inv.ID, err)
 	case context.Cause(ctx) == errTimeout:
 		why = fmt.Sprintf("%s is not Completed after %s", inv.ID, c.timeout)
 	case ctx.Err() != nil:
@@ -99,7 +102,7 @@ func (c *invalidate) stopped(ctx context.Context, inv client.Created, last *clie
 	var hints []string
 	if last != nil {
 		for _, e := range last.Edges {
-			if !e.Applied {
+			if !e.Applied && !e.Waits {
 				hints = append(hints, strings.TrimSuffix("waiting for "+where(e.Edge, e.Location)+", which "+e.Lagging, ", which "))
 			}
 		}
@@ -208,6 +211,8 @@ func edgeLines(r *client.Receipt) []string {
 		state, more := "waiting", e.Lagging
 		if e.Applied {
 			state = "applied"
+		} else if e.Waits {
+			more = "its turn has not come"
 		}
 		if more == "" {
 			more = dropped(e)

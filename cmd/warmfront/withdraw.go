@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const withdrawLong = `Takes back an invalidation that is scheduled and not in force yet. One that is in force cannot be: what edges
-have dropped cannot be brought back.`
+const withdrawLong = `Takes back an invalidation that is scheduled and not in force yet, or, of one that comes location by location, the
+turns that are still to come. What is in force cannot be taken back: what edges have dropped cannot be brought back.`
 
 const withdrawExample = `  warmfront history --status Scheduled
   warmfront withdraw www.example.com IY84SGIJPMZPC2`
@@ -15,7 +15,7 @@ const withdrawExample = `  warmfront history --status Scheduled
 func withdrawCommand() *cobra.Command {
 	var c connection
 	cmd := &cobra.Command{
-		Use: "withdraw <distribution> <invalidation>", Short: "Take back an invalidation that is scheduled",
+		Use: "withdraw <distribution> <invalidation>", Short: "Take back an invalidation that is scheduled, or the rest of one that comes by location",
 		Long: withdrawLong, Example: withdrawExample, Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := c.open(cmd)
@@ -33,7 +33,11 @@ func withdrawCommand() *cobra.Command {
 			if c.json {
 				return printJSON(cmd.OutOrStdout(), inv, false)
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), inv.ID, inv.Status)
+			line := inv.ID + " " + inv.Status
+			if text := withdrawnText(&inv.Invalidation); text != "" {
+				line += ": " + text
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), clean(line))
 			return err
 		},
 	}

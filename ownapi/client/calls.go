@@ -167,6 +167,7 @@ type Created struct {
 	Items           []string  `json:"items"`
 	Comment         string    `json:"comment,omitempty"`
 	Plan            *Plan     `json:"plan,omitempty"`
+	Pace            *Pace     `json:"pace,omitempty"`
 }
 
 // Wish asks for an invalidation; it may have what CloudFront's API has no field for.
@@ -177,9 +178,10 @@ type Wish struct {
 
 	At   *time.Time `json:"at,omitempty"`   // when it shall be in force
 	When *Condition `json:"when,omitempty"` // or what must hold for it to be
+	Pace *Pace      `json:"pace,omitempty"` // how it spares the origin
 }
 
-// Withdraw takes back an invalidation that is scheduled.
+// Withdraw takes back an invalidation that is scheduled, or the turns that it still has.
 func (c *Client) Withdraw(ctx context.Context, distribution, invalidation string) (*ReceiptHead, error) {
 	out := &ReceiptHead{}
 	return out, c.own(ctx, "POST", "/distributions/"+url.PathEscape(distribution)+"/invalidations/"+url.PathEscape(invalidation)+"/withdraw", struct{}{}, out)
@@ -193,5 +195,5 @@ func (c *Client) Invalidate(ctx context.Context, distribution string, w Wish) (C
 		return Created{}, err
 	}
 	return Created{ID: made.ID, DistributionID: distribution, Status: made.Status, CreateTime: made.CreateTime,
-		CallerReference: made.CallerReference, Items: made.Items, Comment: made.Comment, Plan: made.Plan}, nil
+		CallerReference: made.CallerReference, Items: made.Items, Comment: made.Comment, Plan: made.Plan, Pace: made.Pace}, nil
 }

@@ -22,7 +22,28 @@ type Invalidation struct {
 	ItemCount     int        `json:"itemCount"`
 	By            Actor      `json:"by"`
 	Comment       string     `json:"comment"`
-	Plan          *Plan      `json:"plan"` // nil: it was in force at once
+	Plan          *Plan      `json:"plan"`  // nil: it was in force at once
+	Pace          *Pace      `json:"pace"`  // nil: everywhere at once
+	Waves         []Wave     `json:"waves"` // of one that comes location by location, the turns that have come
+}
+
+// Pace is how an invalidation spares the origin.
+type Pace struct {
+	ByLocation *ByLocation `json:"byLocation"` // nil: at all locations at once
+}
+
+// ByLocation lets it come into force at one location after the other.
+type ByLocation struct {
+	First        []string `json:"first"` // whose turn comes first; the others by name
+	PauseSeconds float64  `json:"pauseSeconds"`
+}
+
+// Wave is one turn of it.
+type Wave struct {
+	Locations []string   `json:"locations"`
+	Others    []string   `json:"others"` // without Locations: it is the turn of all but these
+	Began     time.Time  `json:"began"`
+	Completed *time.Time `json:"completed"` // nil: edges are at it
 }
 
 // Plan is when a scheduled invalidation comes into force, and what became of it.
@@ -74,6 +95,7 @@ type ReceiptRow struct {
 	Objects  *int64     `json:"objects"` // nil when nobody knows
 	Bytes    *int64     `json:"bytes"`
 	Counted  bool       `json:"counted"`
+	Waits    bool       `json:"waits"` // its location's turn has not come
 }
 
 // EdgeCount is what one edge has.

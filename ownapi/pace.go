@@ -1,0 +1,54 @@
+package ownapi
+
+import (
+	"time"
+
+	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/journal"
+)
+
+// pace is journal.Pace in this API's words.
+type pace struct {
+	ByLocation *byLocation `json:"byLocation"` // null: at all locations at once
+}
+
+type byLocation struct {
+	First        []string `json:"first"` // whose turn comes first; the others by name
+	PauseSeconds float64  `json:"pauseSeconds"`
+}
+
+// wave is control.Wave in this API's words.
+type wave struct {
+	Locations []string `json:"locations"`
+	Others    []string `json:"others"` // without locations: it is the turn of all but these
+	Began     instant  `json:"began"`
+	Completed instant  `json:"completed"` // null: edges are at it
+}
+
+// fact is what the journal has of it.
+func (p *pace) fact() *journal.Pace {
+	if p == nil || p.ByLocation == nil {
+		return nil
+	}
+	pause := time.Duration(max(min(p.ByLocation.PauseSeconds, 1e9), -1) * float64(time.Second)) // control knows the bound
+	return &journal.Pace{ByLocation: &journal.ByLocation{First: p.ByLocation.First, Pause: pause}}
+}
+
+func paceOf(p *journal.Pace) *pace {
+	if p == nil {
+		return nil
+	}
+	out := &pace{}
+	if b := p.ByLocation; b != nil {
+		out.ByLocation = &byLocation{list(b.First), b.Pause.Seconds()}
+	}
+	return out
+}
+
+func wavesOf(waves []control.Wave) []wave {
+	out := []wave{}
+	for _, w := range waves {
+		out = append(out, wave{list(w.Locations), list(w.Others), instant(w.Began), instant(w.Completed)})
+	}
+	return out
+}
