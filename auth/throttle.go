@@ -45,6 +45,18 @@ func (t *throttle) take(name string, now time.Time) (wait time.Duration, ok bool
 	return 0, true
 }
 
+// spent tells whether there is no try left, and how long until there is one; it uses none up.
+func (t *throttle) spent(name string, now time.Time) (wait time.Duration, yes bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	from := *t.bucket(name)
+	if from.Before(now) {
+		from = now
+	}
+	over := from.Add(t.every).Sub(now) - time.Duration(t.burst)*t.every
+	return over, over > 0
+}
+
 // giveBack returns a try: it was no failure.
 func (t *throttle) giveBack(name string) {
 	t.mu.Lock()

@@ -21,8 +21,10 @@ func Compile(put Source) (*Distribution, error) {
 		ErrorPages:        map[int]ErrorPage{},
 		AWSWildcards:      put.Tags[TagWildcards] == WildcardsAWS,
 		RFC:               put.Tags[TagSemantics] == SemanticsRFC,
+		PurgePlain:        put.Tags[TagPurge] == PurgePlain,
 		HTTPVersion:       wire.Val(c.HttpVersion),
 	}
+	d.Purge = d.PurgePlain || put.Tags[TagPurge] == PurgeOn
 	switch put.Tags[TagTargeted] {
 	case TargetedHeeded:
 		d.Targeted = true

@@ -59,6 +59,8 @@ type Distribution struct {
 	AWSWildcards   bool   // tag warmfront:wildcards=aws: a "*" that is not last is literal
 	RFC            bool   // tag warmfront:semantics=rfc: RFC 9111 decides what is cached, not CloudFront's rules
 	Targeted       bool   // tag warmfront:targeted=heeded, or RFC without that tag: CDN-Cache-Control and Surrogate-Control count
+	Purge          bool   // tag warmfront:purge=on or plain: the edge itself takes PURGE
+	PurgePlain     bool   // tag warmfront:purge=plain: by plain HTTP too
 	HTTPVersion    string // "http1.1", "http2", "http3" or "http2and3": see HTTP2 and HTTP3
 	Security       *Security
 

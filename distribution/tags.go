@@ -15,6 +15,7 @@ const (
 	TagSemantics   = "warmfront:semantics"   // whose rules say what is cached, and for how long
 	TagCompression = "warmfront:compression" // with which codings behaviors that compress do it
 	TagTargeted    = "warmfront:targeted"    // whether an origin can speak to this cache alone
+	TagPurge       = "warmfront:purge"       // whether edges take the method PURGE
 
 	WildcardsAnywhere = "anywhere" // as a wildcard; the default
 	WildcardsAWS      = "aws"      // as a literal asterisk, as CloudFront does
@@ -27,6 +28,10 @@ const (
 
 	TargetedIgnored = "ignored" // CDN-Cache-Control and Surrogate-Control say nothing; the default with CloudFront's rules
 	TargetedHeeded  = "heeded"  // one of them silences Cache-Control and Expires; the default with the RFC's
+
+	PurgeOff   = "off"   // they refuse it, as any method that is not allowed; the default
+	PurgeOn    = "on"    // from whoever shows an access key that may invalidate, by https or from the same machine
+	PurgePlain = "plain" // by plain HTTP too, although the key can be read on the way
 )
 
 const (
@@ -41,6 +46,7 @@ var switches = map[string][]string{
 	TagSemantics:   {SemanticsCloudFront, SemanticsRFC},
 	TagCompression: {CompressionCloudFront, CompressionZstd},
 	TagTargeted:    {TargetedIgnored, TargetedHeeded},
+	TagPurge:       {PurgeOff, PurgeOn, PurgePlain},
 }
 
 // ValidateTags checks all tags of a distribution together, as they are after a change.

@@ -42,7 +42,8 @@
 // of a key: maxVariants, beyond it the one stored first goes; names in Vary: maxVaryNames, beyond it nothing
 // is stored. Parts of what is not stored: one for each key. Slices that a viewer
 // holds: two, and all viewers who take their time Config.FillMemory; beyond it what is missing is not kept and streams
-// through a window too. Writes by unsafe requests: a table of fixed size.
+// through a window too. Writes by unsafe requests: a table of fixed size. PURGE requests that wait: maxPurges,
+// beyond it 503.
 //
 // Reads from disk at once: maxLoads, beyond it the origin is asked; how long a request waits for one: diskWait, then
 // too.
@@ -105,6 +106,10 @@ type Config struct {
 	// older (httpserver.Server.CutHeads). Nil: nobody's viewers are slow.
 	Cut func(older time.Duration)
 
+	// Purge takes a PURGE to the control plane, which judges the key and has it appended: only a control node writes to
+	// the journal. Its errors are *PurgeRefused, or not known to the viewer. Nil: no distribution takes the method.
+	Purge func(context.Context, Purge) (Purged, error)
+
 	// Refuse: without a lease on the journal stored objects are not revalidated but refused (L5).
 	Refuse bool
 
@@ -157,6 +162,7 @@ type Edge struct {
 	failovers  atomic.Uint64 // see consult
 	askedAgain atomic.Uint64 // see patience.go
 	tagsLeft   atomic.Uint64 // see tagged
+	purging    atomic.Int64  // requests, see maxPurges
 
 	signposts sync.Mutex // held while one is replaced: see variants.go
 	written   atomic.Pointer[written]

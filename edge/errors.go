@@ -98,7 +98,7 @@ func pageFields(dst message.Fields, now time.Time) message.Fields {
 // matches the page's path, like any other object. If that fails, its failure is the answer.
 func (v *visit) explain(a *answer) (*answer, step) {
 	q := &v.main
-	if q.site == nil || !q.site.Enabled || a.outcome == CapacityExceeded {
+	if q.site == nil || !q.site.Enabled || a.outcome == CapacityExceeded || a.reason == Purging {
 		return a, found
 	}
 	page, ok := q.site.ErrorPages[a.status]

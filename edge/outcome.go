@@ -64,6 +64,7 @@ const (
 
 	// Answered here, because …
 	ToHTTPS              // … the behavior redirects to https
+	Purging              // … the viewer has purged something, or may not
 	Challenged           // … an authority asks before it gives a certificate
 	UnknownHost          // … no distribution has this host
 	Disabled             // … the distribution is disabled
@@ -114,7 +115,7 @@ var reasonNames = [reasons]string{
 	OnlyIfCached: "only-if-cached", Revalidated: "revalidated",
 	Cold: "cold", Invalidated: "invalidated", Expired: "expired", LeaseLost: "lease-lost", Unshared: "unshared",
 	MethodUncached: "method-uncached", CachingDisabled: "caching-disabled", RangeUncached: "range-uncached", WebSocket: "websocket",
-	ToHTTPS: "to-https", Challenged: "challenged", UnknownHost: "unknown-host", Disabled: "disabled", Misdirected: "misdirected", BadTarget: "bad-target",
+	ToHTTPS: "to-https", Purging: "purging", Challenged: "challenged", UnknownHost: "unknown-host", Disabled: "disabled", Misdirected: "misdirected", BadTarget: "bad-target",
 	MethodNotAllowed: "method-not-allowed", HTTPSOnly: "https-only", UnexpectedBody: "unexpected-body",
 	TooManyHops: "too-many-hops", UpgradeRefused: "upgrade-refused", ExpectationFailed: "expectation-failed",
 	RangeNotSatisfiable: "range-not-satisfiable", PreconditionFailed: "precondition-failed",

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,6 +87,14 @@ var stories = []struct {
 	{ToHTTPS, Redirect, func(w *world) {
 		w.configure(behave(func(b *wire.DefaultCacheBehavior) { b.ViewerProtocolPolicy = wire.Ptr("redirect-to-https") }))
 	}, "/a?x=1", nil, "301 Redirect " + movedBody},
+	{Purging, Miss, func(w *world) {
+		w.edge.cfg.Purge = func(context.Context, Purge) (Purged, error) { return Purged{ID: "I1", Completed: true}, nil }
+		w.configure(purges("on"))
+	}, "PURGE /a", []string{"Scheme: https", "Fastly-Key: id:secret"}, `200 Miss {"status":"ok","id":"I1","invalidation":"Completed"}`},
+	{Purging, Failed, func(w *world) {
+		w.edge.cfg.Purge = func(context.Context, Purge) (Purged, error) { panic("nobody has a key") }
+		w.configure(purges("on"))
+	}, "PURGE /a", []string{"Scheme: https", "Fastly-Key: nobody"}, `401 Error ` + noKey},
 	{Challenged, Miss, func(w *world) {
 		w.edge.cfg.Challenge = func(host, path string) (string, bool) {
 			return "key for " + host, path == "/.well-known/acme-challenge/token"

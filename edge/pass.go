@@ -12,6 +12,8 @@ import (
 // passes tells which requests go past the cache.
 func (v *visit) passes(q *query) (Reason, bool) {
 	switch m := q.req.Method; {
+	case v.purges(q):
+		return Purging, true
 	case v.wish == websocket.Handshake:
 		return WebSocket, true
 	case m != "GET" && m != "HEAD" && !(m == "OPTIONS" && q.behavior.Cached.Has("OPTIONS") && !q.site.RFC):

@@ -16,6 +16,9 @@ const maxHops = 2
 // refuse returns the answer to a request that never comes to the cache, or nil.
 func (v *visit) refuse(q *query) *answer {
 	r, b := q.req, q.behavior
+	if v.purges(q) {
+		return nil // behaviors are about what goes on to the origin
+	}
 	if r.Scheme != "https" {
 		switch b.ViewerProtocol {
 		case distribution.RedirectToHTTPS:

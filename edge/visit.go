@@ -173,8 +173,11 @@ func (v *visit) answerFor() (*answer, step) {
 		return v.passed, found
 	}
 	if why, ok := v.passes(q); ok {
-		if why == WebSocket {
+		switch why {
+		case WebSocket:
 			return v.tunnel(q)
+		case Purging:
+			return v.purge(q)
 		}
 		return v.pass(q, why)
 	}

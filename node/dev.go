@@ -4,6 +4,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,6 +118,8 @@ type dev struct {
 	meter   *ownapi.Meter        // the recent past, for the console
 	access  *telemetry.AccessLog // nil: none
 	places  []*place
+	rate    *auth.Rate // of calls per key, over all doors
+	purger  *purger
 	ready   Ready
 
 	authority *certificate.Authority // nil: no https
@@ -135,6 +138,8 @@ func (d *dev) run(ctx context.Context) (err error) {
 	if d.control, err = control.New(control.Config{Log: d.log, Suffix: d.Suffix, Limits: d.Quotas, Look: looks.look, Logger: d.Logger.With("role", "control")}); err != nil {
 		return err
 	}
+	d.rate = auth.NewRate(cmp.Or(d.RatePerKey, auth.DefaultRate), nil)
+	d.purger = &purger{control: d.control, keys: auth.NewBearer(d.who.keys.Lookup, nil), rate: d.rate}
 	base := newPhase(context.WithoutCancel(ctx))
 	defer func() { err = errors.Join(err, base.stop()) }()
 	base.run(d.control.Run)

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -72,8 +71,7 @@ func (d *dev) startDoors(p *phase) error {
 // version, Warmfront's own API, and the console everywhere else.
 func (d *dev) controlHandler(p *phase) (http.Handler, error) {
 	lookup := auth.Chain(d.who.keys.Lookup, d.who.sessions.Lookup)
-	rate := auth.NewRate(cmp.Or(d.RatePerKey, auth.DefaultRate), nil)
-	api, err := cloudfront.New(cloudfront.Config{Control: d.control, Lookup: lookup, Rate: rate, Logger: d.Logger.With("role", "api")})
+	api, err := cloudfront.New(cloudfront.Config{Control: d.control, Lookup: lookup, Rate: d.rate, Logger: d.Logger.With("role", "api")})
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +79,7 @@ func (d *dev) controlHandler(p *phase) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	own, err := d.ownAPI(lookup, rate)
+	own, err := d.ownAPI(lookup)
 	if err != nil {
 		return nil, err
 	}
@@ -99,9 +97,9 @@ func (d *dev) controlHandler(p *phase) (http.Handler, error) {
 }
 
 // ownAPI is the door for what CloudFront has no words for, over the edges of this process.
-func (d *dev) ownAPI(lookup auth.Lookup, rate *auth.Rate) (*ownapi.Handler, error) {
+func (d *dev) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 	c := ownapi.Config{
-		Control: d.control, Lookup: lookup, Keys: d.who.keys, Users: d.who.users, Meter: d.meter, Rate: rate,
+		Control: d.control, Lookup: lookup, Keys: d.who.keys, Users: d.who.users, Meter: d.meter, Rate: d.rate,
 		Version: d.Version, Suffix: d.Suffix, Logger: d.Logger.With("role", "ownapi"), Proxied: d.ProxyProtocol,
 	}
 	for _, pl := range d.places {

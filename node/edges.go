@@ -101,6 +101,7 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 			return err
 		},
 		Leave:     d.control.Leave,
+		Purge:     d.purger.purge,
 		HTTPSPort: port(secure), HTTP3Port: udpPort(packets),
 		Challenge: certificate.Challenge,
 		Cut: func(older time.Duration) {
