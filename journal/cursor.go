@@ -25,24 +25,31 @@ func (c *cursor) pushed(e *Entry) (accepted, read bool) {
 // that the log still holds it.
 func (c *cursor) from() uint64 { return max(c.at.Seq, 1) }
 
-// answered takes the answer to a read at from and returns the entries to apply, none at the end of the
-// log. A non-empty broken says why the log is not the one that was followed; apply is then what was
-// still in order.
-func (c *cursor) answered(entries []*Entry) (apply []*Entry, broken string) {
-	if c.at.Seq > 0 {
+// answered takes the answer to a read that began at from, where the cursor stood then; pushes may have moved it on
+// since. It returns the entries to apply, and whether from was the end of the log when it was read. A non-empty broken
+// says why the log is not the one that was followed; apply is then what was still in order.
+func (c *cursor) answered(from Position, entries []*Entry) (apply []*Entry, end bool, broken string) {
+	if from.Seq > 0 {
 		if len(entries) == 0 {
-			return nil, fmt.Sprintf("the log ends before entry %d, which was applied", c.at.Seq)
+			return nil, false, fmt.Sprintf("the log ends before entry %d, which was applied", from.Seq)
 		}
-		if e := entries[0]; PositionOf(e) != c.at {
-			return nil, fmt.Sprintf("stood at %v, the log has %v there", c.at, PositionOf(e))
+		if e := entries[0]; PositionOf(e) != from {
+			return nil, false, fmt.Sprintf("stood at %v, the log has %v there", from, PositionOf(e))
 		}
 		entries = entries[1:]
 	}
 	for i, e := range entries {
-		if v := c.at.Judge(e); v != Next {
-			return entries[:i], fmt.Sprintf("entry %v (previous %.8s) after %v: %v", PositionOf(e), e.Prev, c.at, v)
+		if v := from.Judge(e); v != Next {
+			return apply, false, fmt.Sprintf("entry %v (previous %.8s) after %v: %v", PositionOf(e), e.Prev, from, v)
 		}
-		c.at = PositionOf(e)
+		from = PositionOf(e)
+		switch {
+		case e.Seq > c.at.Seq:
+			c.at = from
+			apply = entries[i-len(apply) : i+1]
+		case e.Seq == c.at.Seq && from != c.at:
+			return nil, false, fmt.Sprintf("stood at %v, the log has %v there", c.at, from)
+		}
 	}
-	return entries, ""
+	return apply, len(entries) == 0, ""
 }

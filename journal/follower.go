@@ -29,9 +29,20 @@ type FollowerConfig struct {
 
 // Follower keeps an edge at the end of the log (E1): pushes as they come, reads where something is missing.
 // One goroutine runs Run; the other methods may be called from everywhere.
+//
+// A read takes as long as the log is away, and under a steady stream something new has come whenever one is answered.
+// So pushes go on being applied while a read is under way, those that do not fit are kept until it is answered, and
+// reading ends where pushes go on. Otherwise an edge that is far away would read for ever, and be a round trip behind.
 type Follower struct {
 	c   FollowerConfig
-	cur cursor // owned by Run
+	cur cursor // owned by Run, as all up to pos
+
+	asked   *Position   // where the read under way began; nil: none is
+	answers chan answer // capacity 1: what came of it
+	kept    []*Entry    // pushes since then that did not fit, at most maxMailbox
+	known   map[ID]bool // what the last answer brought: their pushes may come later
+	pushed  Position    // of the newest push that fitted, or that a read had brought before
+	reads   sync.WaitGroup
 
 	pos  atomic.Pointer[Position]
 	wake chan struct{} // capacity 1: mailbox or look changed
@@ -39,6 +50,12 @@ type Follower struct {
 	mu      sync.Mutex
 	mailbox []*Entry // pushes that Run has not seen
 	look    bool     // read, even if nothing was pushed
+}
+
+// answer is what came of a read.
+type answer struct {
+	entries []*Entry
+	err     error
 }
 
 // maxMailbox bounds the pushes that wait while a read or an Apply takes long (L9). What does not fit is
@@ -59,7 +76,7 @@ func NewFollower(c FollowerConfig) *Follower {
 	if c.Reset == nil {
 		c.Reset = func(string) {}
 	}
-	f := &Follower{c: c, cur: cursor{at: c.From}, wake: make(chan struct{}, 1), look: true}
+	f := &Follower{c: c, cur: cursor{at: c.From}, answers: make(chan answer, 1), wake: make(chan struct{}, 1), look: true}
 	f.pos.Store(&c.From)
 	return f
 }
@@ -93,102 +110,125 @@ func (f *Follower) Run(ctx context.Context) error {
 	}
 	defer stop()
 
+	reading, cancel := context.WithCancel(ctx)
+	defer f.reads.Wait()
+	defer cancel()
+
 	safety := time.NewTicker(f.c.Every)
 	defer safety.Stop()
 	retry := backoff{least: 20 * time.Millisecond, most: 5 * time.Second}
 	for {
-		var again <-chan time.Time
-		if err := f.step(ctx); err != nil {
-			if ctx.Err() != nil {
+		if f.take() && f.asked == nil {
+			f.read(reading)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-f.wake:
+		case <-safety.C:
+			f.Look()
+		case a := <-f.answers:
+			err := f.answered(a)
+			switch {
+			case err == nil:
+				retry.reset()
+				continue
+			case ctx.Err() != nil:
 				return ctx.Err()
-			}
-			if errors.Is(err, ErrClosed) {
+			case errors.Is(err, ErrClosed):
 				return err
 			}
 			f.c.Logger.Warn("journal cannot be followed", "at", f.Position().Seq, "err", err)
-			again = time.After(retry.next())
-		} else {
-			retry.reset()
-		}
-		if !f.wait(ctx, again, safety.C) {
-			return ctx.Err()
+			// A flood of pushes must not turn the back-off into a busy loop: nothing is looked at meanwhile.
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(retry.next()):
+			}
+			f.Look()
 		}
 	}
 }
 
-// wait blocks until there is something to do: after an error until again, otherwise until a push, a call
-// of Look, or the safety read is due.
-func (f *Follower) wait(ctx context.Context, again, safety <-chan time.Time) bool {
-	wake := f.wake
-	if again != nil {
-		wake = nil // a flood of pushes must not turn the back-off into a busy loop
-	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-wake:
-	case <-again:
-		f.Look()
-	case <-safety:
-		f.Look()
-	}
-	return true
-}
-
-// step applies what was pushed and reads what is missing.
-func (f *Follower) step(ctx context.Context) error {
+// take applies what was pushed, and reports whether something is missing or may be.
+func (f *Follower) take() (missing bool) {
 	f.mu.Lock()
 	pushed, look := f.mailbox, f.look
-	f.mailbox, f.look = nil, false
+	f.mailbox = nil
+	if f.asked == nil {
+		f.look = false
+	}
 	f.mu.Unlock()
-
-	if look { // before the pushes: after a read most of them are merely old
-		if err := f.read(ctx); err != nil {
-			return err
-		}
-	}
 	for _, e := range pushed {
-		if e.Seq <= f.cur.at.Seq && look {
-			continue // came while we read; the read has proved that position
-		}
-		accepted, read := f.cur.pushed(e)
-		if accepted {
-			f.apply(e)
-		}
-		if read {
-			if err := f.read(ctx); err != nil {
-				return err
-			}
-			look = true
-		}
+		look = f.fit(e) || look
 	}
-	return nil
+	return look
 }
 
-// read reads to the end of the log and applies.
-func (f *Follower) read(ctx context.Context) error {
-	for {
-		entries, err := f.c.Log.Read(ctx, f.cur.from(), readBatch)
-		if errors.Is(err, ErrBroken) {
-			f.reset(err.Error())
-			return err
-		}
-		if err != nil {
-			return err
-		}
-		apply, broken := f.cur.answered(entries)
-		for _, e := range apply {
-			f.apply(e)
-		}
-		if broken != "" {
-			f.reset(broken)
-			// Through Run's back-off: a log that is broken in the middle would be read in a circle.
-			return errors.New(broken)
-		}
-		if len(apply) == 0 || ctx.Err() != nil {
-			return ctx.Err()
-		}
+// fit applies a push that is the next entry, and reports whether one that is not calls for a read.
+func (f *Follower) fit(e *Entry) (missing bool) {
+	if accepted, _ := f.cur.pushed(e); accepted {
+		f.apply(e)
+		f.pushed = f.cur.at
+		return false
 	}
+	if f.known[e.ID] {
+		f.pushed = PositionOf(e)
+		return false // merely late
+	}
+	if f.asked == nil {
+		return true
+	}
+	if len(f.kept) < maxMailbox {
+		f.kept = append(f.kept, e)
+	} else {
+		f.Look()
+	}
+	return false
+}
+
+// read begins one. What was pushed before it is in its answer, or in the next one's.
+func (f *Follower) read(ctx context.Context) {
+	at := f.cur.at
+	f.asked, f.kept = &at, nil
+	from := f.cur.from()
+	f.reads.Go(func() {
+		entries, err := f.c.Log.Read(ctx, from, readBatch)
+		f.answers <- answer{entries, err}
+	})
+}
+
+// answered applies what a read brought, and then what was pushed meanwhile.
+func (f *Follower) answered(a answer) error {
+	from, kept := *f.asked, f.kept
+	f.asked, f.kept = nil, nil
+	if errors.Is(a.err, ErrBroken) {
+		f.reset(a.err.Error())
+	}
+	if a.err != nil {
+		return a.err
+	}
+	apply, end, broken := f.cur.answered(from, a.entries)
+	if len(apply) > 0 {
+		f.known = map[ID]bool{}
+	}
+	for _, e := range apply {
+		f.known[e.ID] = true
+		f.apply(e)
+	}
+	if broken != "" {
+		f.reset(broken)
+		// Through Run's back-off: a log that is broken in the middle would be read in a circle.
+		return errors.New(broken)
+	}
+	missing := false
+	for _, e := range kept {
+		missing = f.fit(e) || missing
+	}
+	if missing || !end && f.pushed != f.cur.at {
+		f.Look()
+	}
+	return nil
 }
 
 func (f *Follower) apply(e *Entry) {
@@ -199,7 +239,7 @@ func (f *Follower) apply(e *Entry) {
 
 func (f *Follower) reset(reason string) {
 	f.c.Logger.Error("journal was rolled back or replaced; everything stored is dropped", "at", f.cur.at.Seq, "reason", reason)
-	f.cur.at = Position{}
+	f.cur.at, f.pushed, f.known = Position{}, Position{}, nil
 	f.pos.Store(&Position{})
 	f.c.Reset(reason)
 }

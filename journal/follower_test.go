@@ -252,6 +252,108 @@ func TestE1_OnlyReadsBreakTheChain(t *testing.T) {
 	})
 }
 
+// away is a log from which everything comes late, in order.
+type away struct {
+	*memory.Log
+	way time.Duration
+}
+
+func (a away) Read(ctx context.Context, from uint64, max int) ([]*journal.Entry, error) {
+	time.Sleep(a.way)
+	defer time.Sleep(a.way)
+	return a.Log.Read(ctx, from, max)
+}
+
+func (a away) Live(deliver func(*journal.Entry)) (stop func(), err error) {
+	type parcel struct {
+		due time.Time
+		e   *journal.Entry
+	}
+	on := make(chan parcel, 1000)
+	go func() {
+		for p := range on {
+			time.Sleep(time.Until(p.due))
+			deliver(p.e)
+		}
+	}()
+	unsubscribe, err := a.Log.Live(func(e *journal.Entry) { on <- parcel{time.Now().Add(a.way), e} })
+	return func() { unsubscribe(); close(on) }, err
+}
+
+// Each read takes several entries' time, so there is something new whenever one is answered. What an edge has applied
+// is yet never older than the way.
+func TestE1_FarAwayItIsNoLaterThanThePushes(t *testing.T) {
+	const way, every = 150 * time.Millisecond, 20 * time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		l := memory.New()
+		write(t, l, 1000)
+		at := map[uint64]time.Time{}
+		var mu sync.Mutex
+		f := journal.NewFollower(journal.FollowerConfig{Log: away{l, way}, Apply: func(e *journal.Entry) {
+			mu.Lock()
+			defer mu.Unlock()
+			at[e.Seq] = time.Now()
+		}})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- f.Run(ctx) }()
+		time.Sleep(3 * time.Second) // three reads: there is more than one answer brings
+		written := map[uint64]time.Time{}
+		w := journal.NewWriter(journal.WriterConfig{Log: l})
+		for i := range 1500 { // 30 s: three safety reads
+			if _, err := w.Commit(t.Context(), tick); err != nil {
+				t.Error(err)
+			}
+			written[l.Last()] = time.Now()
+			if i%100 == 0 {
+				f.Behind(l.Last())
+			}
+			time.Sleep(every)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		for seq, began := range written {
+			if late := at[seq].Sub(began); late > way {
+				t.Errorf("entry %d was applied after %v, %v is the way", seq, late, way)
+				break
+			}
+		}
+		cancel()
+		<-done
+	})
+}
+
+// A push that is lost while the log is read is missed by that read, and found by the next.
+func TestE1_PushLostWhileItReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := memory.New()
+		lose := false
+		l.SetFaults(memory.Faults{Push: func(*journal.Entry) memory.Push {
+			if lose {
+				return memory.Dropped
+			}
+			return memory.Delivered
+		}})
+		f := journal.NewFollower(journal.FollowerConfig{Log: away{l, time.Second}, Every: time.Hour, Apply: func(*journal.Entry) {}})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- f.Run(ctx) }()
+		time.Sleep(5 * time.Second)
+		f.Look()
+		time.Sleep(1500 * time.Millisecond) // it has been read, and the answer is under way
+		lose = true
+		write(t, l, 1)
+		lose = false
+		write(t, l, 2)
+		time.Sleep(5 * time.Second)
+		if at := f.Position().Seq; at != l.Last() {
+			t.Errorf("at %d of %d", at, l.Last())
+		}
+		cancel()
+		<-done
+	})
+}
+
 func TestFollower_UnreadableLogIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := memory.New()

@@ -244,7 +244,7 @@ func (w *Writer) read(ctx context.Context, slot uint64) (id ID, err error) {
 		if err != nil {
 			return id, err
 		}
-		apply, broken := w.cur.answered(entries)
+		apply, _, broken := w.cur.answered(w.cur.at, entries)
 		for _, e := range apply {
 			w.apply(e)
 			if e.Seq == slot {
