@@ -198,6 +198,16 @@ func (v *visit) fetch(q *query, old *cache.Object, why Reason, slot int) (*answe
 			return nil, again
 		}
 	}
+	h, a, st := v.headOf(r)
+	if h == nil {
+		return a, st
+	}
+	return v.ofFlight(q, r, h, why)
+}
+
+// headOf waits for the head of a flight, in the final attempt no longer than D. If none comes h is nil, and the others
+// are what comes of the attempt.
+func (v *visit) headOf(r *reader) (h *head, a *answer, st step) {
 	ctx := v.ctx
 	if v.final {
 		var cancel context.CancelFunc
@@ -206,14 +216,14 @@ func (v *visit) fetch(q *query, old *cache.Object, why Reason, slot int) (*answe
 	}
 	h, err := r.wait(ctx)
 	switch {
+	case err == nil:
+		return h, nil, found
 	case errors.Is(err, errPoisoned):
-		return nil, again
-	case err != nil && v.ctx.Err() == nil:
-		return v.failure(v.because), found
-	case err != nil:
-		return nil, left
+		return nil, nil, again
+	case v.ctx.Err() == nil:
+		return nil, v.failure(v.because), found
 	}
-	return v.ofFlight(q, r, h, why)
+	return nil, nil, left
 }
 
 // unheld tells that a flight which has been joined keeps no rule from being forgotten that something else may need

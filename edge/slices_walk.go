@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"context"
 	"errors"
 	"runtime"
 	"slices"
@@ -125,20 +124,9 @@ func (w *walk) begin(a *answer, octet int64) (*answer, step) {
 	if v.unheld(w.q, p.reader.f) {
 		return nil, again
 	}
-	ctx := v.ctx
-	if v.final {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, v.e.lease.Timing().Decide)
-		defer cancel()
-	}
-	h, err := p.reader.wait(ctx)
-	switch {
-	case errors.Is(err, errPoisoned):
-		return nil, again
-	case err != nil && v.ctx.Err() == nil:
-		return v.failure(v.because), found
-	case err != nil:
-		return nil, left
+	h, failed, st := v.headOf(p.reader)
+	if h == nil {
+		return failed, st
 	}
 	return w.began(a, h)
 }
