@@ -31,6 +31,7 @@ type Object struct {
 	Block2 []byte         // the same for HTTP/2
 	Body   []byte
 	Pages  *pages.Octets // where Body lies, if not in the heap: keep it, or the Object, with every slice of Body
+	Far    Far           // where else it lies; a store that is given an Object with one keeps all but the Body
 	Fresh  httpcache.Freshness
 	Hits   atomic.Uint64 // since it was stored, as Used counts them; popularity and receipts
 
@@ -43,6 +44,12 @@ type Object struct {
 	Keeper Keeper
 	Serial uint64
 }
+
+// Far is where a body lies that is left in the tier below: its own words, for nobody else. The zero Far is nowhere.
+type Far struct{ Place, Time uint64 }
+
+// Away tells that the object has been taken out of a store that does not have its body.
+func (o *Object) Away() bool { return o.Far != Far{} && o.Body == nil }
 
 // Used counts a hit; see count.
 func (o *Object) Used() {

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/warmfront/warmfront/httpcache"
@@ -61,6 +62,9 @@ type View struct {
 	Body        []byte
 	Pages       *pages.Octets // of Body, which with them is good beyond Return
 	Kept        bool          // Body is in the heap, or in Pages: good beyond Return
+	Size        int64         // octets of the body, wherever it is
+	Far         Far           // where it is, if the store does not have it: then Body is empty
+	Proved      *atomic.Int64 // beside Far, for the tier below: when it was last seen to be what was written; good until Return
 	Mark        *Mark
 
 	// Loan is the store's, for what is wanted rarely.

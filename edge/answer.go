@@ -31,6 +31,9 @@ import (
 // copiedBody is up to where a body is copied behind its head although it could be written from its place.
 const copiedBody = 8 << 10
 
+// copiedFar is up to where a body that lies on disk is read for each hit.
+const copiedFar = 64 << 10
+
 // Inline implements httpserver.Answerer.
 func (e *Edge) Inline() httpserver.Inline {
 	lender, ok := e.store.(cache.Lender)
@@ -54,6 +57,7 @@ type inline struct {
 	subject invalidation.Subject
 	kind    []byte // Content-Type of the last answer
 	body    []byte // of the last answer by HTTP/2, if it is small
+	far     []byte // what was read from disk for the last answer
 	altSvc2 []byte // the Alt-Svc field for HTTP/2
 }
 
@@ -79,7 +83,7 @@ func (a *inline) Answer(dst []byte, r *httpserver.Request) (out []byte, rest htt
 	v.now = a.e.now()
 	v.x = Exchange{Start: v.now, Edge: a.e.cfg.Name, Pop: a.e.cfg.Location, Request: &r.Request, Stripe: a.ticket.stripe}
 	v.ticket, v.r = a.ticket, r
-	ok = a.plainHit()
+	ok = a.plainHit() && a.reach(r.Method == "HEAD")
 	v.ticket, v.r = ticket{}, nil // the ticket is the batch's
 	if !ok {
 		return dst, rest, false
@@ -153,6 +157,23 @@ func (a *inline) plainHit() bool {
 	return true
 }
 
+// reach has the body at hand of an object of which memory has the head only, if that can be done on the spot. Otherwise the
+// object is given back. What is read is what was written, or is not taken (disk.ReadNow).
+func (a *inline) reach(head bool) bool {
+	o := &a.object
+	if o.Far == (cache.Far{}) || head {
+		return true
+	}
+	body, grown, ok := a.e.disk.ReadNow(o.Far, a.visit.main.key, o.Size, a.far)
+	a.far = grown
+	if !ok {
+		a.lender.Return(o)
+		return false
+	}
+	o.Body, o.Kept = body, true
+	return true
+}
+
 // usable is judge, where all but one verdict are left to Serve.
 func (a *inline) usable(q *query, now time.Time) bool {
 	o := &a.object
@@ -196,7 +217,7 @@ func (a *inline) write(dst []byte, head bool) (out []byte, rest httpserver.Rest)
 	case !o.Kept || len(o.Body) <= copiedBody:
 		dst = append(dst, o.Body...)
 	default:
-		rest = httpserver.Rest{Octets: o.Body, Pages: o.Pages}
+		rest = httpserver.Rest{Octets: o.Body, Pages: o.Pages, Brief: o.Far != cache.Far{}}
 	}
 	a.complete(id, head)
 	return dst, rest
@@ -221,7 +242,7 @@ func (a *inline) write2(dst []byte, head bool) (out []byte, rest httpserver.Rest
 	switch {
 	case head:
 	case o.Kept:
-		rest = httpserver.Rest{Octets: o.Body, Pages: o.Pages}
+		rest = httpserver.Rest{Octets: o.Body, Pages: o.Pages, Brief: o.Far != cache.Far{}}
 	default:
 		a.body = append(a.body[:0], o.Body...)
 		rest = httpserver.Rest{Octets: a.body, Brief: true}
@@ -234,7 +255,7 @@ func (a *inline) write2(dst []byte, head bool) (out []byte, rest httpserver.Rest
 func (a *inline) complete(id []byte, head bool) {
 	x, o := &a.visit.x, &a.object
 	if !head {
-		x.Bytes = int64(len(o.Body))
+		x.Bytes = o.Size
 	}
 	x.Outcome, x.Reason, x.Status = Hit, Fresh, o.Status
 	x.ID = unsafe.String(unsafe.SliceData(id), len(id)) // an Exchange is valid during Observe, as long as dst

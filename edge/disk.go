@@ -16,6 +16,14 @@ import (
 // disk, and what comes from there is put into memory and judged as if it had been there all the time. What is stored is
 // put into both.
 //
+// # Heads
+//
+// Of what comes from disk memory gets the head, all that is needed to judge it, and the body stays where it is
+// (cache.Far): copying bodies that are asked for once in a while would be most of what such hits cost. A plain hit on it
+// reads the body on the spot, if the kernel has it in memory (answer.go). Any other request loads it anew, and then the
+// object is put into memory as a whole: it has been asked for again, and either the disk had to be waited for or octets
+// are needed that cannot be had on the way.
+//
 // # Loads
 //
 // Between the moment at which an object is found on disk and the one at which it is in memory the sweeper could
@@ -38,6 +46,16 @@ import (
 // diskWait is how long a request waits for the disk before it asks the origin instead. Its ticket is open meanwhile:
 // it is less than half of D.
 const diskWait = 400 * time.Millisecond
+
+// Bodies from leastFar to mostFar octets are left on disk when they are first asked for. A smaller one takes hardly more of
+// memory than its head.
+const (
+	leastFar = 4 << 10
+	mostFar  = copiedFar
+)
+
+// loadedNow is up to where an object is read by who asks for it, and not by a goroutine beside.
+const loadedNow = 1 << 20
 
 // maxLoads bounds the loads at once (L9); beyond it requests do as if the disk had nothing.
 const maxLoads = 256
@@ -66,6 +84,7 @@ type load struct {
 	e      *Edge
 	key    string
 	snap   *Snap // of whoever began it
+	whole  bool  // memory has the head: now it gets the body too
 	done   chan struct{}
 	object *cache.Object // found, dead or alive; nil: nothing. Set before done is closed
 }
@@ -100,10 +119,17 @@ func (l *loads) restart() {
 // get finds what is stored under a key, in memory or on disk; nil: nothing. It is for a request that has pinned s.
 func (e *Edge) get(s *Snap, key []byte) *cache.Object {
 	o := e.store.Get(key)
-	if o != nil || e.disk == nil || !e.disk.Has(key) {
+	away := o != nil && o.Away()
+	switch {
+	case e.disk == nil, o != nil && !away:
 		return o
+	case !e.disk.Has(key):
+		if away {
+			e.store.Remove(o)
+		}
+		return nil
 	}
-	l := e.load(s, key)
+	l := e.load(s, key, away)
 	if l == nil {
 		return nil
 	}
@@ -122,30 +148,45 @@ func (e *Edge) get(s *Snap, key []byte) *cache.Object {
 	}
 }
 
-// load joins or begins the load of a key; nil: there cannot be one now.
-func (e *Edge) load(s *Snap, key []byte) *load {
+// load joins or begins the load of a key; nil: there cannot be one now. What can be had without waiting is loaded when it
+// returns.
+func (e *Edge) load(s *Snap, key []byte, whole bool) *load {
 	sh := e.loads.shard(e.flights.hash(key))
+	l, began := e.boardLoad(sh, s, key, whole)
+	if !began {
+		return l
+	}
+	if o, ref, ok := e.disk.FindNow(key, loadedNow); ok {
+		defer l.land(sh)
+		l.found(o, ref)
+		return l
+	}
+	if !e.flights.also(func() { l.run(sh) }) {
+		l.land(sh)
+		return nil
+	}
+	return l
+}
+
+// boardLoad registers a load, or returns the one that there is; nil: there cannot be one now.
+func (e *Edge) boardLoad(sh *loadShard, s *Snap, key []byte, whole bool) (l *load, began bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if l := sh.byKey[string(key)]; l != nil && l.snap.life == s.life {
-		return l
+		return l, false
 	} else if l != nil {
-		return nil
+		return nil, false
 	}
 	if s.seq < sh.floor && s.life == e.snap.Load().life { // rules that it needs may be forgotten already
-		return nil
+		return nil, false
 	}
 	if e.loads.n.Add(1) > maxLoads {
 		e.loads.n.Add(-1)
-		return nil
+		return nil, false
 	}
-	l := &load{e: e, key: string(key), snap: s, done: make(chan struct{})}
-	if !e.flights.also(func() { l.run(sh) }) {
-		e.loads.n.Add(-1)
-		return nil
-	}
+	l = &load{e: e, key: string(key), snap: s, whole: whole, done: make(chan struct{})}
 	sh.put(l)
-	return l
+	return l, true
 }
 
 // put registers l. With sh.mu.
@@ -158,7 +199,7 @@ func (sh *loadShard) put(l *load) {
 
 func (l *load) run(sh *loadShard) {
 	defer l.land(sh)
-	l.find()
+	l.found(l.e.disk.Find([]byte(l.key)))
 }
 
 // land ends the registration.
@@ -170,10 +211,9 @@ func (l *load) land(sh *loadShard) {
 	close(l.done)
 }
 
-// find looks on the disk, and puts what is alive into memory.
-func (l *load) find() {
+// found puts what was found on the disk into memory, if it is alive.
+func (l *load) found(there *cache.Object, ref disk.Ref) {
 	e := l.e
-	there, ref := e.disk.Find([]byte(l.key))
 	if there == nil {
 		return
 	}
@@ -198,6 +238,9 @@ func (l *load) find() {
 	}
 	if !x.RFC && o.Status >= 100 && !isMap(o) {
 		o.Block, o.Block2 = e.blocks(o.Status, unmarked(o.Fields), len(o.Body))
+	}
+	if n := len(o.Body); !l.whole && o.Block != nil && n >= e.cfg.leastFar && n <= mostFar {
+		o.Far = ref.Far()
 	}
 	e.store.Put(o)
 	if !ref.Current() { // a younger one has come meanwhile, or a rule
@@ -253,7 +296,7 @@ func (e *Edge) writeOne(seen *cache.Sight) {
 	defer l.land(sh)
 	e.loads.n.Add(1)
 	x := s.sites[seen.Distribution]
-	if o := seen.Object(); o != nil && x != nil && o.Epoch == s.life && x.check(o) == 0 && o.Fresh.FreshUntil.Sub(e.now()) >= diskLeast {
+	if o := seen.Object(); o != nil && !o.Away() && x != nil && o.Epoch == s.life && x.check(o) == 0 && o.Fresh.FreshUntil.Sub(e.now()) >= diskLeast {
 		l.object = o
 		e.disk.Earns([]byte(l.key))
 		e.disk.Put(anew(o))
@@ -371,7 +414,7 @@ func (e *Edge) livingOnDisk(ctx context.Context, snap *Snap, distribution string
 
 // peek is for people: what is stored under a key, wherever, and it counts as no use.
 func (e *Edge) peek(key []byte) *cache.Object {
-	if o := e.store.Peek(key); o != nil || e.disk == nil {
+	if o := e.store.Peek(key); o != nil && !o.Away() || e.disk == nil {
 		return o
 	}
 	return e.disk.Peek(key)

@@ -298,6 +298,7 @@ func TestL4_LoadKeepsRules(t *testing.T) {
 		w.origin.on("/a", ok("v1"), ok("v2"))
 		w.expect("200 Miss v1", "/a")
 		w.emptied()
+		w.file.Suffer(disktest.Faults{Cold: true}) // or the viewer would be in there itself
 		put := make(chan struct{})
 		store.then = func() { <-put }
 		v := w.ask("/a") // is in memory, and the load has not ended
@@ -367,6 +368,9 @@ func TestPromise_AtRandomWithADisk(t *testing.T) {
 			var options []func(*world)
 			if seed%4 >= 2 {
 				options = append(options, func(w *world) { w.config.SliceFrom, w.config.SliceSize = 500, 256 })
+			}
+			if seed%3 > 0 { // bodies stay there
+				options = append(options, func(w *world) { w.config.leastFar = 1 })
 			}
 			h := runWithDisk(t, uint64(seed), seed%2 == 1, options...)
 			t.Logf("%d answers, %d of them hits, %d from disk", h.answers.Load(), h.hits.Load(), h.fromDisk)

@@ -121,6 +121,8 @@ type Config struct {
 	MaxBackground  int   // fills that no viewer waits for; default 64
 	CompressMemory int64 // octets that compressors may hold; default 128 MiB, or 10 MiB for each core
 	SweepRate      int   // objects per second that the sweeper visits; default 200,000
+
+	leastFar int // for tests; default leastFar
 }
 
 // Fetcher asks origins: an *origin.Client. Its errors, and those of a response's Body, are *origin.Error.
@@ -231,6 +233,9 @@ func (c *Config) defaults() {
 	}
 	if c.FillMemory == 0 {
 		c.FillMemory = 256 << 20
+	}
+	if c.leastFar == 0 {
+		c.leastFar = leastFar
 	}
 	if c.CompressMemory == 0 {
 		c.CompressMemory = max(128<<20, 10<<20*int64(runtime.GOMAXPROCS(0)))

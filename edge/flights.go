@@ -152,7 +152,7 @@ func (t *flights) board(f *flight, alone, solo bool) (*reader, boarding) {
 	// Between the lookup that found nothing and this place another flight may have stored and landed, or, of a
 	// slice, be about to land.
 	if !f.alone || f.cut != nil && !alone {
-		if o := t.e.store.Peek([]byte(f.key)); o != nil && !o.Is(f.seen) {
+		if o := t.e.store.Peek([]byte(f.key)); o != nil && !o.Away() && !o.Is(f.seen) { // whose body is away is no flight's
 			f.scrap(r)
 			return nil, late
 		}

@@ -297,6 +297,10 @@ func octetsAtRandom(t *testing.T, seed uint64) map[string]int {
 				w.store, _ = memory.New(memory.Config{Capacity: 4 << 20})
 			}
 			w.config.Store = w.store
+			if seed%4 < 2 { // what memory has no room for lies on disk, and bodies stay there
+				w.config.leastFar = 1
+				withDisk(w)
+			}
 		})
 		o.commit(journal.Fact{DistributionPut: octetsDistribution(o.rfc)})
 		o.start()
@@ -314,6 +318,9 @@ func octetsAtRandom(t *testing.T, seed uint64) map[string]int {
 		o.settle(2 * time.Minute)
 		if st := o.edge.Stats(); st.Fills != 0 || st.FillBytes != 0 {
 			t.Errorf("at rest: %d fills, %d octets in fills", st.Fills, st.FillBytes)
+		}
+		if o.config.Disk != nil {
+			o.counts["from disk"] += int(o.config.Disk.Stats().Hits)
 		}
 		o.stop()
 		for _, c := range o.cuts {
@@ -335,7 +342,7 @@ func TestOctets_AreTheOrigins(t *testing.T) {
 		})
 	}
 	t.Logf("answers: %v", all)
-	for _, kind := range []string{"inline", "200", "206", "304", "416", "502", "aborted", "compressed", "several parts"} {
+	for _, kind := range []string{"inline", "from disk", "200", "206", "304", "416", "502", "aborted", "compressed", "several parts"} {
 		if all[kind] < 5 {
 			t.Errorf("%d answers of %s: the experiment shows nothing", all[kind], kind)
 		}

@@ -109,7 +109,7 @@ type Inline interface {
 type Rest struct {
 	Octets []byte
 	Pages  *pages.Octets // where Octets lie: the kernel may send them from there. Nil: in the heap
-	Brief  bool          // Octets are good until the next Answer only. Of HTTP/2 alone: who keeps them copies them
+	Brief  bool          // Octets are good until the next Answer only: who keeps them copies them
 }
 
 // ResponseWriter writes one answer. It is used by one goroutine, until the handler returns.

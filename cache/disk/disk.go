@@ -46,6 +46,7 @@ const (
 type Store struct {
 	cfg   Config
 	file  File
+	quick Quick // file, if it is one; nil: nothing can be read on the spot
 	log   *slog.Logger
 	super superblock
 	limit int64 // octets of the largest record, with its frame
@@ -73,6 +74,7 @@ type Store struct {
 
 	reads, writes health
 	counts        counts
+	near          [stripes]near
 	objects       atomic.Int64
 	bytes         atomic.Int64
 }
@@ -144,6 +146,7 @@ func Open(cfg Config) (*Store, error) {
 		cfg.Queue = min(64<<20, cfg.Capacity/8)
 	}
 	s := &Store{cfg: cfg, file: cfg.File, log: cfg.Logger, queue: make(chan *item, maxQueue)}
+	s.quick, _ = cfg.File.(Quick)
 	for i := range s.shards {
 		s.shards[i].pending = map[uint64]*item{}
 	}
@@ -238,19 +241,24 @@ func (s *Store) Get(key []byte) *cache.Object {
 
 // Peek is Get without counting as a use.
 func (s *Store) Peek(key []byte) *cache.Object {
-	o, _ := s.find(s.life.Load(), key, false)
+	o, _, _ := s.find(s.life.Load(), key, false, waits)
 	return o
 }
 
 // Find is Get, and returns what is found in a way that can be asked after and dropped.
 func (s *Store) Find(key []byte) (*cache.Object, Ref) {
-	o, ref := s.find(s.life.Load(), key, true)
+	o, ref, _ := s.find(s.life.Load(), key, true, waits)
+	s.asked(o)
+	return o, ref
+}
+
+// asked counts an answer.
+func (s *Store) asked(o *cache.Object) {
 	if o != nil {
 		s.counts.hits.Add(1)
 	} else {
 		s.counts.misses.Add(1)
 	}
-	return o, ref
 }
 
 // Has tells, without reading, whether there is something under key: the answer is yes too often, by chance.
@@ -278,9 +286,13 @@ func (s *Store) Expel(key []byte) {
 	}
 }
 
-func (s *Store) find(l *life, key []byte, use bool) (*cache.Object, Ref) {
+// waits, in place of how many octets are read on the spot: the disk is waited for.
+const waits = -1
+
+// find returns false if that would mean to wait, and most says how large an object is read on the spot.
+func (s *Store) find(l *life, key []byte, use bool, most int64) (_ *cache.Object, _ Ref, ok bool) {
 	if l == nil {
-		return nil, Ref{}
+		return nil, Ref{}, true
 	}
 	hash := s.hash(key)
 	sh := s.shard(hash)
@@ -288,23 +300,28 @@ func (s *Store) find(l *life, key []byte, use bool) (*cache.Object, Ref) {
 	if it := sh.pending[hash]; it != nil {
 		sh.mu.Unlock()
 		if it.object.Key == string(key) && it.life == l {
-			return it.copy(s), Ref{s: s, hash: hash, it: it}
+			return it.copy(s), Ref{s: s, hash: hash, it: it}, true
 		}
-		return nil, Ref{}
+		return nil, Ref{}, true
 	}
 	at := sh.index.get(hash)
+	now := most != waits
+	if now && at != 0 && (s.quick == nil || at.size() > most) {
+		sh.mu.Unlock()
+		return nil, Ref{}, false
+	}
 	if at != 0 && use {
 		sh.index.use(hash)
 	}
 	sh.mu.Unlock()
 	if at == 0 || !s.reads.well() {
-		return nil, Ref{}
+		return nil, Ref{}, true
 	}
-	o := s.read(hash, at)
+	o, number, ok := s.read(hash, at, now)
 	if o == nil || o.Key != string(key) || o.Epoch != l.name {
-		return nil, Ref{}
+		return nil, Ref{}, ok
 	}
-	return o, Ref{s: s, hash: hash, at: at}
+	return o, Ref{s: s, hash: hash, at: at, number: number}, true
 }
 
 // Put lets o be written, in place of what was under its key. It returns false when o is not taken: it is too
@@ -383,9 +400,13 @@ func (s *Store) gone(at place) {
 // Stats returns the picture now.
 func (s *Store) Stats() Stats {
 	c := &s.counts
+	hits := c.hits.Load()
+	for i := range s.near {
+		hits += s.near[i].hits.Load()
+	}
 	return Stats{
 		Stats: cache.Stats{Objects: s.objects.Load(), Bytes: s.bytes.Load(), Capacity: s.cfg.Capacity, Evictions: c.evicted.Load()},
-		Hits:  c.hits.Load(), Misses: c.misses.Load(), Damaged: c.damaged.Load(), Stored: c.stored.Load(),
+		Hits:  hits, Misses: c.misses.Load(), Damaged: c.damaged.Load(), Stored: c.stored.Load(),
 		Overflow: c.overflow.Load(), Unearned: c.unearned.Load(), Rewritten: c.rewritten.Load(), Written: c.written.Load(),
 		Failures: c.failures.Load(), Failing: !s.writes.well(),
 	}

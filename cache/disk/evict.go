@@ -88,7 +88,7 @@ func (s *Store) wait(hash uint64, at place, l *life) *item {
 		return nil
 	}
 	sh := s.shard(hash)
-	o := s.read(hash, at)
+	o, _, _ := s.read(hash, at, false)
 	if o == nil || o.Epoch != l.name {
 		return nil
 	}

@@ -15,7 +15,18 @@ type File interface {
 	Close() error
 }
 
+// Quick is a File that can be asked for what is to be had without waiting for a disk.
+type Quick interface {
+	File
+	// ReadNow is ReadAt, if all of p is in the kernel's memory. Otherwise it returns false, and p holds anything.
+	ReadNow(p []byte, off int64) bool
+}
+
 // OpenFile opens the file, or makes it. The octets of a sparse file take no room until they are written.
 func OpenFile(path string) (File, error) {
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return quicken(f), nil
 }

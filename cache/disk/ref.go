@@ -8,6 +8,8 @@ type Ref struct {
 	it   *item // it was pending
 	hash uint64
 	at   place // it was in the index
+
+	number uint64 // of the segment that it was read from
 }
 
 // Current tells whether the object is still what is under its key.
@@ -58,7 +60,7 @@ func (s *Store) Drop(key string, serial uint64) bool {
 
 // Fetch is cache.Keeper's.
 func (s *Store) Fetch(key string, serial uint64) *cache.Object {
-	o, ref := s.find(s.life.Load(), []byte(key), false)
+	o, ref, _ := s.find(s.life.Load(), []byte(key), false, waits)
 	if o == nil || serial != uint64(ref.at&^uses) && (ref.it == nil || serial != ref.it.serial) {
 		return nil
 	}

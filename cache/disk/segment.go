@@ -31,29 +31,31 @@ type segment struct {
 // base is where the slot begins in the file.
 func (s *Store) base(slot int) int64 { return slotsAt + int64(slot)*s.super.slot }
 
-// read fetches the record at a place, and forgets it if it is not what was written.
-func (s *Store) read(hash uint64, at place) *cache.Object {
+// read fetches the record at a place, and forgets it if it is not what was written. With now it does not wait for the
+// disk: ok is false if it would have to. It also returns the number of the segment.
+func (s *Store) read(hash uint64, at place, now bool) (_ *cache.Object, number uint64, ok bool) {
 	seg := s.slots[at.slot()].Load()
 	if seg == nil {
-		return nil
+		return nil, 0, true
 	}
 	buf := make([]byte, min(at.size(), s.super.slot-at.off()))
-	if _, err := s.file.ReadAt(buf, s.base(seg.slot)+at.off()); err != nil {
+	if now {
+		if !s.quick.ReadNow(buf, s.base(seg.slot)+at.off()) {
+			return nil, 0, false
+		}
+	} else if _, err := s.file.ReadAt(buf, s.base(seg.slot)+at.off()); err != nil {
 		s.counts.failures.Add(1)
 		s.reads.failed(err)
-		return nil
+		return nil, 0, true
 	}
 	s.reads.worked()
 	o, err := seg.decode(buf, hash, at.off())
 	if err != nil {
-		if s.slots[at.slot()].Load() == seg { // or it has just been written over
-			s.counts.damaged.Add(1)
-			s.lost(hash, at)
-		}
-		return nil
+		s.spoiled(seg, hash, at)
+		return nil, 0, true
 	}
 	o.Keeper, o.Serial = s, uint64(at&^uses)
-	return o
+	return o, seg.number, true
 }
 
 // decode makes an object of a record of this segment. It refers to buf.

@@ -18,6 +18,9 @@ func TestShard_BooksAgree(t *testing.T) {
 		key := func() string { return fmt.Sprint(r.IntN(keys)) }
 		for i := range 30_000 {
 			o := cachetest.Object(key(), size(r))
+			if r.IntN(4) == 0 {
+				o.Far = cache.Far{Place: 1 + uint64(r.IntN(1<<20)), Time: 1}
+			}
 			s.Put(o)
 			switch r.IntN(8) {
 			case 0:

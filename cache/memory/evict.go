@@ -76,7 +76,7 @@ func (s *Store) write(sh *shard, seg, size uint32) (loc uint64) {
 // cost of an entry: what its object takes of all memory.
 func (s *Store) cost(sh *shard, e entry) int64 {
 	n := int64(e.size()) + slotCost
-	if e.rec.Bodiless() {
+	if e.tail() == outerTail {
 		if o := sh.body(e); o != nil {
 			n += o.cost
 		}
@@ -89,7 +89,7 @@ func (s *Store) forget(sh *shard, loc uint64, e entry) {
 	seg := s.field.segmentOf(loc)
 	m := &s.field.segs[seg]
 	size, cost := e.size(), s.cost(sh, e)
-	if e.rec.Bodiless() {
+	if e.tail() == outerTail {
 		if o := sh.body(e); o != nil {
 			sh.lose(*e.place())
 			s.paged.Add(-o.paged())
@@ -148,8 +148,15 @@ func (s *Store) copyTo(sh *shard, to uint32, tag, loc uint64, e entry, uses uint
 	size := e.size()
 	at := s.write(sh, to, size)
 	p := s.field.at(at)
-	copy(unsafe.Slice((*byte)(unsafe.Add(p, markSize)), int(size)-markSize),
-		unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(e.mark), markSize)), int(size)-markSize))
+	n := int(size) - markSize
+	from := e.far()
+	if from != nil {
+		n -= unit // its last word changes
+	}
+	copy(unsafe.Slice((*byte)(unsafe.Add(p, markSize)), n), unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(e.mark), markSize)), n))
+	if from != nil {
+		s.field.entry(at).far().proved.Store(from.proved.Load())
+	}
 	mark := (*cache.Mark)(p)
 	mark.Copy(e.mark)
 	mark.Own.Store(mark.Own.Load()&^(usesMask|deadBit) | uses)
@@ -232,7 +239,7 @@ func (s *Store) judge(sh *shard, q int, loc uint64, e entry) bool {
 	if q == small {
 		sh.ghost.add(hash)
 	}
-	outside := e.rec.Bodiless()
+	outside := e.tail() == outerTail
 	s.drop(sh, tag, loc, e)
 	sh.evictions.Add(1)
 	sh.patience = 4 * int(sh.objects.Load())

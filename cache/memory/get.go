@@ -26,7 +26,7 @@ func (s *Store) take(key string, serial uint64, use bool) *cache.Object {
 	parity := s.guard.enter(here)
 	slot, _, e := s.find(sh.tab.Load(), s.tag(hash), key)
 	var out *outer
-	if slot != nil && e.rec.Bodiless() {
+	if slot != nil && e.tail() == outerTail {
 		if out = sh.body(e); out == nil {
 			slot = nil // it has just gone
 		}
@@ -41,6 +41,9 @@ func (s *Store) take(key string, serial uint64, use bool) *cache.Object {
 	o := s.object(record.Record(bytes.Clone(e.rec)), out)
 	e.mark.Give(o)
 	o.Serial = e.serial()
+	if f := e.far(); f != nil {
+		o.Far = f.where()
+	}
 	s.guard.leave(here, parity)
 	return o
 }
@@ -81,8 +84,12 @@ func (s *Store) Return(v *cache.View) { s.guard.leave(v.Loan.Stripe, v.Loan.Pari
 // show lets v refer to the entry; false: it has just gone.
 func (s *Store) show(sh *shard, e entry, v *cache.View) bool {
 	r := e.rec
-	v.Body, v.Pages, v.Kept = r.Body(), nil, false
-	if r.Bodiless() {
+	v.Body, v.Pages, v.Kept, v.Size, v.Far, v.Proved = r.Body(), nil, false, int64(r.BodySize()), cache.Far{}, nil
+	switch e.tail() {
+	case farTail:
+		f := e.far()
+		v.Far, v.Proved = f.where(), &f.proved
+	case outerTail:
 		out := sh.body(e)
 		if out == nil {
 			return false

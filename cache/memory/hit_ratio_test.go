@@ -34,7 +34,11 @@ func cost(o *cache.Object) int64 {
 	}
 	bodiless := len(o.Body) >= pages.Least
 	rec, _ := record.Form{Heads: true, Numbers: true, Bodiless: bodiless}.Append(nil, o)
-	n := int64(entrySize(len(rec), bodiless)) + slotCost
+	tail := noTail
+	if bodiless {
+		tail = outerTail
+	}
+	n := int64(entrySize(len(rec), tail)) + slotCost
 	if bodiless {
 		n += outerBytes + pages.Rounded(len(o.Body))
 	}

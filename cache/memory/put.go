@@ -29,10 +29,10 @@ func (s *Store) Put(o *cache.Object) bool {
 		return false
 	}
 	*buf = rec
-	size := entrySize(len(rec), rec.Bodiless())
+	size := entrySize(len(rec), tailOf(o, rec))
 	c := int64(size) + slotCost
 	var out *outer
-	if rec.Bodiless() {
+	if tailOf(o, rec) == outerTail {
 		out = s.outside(o)
 		c += out.cost
 	}
@@ -61,8 +61,19 @@ func (s *Store) encode(dst []byte, o *cache.Object) (record.Record, error) {
 	}
 	return record.Form{
 		Since: s.since, Heads: true, Numbers: true, Epoch: uint16(epoch), Distribution: id,
-		Bodiless: len(o.Body) > s.inline || o.Pages != nil,
+		Bodiless: len(o.Body) > s.inline || o.Pages != nil || o.Far != cache.Far{},
 	}.Append(dst, o)
+}
+
+// tailOf is what an object's entry will have behind its record.
+func tailOf(o *cache.Object, r record.Record) uint32 {
+	switch {
+	case !r.Bodiless():
+		return noTail
+	case o.Far != cache.Far{}:
+		return farTail
+	}
+	return outerTail
 }
 
 // outerBytes is what a body takes that does not lie with its record, beside its octets: its number's slot, what
@@ -172,6 +183,10 @@ func (s *Store) enter(sh *shard, q int, seg uint32, hash uint64, o *cache.Object
 		cost += out.cost
 		sh.memory.Add(out.cost)
 		s.paged.Add(out.paged())
+	} else if rec.Bodiless() {
+		f := (*far)(unsafe.Pointer(e.place()))
+		f.place, f.time = o.Far.Place|farBit, o.Far.Time
+		f.proved.Store(0)
 	}
 	sh.queues[q].bytes += cost
 	sh.bytes.Add(cost)

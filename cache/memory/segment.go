@@ -2,6 +2,7 @@ package memory
 
 import (
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/warmfront/warmfront/cache"
@@ -14,6 +15,7 @@ import (
 //	mark      16 octets: what changes while it is stored (cache.Mark)
 //	record    as package record says, with a number for epoch and distribution
 //	place     only if the body lies elsewhere: 8 octets, its number among the shard's large ones
+//	far       or, with a body that is left in the tier below: three times 8 octets, cache.Far and what that tier remembers of it
 //
 // A location is the number of such multiples from the beginning of all segments.
 const (
@@ -145,15 +147,46 @@ func (f *field) entry(loc uint64) entry {
 }
 
 // size of the whole entry.
-func (e entry) size() uint32 { return entrySize(len(e.rec), e.rec.Bodiless()) }
+func (e entry) size() uint32 { return entrySize(len(e.rec), e.tail()) }
 
-func entrySize(rec int, bodiless bool) uint32 {
-	n := uint32(markSize) + rounded(rec)
-	if bodiless {
-		n += unit
+func entrySize(rec int, tail uint32) uint32 { return uint32(markSize) + rounded(rec) + tail }
+
+// What an entry has behind its record.
+const (
+	noTail    uint32 = 0
+	outerTail uint32 = unit
+	farTail          = uint32(unsafe.Sizeof(far{}))
+)
+
+func (e entry) tail() uint32 {
+	switch {
+	case !e.rec.Bodiless():
+		return noTail
+	case *e.place()&farBit != 0:
+		return farTail
 	}
-	return n
+	return outerTail
 }
+
+// far is what an entry has whose body is left in the tier below. The first word stands where others have the number of
+// their body, and can be told from it.
+type far struct {
+	place, time uint64
+	proved      atomic.Int64
+}
+
+// farBit of a cache.Far's place must be free, and no number of a body has it.
+const farBit = 1 << 63
+
+// far of an entry; nil: its body is in memory.
+func (e entry) far() *far {
+	if e.tail() != farTail {
+		return nil
+	}
+	return (*far)(unsafe.Pointer(e.place()))
+}
+
+func (f *far) where() cache.Far { return cache.Far{Place: f.place &^ farBit, Time: f.time} }
 
 func rounded(n int) uint32 { return uint32(n+unit-1) &^ (unit - 1) }
 
