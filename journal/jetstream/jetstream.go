@@ -12,6 +12,14 @@
 //   - last_seq as a read of the present: in a cluster it may be old. Only an append is a barrier (P1).
 //
 // A directory belongs to one process at a time (ErrInUse).
+//
+// # Edges on other machines
+//
+// With Config.Network the engine listens, with TLS 1.3 and for those alone whom Network.Admit knows. An edge connects as a
+// plain client (Dial) and may do five things, each on a subject that ends with its name: hear pushes, acknowledge, probe,
+// read, and say that it joins or leaves. It never speaks to the engine itself: the engine sends its answer to whatever
+// subject a question names for it, the log's own included, so who may ask it can write to the log. Reads go to the
+// control plane's Desk instead, which answers to inboxes only.
 package jetstream
 
 import (
@@ -39,6 +47,9 @@ type Config struct {
 	// reaches it may write to the journal: there is no authentication. Default: no listener at all.
 	Listen string
 
+	// Network opens the log to edges on other machines. Nil: there are none. Not with Listen.
+	Network *Network
+
 	// Reserve is how many bytes must stay free on the disk: with less, Append refuses (ErrFull), because
 	// an engine that meets a full disk stops for good. Default 64 MiB.
 	Reserve int64 // negative: 0
@@ -57,15 +68,15 @@ type Config struct {
 
 // Log is an open log. Open makes it; all methods may be called concurrently.
 type Log struct {
-	c      Config
-	log    *slog.Logger
-	lock   *os.File
-	head   *head
-	srv    *server.Server
-	nc     *nats.Conn
-	js     jetstream.JetStream
-	epoch  journal.ID
-	closed atomic.Bool
+	session
+	c     Config
+	lock  *os.File
+	head  *head
+	srv   *server.Server
+	guard *guard     // of the network; nil: none
+	asks  *nats.Conn // for questions to edges, which see where it wants its answers; nil: no network
+	js    jetstream.JetStream
+	epoch journal.ID
 
 	stopped atomic.Pointer[error] // set once the engine does not write any more
 	close   sync.Once
@@ -120,7 +131,10 @@ func hold(c Config) (Config, *os.File, error) {
 
 // openHeld opens a directory that the caller has taken.
 func openHeld(ctx context.Context, c Config) (_ *Log, err error) {
-	l := &Log{c: c, log: c.Logger}
+	l := &Log{c: c, session: session{log: c.Logger, name: "control"}}
+	if c.Network != nil {
+		l.guard = newGuard(c.Network)
+	}
 	defer func() {
 		if err != nil {
 			l.Close()
@@ -145,7 +159,7 @@ func openHeld(ctx context.Context, c Config) (_ *Log, err error) {
 
 // start starts the engine and connects to it.
 func (l *Log) start() (err error) {
-	if l.srv, err = startServer(l.c); err != nil {
+	if l.srv, err = startServer(l.c, l.guard); err != nil {
 		return err
 	}
 	return l.connect()
@@ -153,8 +167,10 @@ func (l *Log) start() (err error) {
 
 // stop stops both, as far as they were started.
 func (l *Log) stop() {
-	if l.nc != nil {
-		l.nc.Close()
+	for _, nc := range []*nats.Conn{l.nc, l.asks} {
+		if nc != nil {
+			nc.Close()
+		}
 	}
 	if l.srv != nil {
 		l.srv.Shutdown()
@@ -173,22 +189,17 @@ func (l *Log) restart(meanwhile func() error) error {
 
 // connect makes the in-process connection that everything goes over.
 func (l *Log) connect() (err error) {
-	l.nc, err = nats.Connect("",
-		nats.InProcessServer(l.srv),
-		nats.Name("warmfront"),
-		nats.ReconnectBufSize(-1), // a buffered append would be sent later, after its outcome was decided (W3)
-		nats.MaxReconnects(-1),
-		nats.SyncQueueLen(maxBatch+1), // of each read: the default allocates half a megabyte
-		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
-			if sub != nil {
-				l.log.Warn("journal subscription", "subject", sub.Subject, "err", err)
-			} else {
-				l.log.Warn("journal connection", "err", err)
-			}
-		}),
-	)
-	if err != nil {
+	o := l.options(nats.InProcessServer(l.srv), nats.SyncQueueLen(maxBatch+1)) // of each read: the default allocates half a megabyte
+	if l.guard != nil {
+		o = append(o, nats.Token(l.guard.own))
+	}
+	if l.nc, err = nats.Connect("", o...); err != nil {
 		return fmt.Errorf("%w: %w", ErrEngine, err)
+	}
+	if l.guard != nil {
+		if l.asks, err = nats.Connect("", append(o, nats.CustomInboxPrefix(askInbox))...); err != nil {
+			return fmt.Errorf("%w: %w", ErrEngine, err)
+		}
 	}
 	l.js, err = jetstream.New(l.nc)
 	return err
@@ -237,15 +248,4 @@ func (l *Log) ailing() error {
 	err := fmt.Errorf("%w: %s. Make room if the disk is full, and restart; what was confirmed is safe", journal.ErrStopped, h.Error)
 	l.stopped.Store(&err)
 	return err
-}
-
-// wrap gives an error of the engine's its name: after Close everything is ErrClosed.
-func (l *Log) wrap(what string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case l.closed.Load():
-		return journal.ErrClosed
-	}
-	return fmt.Errorf("journal: %s: %w", what, err)
 }

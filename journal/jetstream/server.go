@@ -46,23 +46,32 @@ func options(c Config) (*server.Options, error) {
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 			return nil, fmt.Errorf("%w: listen address %q is not a loopback address; without authentication others must not reach the journal", ErrConfig, c.Listen)
 		}
-		if o.Port, err = strconv.Atoi(port); err != nil {
+		if o.Port, err = enginePort(port); err != nil {
 			return nil, fmt.Errorf("%w: listen address %q: %w", ErrConfig, c.Listen, err)
-		}
-		if o.Port == 0 {
-			o.Port = server.RANDOM_PORT
 		}
 		o.Host = host
 	}
 	return o, nil
 }
 
+// enginePort is a port as the engine wants it: its zero is the default one, not a free one.
+func enginePort(port string) (int, error) {
+	n, err := strconv.Atoi(port)
+	if n == 0 && err == nil {
+		n = server.RANDOM_PORT
+	}
+	return n, err
+}
+
 // startTimeout bounds the engine's start; reading a large store after a crash takes seconds.
 const startTimeout = 2 * time.Minute
 
 // startServer starts the engine and asserts that it is what the protocol needs.
-func startServer(c Config) (*server.Server, error) {
+func startServer(c Config, g *guard) (*server.Server, error) {
 	o, err := options(c)
+	if err == nil && g != nil {
+		err = g.options(o)
+	}
 	if err != nil {
 		return nil, err
 	}

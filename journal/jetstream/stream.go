@@ -14,8 +14,12 @@ const (
 	streamName  = "WARMFRONT_0"
 	logSubject  = "warmfront.log.0"
 	pushSubject = "warmfront.push.0" // RePublish: the live pushes
-	ackPrefix   = "warmfront.ack.0." // and the edge's name
-	probe       = "warmfront.probe.0"
+	ackPrefix   = "warmfront.ack.0." // these and the edge's name
+	probePrefix = "warmfront.probe.0."
+	readPrefix  = "warmfront.read.0."
+	partPrefix  = "warmfront.part.0." // joining and leaving
+	askPrefix   = "warmfront.ask."    // what the control plane asks of an edge
+	application = "warmfront.apply"   // of who is no edge yet
 	directGet   = "$JS.API.DIRECT.GET." + streamName
 )
 

@@ -1,0 +1,258 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// Protocol is the version of what edges and control plane say to each other. Both sides must have the same.
+const Protocol = 1
+
+// Desk is what a control node does for edges on other machines, beside answering probes. All members are required,
+// and called concurrently.
+type Desk struct {
+	Join  func(context.Context, journal.EdgeJoined) error
+	Leave func(context.Context, journal.EdgeLeft) error
+
+	// Admit makes an edge of who asks for it with the token whose public half is given. Its errors are told as they are.
+	Admit func(ctx context.Context, token string, a Application) (*Admission, error)
+
+	Version string
+}
+
+// Application is how somebody asks to become an edge.
+type Application struct {
+	Protocol int
+	Version  string
+	Token    string // all of it
+	Request  []byte // for a certificate: PKCS #10, DER
+}
+
+// Admission is the answer.
+type Admission struct {
+	Protocol int
+	Version  string
+	Now      time.Time // by the control plane's clock
+
+	Edge, Location string
+	Certificate    []byte   // DER
+	Addresses      []string // of all control nodes
+}
+
+// What a desk does at once (L9). Beyond it there is no answer, and the edge asks again.
+const (
+	maxReads        = 64
+	maxParts        = 256
+	maxApplications = 16
+)
+
+// ServeEdges answers the edges until stop. Several nodes share them.
+func (l *Log) ServeEdges(d Desk) (stop func(), err error) {
+	var stops []func()
+	stop = func() {
+		for _, f := range stops {
+			f()
+		}
+	}
+	for _, s := range []struct {
+		subject string
+		most    int
+		answer  func(context.Context, *nats.Msg)
+	}{
+		{readPrefix + "*", maxReads, l.answerRead},
+		{partPrefix + "*", maxParts, func(ctx context.Context, m *nats.Msg) { l.answerPart(ctx, d, m) }},
+		{application, maxApplications, func(ctx context.Context, m *nats.Msg) { l.answerApplication(ctx, d, m) }},
+	} {
+		f, err := l.serve(s.subject, "desk", s.most, s.answer)
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		stops = append(stops, f)
+	}
+	return stop, nil
+}
+
+// refusal is the end of every answer: what went wrong, if anything did.
+type refusal struct {
+	Code  string `json:",omitempty"`
+	Error string `json:",omitempty"`
+}
+
+// codes are the errors that the other side branches on.
+var codes = map[string]error{
+	"damaged": journal.ErrDamaged, "broken": journal.ErrBroken, "version": ErrVersion, "refused": ErrRefused,
+}
+
+func refuse(err error) refusal {
+	if err == nil {
+		return refusal{}
+	}
+	for code, known := range codes {
+		if errors.Is(err, known) {
+			return refusal{code, err.Error()}
+		}
+	}
+	return refusal{"other", err.Error()}
+}
+
+// err is what the other side said.
+func (r refusal) err() error {
+	switch known := codes[r.Code]; {
+	case r.Code == "":
+		return nil
+	case known != nil:
+		return &told{r.Error, known}
+	}
+	return &told{r.Error, nil}
+}
+
+// told is an error in the words of the other side.
+type told struct {
+	words string
+	kind  error
+}
+
+func (e *told) Error() string { return e.words }
+func (e *told) Unwrap() error { return e.kind }
+
+// readQuestion and readAnswer are a read by an edge. An answer is as many messages as it takes, since one holds no
+// two large entries; all but the last say More.
+type readQuestion struct {
+	From uint64
+	Max  int
+}
+
+type readAnswer struct {
+	Entries []json.RawMessage `json:",omitempty"`
+	More    bool              `json:",omitempty"`
+	refusal
+}
+
+// answerBytes is after how much a message is sent. With the largest entry on top it still fits.
+const answerBytes = 256 << 10
+
+func (l *Log) answerRead(ctx context.Context, m *nats.Msg) {
+	var q readQuestion
+	if err := json.Unmarshal(m.Data, &q); err != nil {
+		l.respond(m, readAnswer{refusal: refuse(err)})
+		return
+	}
+	entries, err := l.Read(ctx, q.From, min(q.Max, maxBatch))
+	a, size := readAnswer{}, 0
+	for _, e := range entries {
+		b, err := journal.Encode(e)
+		if err != nil {
+			l.respond(m, readAnswer{refusal: refuse(err)})
+			return
+		}
+		if size > 0 && size+len(b) > answerBytes {
+			a.More = true
+			l.respond(m, a)
+			a, size = readAnswer{}, 0
+		}
+		a.Entries, size = append(a.Entries, b), size+len(b)
+	}
+	a.refusal = refuse(err)
+	l.respond(m, a)
+}
+
+// part is an edge's joining or leaving; one of both is set.
+type part struct {
+	Protocol int
+	Version  string
+	Join     *journal.EdgeJoined `json:",omitempty"`
+	Leave    *journal.EdgeLeft   `json:",omitempty"`
+}
+
+type partAnswer struct {
+	Version string
+	Now     time.Time
+	refusal
+}
+
+// Errors that an edge meets.
+var (
+	ErrVersion = errors.New("journal: the versions do not fit")
+	ErrRefused = errors.New("journal: the control plane refuses this edge")
+	ErrAway    = errors.New("journal: no control node can be reached")
+)
+
+func (l *Log) answerPart(ctx context.Context, d Desk, m *nats.Msg) {
+	var p part
+	err := json.Unmarshal(m.Data, &p)
+	if err == nil {
+		err = fits("edge", p.Protocol, p.Version, d.Version)
+	}
+	if err == nil {
+		err = d.part(ctx, strings.TrimPrefix(m.Subject, partPrefix), p)
+	}
+	l.respond(m, partAnswer{d.Version, time.Now().UTC(), refuse(err)})
+}
+
+// part does what an edge wants, if it speaks for itself: the subject is what it is permitted.
+func (d Desk) part(ctx context.Context, name string, p part) error {
+	switch {
+	case p.Join != nil && token(p.Join.Edge) == name:
+		return d.Join(ctx, *p.Join)
+	case p.Leave != nil && token(p.Leave.Edge) == name:
+		return d.Leave(ctx, *p.Leave)
+	}
+	return fmt.Errorf("%w: it does not speak for itself", ErrRefused)
+}
+
+// fits refuses the other side's protocol when it is another one.
+func fits(who string, protocol int, theirs, ours string) error {
+	if protocol == Protocol {
+		return nil
+	}
+	return fmt.Errorf("%w: %s %s speaks protocol %d, %s speaks %d; run the same version on both", ErrVersion, who, theirs, protocol, ours, Protocol)
+}
+
+func (l *Log) answerApplication(ctx context.Context, d Desk, m *nats.Msg) {
+	var a Application
+	err := json.Unmarshal(m.Data, &a)
+	if err == nil {
+		err = fits("the edge's", a.Protocol, a.Version, d.Version)
+	}
+	answer := applicationAnswer{}
+	if err == nil {
+		answer.Admission, err = d.Admit(ctx, a.Token, a)
+	}
+	answer.refusal = refuse(err)
+	l.respond(m, answer)
+}
+
+type applicationAnswer struct {
+	Admission *Admission `json:",omitempty"`
+	refusal
+}
+
+// askInbox is where an edge answers what it was asked. Nothing else comes there: an edge sees the inbox, and might
+// answer in the name of others.
+const askInbox = inbox + "_ask"
+
+// Ask asks an edge. Nobody there: ErrAway.
+func (l *Log) Ask(ctx context.Context, edge string, question []byte) ([]byte, error) {
+	if l.asks == nil {
+		return nil, ErrAway
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	m, err := l.asks.RequestWithContext(ctx, askPrefix+token(edge), question)
+	if errors.Is(err, nats.ErrNoResponders) {
+		return nil, fmt.Errorf("%w: edge %s is not connected", ErrAway, edge)
+	}
+	if err != nil {
+		return nil, l.wrap("ask "+edge, err)
+	}
+	return m.Data, nil
+}

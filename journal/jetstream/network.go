@@ -1,0 +1,148 @@
+package jetstream
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// Network opens a log to other machines. All members are required.
+type Network struct {
+	Address string // host:port, port 0 takes a free one
+
+	// TLS has this node's certificate, and as ClientCAs those whose clients' certificates count. Clients without a
+	// certificate are let through the handshake: it is Admit that knows them, or does not.
+	TLS *tls.Config
+
+	// Admit says who has connected, by its verified certificate, if it has one, and by the token that it gave. nil:
+	// nobody that we know; the connection is closed. It is called by the engine, concurrently, and must not block.
+	Admit func(c *tls.ConnectionState, token string) *Peer
+}
+
+// Peer is who is at the other end of a connection: an edge, by its name, or somebody with a token who may ask for
+// nothing but to become one.
+type Peer struct {
+	Edge  string
+	Token string // its public half
+}
+
+// guard decides what each connection may do.
+type guard struct {
+	c   *Network
+	own string // what the connection of this process shows
+
+	mu    sync.Mutex
+	edges map[string]map[uint64]struct{} // connections, by edge; guarded by mu
+}
+
+func newGuard(c *Network) *guard {
+	return &guard{c: c, own: rand.Text() + rand.Text(), edges: map[string]map[uint64]struct{}{}}
+}
+
+// options makes the engine listen and ask g.
+func (g *guard) options(o *server.Options) error {
+	if o.Host != "" {
+		return fmt.Errorf("%w: Listen and Network exclude each other", ErrConfig)
+	}
+	host, port, err := net.SplitHostPort(g.c.Address)
+	if err == nil {
+		o.Port, err = enginePort(port)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: network address %q: %w", ErrConfig, g.c.Address, err)
+	}
+	o.Host, o.DontListen = host, false
+	o.TLSConfig = g.c.TLS.Clone()
+	o.TLSConfig.MinVersion = tls.VersionTLS13
+	o.TLSConfig.ClientAuth = tls.VerifyClientCertIfGiven
+	o.TLSTimeout, o.AuthTimeout = 5, 5
+	o.MaxConn = maxConnections
+	o.NoFastProducerStall = true // an edge that does not read is cut, and waited for by nobody
+	o.CustomClientAuthentication = g
+	return nil
+}
+
+// maxConnections bounds the connections of other machines (L9); the engine refuses more.
+const maxConnections = 16384
+
+// Check implements server.Authentication.
+func (g *guard) Check(c server.ClientAuthentication) bool {
+	if c.Kind() != server.CLIENT {
+		return false
+	}
+	state := c.GetTLSConnectionState()
+	if state == nil {
+		// Only the connection of this process is without TLS.
+		return subtle.ConstantTimeCompare([]byte(c.GetOpts().Token), []byte(g.own)) == 1
+	}
+	p := g.c.Admit(state, c.GetOpts().Token)
+	switch {
+	case p == nil:
+		return false
+	case p.Edge != "":
+		c.RegisterUser(&server.User{Username: p.Edge, Permissions: permitEdge(token(p.Edge))})
+		g.note(p.Edge, c.GetID())
+	default:
+		c.RegisterUser(&server.User{Username: p.Token, Permissions: permitApplicant(token(p.Token))})
+	}
+	return true
+}
+
+// permitEdge is all that an edge may do, on subjects that end with its name.
+func permitEdge(name string) *server.Permissions {
+	return &server.Permissions{
+		Subscribe: &server.SubjectPermission{Allow: []string{pushSubject, inbox + "_" + name + ".>", askPrefix + name}},
+		Publish: &server.SubjectPermission{Allow: []string{
+			ackPrefix + name, probePrefix + name, readPrefix + name, partPrefix + name,
+			askInbox + ".>", // answers to what it is asked
+		}},
+	}
+}
+
+// permitApplicant is all that somebody with a token may do.
+func permitApplicant(name string) *server.Permissions {
+	return &server.Permissions{
+		Subscribe: &server.SubjectPermission{Allow: []string{inbox + "_" + name + ".>"}},
+		Publish:   &server.SubjectPermission{Allow: []string{application}},
+	}
+}
+
+// note remembers an edge's connection, so that it can be closed. Those that have ended are forgotten with the next.
+func (g *guard) note(edge string, id uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.edges[edge] == nil || len(g.edges[edge]) >= maxNoted {
+		g.edges[edge] = map[uint64]struct{}{}
+	}
+	g.edges[edge][id] = struct{}{}
+}
+
+// maxNoted: an edge has one connection, and for a moment two. More are the remains of earlier ones.
+const maxNoted = 64
+
+// Disconnect closes the connections of an edge that is not admitted any more.
+func (l *Log) Disconnect(edge string) {
+	if l.guard == nil {
+		return
+	}
+	l.guard.mu.Lock()
+	ids := l.guard.edges[edge]
+	delete(l.guard.edges, edge)
+	l.guard.mu.Unlock()
+	for id := range ids {
+		l.srv.DisconnectClientByID(id) // of one that has ended: an error that says so
+	}
+}
+
+// Addr is where the engine listens, "" if it does not.
+func (l *Log) Addr() string {
+	if a := l.srv.Addr(); a != nil {
+		return a.String()
+	}
+	return ""
+}

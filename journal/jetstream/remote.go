@@ -1,0 +1,322 @@
+package jetstream
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// RemoteConfig says where the journal of an edge is. Addresses, TLS and Edge are required.
+type RemoteConfig struct {
+	Addresses []string    // host:port of control nodes; any will do
+	TLS       *tls.Config // with the edge's certificate, and the authority of the control nodes'
+	Edge      string      // as in the certificate
+	Version   string
+	Logger    *slog.Logger
+}
+
+// Remote is the journal as an edge on another machine sees it: it reads, hears, acknowledges and probes, and never
+// appends. Without a connection every call fails, and the connection is tried again for ever; what had been subscribed
+// goes on then. Make it with Dial; all methods may be called concurrently.
+type Remote struct {
+	session
+	c      RemoteConfig
+	failed atomic.Int32 // probes, in a row
+	skewed atomic.Bool  // the clocks were found to differ, and it was said
+}
+
+var _ journal.Log = (*Remote)(nil)
+
+// How soon an edge notices that a connection is dead which does not say so, and how often it tries for a new one.
+const (
+	remotePing    = 2 * time.Second
+	remotePings   = 2
+	remoteAgain   = 250 * time.Millisecond
+	remoteConnect = 3 * time.Second
+)
+
+// Dial returns at once, whether or not a control node can be reached; Connected tells.
+func Dial(c RemoteConfig) (*Remote, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	l := &Remote{c: c, session: session{log: c.Logger, name: c.Edge, remote: true}}
+	nc, err := nats.Connect(urls(c.Addresses), l.options(
+		nats.CustomInboxPrefix(inbox+"_"+token(c.Edge)), nats.Secure(c.TLS), nats.Timeout(remoteConnect),
+		nats.RetryOnFailedConnect(true), nats.ReconnectWait(remoteAgain), nats.ReconnectJitter(remoteAgain, remoteAgain),
+		nats.IgnoreAuthErrorAbort(), // the node may not know its edges yet
+		nats.PingInterval(remotePing), nats.MaxPingsOutstanding(remotePings),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if !l.closed.Load() {
+				l.log.Warn("journal connection lost", "err", err)
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) { l.log.Info("journal connected", "to", nc.ConnectedAddr()) }),
+	)...)
+	if err != nil {
+		return nil, explain(c.Addresses, err)
+	}
+	l.nc = nc
+	return l, nil
+}
+
+func urls(addresses []string) string {
+	var u []string
+	for _, a := range addresses {
+		u = append(u, "tls://"+a)
+	}
+	return strings.Join(u, ",")
+}
+
+// Connected returns nil while there is a connection, else why not.
+func (l *Remote) Connected() error {
+	switch {
+	case l.closed.Load():
+		return journal.ErrClosed
+	case l.nc.IsConnected():
+		return nil
+	}
+	return explain(l.c.Addresses, l.nc.LastError())
+}
+
+// explain says of an error of the connection what an operator can do.
+func explain(addresses []string, err error) error {
+	at := strings.Join(addresses, ", ")
+	switch {
+	case err == nil:
+		return fmt.Errorf("%w: %s", ErrAway, at)
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), strings.Contains(err.Error(), "uthorization"):
+		return fmt.Errorf("%w at %s", ErrRefused, at)
+	case strings.Contains(err.Error(), "x509: certificate has expired or is not yet valid"):
+		return fmt.Errorf("%w: %s: %w. Do the clocks of both machines agree?", ErrAway, at, err)
+	case strings.Contains(err.Error(), "x509:"):
+		return fmt.Errorf("%w: %s: %w. Is that address another Warmfront's?", ErrAway, at, err)
+	}
+	return fmt.Errorf("%w: %s: %w", ErrAway, at, err)
+}
+
+// Append implements journal.Log: an edge never writes.
+func (l *Remote) Append(context.Context, *journal.Entry) error {
+	if l.closed.Load() {
+		return journal.ErrClosed
+	}
+	return fmt.Errorf("journal: append by an edge: %w", errors.ErrUnsupported)
+}
+
+// Acks implements journal.Log: that is the control plane's.
+func (l *Remote) Acks(func(journal.Ack)) (stop func(), err error) {
+	if l.closed.Load() {
+		return nil, journal.ErrClosed
+	}
+	return nil, fmt.Errorf("journal: acknowledgements heard by an edge: %w", errors.ErrUnsupported)
+}
+
+// ServeProbes implements journal.Log: that is the control plane's.
+func (l *Remote) ServeProbes(func(context.Context) (uint64, error)) (stop func(), err error) {
+	if l.closed.Load() {
+		return nil, journal.ErrClosed
+	}
+	return nil, fmt.Errorf("journal: probes answered by an edge: %w", errors.ErrUnsupported)
+}
+
+// Ack implements journal.Log. Without a connection it is lost, as it may be; it is repeated.
+func (l *Remote) Ack(ctx context.Context, a journal.Ack) error {
+	if l.away() && !l.closed.Load() {
+		return ctx.Err()
+	}
+	return l.session.Ack(ctx, a)
+}
+
+// Probe implements journal.Log. After two failures in a row it looks for another control node: a connection to one
+// that is cut off from the others stays up.
+func (l *Remote) Probe(ctx context.Context) (uint64, error) {
+	z, err := l.session.Probe(ctx)
+	switch {
+	case err == nil:
+		l.failed.Store(0)
+	case ctx.Err() != nil && l.failed.Add(1)%2 == 0 && l.nc.IsConnected():
+		l.log.Warn("journal connection gives no answers; connecting anew", "to", l.nc.ConnectedAddr())
+		l.nc.ForceReconnect()
+	}
+	return z, err
+}
+
+// Read implements journal.Log, by way of a control node's desk.
+func (l *Remote) Read(ctx context.Context, from uint64, max int) ([]*journal.Entry, error) {
+	if l.closed.Load() {
+		return nil, journal.ErrClosed
+	}
+	if max <= 0 {
+		return nil, nil
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, readTimeout)
+		defer cancel()
+	}
+	sub, err := l.question(readPrefix+token(l.name), readQuestion{from, max})
+	if err != nil {
+		return nil, l.wrap("read", err)
+	}
+	defer sub.Unsubscribe()
+	var entries []*journal.Entry
+	for {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return nil, l.wrap("read", err)
+		}
+		var a readAnswer
+		if err := json.Unmarshal(m.Data, &a); err != nil {
+			return nil, l.wrap("read", err)
+		}
+		if err := a.err(); err != nil {
+			return nil, l.wrap("read", err)
+		}
+		for _, b := range a.Entries {
+			e, err := journal.Decode(b)
+			if err != nil {
+				return nil, err
+			}
+			entries = append(entries, e)
+		}
+		if !a.More {
+			return entries, nil
+		}
+	}
+}
+
+// question asks something that is answered in several messages.
+func (l *Remote) question(subject string, q any) (*nats.Subscription, error) {
+	b, err := json.Marshal(q)
+	if err != nil {
+		return nil, err
+	}
+	reply := l.nc.NewInbox()
+	sub, err := l.nc.SubscribeSync(reply)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.nc.PublishRequest(subject, reply, b); err != nil {
+		sub.Unsubscribe()
+		return nil, err
+	}
+	return sub, nil
+}
+
+// Join has the control plane append the fact (P2).
+func (l *Remote) Join(ctx context.Context, j journal.EdgeJoined) error {
+	return l.part(ctx, part{Join: &j})
+}
+
+// Leave is the same for the end of the membership.
+func (l *Remote) Leave(ctx context.Context, j journal.EdgeLeft) error {
+	return l.part(ctx, part{Leave: &j})
+}
+
+func (l *Remote) part(ctx context.Context, p part) error {
+	if err := l.Connected(); err != nil {
+		return err
+	}
+	p.Protocol, p.Version = Protocol, l.c.Version
+	b, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	sent := time.Now()
+	m, err := l.nc.RequestWithContext(ctx, partPrefix+token(l.name), b)
+	if err != nil {
+		return l.wrap("join or leave", err)
+	}
+	var a partAnswer
+	if err := json.Unmarshal(m.Data, &a); err != nil {
+		return l.wrap("join or leave", err)
+	}
+	l.compare(sent, a.Now)
+	return a.err()
+}
+
+// Clocks that differ by more than the first are spoken of. No decision of the protocol uses a wall clock (C4), but ages and dates
+// of answers do. With more than the second nobody becomes an edge: certificates would be refused before long.
+const (
+	skewTold  = 2 * time.Second
+	skewMost  = 5 * time.Minute
+	skewWords = "the clocks of this machine and of the control plane differ; set both by NTP"
+)
+
+func (l *Remote) compare(sent, theirs time.Time) {
+	if d := skew(sent, time.Now(), theirs); d > skewTold && l.skewed.CompareAndSwap(false, true) {
+		l.log.Warn(skewWords, "by", d.Round(time.Millisecond))
+	}
+}
+
+// skew is how far a clock that was read somewhere between the two is off, at least.
+func skew(sent, received, theirs time.Time) time.Duration {
+	return max(sent.Round(0).Sub(theirs), theirs.Sub(received.Round(0)), 0)
+}
+
+// Answer answers what the control plane asks of this edge until stop.
+func (l *Remote) Answer(answer func(ctx context.Context, question []byte) []byte) (stop func(), err error) {
+	return l.serve(askPrefix+token(l.name), "", maxAsked, func(ctx context.Context, m *nats.Msg) {
+		if err := m.Respond(answer(ctx, m.Data)); err != nil && !l.away() {
+			l.log.Warn("question not answered", "err", err)
+		}
+	})
+}
+
+// maxAsked bounds the questions that an edge answers at once (L9); beyond it there is no answer.
+const maxAsked = 16
+
+// Close ends the connection.
+func (l *Remote) Close() error {
+	l.closed.Store(true)
+	l.nc.Close()
+	return nil
+}
+
+// Apply asks a control node to be made an edge. The config needs no certificate; key is the token's public half.
+func Apply(ctx context.Context, addresses []string, c *tls.Config, key string, a Application) (*Admission, error) {
+	a.Protocol = Protocol
+	nc, err := nats.Connect(urls(addresses), nats.Name("warmfront"), nats.Secure(c), nats.Token(key), nats.Timeout(remoteConnect),
+		nats.CustomInboxPrefix(inbox+"_"+token(key)), nats.NoReconnect())
+	if err != nil {
+		return nil, explain(addresses, err)
+	}
+	defer nc.Close()
+	b, err := json.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	sent := time.Now()
+	m, err := nc.RequestWithContext(ctx, application, b)
+	if err != nil {
+		return nil, explain(addresses, err)
+	}
+	var answer applicationAnswer
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return nil, err
+	}
+	if err := answer.err(); err != nil {
+		return nil, err
+	}
+	if err := fits("the control plane's", answer.Admission.Protocol, answer.Admission.Version, a.Version); err != nil {
+		return nil, err
+	}
+	if d := skew(sent, time.Now(), answer.Admission.Now); d > skewMost {
+		return nil, fmt.Errorf("%s: they are %v apart", skewWords, d.Round(time.Second))
+	}
+	return answer.Admission, nil
+}

@@ -1,0 +1,155 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// session is a connection to the engine, with what its both kinds can do: the one in the engine's process, and an edge's
+// from another machine.
+type session struct {
+	nc     *nats.Conn
+	log    *slog.Logger
+	name   string // with which it probes and asks
+	remote bool   // it comes and goes
+	closed atomic.Bool
+}
+
+// options are those of every connection.
+func (l *session) options(more ...nats.Option) []nats.Option {
+	return append([]nats.Option{
+		nats.Name("warmfront"),
+		nats.ReconnectBufSize(-1), // a buffered append would be sent later, after its outcome was decided (W3)
+		nats.MaxReconnects(-1),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+			if sub != nil {
+				l.log.Warn("journal subscription", "subject", sub.Subject, "err", err)
+			} else {
+				l.log.Warn("journal connection", "err", err)
+			}
+		}),
+	}, more...)
+}
+
+// away reports whether there is no connection now, and there will be one.
+func (l *session) away() bool { return l.remote && !l.nc.IsConnected() }
+
+// subscribe returns when the engine knows the subscription; after stop has returned, f is not called any more.
+func (l *session) subscribe(subject, queue string, f func(*nats.Msg)) (stop func(), err error) {
+	if l.closed.Load() {
+		return nil, journal.ErrClosed
+	}
+	var mu sync.Mutex // held while f runs
+	stopped := false
+	sub, err := l.nc.QueueSubscribe(subject, queue, func(m *nats.Msg) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !stopped {
+			f(m)
+		}
+	})
+	if err != nil {
+		return nil, l.wrap("subscribe", err)
+	}
+	err = sub.SetPendingLimits(4096, 16<<20)
+	if err == nil && !l.away() { // who is away subscribes when it is back, before it sends anything else
+		err = l.nc.FlushTimeout(readTimeout)
+	}
+	if err != nil && !l.away() {
+		sub.Unsubscribe()
+		return nil, l.wrap("subscribe", err)
+	}
+	return func() {
+		sub.Unsubscribe()
+		mu.Lock()
+		stopped = true
+		mu.Unlock()
+	}, nil
+}
+
+// serve calls answer for requests, each in a goroutine of its own, at most most at once; what is beyond gets no
+// answer. stop waits for all of them.
+func (l *session) serve(subject, queue string, most int, answer func(ctx context.Context, m *nats.Msg)) (stop func(), err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	slots := make(chan struct{}, most)
+	unsubscribe, err := l.subscribe(subject, queue, func(m *nats.Msg) {
+		// An answer goes where the question says. If that could be the log's own subject, who may ask could write.
+		if !strings.HasPrefix(m.Reply, inbox) {
+			l.log.Warn("journal request ignored: it wants its answer elsewhere than in an inbox", "subject", m.Subject, "reply", m.Reply)
+			return
+		}
+		select {
+		case slots <- struct{}{}:
+		default:
+			return
+		}
+		running.Go(func() {
+			defer func() { <-slots }()
+			ctx, cancel := context.WithTimeout(ctx, readTimeout)
+			defer cancel()
+			answer(ctx, m)
+		})
+	})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return func() {
+		unsubscribe()
+		cancel()
+		running.Wait()
+	}, nil
+}
+
+// inbox is how every inbox's name begins, and no other subject's.
+const inbox = "_INBOX"
+
+// respond answers a request with something that JSON can say.
+func (l *session) respond(m *nats.Msg, answer any) {
+	b, err := json.Marshal(answer)
+	if err == nil {
+		err = m.Respond(b)
+	}
+	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+		l.log.Warn("journal request not answered", "subject", m.Subject, "err", err)
+	}
+}
+
+// wrap gives an error of the engine's its name: after Close everything is ErrClosed.
+func (l *session) wrap(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case l.closed.Load():
+		return journal.ErrClosed
+	}
+	return fmt.Errorf("journal: %s: %w", what, err)
+}
+
+// token makes a subject token of an edge's name: what is neither letter, digit nor dash is written in hex.
+func token(name string) string {
+	var b strings.Builder
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '-', '0' <= c && c <= '9', 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z':
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "_%02x", c)
+		}
+	}
+	if b.Len() == 0 {
+		return "_"
+	}
+	return b.String()
+}
