@@ -3,7 +3,9 @@ package invalidation
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
+	"time"
 	"unsafe"
 )
 
@@ -48,6 +50,32 @@ func mixed(n int) *Index {
 	}
 	return x
 }
+
+// mixedWhere is what the i-th rule of such a site is narrowed by: of ten, six by nothing.
+func mixedWhere(i int) *Where {
+	var c Conditions
+	switch i / 10 % 10 {
+	case 6:
+		c.Status = []string{"404", "5xx"}
+	case 7:
+		c.ContentType = []string{"image/*"}
+	case 8:
+		c.Host = []string{fmt.Sprintf("www%d.example", i)}
+	case 9:
+		c.StoredBefore = moments(i)
+	}
+	return where(c)
+}
+
+func where(c Conditions) *Where {
+	w, err := ParseWhere(c)
+	if err != nil {
+		panic(err)
+	}
+	return w
+}
+
+func moments(i int) time.Time { return time.Unix(1_700_000_000, 0).Add(time.Duration(i) * time.Second) }
 
 // mixedSubjects match nothing among 10,000 rules, so that no walk is cut short by a find.
 var mixedSubjects = map[string]*Subject{
@@ -112,6 +140,94 @@ func BenchmarkMatch_Worst(b *testing.B) {
 	}
 }
 
+// BenchmarkFirstCheck_10kMixed says how long a first check takes of objects as they come, at the 50th and 99th of a hundred,
+// with conditions or without. Reading the clock is in it.
+func BenchmarkFirstCheck_10kMixed(b *testing.B) {
+	x, subjects := new(Index), make([]*Subject, 10_000)
+	for i := range subjects {
+		x = x.AddWhere(uint64(i+1), mixedWhere(i), mixedItem(i))
+		n := i*7919%20_000 + 1 // every other one has a rule of its own
+		s := &Subject{Status: 200, ContentType: "text/html", Host: fmt.Sprintf("www%d.example", n), Stored: moments(n)}
+		switch i % 4 {
+		case 0:
+			s.Path = fmt.Sprintf("/shop/%d/item-%d.html", n%100, n)
+		case 1:
+			s.Path, s.Query, s.ContentType = fmt.Sprintf("/img/%d/photo-%d.jpg", n%100, n), "w=640&h=480", "image/jpeg"
+		case 2:
+			s.Path, s.Tags = fmt.Sprintf("/shop/%d/gallery-%d/reviews.html", n%100, n), []string{fmt.Sprintf("product:%d", n), "shoes", "brand:7"}
+		case 3:
+			s.Path, s.QueryIgnored = fmt.Sprintf("/assets/%x/app-%x.min.js", n, n*7919), true
+		}
+		subjects[i] = s
+	}
+	took := make([]time.Duration, 0, 1<<20)
+	for i := 0; b.Loop(); i++ {
+		began := time.Now()
+		x.Match(subjects[i*31%len(subjects)], 0)
+		if took = append(took, time.Since(began)); len(took) == cap(took) {
+			took = took[:0]
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2]), "ns-p50")
+	b.ReportMetric(float64(took[len(took)*99/100]), "ns-p99")
+}
+
+// conditional are 10,000 rules for the same path, none of whose conditions holds for the object.
+var conditional = map[string]func(i int) Conditions{
+	"times-rise": func(i int) Conditions { return Conditions{StoredBefore: moments(i)} },
+	"times-fall": func(i int) Conditions { return Conditions{StoredBefore: moments(10_000 - i)} },
+	"times-any":  func(i int) Conditions { return Conditions{StoredBefore: moments(i * 7919 % 10_007)} },
+	"hosts":      func(i int) Conditions { return Conditions{Host: []string{fmt.Sprintf("www%d.example", i)}} },
+	"types":      func(i int) Conditions { return Conditions{ContentType: []string{fmt.Sprintf("image/x-%d", i)}} },
+	"all": func(i int) Conditions {
+		return Conditions{Status: []string{fmt.Sprint(300 + i%299), "404"}, Host: []string{fmt.Sprintf("www%d.example", i%100)},
+			ContentType: []string{fmt.Sprintf("image/x-%d", i%37), "image/*", "text/css"}, StoredBefore: moments(i)}
+	},
+	"many values": func(i int) Conditions {
+		c := Conditions{Status: []string{"4xx"}, StoredBefore: moments(i)}
+		for k := range MaxValues {
+			c.Host = append(c.Host, fmt.Sprintf("www%d.example", i+k))
+		}
+		return c
+	},
+}
+
+func BenchmarkMatch_10kConditions(b *testing.B) {
+	s := &Subject{Path: "/a/b.html", Host: "a.example", Status: 200, ContentType: "image/png", Stored: moments(20_000)}
+	hostless := *s
+	hostless.Host = ""
+	for name, c := range conditional {
+		x, it := new(Index), mixedItem(4)
+		for i := range 10_000 {
+			if i%10 == 0 {
+				it, _ = Parse("/*", Anywhere)
+			}
+			x = x.AddWhere(uint64(i+1), where(c(i)), it)
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if x.Match(s, 0) != 0 {
+					b.Fatal("match")
+				}
+			}
+		})
+		b.Run(name+"/hostless", func(b *testing.B) {
+			for b.Loop() {
+				x.Match(&hostless, 0)
+			}
+		})
+		b.Run(name+"/add", func(b *testing.B) {
+			b.ReportAllocs()
+			w := where(c(10_000))
+			for b.Loop() {
+				x.AddWhere(10_001, w, it)
+			}
+		})
+	}
+}
+
 func BenchmarkAdd_At10k(b *testing.B) {
 	x := mixed(10_000)
 	for _, k := range []struct {
@@ -145,29 +261,36 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// TestIndex_MemoryPerRule holds the budget: 200 bytes a rule beside its text.
+// TestIndex_MemoryPerRule holds the budget: 200 bytes a rule beside its text, and what its conditions say, which all items
+// of an invalidation share.
 func TestIndex_MemoryPerRule(t *testing.T) {
 	if n := unsafe.Sizeof(node{}); n != 64 {
 		t.Errorf("a node has %d bytes, the layout says 64", n)
 	}
 	const n = 10_000
-	items, text := make([]Item, n), 0
-	for i := range items {
-		items[i] = mixedItem(i)
-		text += len(items[i].text)
+	for name, narrowed := range map[string]func(i int) *Where{
+		"no conditions": func(int) *Where { return nil },
+		"four of ten":   mixedWhere,
+	} {
+		items, wheres, text := make([]Item, n), make([]*Where, n), 0
+		for i := range items {
+			items[i], wheres[i] = mixedItem(i), narrowed(i)
+			text += len(items[i].text)
+		}
+		before := heap()
+		x := new(Index)
+		for i, it := range items {
+			x = x.AddWhere(uint64(i+1), wheres[i], it)
+		}
+		per := float64(heap()-before) / n
+		t.Logf("%s: %.0f bytes a rule; text %.0f bytes more", name, per, float64(text)/n)
+		if per > 200 {
+			t.Errorf("%s: %.0f bytes a rule", name, per)
+		}
+		runtime.KeepAlive(items)
+		runtime.KeepAlive(wheres)
+		runtime.KeepAlive(x)
 	}
-	before := heap()
-	x := new(Index)
-	for i, it := range items {
-		x = x.Add(uint64(i+1), it)
-	}
-	per := float64(heap()-before) / n
-	t.Logf("%.0f bytes a rule; text %.0f bytes more", per, float64(text)/n)
-	if per > 200 {
-		t.Errorf("%.0f bytes a rule", per)
-	}
-	runtime.KeepAlive(items)
-	runtime.KeepAlive(x)
 }
 
 func heap() uint64 {

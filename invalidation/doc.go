@@ -54,6 +54,13 @@
 //
 // Alias. One object may have two paths ("/" and "/index.html"); an item that matches either, matches.
 //
+// Conditions. Where narrows all items of an invalidation: to objects of some status or class of them, of some content type
+// or kind of it, for some host, stored before a time. An object whose key has no host answers for all of them, so a
+// condition on the host holds for it whichever is named, as with queries. What is not known yet of an answer on its way, before
+// its head has come, holds: a condition leaves out only what is known to be something else. Time is the object's own: when the
+// head of the answer, or of the 304 that renewed it, had come, by the clock of the edge that stored it. It goes with the object,
+// so neither a restart nor the tier in which the object lies makes a difference.
+//
 // # Laws
 //
 //   - L3: Match returns the greatest number above `after` among the rules that match, or 0. It agrees
@@ -84,6 +91,9 @@
 //
 // An item with a query string is filed a second time, cut, for the objects whose key ignores queries.
 //
+// Rules about the same item that differ in their conditions stand at the same place: a few in a row, many in a trie by what
+// their conditions say (conditional.go). A rule that a newer one covers, being narrowed by no more, goes when that comes.
+//
 // # Costs
 //
 // At 10,000 mixed rules (40 % exact, 20 % prefix, 10 % suffix, 20 % wildcard, 10 % tag), on one core of a shared
@@ -92,9 +102,11 @@
 //	Stale, object up to date              3 ns, no allocation
 //	Match, all rules newer                0.1 to 0.6 µs, no allocation
 //	Match, object with 50 tags            3 µs, no allocation
+//	Match, 10,000 conditions on one item  0.1 to 0.7 µs, no allocation
+//	the 99th of 100 first checks          1.5 µs, four of ten rules with conditions, while others use the machine
 //	Add, one item                         1 to 9 µs, independent of what is cached
-//	Compact, half of the rules stay       12 ms
-//	memory                                160 bytes a rule and its text
+//	Compact, half of the rules stay       5 to 12 ms
+//	memory                                180 bytes a rule and its text
 //
 // The worst case is worth knowing: wildcards made of nothing but one-letter pieces ("/*a*b*c*") have no rare
 // piece, and an object is then compared with most of them, once (1.6 ms for 10,000); each comparison costs at most

@@ -38,26 +38,17 @@ func (s *shelves) file(r *rule) {
 	case r.item.escaped || kind == Wildcard:
 		s.fileAmong(r)
 	case kind == Exact:
-		s.put(place{head, text}, r.seq, func(n *node) bool { return renew(&n.whole, r) })
+		s.put(place{head, text}, r.seq, func(n *node) int { return n.renew(whole, r) })
 	case kind == Prefix:
-		s.put(place{head, text[:len(text)-1]}, r.seq, func(n *node) bool { return renew(&n.open, r) })
+		s.put(place{head, text[:len(text)-1]}, r.seq, func(n *node) int { return n.renew(open, r) })
 	case kind == Suffix:
-		s.put(place{tail, text[len("/*"):]}, r.seq, func(n *node) bool { return renew(&n.open, r) })
+		s.put(place{tail, text[len("/*"):]}, r.seq, func(n *node) int { return n.renew(open, r) })
 	}
 }
 
-func (s *shelves) put(p place, seq uint64, change func(*node) bool) {
+func (s *shelves) put(p place, seq uint64, change func(*node) int) {
 	root, d := s.of(p.shelf)
 	*root, _ = (*root).put(d, p.key, seq, change)
-}
-
-// renew puts r where it stands for its item. Of equal items the greatest number is kept: it kills
-// whatever the others would.
-func renew(slot **rule, r *rule) (added bool) {
-	if added = *slot == nil; added || (*slot).seq < r.seq {
-		*slot = r
-	}
-	return added
 }
 
 // fileAmong files a rule under its rarest piece, or where an equal one is already. The pieces are a function of
@@ -68,11 +59,8 @@ func (s *shelves) fileAmong(r *rule) {
 	best, least := place{}, -1
 	for _, p := range r.item.places(places[:0]) {
 		root, d := s.of(p.shelf)
-		var others *node
-		if at := (*root).get(d, p.key); at != nil {
-			others = at.among
-		}
-		if here := others.get(ahead, name); here != nil && *slotAmong(here, r) != nil {
+		others := (*root).get(d, p.key).among()
+		if here := others.get(ahead, name); here != nil && here.has(r.item.literal) {
 			best = p
 			break
 		}
@@ -80,20 +68,25 @@ func (s *shelves) fileAmong(r *rule) {
 			best, least = p, c
 		}
 	}
-	s.put(best, r.seq, func(n *node) (added bool) {
-		n.among, added = n.among.put(ahead, name, r.seq, func(n *node) bool {
-			return renew(slotAmong(n, r), r)
+	s.put(best, r.seq, func(n *node) (rules int) {
+		m := n.extend()
+		m.among, rules = m.among.put(ahead, name, r.seq, func(n *node) int {
+			// Items of the same name that mean different things, each in its dialect, are parted.
+			if r.item.literal {
+				return n.renew(open, r)
+			}
+			return n.renew(whole, r)
 		})
-		return added
+		return rules
 	})
 }
 
-// slotAmong parts items of the same name that mean different things, each in its dialect.
-func slotAmong(n *node, r *rule) **rule {
-	if r.item.literal {
-		return &n.open
+// has tells whether a wildcard item of this name is here, in this dialect.
+func (n *node) has(literal bool) bool {
+	if literal {
+		return n.open != nil || n.more != nil && n.more.open != nil
 	}
-	return &n.whole
+	return n.whole != nil || n.more != nil && n.more.whole != nil
 }
 
 // cost guesses how many comparisons a rule at p will cause: it shares its place with others, and each

@@ -11,14 +11,17 @@ type Index struct {
 
 // Add returns the index with these items added under the number seq, which is above 0. Of equal items the
 // greatest number stays. Numbers may come in any order; they do come in the journal's.
-func (x *Index) Add(seq uint64, items ...Item) *Index {
+func (x *Index) Add(seq uint64, items ...Item) *Index { return x.AddWhere(seq, nil, items...) }
+
+// AddWhere is Add under conditions.
+func (x *Index) AddWhere(seq uint64, w *Where, items ...Item) *Index {
 	var y Index
 	if x != nil {
 		y = *x
 	}
 	y.newest = max(y.newest, seq)
 	for _, it := range items {
-		y.add(&rule{seq, it})
+		y.add(&rule{seq: seq, item: it, where: w})
 	}
 	return &y
 }
@@ -27,12 +30,12 @@ func (x *Index) add(r *rule) {
 	switch {
 	case r.item.text == "":
 	case r.item.kind == Tag:
-		change := func(n *node) bool { return renew(&n.whole, r) }
+		change := func(n *node) int { return n.renew(whole, r) }
 		x.tags, _ = x.tags.put(ahead, r.item.text[1:], r.seq, change)
 	default:
 		x.uri.file(r)
 		if cut, ok := r.item.cut(); ok {
-			x.cut.file(&rule{r.seq, cut})
+			x.cut.file(&rule{seq: r.seq, item: cut, where: r.where})
 		}
 	}
 }
@@ -62,7 +65,7 @@ func (x *Index) Match(s *Subject, after uint64) uint64 {
 		best = x.matchPath(s, s.Alias, best)
 	}
 	for _, tag := range s.Tags {
-		best = x.tags.matchTag(tag, best)
+		best = x.tags.matchTag(tag, s, best)
 	}
 	if best == after {
 		return 0
@@ -72,10 +75,10 @@ func (x *Index) Match(s *Subject, after uint64) uint64 {
 
 func (x *Index) matchPath(s *Subject, path string, best uint64) uint64 {
 	t := s.target(path)
-	best = x.uri.match(&t, best)
+	best = x.uri.match(&t, s, best)
 	if s.QueryIgnored {
 		// An item as written has its '?', which this text has not; cut, it may match.
-		best = x.cut.match(&t, best)
+		best = x.cut.match(&t, s, best)
 	}
 	return best
 }
@@ -94,13 +97,16 @@ func (x *Index) Compact(below uint64) *Index {
 		return x
 	}
 	y := &Index{newest: x.newest}
-	for _, r := range kept {
-		y.add(r)
+	for i, r := range kept {
+		if i == 0 || r != kept[i-1] { // under several combinations of values
+			y.add(&rule{seq: r.seq, item: r.item, where: r.where})
+		}
 	}
 	return y
 }
 
-// Len returns the number of different items.
+// Len returns the number of different items with their conditions, as they are filed: one with conditions of several
+// values may count for each combination of them, up to maxCells. Of those that one covers which is newer, it leaves out some.
 func (x *Index) Len() int {
 	if x == nil {
 		return 0
@@ -108,9 +114,15 @@ func (x *Index) Len() int {
 	return x.uri.head.count() + x.uri.tail.count() + x.uri.inner.count() + x.tags.count()
 }
 
-// Rules calls yield for every rule, in no particular order, until it returns false.
-func (x *Index) Rules(yield func(seq uint64, it Item) bool) {
-	x.each(func(r *rule) bool { return yield(r.seq, r.item) })
+// Rule is what an Index has of an item.
+type Rule struct {
+	Item  Item
+	Where *Where
+}
+
+// Rules calls yield for every rule that Len counts, in no particular order, until it returns false.
+func (x *Index) Rules(yield func(seq uint64, r Rule) bool) {
+	x.each(func(r *rule) bool { return yield(r.seq, Rule{r.item, r.where}) })
 }
 
 func (x *Index) each(yield func(*rule) bool) {

@@ -3,28 +3,21 @@ package invalidation
 // The hot path. Each function takes the greatest number found so far, looks only at what is above it, and
 // returns the greatest number found then. Nothing here allocates.
 
-func (s *shelves) match(t *target, best uint64) uint64 {
+func (sh *shelves) match(t *target, s *Subject, best uint64) uint64 {
 	if t.size == 0 || t.at(0) != '/' {
 		return best // "OPTIONS *": no item means it, and the shelves take the first slash for granted
 	}
-	best = s.head.matchHead(t, best)
-	best = s.tail.matchTail(t, best)
-	return s.inner.matchInner(t, best)
+	best = sh.head.matchHead(t, s, best)
+	best = sh.tail.matchTail(t, s, best)
+	return sh.inner.matchInner(t, s, best)
 }
 
 // matchHead walks from the left: each node on the way is a prefix of the text, the last one perhaps all of it.
-func (n *node) matchHead(t *target, best uint64) uint64 {
+func (n *node) matchHead(t *target, s *Subject, best uint64) uint64 {
 	for i := 0; n != nil && n.max > best; {
-		if n.open != nil && n.open.seq > best {
-			best = n.open.seq
-		}
-		if n.among != nil {
-			best = n.among.matchAmong(t, best)
-		}
+		best = n.matchOpen(t, s, best)
 		if i == t.size {
-			if n.whole != nil && n.whole.seq > best {
-				best = n.whole.seq
-			}
+			best = n.matchWhole(s, best)
 			break
 		}
 		if n = n.kid(t.at(i)); n == nil || !t.has(i, n.label) {
@@ -37,14 +30,9 @@ func (n *node) matchHead(t *target, best uint64) uint64 {
 
 // matchTail walks from the right. The first byte is not a part of any suffix: it is the item's own leading
 // slash, and "/*/" is not "/".
-func (n *node) matchTail(t *target, best uint64) uint64 {
+func (n *node) matchTail(t *target, s *Subject, best uint64) uint64 {
 	for i := t.size; n != nil && n.max > best; {
-		if n.open != nil && n.open.seq > best {
-			best = n.open.seq
-		}
-		if n.among != nil {
-			best = n.among.matchAmong(t, best)
-		}
+		best = n.matchOpen(t, s, best)
 		if n = n.kid(t.at(i - 1)); n == nil {
 			break
 		}
@@ -56,15 +44,15 @@ func (n *node) matchTail(t *target, best uint64) uint64 {
 }
 
 // matchInner looks for pieces at each byte.
-func (n *node) matchInner(t *target, best uint64) uint64 {
+func (n *node) matchInner(t *target, s *Subject, best uint64) uint64 {
 	if n == nil {
 		return best
 	}
 	for i := 1; i < t.size && n.max > best; i++ {
 		at := i
 		for piece := n.kid(t.at(at)); piece != nil && piece.max > best && t.has(at, piece.label); {
-			if piece.among != nil {
-				best = piece.among.matchAmong(t, best)
+			if piece.more != nil {
+				best = piece.more.among.matchAmong(t, s, best)
 			}
 			if at += len(piece.label); at == t.size {
 				break
@@ -75,32 +63,73 @@ func (n *node) matchInner(t *target, best uint64) uint64 {
 	return best
 }
 
+// matchWhole looks at what applies to n's text.
+func (n *node) matchWhole(s *Subject, best uint64) uint64 {
+	best = n.whole.matchRow(s, best)
+	if n.more != nil {
+		best = n.more.whole.matchCells(s, best)
+	}
+	return best
+}
+
+// matchOpen looks at what applies to everything that has n's text, and compares the wildcard items filed under it.
+func (n *node) matchOpen(t *target, s *Subject, best uint64) uint64 {
+	best = n.open.matchRow(s, best)
+	if n.more != nil {
+		best = n.more.open.matchCells(s, best)
+		best = n.more.among.matchAmong(t, s, best)
+	}
+	return best
+}
+
 // matchAmong compares the wildcard items filed under a piece that the text has.
-func (n *node) matchAmong(t *target, best uint64) uint64 {
-	if n.max <= best {
+func (n *node) matchAmong(t *target, s *Subject, best uint64) uint64 {
+	if n == nil || n.max <= best {
 		return best
 	}
-	if r := n.whole; r != nil && r.seq > best && r.item.glob(t) {
-		best = r.seq
-	}
-	if r := n.open; r != nil && r.seq > best && r.item.glob(t) {
-		best = r.seq
+	if n.whole != nil || n.open != nil || n.more != nil {
+		best = n.matchNamed(t, s, best)
 	}
 	if n.fork != nil {
 		for _, kid := range n.fork.kids {
-			best = kid.matchAmong(t, best)
+			best = kid.matchAmong(t, s, best)
 		}
 	}
 	return best
 }
 
+// matchNamed compares the items of one name. The rules of a slot are about the same item; it is compared once.
+func (n *node) matchNamed(t *target, s *Subject, best uint64) uint64 {
+	if r := n.whole; r != nil && r.seq > best && r.item.glob(t) {
+		best = r.matchRow(s, best)
+	}
+	if r := n.open; r != nil && r.seq > best && r.item.glob(t) {
+		best = r.matchRow(s, best)
+	}
+	if n.more == nil {
+		return best
+	}
+	for _, cells := range [2]*node{n.more.whole, n.more.open} {
+		if cells != nil && cells.max > best && cells.any().item.glob(t) {
+			best = cells.matchCells(s, best)
+		}
+	}
+	return best
+}
+
+// any returns some rule at n or below.
+func (n *node) any() *rule {
+	for n.whole == nil {
+		n = n.fork.kids[0]
+	}
+	return n.whole
+}
+
 // matchTag looks for a rule of exactly this tag.
-func (n *node) matchTag(tag string, best uint64) uint64 {
+func (n *node) matchTag(tag string, s *Subject, best uint64) uint64 {
 	for n != nil && n.max > best {
 		if tag == "" {
-			if n.whole != nil && n.whole.seq > best {
-				best = n.whole.seq
-			}
+			best = n.matchWhole(s, best)
 			break
 		}
 		if n = n.kid(tag[0]); n == nil || len(tag) < len(n.label) || tag[:len(n.label)] != n.label {

@@ -142,8 +142,8 @@ func TestAdd_EqualItemsKeepTheGreatest(t *testing.T) {
 		x := new(Index).Add(5, it).Add(9, it).Add(7, it, it)
 		n := 0
 		for seq, got := range x.Rules {
-			if n++; seq != 9 || got != it {
-				t.Errorf("%q: rule %d %q", line, seq, got)
+			if n++; seq != 9 || got.Item != it {
+				t.Errorf("%q: rule %d %q", line, seq, got.Item)
 			}
 		}
 		if n != 1 || x.Len() != 1 {

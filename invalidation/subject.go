@@ -1,6 +1,9 @@
 package invalidation
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Subject is an object as invalidations see it. Who asks fills it; it is only read here.
 type Subject struct {
@@ -9,6 +12,12 @@ type Subject struct {
 	Query        string   // the part of the query string that is in the cache key, without "?"
 	QueryIgnored bool     // the cache key has no query: Query is not looked at, items are cut at "?"
 	Tags         []string // in lower case: see TagList
+
+	// What conditions look at; see Where.Matches.
+	Host        string    // in the cache key, in lower case and without a port; "": the object is for every host
+	Status      int       // 0: the head of the answer is not known yet, and neither is what follows
+	ContentType string    // as it was sent; "": without
+	Stored      time.Time // when the head of the answer had come, by the clock of whoever stored it
 }
 
 // Matches tells whether the item means the object. It is the language's definition, one item at a

@@ -2,26 +2,41 @@ package invalidation
 
 import "strings"
 
-// rule is an item with the number of the invalidation that it came in.
+// rule is an item with the number of the invalidation that it came in, and the conditions of that.
 type rule struct {
-	seq  uint64
-	item Item
+	seq   uint64
+	item  Item
+	where *Where // nil: none
+	next  *rule  // where this one stands, with a smaller number; see renew
+}
+
+func (r *rule) len() (n int) {
+	for ; r != nil; r = r.next {
+		n++
+	}
+	return n
 }
 
 // node is a node of a persistent radix trie: never changed once it is reachable from an Index; put
 // copies the way down and shares the rest. nil is the empty trie. What hangs on a node is about the text that
 // the labels from the root down to it spell.
 //
-// It is laid out to fill 64 bytes; a rule is one node, 32 bytes of rule and its share of the forks.
+// It is laid out to fill 64 bytes; a rule is one node, 48 bytes of rule and its share of the forks.
 type node struct {
 	label string // a part of some item's text, not empty but at the root
 	fork  *fork  // nil: a leaf
 	max   uint64 // greatest number here and below: what lets a walk stop
 	size  int    // rules here and below
 
-	whole *rule // applies if the text ends here
-	open  *rule // applies whatever follows
-	among *node // wildcard items filed under this text: a trie by the items' names (String)
+	whole *rule // apply if the text ends here
+	open  *rule // apply whatever follows
+	more  *more // what only some places have
+}
+
+// more is what hangs on a node beside whole and open.
+type more struct {
+	among       *node // wildcard items filed under this text: a trie by the items' names (String)
+	whole, open *node // with conditions, what would be whole or open and is too much: tries (see conditional.go)
 }
 
 // fork is where a node goes on. keys[i] is the byte by which kids[i] is entered.
@@ -80,48 +95,53 @@ func (n *node) get(d dir, key string) *node {
 	return n
 }
 
-// put returns the trie with change applied to a copy of the node at key. change tells whether it added a
-// rule, rather than renewing one; seq is the rule's number.
-func (n *node) put(d dir, key string, seq uint64, change func(*node) bool) (_ *node, added bool) {
+// put returns the trie with change applied to a copy of the node at key. change tells how many rules more there
+// are by it; seq is the rule's number.
+func (n *node) put(d dir, key string, seq uint64, change func(*node) int) (_ *node, more int) {
 	c := new(node)
 	if n != nil {
 		*c = *n
 	}
 	if key == "" {
-		added = change(c)
+		more = change(c)
 	} else {
-		c.fork, added = c.fork.put(d, key, seq, change)
+		c.fork, more = c.fork.put(d, key, seq, change)
 	}
 	c.max = max(c.max, seq)
-	if added {
-		c.size++
-	}
-	return c, added
+	c.size += more
+	return c, more
 }
 
-func (f *fork) put(d dir, key string, seq uint64, change func(*node) bool) (_ *fork, added bool) {
+// putBelow is put for a key that is entered by the first byte of n's label; n may be nil.
+func (n *node) putBelow(d dir, key string, seq uint64, change func(*node) int) (_ *node, more int) {
+	if n == nil {
+		return (&node{label: key}).put(d, "", seq, change)
+	}
+	k := d.common(n.label, key)
+	if k < len(n.label) {
+		n = n.split(d, k)
+	}
+	_, rest := d.part(key, k)
+	return n.put(d, rest, seq, change)
+}
+
+func (f *fork) put(d dir, key string, seq uint64, change func(*node) int) (_ *fork, more int) {
 	entry, _ := d.part(key, 1)
 	if f == nil {
 		f = &fork{}
 	}
 	i := strings.IndexByte(f.keys, entry[0])
 	if i < 0 {
-		leaf, added := (&node{label: key}).put(d, "", seq, change)
+		leaf, more := (*node)(nil).putBelow(d, key, seq, change)
 		kids := make([]*node, len(f.kids)+1)
 		kids[copy(kids, f.kids)] = leaf
-		return &fork{keys: f.keys + entry, kids: kids}, added
+		return &fork{keys: f.keys + entry, kids: kids}, more
 	}
-	kid := f.kids[i]
-	k := d.common(kid.label, key)
-	if k < len(kid.label) {
-		kid = kid.split(d, k)
-	}
-	_, rest := d.part(key, k)
-	kid, added = kid.put(d, rest, seq, change)
+	kid, more := f.kids[i].putBelow(d, key, seq, change)
 	kids := make([]*node, len(f.kids))
 	copy(kids, f.kids)
 	kids[i] = kid
-	return &fork{keys: f.keys, kids: kids}, added
+	return &fork{keys: f.keys, kids: kids}, more
 }
 
 // split returns a node for the first k bytes of n's label, with the rest of n below it.
@@ -138,6 +158,24 @@ func (n *node) split(d dir, k int) *node {
 	}
 }
 
+// among returns the trie of wildcard items at n; n may be nil, and so may it.
+func (n *node) among() *node {
+	if n == nil || n.more == nil {
+		return nil
+	}
+	return n.more.among
+}
+
+// extend gives n, which nobody else knows yet, a copy of what hangs on it, to be changed.
+func (n *node) extend() *more {
+	m := new(more)
+	if n.more != nil {
+		*m = *n.more
+	}
+	n.more = m
+	return m
+}
+
 // count returns the number of rules; n may be nil.
 func (n *node) count() int {
 	if n == nil {
@@ -151,7 +189,14 @@ func (n *node) each(yield func(*rule) bool) bool {
 	if n == nil {
 		return true
 	}
-	if n.whole != nil && !yield(n.whole) || n.open != nil && !yield(n.open) || !n.among.each(yield) {
+	for _, r := range [2]*rule{n.whole, n.open} {
+		for ; r != nil; r = r.next {
+			if !yield(r) {
+				return false
+			}
+		}
+	}
+	if m := n.more; m != nil && !(m.among.each(yield) && m.whole.each(yield) && m.open.each(yield)) {
 		return false
 	}
 	if n.fork != nil {

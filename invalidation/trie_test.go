@@ -16,11 +16,18 @@ func (n *node) sound(t *testing.T, d dir) (greatest uint64, size int) {
 	}
 	count := func(seq uint64, rules int) { greatest, size = max(greatest, seq), size+rules }
 	for _, r := range []*rule{n.whole, n.open} {
-		if r != nil {
-			count(r.seq, 1)
+		for last := r; r != nil; r = r.next {
+			if count(r.seq, 1); r.seq > last.seq {
+				t.Fatalf("node %q has %d before %d", n.label, last.seq, r.seq)
+			}
+			last = r
 		}
 	}
-	count(n.among.sound(t, ahead))
+	if n.more != nil {
+		count(n.more.among.sound(t, ahead))
+		count(n.more.whole.sound(t, ahead))
+		count(n.more.open.sound(t, ahead))
+	}
 	if n.fork != nil {
 		if len(n.fork.keys) != len(n.fork.kids) {
 			t.Fatalf("keys %q for %d children", n.fork.keys, len(n.fork.kids))
@@ -30,7 +37,7 @@ func (n *node) sound(t *testing.T, d dir) (greatest uint64, size int) {
 			if entry[0] != n.fork.keys[i] || strings.Count(n.fork.keys, entry) != 1 {
 				t.Fatalf("child %q is entered by %q", kid.label, n.fork.keys)
 			}
-			if kid.whole == nil && kid.open == nil && kid.among == nil && len(kid.fork.kids) < 2 {
+			if kid.whole == nil && kid.open == nil && kid.more == nil && len(kid.fork.kids) < 2 {
 				t.Fatalf("node %q has one child and no rule", kid.label)
 			}
 			count(kid.sound(t, d))
@@ -47,8 +54,8 @@ func TestTrie_BothDirections(t *testing.T) {
 	for _, d := range []dir{ahead, back} {
 		var n *node
 		for i, w := range words {
-			r := &rule{uint64(i + 1), Item{text: w}}
-			n, _ = n.put(d, w, r.seq, func(n *node) bool { return renew(&n.whole, r) })
+			r := &rule{seq: uint64(i + 1), item: Item{text: w}}
+			n, _ = n.put(d, w, r.seq, func(n *node) int { return n.renew(whole, r) })
 			n.sound(t, d)
 		}
 		for i, w := range words {
