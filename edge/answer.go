@@ -90,6 +90,7 @@ func (a *inline) Answer(dst []byte, r *httpserver.Request) (out []byte, rest htt
 	}
 	defer a.lender.Return(&a.object)
 	a.object.Mark.Used()
+	a.e.recent.note(a.ticket.stripe, v.now, v.main.key)
 	if r.Major == 2 {
 		out, rest = a.write2(dst, r.Method == "HEAD")
 	} else {

@@ -29,7 +29,8 @@
 // # Costs
 //
 // A hit takes no lock: a ticket is two additions on one of many counters, the snapshot an atomic
-// load, death one comparison with the number that the object was last checked against. Locks are
+// load, death one comparison with the number that the object was last checked against, and an addition
+// for previews (recent). Locks are
 // on the miss path only, one of many by key.
 //
 // # Limits (L9)
@@ -43,7 +44,7 @@
 // is stored. Parts of what is not stored: one for each key. Slices that a viewer
 // holds: two, and all viewers who take their time Config.FillMemory; beyond it what is missing is not kept and streams
 // through a window too. Writes by unsafe requests: a table of fixed size. PURGE requests that wait: maxPurges,
-// beyond it 503.
+// beyond it 503. What previews know of hits: recentKept keys a minute and core, beyond it a sample.
 //
 // Reads from disk at once: maxLoads, beyond it the origin is asked; how long a request waits for one: diskWait, then
 // too.
@@ -58,6 +59,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -166,6 +168,7 @@ type Edge struct {
 	tagsLeft   atomic.Uint64 // see tagged
 	purging    atomic.Int64  // requests, see maxPurges
 
+	recent    recent
 	signposts sync.Mutex // held while one is replaced: see variants.go
 	written   atomic.Pointer[written]
 
@@ -193,6 +196,7 @@ func New(cfg Config) (*Edge, error) {
 	e.via = "1.1 " + e.hop
 	e.before = e.clock() - e.lease.Timing().Lease - time.Second
 	e.undecided.Store(cfg.Disk != nil)
+	e.recent.since, e.recent.seed = e.now(), maphash.MakeSeed()
 	if p := cfg.HTTP3Port; p > 0 {
 		e.altSvc = fmt.Sprintf(`h3=":%d"; ma=86400`, p)
 	}

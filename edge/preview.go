@@ -3,32 +3,34 @@ package edge
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/invalidation"
 )
 
-// Tally counts stored objects. Requests is how often they have been asked for since they were stored,
-// once at least: what share of a distribution's requests they have, roughly.
+// Tally counts stored objects.
 type Tally struct {
 	Objects, Bytes int64
-	Requests       uint64
+	Hits           float64 // that they had within Preview.Within, estimated where there were many: see recent
 }
 
-func (t *Tally) add(o *cache.Sight) {
+func (t *Tally) add(o *cache.Sight, hits float64) {
 	t.Bytes += o.Size
 	if o.Status == sliceStatus {
 		return // its map counts for all of them
 	}
 	t.Objects++
-	t.Requests += o.Hits + 1
+	t.Hits += hits
 }
 
-// Preview is what an invalidation would drop on this edge.
+// Preview is what an invalidation would drop on this edge. What it counts, the receipt will count, if nothing is
+// stored or dropped in between.
 type Preview struct {
-	Items []Previewed // as they were asked
-	Total Tally       // what several items match counts once
-	All   Tally       // everything that is stored of the distribution
+	Items  []Previewed // as they were asked
+	Total  Tally       // what several items match counts once
+	All    Tally       // everything that is stored of the distribution
+	Within time.Duration
 }
 
 // Previewed is what one item would drop.
@@ -43,16 +45,19 @@ const maxSample = 10
 func (e *Edge) Preview(ctx context.Context, distribution string, items []invalidation.Item) (*Preview, error) {
 	p := &Preview{Items: make([]Previewed, len(items))}
 	s := newSieve(items, 0)
+	hits := e.recent.read(e.now())
+	p.Within = hits.within
 	err := e.living(ctx, distribution, func(o *cache.Sight) {
-		p.All.add(o)
+		n := hits.of(o.Key)
+		p.All.add(o, n)
 		hit := false
 		s.each(&o.Subject, func(i int) {
 			hit = true
-			p.Items[i].add(o)
+			p.Items[i].add(o, n)
 			p.Items[i].show(o)
 		})
 		if hit {
-			p.Total.add(o)
+			p.Total.add(o, n)
 		}
 	})
 	if err != nil {

@@ -57,6 +57,9 @@ func (v *visit) emit(q *query, a *answer) {
 	if a.walk != nil {
 		a.walk.decided()
 	}
+	if a.object != nil {
+		v.e.recent.noteString(v.x.Stripe, v.now, a.object.Key)
+	}
 	v.x.Outcome, v.x.Reason, v.x.NoStore, v.x.OriginLatency, v.x.Origin = a.outcome, a.reason, a.noStore, a.latency, a.from
 	switch {
 	case a.failed:

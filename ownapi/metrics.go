@@ -118,34 +118,6 @@ func (m *Meter) current(id string) (now metricsNow) {
 	return now
 }
 
-const recent = 5 * time.Minute
-
-// perMinute is the rate of requests of the last five minutes, or since the first of them.
-func (m *Meter) perMinute(id string) float64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := (*m.series.Load())[id]
-	if s == nil {
-		return 0
-	}
-	t := s.read()
-	n, last := uint64(0), stepOf(m.now())
-	for o := range t.outcomes {
-		n += t.outcomes[o] - s.seen.outcomes[o]
-	}
-	first := last
-	for i := range s.ring {
-		if p := &s.ring[i]; p.step > last-int64(recent/step) && p.step <= last {
-			first = min(first, p.step)
-			for _, k := range p.outcomes {
-				n += uint64(k)
-			}
-		}
-	}
-	minutes := max(float64(last-first+1)*step.Minutes(), 1)
-	return float64(n) / minutes
-}
-
 func rounded(x, parts float64) float64 { return math.Round(x*parts) / parts }
 
 type popularBody struct {

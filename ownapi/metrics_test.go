@@ -153,30 +153,6 @@ func TestMeter_IsBounded(t *testing.T) {
 	}
 }
 
-func TestMeter_PerMinute(t *testing.T) {
-	c := newClockwork()
-	if r := c.perMinute("E1"); r != 0 {
-		t.Error(r)
-	}
-	c.observe("E1", 30)
-	if r := c.perMinute("E1"); r != 30 { // of the first minute nothing is extrapolated
-		t.Error(r)
-	}
-	for range 6 * 10 {
-		c.tick()
-		c.observe("E1", 10)
-	}
-	if r := c.perMinute("E1"); math.Abs(r-60) > 2 {
-		t.Error(r)
-	}
-	for range 31 {
-		c.tick()
-	}
-	if r := c.perMinute("E1"); r != 0 {
-		t.Error("long ago is not recent:", r)
-	}
-}
-
 func TestMeter_Latencies(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, top := range []time.Duration{time.Millisecond, 100 * time.Millisecond, 20 * time.Second} {

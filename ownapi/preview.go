@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/edge"
@@ -21,14 +22,16 @@ type previewBody struct {
 type previewTotal struct {
 	Objects           int64       `json:"objects"`
 	Bytes             int64       `json:"bytes"`
-	RequestsPerMinute float64     `json:"requestsPerMinute"`
+	RequestsPerMinute float64     `json:"requestsPerMinute"` // that the objects have answered of late
+	OriginRequests    float64     `json:"originRequests"`    // at most, in the first minute after
 	Edges             []edgeCount `json:"edges"`
 }
 
 type edgeCount struct {
-	Edge    string `json:"edge"`
-	Objects int64  `json:"objects"`
-	Bytes   int64  `json:"bytes"`
+	Edge              string  `json:"edge"`
+	Objects           int64   `json:"objects"`
+	Bytes             int64   `json:"bytes"`
+	RequestsPerMinute float64 `json:"requestsPerMinute"`
 }
 
 // previewItem is one line. With an error it is no item, and the counts are nothing.
@@ -51,10 +54,6 @@ type preview struct {
 	body  previewBody
 	items []invalidation.Item // those that are items
 	at    []int               // where they stand in body.Items
-
-	// Weights: how often the objects in question, and all objects, were asked for.
-	weights      []uint64
-	total, whole uint64
 }
 
 // postPreview tells what an invalidation would drop, without dropping it.
@@ -88,8 +87,7 @@ func postPreview(ctx context.Context, c *call) (any, error) {
 		}
 		p.add(place.Name, found)
 	}
-	p.rate(c.h.cfg.Meter.perMinute(d.ID))
-	return p.body, nil
+	return p.rounded(), nil
 }
 
 // newPreview reads the lines as CreateInvalidation will.
@@ -114,7 +112,6 @@ func newPreview(lines []string, tags map[string]string, tagged bool) *preview {
 		}
 		p.body.Items = append(p.body.Items, out)
 	}
-	p.weights = make([]uint64, len(p.items))
 	return p
 }
 
@@ -131,37 +128,44 @@ func warning(line string, item invalidation.Item, dialect invalidation.Dialect, 
 
 // add counts what one edge found.
 func (p *preview) add(name string, found *edge.Preview) {
-	count := func(t *previewTotal, x edge.Tally) {
-		t.Objects += x.Objects
-		t.Bytes += x.Bytes
-		t.Edges = append(t.Edges, edgeCount{name, x.Objects, x.Bytes})
-	}
 	for i, x := range found.Items {
 		out := &p.body.Items[p.at[i]]
-		count(&out.previewTotal, x.Tally)
-		p.weights[i] += x.Requests
+		out.count(name, x.Tally, found.Within)
 		for _, s := range x.Sample {
 			if len(out.Sample) < 10 && !contains(out.Sample, s) {
 				out.Sample = append(out.Sample, s)
 			}
 		}
 	}
-	count(&p.body.Total, found.Total)
-	p.total += found.Total.Requests
-	p.whole += found.All.Requests
+	p.body.Total.count(name, found.Total, found.Within)
 }
 
-// rate gives each item its share of the distribution's recent requests: as many may come to the origin
-// in the first minute, if each is for another object, and never more than there are objects at once.
-func (p *preview) rate(perMinute float64) {
-	if p.whole == 0 {
-		return
+// count adds one edge's objects. Each of them is fetched once, by the first who asks for it; so at most as many
+// requests come to the origin in a minute as there are objects, and no more than are asked for.
+func (t *previewTotal) count(name string, x edge.Tally, within time.Duration) {
+	rate := 0.0
+	if within > 0 {
+		rate = x.Hits / within.Minutes()
 	}
-	share := func(weight uint64) float64 {
-		return float64(int64(perMinute*float64(weight)/float64(p.whole)*10+0.5)) / 10
+	t.Objects += x.Objects
+	t.Bytes += x.Bytes
+	t.RequestsPerMinute += rate
+	t.OriginRequests += min(rate, float64(x.Objects))
+	t.Edges = append(t.Edges, edgeCount{name, x.Objects, x.Bytes, rate})
+}
+
+// rounded is the answer, with rates to a tenth.
+func (p *preview) rounded() previewBody {
+	p.body.Total.round()
+	for i := range p.body.Items {
+		p.body.Items[i].round()
 	}
-	for i, w := range p.weights {
-		p.body.Items[p.at[i]].RequestsPerMinute = share(w)
+	return p.body
+}
+
+func (t *previewTotal) round() {
+	t.RequestsPerMinute, t.OriginRequests = rounded(t.RequestsPerMinute, 10), rounded(t.OriginRequests, 10)
+	for i := range t.Edges {
+		t.Edges[i].RequestsPerMinute = rounded(t.Edges[i].RequestsPerMinute, 10)
 	}
-	p.body.Total.RequestsPerMinute = share(p.total)
 }

@@ -13,9 +13,11 @@ type (
 	countT struct {
 		Objects, Bytes    int64
 		RequestsPerMinute float64
+		OriginRequests    float64
 		Edges             []struct {
-			Edge           string
-			Objects, Bytes int64
+			Edge              string
+			Objects, Bytes    int64
+			RequestsPerMinute float64
 		}
 	}
 	previewT struct {
@@ -36,13 +38,15 @@ func TestPreview(t *testing.T) {
 			h.view(0, d, path)
 			h.view(0, d, path)
 		}
+		h.view(0, d, "/img/a")
+		h.view(0, d, "/img/a")
 		h.view(1, d, "/img/a")
 		h.settle(10 * time.Second)
 		lines, _ := json.Marshal(map[string]any{"items": []string{"/img/*", "/*.css", "#IMG", "/img/a", "img", "/a/*/b*", "/none"}})
 		p := ask[previewT](h, 200, "POST", "/distributions/"+d.ID+"/preview", string(lines))
-		for i, want := range []string{"Prefix 3 18 5", "Suffix 1 10 2", "Tag 3 18 5", "Exact 2 12 3", " 0 0 0", "Wildcard 0 0 0", "Exact 0 0 0"} {
+		for i, want := range []string{"Prefix 3 18 4 2", "Suffix 1 10 1 1", "Tag 3 18 4 2", "Exact 2 12 3 1", " 0 0 0 0", "Wildcard 0 0 0 0", "Exact 0 0 0 0"} {
 			x := p.Items[i]
-			if got := fmt.Sprint(x.Kind, " ", x.Objects, " ", x.Bytes, " ", x.RequestsPerMinute); got != want {
+			if got := fmt.Sprint(x.Kind, " ", x.Objects, " ", x.Bytes, " ", x.RequestsPerMinute, " ", x.OriginRequests); got != want {
 				t.Errorf("%s: %s, want %s", x.Item, got, want)
 			}
 		}
@@ -52,7 +56,8 @@ func TestPreview(t *testing.T) {
 		if x := p.Items[0]; len(x.Edges) != 2 || x.Edges[0].Objects != 2 || x.Edges[1].Objects != 1 || len(x.Sample) != 2 || !slices.Contains(x.Sample, "/img/b") {
 			t.Errorf("%+v", x)
 		}
-		if p.Total.Objects != 4 || p.Total.Bytes != 28 || p.Total.RequestsPerMinute != 7 || p.Total.Edges[1].Objects != 1 {
+		if p.Total.Objects != 4 || p.Total.Bytes != 28 || p.Total.RequestsPerMinute != 5 || p.Total.OriginRequests != 3 || p.Total.Edges[1].Objects != 1 ||
+			p.Total.Edges[0].RequestsPerMinute != 5 || p.Total.Edges[1].RequestsPerMinute != 0 {
 			t.Errorf("%+v", p.Total)
 		}
 		if h.view(0, d, "/img/a") != "Hit" {

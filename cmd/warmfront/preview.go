@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/warmfront/warmfront/ownapi/client"
 )
@@ -71,9 +72,17 @@ func printPreviewItem(out io.Writer, x *client.PreviewItem) {
 func amount(t *client.PreviewTotal) string {
 	s := count(t.Objects, "object") + ", " + size(t.Bytes)
 	if t.RequestsPerMinute > 0 {
-		s += fmt.Sprintf(", asked for %.1f times a minute", t.RequestsPerMinute)
+		s += fmt.Sprintf(", asked for %.1f times a minute: %s to the origin in the first", t.RequestsPerMinute, requests(t.OriginRequests))
 	}
 	return s
+}
+
+// requests says how many there may be.
+func requests(n float64) string {
+	if n <= 1 {
+		return "at most 1 request"
+	}
+	return fmt.Sprintf("at most %.0f requests", math.Ceil(n))
 }
 
 func printEdgeCounts(out io.Writer, edges []client.EdgeCount) {

@@ -28,7 +28,7 @@ func expect(t *testing.T, got, want string) {
 func TestPrintPreview(t *testing.T) {
 	edges := `"edges":[{"edge":"fra-1","objects":2,"bytes":3000},{"edge":"gru-1","objects":0,"bytes":0}]`
 	p := parse[client.Preview](t, `{"items":[
-		{"item":"/images/*","kind":"Prefix","objects":2,"bytes":3000,"requestsPerMinute":12.5,`+edges+`,"sample":["/images/a","/images/b","/images/c","/images/\u001b[2J"]},
+		{"item":"/images/*","kind":"Prefix","objects":2,"bytes":3000,"requestsPerMinute":12.5,"originRequests":1.5,`+edges+`,"sample":["/images/a","/images/b","/images/c","/images/\u001b[2J"]},
 		{"item":"#x","kind":"Tag","warning":"This distribution has no cache tag header.","objects":0,"bytes":0,"edges":[],"sample":[]},
 		{"item":"/~","kind":"","error":{"reason":"tilde","hint":"Put * in its place."},"edges":[],"sample":[]}],
 		"total":{"objects":2,"bytes":3000,`+edges+`}}`)
@@ -38,7 +38,7 @@ func TestPrintPreview(t *testing.T) {
 	}
 	expect(t, out.String(), `Nothing is invalidated. On E1 (d1.localhost), 3 selectors would drop:
 
-/images/*: 2 objects, 2.9 KiB, asked for 12.5 times a minute
+/images/*: 2 objects, 2.9 KiB, asked for 12.5 times a minute: at most 2 requests to the origin in the first
   fra-1  2 objects  2.9 KiB
   gru-1  0 objects  0 B
   for example /images/a, /images/b, /images/c

@@ -100,9 +100,10 @@ type ReceiptRow struct {
 
 // EdgeCount is what one edge has.
 type EdgeCount struct {
-	Edge    string `json:"edge"`
-	Objects int64  `json:"objects"`
-	Bytes   int64  `json:"bytes"`
+	Edge              string  `json:"edge"`
+	Objects           int64   `json:"objects"`
+	Bytes             int64   `json:"bytes"`
+	RequestsPerMinute float64 `json:"requestsPerMinute"`
 }
 
 // Preview is what an invalidation would drop.
@@ -116,6 +117,7 @@ type PreviewTotal struct {
 	Objects           int64       `json:"objects"`
 	Bytes             int64       `json:"bytes"`
 	RequestsPerMinute float64     `json:"requestsPerMinute"`
+	OriginRequests    float64     `json:"originRequests"` // at most, in the first minute after
 	Edges             []EdgeCount `json:"edges"`
 }
 

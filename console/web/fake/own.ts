@@ -70,12 +70,18 @@ function preview(world: World, d: Stored, items: string[]): Preview {
   const count = (hit: Obj[]) => {
     const edges: EdgeCount[] = world.edges.map(({ edge }) => {
       const there = hit.filter((o) => o.stored.has(edge));
-      return { edge, objects: there.length, bytes: there.reduce((n, o) => n + o.bytes, 0) };
+      return {
+        edge,
+        objects: there.length,
+        bytes: there.reduce((n, o) => n + o.bytes, 0),
+        requestsPerMinute: there.reduce((n, o) => n + o.perMinute / o.stored.size, 0),
+      };
     });
     return {
       objects: edges.reduce((n, e) => n + e.objects, 0),
       bytes: edges.reduce((n, e) => n + e.bytes, 0),
-      requestsPerMinute: hit.filter((o) => o.stored.size > 0).reduce((n, o) => n + o.perMinute, 0),
+      requestsPerMinute: edges.reduce((n, e) => n + e.requestsPerMinute, 0),
+      originRequests: edges.reduce((n, e) => n + Math.min(e.objects, e.requestsPerMinute), 0),
       edges,
     };
   };

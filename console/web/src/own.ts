@@ -53,6 +53,7 @@ export interface EdgeCount {
   edge: string;
   objects: number;
   bytes: number;
+  requestsPerMinute: number;
 }
 
 export interface PreviewItem {
@@ -63,13 +64,14 @@ export interface PreviewItem {
   objects: number;
   bytes: number;
   requestsPerMinute: number;
+  originRequests: number;
   edges: EdgeCount[];
   sample: string[];
 }
 
 export interface Preview {
   items: PreviewItem[];
-  total: { objects: number; bytes: number; requestsPerMinute: number; edges: EdgeCount[] };
+  total: { objects: number; bytes: number; requestsPerMinute: number; originRequests: number; edges: EdgeCount[] };
 }
 
 export interface Match {

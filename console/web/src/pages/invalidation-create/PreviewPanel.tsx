@@ -40,19 +40,21 @@ function Totals({ total }: { total: Preview["total"] }) {
     <SpaceBetween size="m">
       <LiveRegion hidden>{`${plural(total.objects, "object")} would be dropped`}</LiveRegion>
       <KeyValuePairs
-        columns={3}
+        columns={4}
         items={[
           { label: "Cached copies", value: <Big>{count(total.objects)}</Big> },
           { label: "Size", value: <Big>{bytes(total.bytes)}</Big> },
-          { label: "Origin requests", value: <Big>{`${rate(total.requestsPerMinute)}/min`}</Big> },
+          { label: "Asked for", value: <Big>{`${rate(total.requestsPerMinute)}/min`}</Big> },
+          { label: "Origin requests", value: <Big>{`≤ ${rate(total.originRequests)}`}</Big> },
         ]}
       />
       <Box variant="small">
-        Origin requests: how often these objects were asked for lately. Until the caches are warm again, that many may reach the origin.
+        Asked for: how often these objects answered requests in the last minutes. Origin requests: how many of that reach the origin in the
+        first minute after; each edge fetches each object once.
       </Box>
       <KeyValuePairs
         columns={3}
-        items={total.edges.map((e) => ({ label: e.edge, value: `${plural(e.objects, "object")}, ${bytes(e.bytes)}` }))}
+        items={total.edges.map((e) => ({ label: e.edge, value: `${plural(e.objects, "object")}, ${bytes(e.bytes)}, ${rate(e.requestsPerMinute)}/min` }))}
       />
     </SpaceBetween>
   );
