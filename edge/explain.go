@@ -37,6 +37,10 @@ type Stored struct {
 	Age        time.Duration
 	Bytes      int64 // of the body; of one that is kept in slices, of which some may be missing
 	Hits       uint64
+	Memory     bool // where it lies; a disk says yes too often, by chance
+	Disk       bool
+	Slices     int64  // into which it is cut; 0: it is whole
+	SlicesHere int64  // of them, that are stored here, in either tier
 	Second     string // id of the second member of an origin group, if it has sent it; ""
 }
 
@@ -106,6 +110,34 @@ func (e *Edge) stored(x *site, o *cache.Object) *Stored {
 		FreshUntil: o.Fresh.FreshUntil, Age: o.Fresh.Age(now), Bytes: wholeLength(o), Hits: o.Hits.Load(),
 	}
 	s.Second = o.Fields.Get(fromField)
+	s.Memory, s.Disk = e.tiers([]byte(o.Key))
+	s.Slices, s.SlicesHere = e.slicesOf(x, o)
 	s.Fresh = !s.Dead && !e.overwritten(x, &o.Subject, began(o)) && o.Fresh.IsFresh(now)
 	return s
+}
+
+func (e *Edge) tiers(key []byte) (memory, disk bool) {
+	return e.store.Peek(key) != nil, e.disk != nil && e.disk.Has(key)
+}
+
+// slicesOf counts those of a map, and of them those that are stored: of what is in memory it knows that they belong to
+// the map and are alive.
+func (e *Edge) slicesOf(x *site, o *cache.Object) (all, here int64) {
+	is, ok := ofMap(o)
+	if !ok {
+		return 0, 0
+	}
+	all = (is.Total + is.Size - 1) / is.Size
+	key := append(append(make([]byte, 0, len(o.Key)+9), o.Key...), 's', 0, 0, 0, 0, 0, 0, 0, 0)
+	for n := range all {
+		switch s := e.store.Peek(numbered(key, n)); {
+		case s != nil:
+			if leads(s.Fields, sliceField) && version(s) == version(o) && x.check(s) == 0 {
+				here++
+			}
+		case e.disk != nil && e.disk.Has(key):
+			here++
+		}
+	}
+	return all, here
 }

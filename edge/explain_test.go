@@ -43,6 +43,31 @@ func TestExplain(t *testing.T) {
 	})
 }
 
+func TestExplain_WhereItLies(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		w.origin.on("/b", ok("whole", "Cache-Control: max-age=600"))
+		w.get("/b")
+		w.get("/a", "Range: bytes=10-39") // three slices of ten
+		if s := w.explain("/b").Stored; s == nil || !s.Memory || !s.Disk || s.Slices != 0 || s.SlicesHere != 0 {
+			t.Errorf("%+v", s)
+		}
+		if s := w.explain("/a").Stored; s == nil || !s.Memory || s.Slices != 10 || s.SlicesHere != 3 || s.Bytes != 95 {
+			t.Errorf("%+v", s)
+		}
+		w.emptied()
+		if s := w.explain("/b").Stored; s == nil || s.Memory || !s.Disk {
+			t.Errorf("%+v", s)
+		}
+		if s := w.explain("/a").Stored; s == nil || s.Memory || !s.Disk || s.SlicesHere != 3 {
+			t.Errorf("%+v", s)
+		}
+		w.get("/a")
+		if s := w.explain("/a").Stored; s == nil || !s.Memory || s.SlicesHere != 10 {
+			t.Errorf("%+v", s)
+		}
+	}, withDisk)
+}
+
 func TestExplain_WhatABrowserHadStored(t *testing.T) {
 	story(t, func(w *world) {
 		w.origin.on("/a", ok("v1"))

@@ -23,6 +23,16 @@ type explainBody struct {
 	Subject        explainSubject  `json:"subject"`
 	Edges          []explainEdge   `json:"edges"`
 	WouldMatch     []match         `json:"wouldMatch"` // of the last invalidations, newest first
+	Items          []explainItem   `json:"items"`      // those that were asked about
+}
+
+// explainItem tells whether an invalidation of the item would drop the object.
+type explainItem struct {
+	Item    string     `json:"item"`
+	Kind    string     `json:"kind"` // "" with an error
+	Error   *itemError `json:"error,omitempty"`
+	Warning string     `json:"warning,omitempty"`
+	Matches bool       `json:"matches"`
 }
 
 type explainBehavior struct {
@@ -58,6 +68,10 @@ type explainEdge struct {
 	AgeSeconds int64   `json:"ageSeconds"`
 	Bytes      int64   `json:"bytes"`
 	Hits       uint64  `json:"hits"`
+	Memory     bool    `json:"memory"`
+	Disk       bool    `json:"disk"`
+	Slices     int64   `json:"slices"`       // 0: it is not cut
+	SlicesHere int64   `json:"slicesStored"` // of them
 	Second     string  `json:"second"`
 	MatchedBy  []match `json:"matchedBy"` // what has killed it, while it is not swept away yet
 }
@@ -69,11 +83,11 @@ type match struct {
 
 // postExplain tells what the edges make of a request, without making one.
 func postExplain(_ context.Context, c *call) (any, error) {
-	q, err := readQuestion(c)
+	q, items, err := readQuestion(c)
 	if err != nil {
 		return nil, err
 	}
-	b := explainBody{Edges: []explainEdge{}, WouldMatch: []match{}}
+	b := explainBody{Edges: []explainEdge{}, WouldMatch: []match{}, Items: []explainItem{}}
 	var first *edge.Explanation // of an edge that has it stored, if any: tags come with the object
 	var history *history
 	for _, p := range c.h.cfg.Places {
@@ -100,7 +114,27 @@ func postExplain(_ context.Context, c *call) (any, error) {
 	}
 	b.WouldMatch = history.matching(&first.Subject, 0)
 	c.h.explain(&b, first)
+	d, err := c.h.cfg.Control.Distribution(first.Distribution.ID)
+	if err != nil {
+		return nil, err
+	}
+	b.Items = append(b.Items, newPreview(items, d.Tags, d.Config.CacheTagConfig != nil).matching(first)...)
 	return b, nil
+}
+
+// matching tells of each line whether it would drop what is explained.
+func (p *preview) matching(x *edge.Explanation) (all []explainItem) {
+	for i := range p.body.Items {
+		line := &p.body.Items[i]
+		all = append(all, explainItem{Item: line.Item, Kind: line.Kind, Error: line.Error, Warning: line.Warning})
+	}
+	for i, at := range p.at {
+		all[at].Matches = p.items[i].Matches(&x.Subject)
+		if p.items[i].Kind() == invalidation.Tag && x.Stored == nil && all[at].Warning == "" {
+			all[at].Warning = "It is not stored, so its tags are not known."
+		}
+	}
+	return all
 }
 
 // explain fills in what is the same on all edges.
@@ -128,6 +162,7 @@ func explainOn(name string, x *edge.Explanation, h *history) explainEdge {
 	}
 	e.Stored, e.Status, e.StoredAt, e.Stamp, e.Fresh, e.FreshUntil = true, s.Status, instant(s.At), s.Stamp, s.Fresh, instant(s.FreshUntil)
 	e.AgeSeconds, e.Bytes, e.Hits, e.Second = int64(s.Age.Seconds()), s.Bytes, s.Hits, s.Second
+	e.Memory, e.Disk, e.Slices, e.SlicesHere = s.Memory, s.Disk, s.Slices, s.SlicesHere
 	if s.Dead {
 		e.MatchedBy = h.matching(&x.Subject, s.Stamp)
 	}
@@ -191,44 +226,50 @@ func (h *history) matching(s *invalidation.Subject, after uint64) []match {
 	return found
 }
 
-// readQuestion reads {url} or {distributionId, path, headers}.
-func readQuestion(c *call) (*edge.Question, error) {
+const maxExplained = 100 // items
+
+// readQuestion reads {url} or {distributionId, path, headers}, and items.
+func readQuestion(c *call) (*edge.Question, []string, error) {
 	var in struct {
 		URL            string            `json:"url"`
 		DistributionID string            `json:"distributionId"`
 		Path           string            `json:"path"`
 		Headers        map[string]string `json:"headers"`
+		Items          []string          `json:"items"`
 	}
 	if err := c.decode(&in); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if (in.URL == "") == (in.DistributionID == "") {
-		return nil, invalid("Send either url, or distributionId and path.")
+		return nil, nil, invalid("Send either url, or distributionId and path.")
+	}
+	if len(in.Items) > maxExplained {
+		return nil, nil, invalid("At most %d items can be asked about.", maxExplained)
 	}
 	headers, err := readHeaders(in.Headers)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r := &message.Request{Method: "GET", Scheme: "http", Major: 1, Minor: 1, Fields: headers,
 		Remote: netip.AddrPortFrom(netip.IPv4Unspecified(), 0)}
 	path := in.Path
 	if in.URL != "" {
 		if path, err = readURL(in.URL, r); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if err := checkPath(path); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r.Path, r.Query, r.HasQuery = strings.Cut(path, "?")
 	if in.DistributionID != "" {
 		d, err := c.h.cfg.Control.Distribution(in.DistributionID)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		r.Host = d.DomainName
 	}
-	return &edge.Question{Distribution: in.DistributionID, Request: r}, nil
+	return &edge.Question{Distribution: in.DistributionID, Request: r}, in.Items, nil
 }
 
 // readURL takes a URL apart as a viewer would send it: what follows the host stays as it is written.

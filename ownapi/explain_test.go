@@ -2,6 +2,7 @@ package ownapi
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -27,10 +28,16 @@ type (
 			Status        int
 			StoredAt      *time.Time
 			AgeSeconds    int
+			Memory, Disk  bool
 			Hits          uint64
 			MatchedBy     []matchT
 		}
 		WouldMatch []matchT
+		Items      []struct {
+			Item, Kind, Warning string
+			Error               *struct{ Reason string }
+			Matches             bool
+		}
 	}
 )
 
@@ -88,5 +95,46 @@ func TestExplain_Refusals(t *testing.T) {
 		}
 		h.wantRefusal(404, "NotFound", "POST", "/explain", `{"distributionId":"E0","path":"/"}`)
 		h.wantRefusal(404, "NotFound", "POST", "/explain", `{"url":"http://elsewhere.example/"}`)
+	})
+}
+
+// What would drop an object is said of each item, by the distribution's dialect, and what is not known of tags.
+func TestExplain_WhatWouldDropIt(t *testing.T) {
+	at(t, func(h *house) {
+		d := h.create(map[string]string{"warmfront:wildcards": "aws"})
+		h.view(0, d, "/img/a")
+		ask1 := func(path, items string) (said []string) {
+			x := ask[explainT](h, 200, "POST", "/explain", `{"distributionId":"`+d.ID+`","path":"`+path+`","items":[`+items+`]}`)
+			for _, i := range x.Items {
+				s := i.Item + " " + i.Kind
+				if i.Error != nil {
+					s += " " + i.Error.Reason
+				}
+				if i.Matches {
+					s += " matches"
+				}
+				if i.Warning != "" {
+					s += " warning"
+				}
+				said = append(said, s)
+			}
+			return said
+		}
+		if got, want := ask1("/img/a", `"/img/*","/*a","#img","#other","~","/img/b"`), []string{
+			"/img/* Prefix matches", "/*a Exact warning", "#img Tag matches", "#other Tag", "~  no-slash", "/img/b Exact",
+		}; !slices.Equal(got, want) {
+			t.Errorf("%q", got)
+		}
+		if got, want := ask1("/img/other", `"#img","/img/*"`), []string{"#img Tag warning", "/img/* Prefix matches"}; !slices.Equal(got, want) {
+			t.Errorf("%q", got)
+		}
+		if got := ask1("/img/a", ""); got != nil {
+			t.Errorf("%q", got)
+		}
+		x := ask[explainT](h, 200, "POST", "/explain", `{"distributionId":"`+d.ID+`","path":"/img/a"}`)
+		if !x.Edges[0].Memory || x.Edges[0].Disk || x.Edges[1].Memory {
+			t.Errorf("%+v", x.Edges)
+		}
+		h.wantRefusal(400, "InvalidArgument", "POST", "/explain", `{"distributionId":"`+d.ID+`","path":"/a","items":[`+strings.Repeat(`"/a",`, 100)+`"/a"]}`)
 	})
 }

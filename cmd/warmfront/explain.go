@@ -14,18 +14,20 @@ import (
 )
 
 const explainLong = `Tells what the edges make of a URL, without requesting it: which distribution and behavior it meets, its
-cache key, on which edges it is stored and how fresh it is there, and which invalidations match it.
+cache key, on which edges it is stored, where there and how fresh, and which invalidations match it. With --item it
+also tells whether an invalidation of that selector would drop it.
 
 The URL is one as viewers use it, with the distribution's domain name or an alias as host; or name the
 distribution by id, domain name or alias, and give the path as its own argument.`
 
 const explainExample = `  warmfront explain https://www.example.com/images/logo.png
   warmfront explain EDFDVBD6EXAMPLE '/search?q=a'
+  warmfront explain https://www.example.com/docs/a.html --item '/docs/*' --item '#handbook'
   warmfront explain www.example.com / --header 'Accept-Encoding: gzip' --json`
 
 func explainCommand() *cobra.Command {
 	var c connection
-	var headers []string
+	var headers, items []string
 	cmd := &cobra.Command{
 		Use: "explain <URL> | <distribution> <path>", Short: "Which rules a URL meets, where it is stored, and what has invalidated it",
 		Long: explainLong, Example: explainExample,
@@ -49,7 +51,7 @@ func explainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			x, err := c.explain(cmd.Context(), api, args, fields)
+			x, err := c.explain(cmd.Context(), api, args, fields, items)
 			if err != nil {
 				return err
 			}
@@ -59,6 +61,7 @@ func explainCommand() *cobra.Command {
 			return printExplanation(cmd.OutOrStdout(), x)
 		},
 	}
+	cmd.Flags().StringArrayVar(&items, "item", nil, "tell whether this `selector` means it; may be repeated")
 	cmd.Flags().StringArrayVarP(&headers, "header", "H", nil, "a header of the request, as `'Name: value'`; may be repeated")
 	c.flags(cmd, "print the explanation as JSON")
 	return cmd
@@ -80,14 +83,14 @@ func readHeaders(all []string) (map[string]string, error) {
 	return out, nil
 }
 
-func (c *connection) explain(ctx context.Context, api *client.Client, args []string, headers map[string]string) (*client.Explanation, error) {
-	q := client.Question{URL: args[0], Headers: headers}
+func (c *connection) explain(ctx context.Context, api *client.Client, args []string, headers map[string]string, items []string) (*client.Explanation, error) {
+	q := client.Question{URL: args[0], Headers: headers, Items: items}
 	if len(args) == 2 {
 		d, err := c.find(ctx, api, args[0])
 		if err != nil {
 			return nil, err
 		}
-		q = client.Question{DistributionID: d.ID, Path: args[1], Headers: headers}
+		q = client.Question{DistributionID: d.ID, Path: args[1], Headers: headers, Items: items}
 	}
 	x, err := api.Explain(ctx, q)
 	var no *client.Error
@@ -118,18 +121,56 @@ func printExplanation(out io.Writer, x *client.Explanation) error {
 		return err
 	}
 	t = nil
-	t.row("EDGE", "STORED", "STATUS", "AGE", "SIZE", "HITS")
+	t.row("EDGE", "STORED", "IN", "STATUS", "AGE", "SIZE", "HITS")
 	for _, e := range x.Edges {
 		if !e.Stored {
-			t.row(e.Edge, "no", "", "", "", "")
+			t.row(e.Edge, "no", "", "", "", "", "")
 			continue
 		}
-		t.row(e.Edge, freshness(&e), fmt.Sprint(e.Status), span(time.Duration(e.AgeSeconds)*time.Second), size(e.Bytes), number(e.Hits))
+		t.row(e.Edge, freshness(&e), tiers(&e), fmt.Sprint(e.Status), span(time.Duration(e.AgeSeconds)*time.Second), size(e.Bytes), number(e.Hits))
 	}
 	if err := t.print(out); err != nil {
 		return err
 	}
-	return printMatches(out, x)
+	if err := printMatches(out, x); err != nil {
+		return err
+	}
+	return printItems(out, x.Items)
+}
+
+// printItems says of each selector that was asked about what it would do.
+func printItems(out io.Writer, items []client.ExplainedItem) error {
+	if len(items) == 0 {
+		return nil
+	}
+	fmt.Fprintln(out, "\nAn invalidation of")
+	var t table
+	for _, x := range items {
+		switch would := "would drop it"; {
+		case x.Error != nil:
+			t.row("  "+clean(x.Item), "would be refused: "+x.Error.Reason+". "+x.Error.Hint)
+		case x.Matches:
+			t.row("  "+clean(x.Item), would)
+		default:
+			t.row("  "+clean(x.Item), strings.TrimSpace("would not. "+x.Warning))
+		}
+	}
+	return t.print(out)
+}
+
+// tiers says where an edge has it.
+func tiers(e *client.ExplainedEdge) string {
+	s := "memory"
+	switch {
+	case e.Memory && e.Disk:
+		s = "memory, disk"
+	case e.Disk:
+		s = "disk"
+	}
+	if e.Slices > 0 {
+		s += fmt.Sprintf(", %s of %s", number(e.SlicesHere), count(e.Slices, "slice"))
+	}
+	return s
 }
 
 func behavior(x *client.Explanation) string {

@@ -143,6 +143,7 @@ type Question struct {
 	DistributionID string            `json:"distributionId,omitempty"`
 	Path           string            `json:"path,omitempty"`
 	Headers        map[string]string `json:"headers,omitempty"`
+	Items          []string          `json:"items,omitempty"` // would an invalidation of these drop it?
 }
 
 // Explanation is what the edges make of a request.
@@ -168,6 +169,16 @@ type Explanation struct {
 	} `json:"subject"`
 	Edges      []ExplainedEdge `json:"edges"`
 	WouldMatch []Match         `json:"wouldMatch"`
+	Items      []ExplainedItem `json:"items"`
+}
+
+// ExplainedItem tells whether an invalidation of an item would drop what is explained.
+type ExplainedItem struct {
+	Item    string     `json:"item"`
+	Kind    string     `json:"kind"`
+	Error   *ItemError `json:"error,omitempty"`
+	Warning string     `json:"warning,omitempty"`
+	Matches bool       `json:"matches"`
 }
 
 // ExplainedEdge is what one edge has stored.
@@ -182,7 +193,11 @@ type ExplainedEdge struct {
 	AgeSeconds int64      `json:"ageSeconds"`
 	Bytes      int64      `json:"bytes"`
 	Hits       uint64     `json:"hits"`
-	Second     string     `json:"second"` // of an origin group, if it has sent it
+	Memory     bool       `json:"memory"`
+	Disk       bool       `json:"disk"`
+	Slices     int64      `json:"slices"`       // 0: it is not cut
+	SlicesHere int64      `json:"slicesStored"` // of them
+	Second     string     `json:"second"`       // of an origin group, if it has sent it
 	MatchedBy  []Match    `json:"matchedBy"`
 }
 

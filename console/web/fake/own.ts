@@ -148,11 +148,12 @@ function explain(world: World, d: Stored, path: string): Explanation {
         freshUntil: copy ? new Date(copy.at + 86_400_000).toISOString() : null,
         ageSeconds: copy ? Math.floor((Date.now() - copy.at) / 1000) : 0,
         bytes: copy ? (object?.bytes ?? 0) : 0,
-        ...{ hits: copy?.hits ?? 0, second: "" },
+        ...{ hits: copy?.hits ?? 0, memory: copy !== undefined, disk: false, slices: 0, slicesStored: 0, second: "" },
         matchedBy: [],
       };
     }),
     wouldMatch: d.invalidations.flatMap((i) => i.items.filter((item) => object && matches(item, object)).map((item) => ({ invalidationId: i.id, item }))),
+    items: [],
   };
 }
 

@@ -90,6 +90,10 @@ export interface ExplainedEdge {
   ageSeconds: number;
   bytes: number;
   hits: number;
+  memory: boolean;
+  disk: boolean;
+  slices: number; // 0: it is not cut
+  slicesStored: number;
   second: string; // of an origin group, if it has sent it
   matchedBy: Match[]; // what has killed it, until it is swept away
 }
@@ -103,6 +107,7 @@ export interface Explanation {
   subject: { path: string; query: string; tags: string[] };
   edges: ExplainedEdge[];
   wouldMatch: Match[]; // of the last invalidations, newest first
+  items: { item: string; kind: string; error?: { reason: string; hint: string }; warning?: string; matches: boolean }[];
 }
 
 export interface VerifiedEdge {

@@ -4,7 +4,7 @@ import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
-import { bytes, count } from "../../format";
+import { bytes, count, plural } from "../../format";
 import type { ExplainedEdge, Explanation as Explained } from "../../own";
 import { plainName } from "../../policies";
 import { Link } from "../Link";
@@ -48,6 +48,7 @@ export function Explanation({ of: e, invalidation }: { of: Explained; invalidati
 const columns: TableProps.ColumnDefinition<ExplainedEdge>[] = [
   { id: "edge", header: "Edge location", isRowHeader: true, cell: (e) => e.edge },
   { id: "stored", header: "Stored", cell: (e) => <Stored edge={e} /> },
+  { id: "in", header: "In", cell: (e) => (e.stored ? tiers(e) : "–") },
   { id: "since", header: "Since", cell: (e) => (e.stored ? <Time at={e.storedAt} /> : "–") },
   { id: "until", header: "Fresh until", cell: (e) => (e.stored ? <Time at={e.freshUntil} /> : "–") },
   { id: "age", header: "Age", cell: (e) => (e.stored ? `${count(e.ageSeconds)} s` : "–") },
@@ -55,6 +56,11 @@ const columns: TableProps.ColumnDefinition<ExplainedEdge>[] = [
   { id: "hits", header: "Hits", cell: (e) => (e.stored ? count(e.hits) : "–") },
   { id: "stamp", header: "Stamp", cell: (e) => (e.stored ? e.stamp : "–") },
 ];
+
+function tiers(e: ExplainedEdge): string {
+  const where = e.disk ? (e.memory ? "Memory, disk" : "Disk") : "Memory";
+  return e.slices > 0 ? `${where}, ${count(e.slicesStored)} of ${plural(e.slices, "slice")}` : where;
+}
 
 function Stored({ edge }: { edge: ExplainedEdge }) {
   if (!edge.stored) return <StatusIndicator type="stopped">Not stored</StatusIndicator>;
