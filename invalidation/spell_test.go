@@ -71,3 +71,55 @@ func TestSpell_NamesItsURIAlone(t *testing.T) {
 		}
 	}
 }
+
+// FuzzSpell: what a URI is spelled as means it, or Parse says why nothing can.
+func FuzzSpell(f *testing.F) {
+	for _, uri := range []string{"/", "/a*b?x=*", "/a*", "/%2a[", "/~", "/a?", "/é", "/*?*"} {
+		f.Add(uri, false)
+		f.Add(uri, true)
+	}
+	f.Fuzz(func(t *testing.T, uri string, aws bool) {
+		d := Anywhere
+		if aws {
+			d = AWS
+		}
+		it, err := Parse(Spell(uri, d), d)
+		if err != nil || !strings.HasPrefix(uri, "/") {
+			return
+		}
+		if path, query, _ := strings.Cut(uri, "?"); !it.Matches(&Subject{Path: path, Query: query}) {
+			t.Fatalf("%v: %q is spelled %q, which does not mean it", d, uri, it)
+		}
+	})
+}
+
+// FuzzTagList: every tag that is read can be named by an item, which then means the object; nothing is both read and
+// left out.
+func FuzzTagList(f *testing.F) {
+	for _, value := range []string{"a, b", "a b,c", " A\tb ", "é,,x", strings.Repeat("t ", 60)} {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		for _, field := range []string{"Surrogate-Key", "Cache-Tag", "X-Tags"} {
+			l := TagListOf(field)
+			tags, left := l.Parse(value)
+			words := 0
+			for w := range strings.SplitSeq(value, ",") {
+				if l.Blanks {
+					words += len(strings.FieldsFunc(w, func(c rune) bool { return c == ' ' || c == '\t' }))
+				} else if strings.Trim(w, " \t") != "" {
+					words++
+				}
+			}
+			if len(tags) > l.Most || len(tags)+left != words {
+				t.Fatalf("%s: %q: %d tags and %d left out of %d", field, value, len(tags), left, words)
+			}
+			for _, tag := range tags {
+				it, err := Parse("#"+tag, Anywhere)
+				if err != nil || !it.Matches(&Subject{Path: "/", Tags: tags}) {
+					t.Fatalf("%s: %q: nothing means %q: %v", field, value, tag, err)
+				}
+			}
+		}
+	})
+}
