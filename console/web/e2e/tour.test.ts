@@ -118,8 +118,8 @@ describe.each(worlds())("the tour of the %s world", (name, start) => {
     await page.getByText("Error caching minimum TTL").waitFor();
     await seat.shot("08-error-page");
     expect(await seat.barriers()).toEqual([]);
-    await page.getByRole("button", { name: "Save changes" }).click();
-    await page.getByText("Saved the error response").waitFor();
+    await page.locator("form").getByRole("button", { name: "Create custom error response" }).click();
+    await page.getByText("Created custom error response 400").waitFor();
   });
 
   test("an origin group", async () => {

@@ -1,37 +1,31 @@
-import type { CustomErrorResponse, DistributionConfig } from "@aws-sdk/client-cloudfront";
+import type { CustomErrorResponse } from "@aws-sdk/client-cloudfront";
 import FormField from "@cloudscape-design/components/form-field";
 import Input from "@cloudscape-design/components/input";
 import RadioGroup from "@cloudscape-design/components/radio-group";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { useState } from "react";
-import { useParams } from "react-router";
-import { EditPage, type Frame } from "../../parts/forms/EditPage";
+import { type Part, PartPage } from "../../parts/forms/PartPage";
 
 const codes = [400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504];
 const options = (of: number[]) => of.map((c) => ({ value: String(c) }));
 
 // The page makes a custom error response, or edits the one whose error code is in the address.
 export default function ErrorPage() {
-  const { which } = useParams();
   return (
-    <EditPage title={which === undefined ? "Create custom error response" : "Edit custom error response"} tab="error-pages">
-      {({ config }, save, frame) => <Fields config={config} which={which} save={save} frame={frame} />}
-    </EditPage>
+    <PartPage
+      one="custom error response"
+      tab="error-pages"
+      items={(c) => c.CustomErrorResponses?.Items}
+      name={(e) => String(e.ErrorCode)}
+      into={(CustomErrorResponses) => ({ CustomErrorResponses })}
+      fields={Fields}
+    />
   );
 }
 
-interface Props {
-  config: DistributionConfig;
-  which: string | undefined;
-  save: (config: DistributionConfig, done: string) => void;
-  frame: Frame;
-}
-
-function Fields({ config, which, save, frame }: Props) {
-  const all = config.CustomErrorResponses?.Items ?? [];
-  const was = all.find((e) => String(e.ErrorCode) === which);
-  const free = codes.filter((c) => c === was?.ErrorCode || !all.some((e) => e.ErrorCode === c));
+function Fields({ others, was, keep, frame }: Part<CustomErrorResponse>) {
+  const free = codes.filter((c) => !others.some((e) => e.ErrorCode === c));
   const [draft, setDraft] = useState({
     error: String(was?.ErrorCode ?? free[0] ?? ""),
     ttl: String(was?.ErrorCachingMinTTL ?? 10),
@@ -48,14 +42,12 @@ function Fields({ config, which, save, frame }: Props) {
   const submit = () => {
     setTried(true);
     if (wrongTTL || wrongPath) return;
-    const made: CustomErrorResponse = {
+    keep({
       ErrorCode: Number(draft.error),
       ErrorCachingMinTTL: Number(draft.ttl),
       ResponsePagePath: custom ? draft.path.trim() : "",
       ResponseCode: custom ? draft.response || draft.error : "",
-    };
-    const items = was ? all.map((e) => (e === was ? made : e)) : [...all, made];
-    save({ ...config, CustomErrorResponses: { Quantity: items.length, Items: items } }, `Saved the error response for ${draft.error}`);
+    });
   };
   return frame(
     <SpaceBetween size="l">

@@ -1,34 +1,28 @@
-import type { DistributionConfig } from "@aws-sdk/client-cloudfront";
+import type { OriginGroup } from "@aws-sdk/client-cloudfront";
 import Checkbox from "@cloudscape-design/components/checkbox";
 import FormField from "@cloudscape-design/components/form-field";
 import Input from "@cloudscape-design/components/input";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { useState } from "react";
-import { useParams } from "react-router";
 import { type GroupDraft, checkGroup, failoverCodes, groupDraft, groupIds, originIds, toGroup } from "../../groups";
-import { EditPage, type Frame } from "../../parts/forms/EditPage";
+import { type Part, PartPage } from "../../parts/forms/PartPage";
 
 // The page makes an origin group, or edits the one whose name is in the address.
-export default function OriginGroup() {
-  const { which } = useParams();
+export default function OriginGroupPage() {
   return (
-    <EditPage title={which === undefined ? "Create origin group" : "Edit origin group"} tab="origins">
-      {({ config }, save, frame) => <Fields config={config} which={which} save={save} frame={frame} />}
-    </EditPage>
+    <PartPage
+      one="origin group"
+      tab="origins"
+      items={(c) => c.OriginGroups?.Items}
+      name={(g) => g.Id ?? ""}
+      into={(OriginGroups) => ({ OriginGroups })}
+      fields={Fields}
+    />
   );
 }
 
-interface Props {
-  config: DistributionConfig;
-  which: string | undefined;
-  save: (config: DistributionConfig, done: string) => void;
-  frame: Frame;
-}
-
-function Fields({ config, which, save, frame }: Props) {
-  const all = config.OriginGroups?.Items ?? [];
-  const was = all.find((g) => g.Id === which);
+function Fields({ config, was, keep, frame }: Part<OriginGroup>) {
   const origins = originIds(config);
   const [draft, setDraft] = useState<GroupDraft>(() => groupDraft(was));
   const [tried, setTried] = useState(false);
@@ -38,10 +32,7 @@ function Fields({ config, which, save, frame }: Props) {
 
   const submit = () => {
     setTried(true);
-    if (Object.keys(problems).length > 0) return;
-    const made = toGroup(draft, was);
-    const items = was ? all.map((g) => (g === was ? made : g)) : [...all, made];
-    save({ ...config, OriginGroups: { Quantity: items.length, Items: items } }, `${was ? "Saved" : "Created"} origin group ${made.Id}`);
+    if (Object.keys(problems).length === 0) keep(toGroup(draft, was));
   };
   const member = (key: "first" | "second", label: string, description: string) => (
     <FormField label={label} description={description} errorText={wrong[key]}>
@@ -75,6 +66,5 @@ function Fields({ config, which, save, frame }: Props) {
       </FormField>
     </SpaceBetween>,
     submit,
-    was ? undefined : "Create origin group",
   );
 }
