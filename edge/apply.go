@@ -113,6 +113,9 @@ func (e *Edge) foldInvalidated(d *draft, entry *journal.Entry, inv *journal.Inva
 	next := *last
 	next.index = last.index.Add(entry.Seq, items...)
 	next.newest = next.index.Newest()
+	if inv.Pace != nil || len(last.paces) > 0 {
+		next.paces = e.pacing.add(last.paces, entry.Seq, inv)
+	}
 	d.put(inv.DistributionID, &next)
 	d.touch(inv.DistributionID)
 	e.sweeper.accepted(inv.DistributionID, inv.InvalidationID, entry.Seq, e.now())

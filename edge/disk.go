@@ -231,8 +231,15 @@ func (l *load) found(there *cache.Object, ref disk.Ref) {
 	}
 	l.object = o
 	if rule := x.check(o); rule != 0 {
-		if ref.Drop() && !isSignpost(o) {
+		if isSignpost(o) {
+			ref.Drop()
+			return
+		}
+		p, url := e.owe(o.Distribution, rule, &o.Subject)
+		if ref.Drop() {
 			e.sweeper.count(o.Distribution, rule, o.Status, int64(len(o.Body)))
+		} else {
+			p.forgive(url)
 		}
 		return
 	}

@@ -44,7 +44,8 @@
 // is stored. Parts of what is not stored: one for each key. Slices that a viewer
 // holds: two, and all viewers who take their time Config.FillMemory; beyond it what is missing is not kept and streams
 // through a window too. Writes by unsafe requests: a table of fixed size. PURGE requests that wait: maxPurges,
-// beyond it 503. What previews know of hits: recentKept keys a minute and core, beyond it a sample.
+// beyond it 503. What previews know of hits: recentKept keys a minute and core, beyond it a sample. Questions that an
+// invalidation's pace holds up, and what it remembers: see pace.go.
 //
 // Reads from disk at once: maxLoads, beyond it the origin is asked; how long a request waits for one: diskWait, then
 // too.
@@ -162,6 +163,7 @@ type Edge struct {
 	flights     *flights
 	sweeper     *sweeper
 	compressors compressors
+	pacing      pacing
 
 	failovers  atomic.Uint64 // see consult
 	askedAgain atomic.Uint64 // see patience.go
@@ -202,6 +204,7 @@ func New(cfg Config) (*Edge, error) {
 	}
 	e.snap.Store(&Snap{hosts: noHosts, tickets: newTickets()})
 	e.flights = newFlights(e)
+	e.pacing.e = e
 	e.compressors.gathered.room = semaphore.NewWeighted(cfg.CompressMemory / 2)
 	e.compressors.streamed.room = semaphore.NewWeighted(cfg.CompressMemory / 2)
 	e.member = newMember(e)
@@ -360,6 +363,8 @@ type Stats struct {
 	Failovers     uint64 // how often the second member of an origin group was asked
 	AskedAgain    uint64 // how often a fill asked a second time, because the first took long and somebody waited
 	TagsLeft      uint64 // words in answers' cache tags that are no tags, or are too many: see invalidation.TagList
+	PaceWaiting   int64  // questions that invalidations' paces hold up
+	PaceOwed      int64  // URLs that their paces bound questions for
 	CompressBytes int64  // that compressors hold
 	Compressed    uint64 // bodies
 	Uncompressed  uint64 // bodies that would have been, if there had been room
@@ -373,6 +378,7 @@ func (e *Edge) Stats() Stats {
 	st := Stats{
 		Seq: s.seq, Joined: s.joined, Fresh: e.lease.Fresh(now), Distributions: len(s.sites),
 		Fills: int(e.flights.count.Load()), FillBytes: e.flights.bytes.Load(), Failovers: e.failovers.Load(), AskedAgain: e.askedAgain.Load(), Cache: e.store.Stats(),
+		PaceWaiting: e.pacing.waiting.Load(), PaceOwed: e.pacing.owed.Load(),
 		TagsLeft: e.tagsLeft.Load(), CompressBytes: e.compressors.busy(), Compressed: e.compressors.done.Load(), Uncompressed: e.compressors.refused.Load(),
 	}
 	if a := e.member.acked.Load(); a != nil {

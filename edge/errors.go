@@ -31,6 +31,7 @@ var failures = [reasons]struct {
 	NotMember:            {503, CapacityExceeded, "This edge is starting and cannot answer yet. Try again in a moment."},
 	Overtaken:            {503, CapacityExceeded, "Invalidations of this object arrive faster than the origin answers. Try again in a moment."},
 	TooManyFills:         {503, CapacityExceeded, "This edge is fetching as much as it may. Try again in a moment."},
+	Paced:                {503, Failed, "What was asked for is being renewed, slowly, so that its origin can keep up. Try again in a moment."},
 	OnlyIfCached:         {504, Failed, "The request wants a stored answer only, and there is none that it could get."},
 	LeaseLost:            {503, CapacityExceeded, "This edge cannot reach its control plane and must not answer from its cache."},
 	OriginDown:           {502, Failed, "CloudFront wasn't able to connect to the origin. It has not answered for a while and will be asked again in a moment."},
@@ -127,7 +128,7 @@ func (v *visit) explain(a *answer) (*answer, step) {
 	if st != found {
 		return nil, st
 	}
-	b.plain, b.reason, b.outcome = true, a.reason, Failed
+	b.plain, b.reason, b.outcome, b.retry = true, a.reason, Failed, a.retry
 	if b.status < 400 {
 		b.status = page.ResponseCode
 	}

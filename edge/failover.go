@@ -19,12 +19,16 @@ import (
 // An object knows if it came from a second member, for its validators mean something to that one only: a first
 // that says 304 to the date of the second's sorry page would keep the page for ever.
 
-// consult asks the origin of b and, if it fails by its group's criteria, the second member. asked is who has
-// given the answer, or the error.
-func (e *Edge) consult(ctx context.Context, x *site, b *distribution.Behavior, method string,
+// consult asks the origin of b and, if it fails by its group's criteria, the second member, each when t is passed. asked
+// is who has given the answer, or the error.
+func (e *Edge) consult(ctx context.Context, t toll, x *site, b *distribution.Behavior, method string,
 	question func(b *distribution.Behavior) *origin.Request) (resp *origin.Response, asked *distribution.Behavior, err error) {
 
+	if err := t.pass(ctx); err != nil {
+		return nil, b, err
+	}
 	r := question(b)
+	r.Again = t.again()
 	first, giveUp := context.WithCancel(ctx)
 	resp, err = e.cfg.Origin.Fetch(first, b.Origin, r)
 	second := b.Second(method)
@@ -34,7 +38,12 @@ func (e *Edge) consult(ctx context.Context, x *site, b *distribution.Behavior, m
 	}
 	e.failOver(x, b, resp, err)
 	drain(resp, giveUp)
-	resp, err = e.cfg.Origin.Fetch(ctx, second.Origin, question(second))
+	if err := t.pass(ctx); err != nil {
+		return nil, second, err
+	}
+	r = question(second)
+	r.Again = t.again()
+	resp, err = e.cfg.Origin.Fetch(ctx, second.Origin, r)
 	return resp, second, err
 }
 

@@ -92,11 +92,24 @@ func (f *flight) fill() error {
 // fetch asks the origin, or a second one in its place; with old, whether that is still good. old is alive at
 // f.stamp: lookup never hands a dead object on (S1).
 func (f *flight) fetch(old *cache.Object) (resp *origin.Response, err error) {
-	resp, f.asked, err = f.patiently(func(ctx context.Context) (*origin.Response, *distribution.Behavior, error) {
-		return f.e.consult(ctx, f.site, f.behavior, f.request.Method, func(b *distribution.Behavior) *origin.Request {
+	t := f.site.toll(f.e, f.subject.Load(), old != nil)
+	if err := t.pass(f.ctx); err != nil { // before patience begins to run out: the origin is not asked yet
+		f.asked, f.retry = f.behavior, t.retryAfter()
+		return nil, err
+	}
+	resp, f.asked, err = f.patiently(func(ctx context.Context, second bool) (*origin.Response, *distribution.Behavior, error) {
+		t := t
+		t.paid = !second
+		return f.e.consult(ctx, t, f.site, f.behavior, f.request.Method, func(b *distribution.Behavior) *origin.Request {
 			return f.question(b, old)
 		})
 	})
+	switch {
+	case err == nil:
+		t.answered(resp.Status)
+	case errors.Is(err, errPaced):
+		f.retry = t.retryAfter()
+	}
 	return resp, err
 }
 
@@ -353,7 +366,7 @@ func (f *flight) failed(err error) error {
 	if f.site.RFC && f.old != nil && f.old.Fresh.MustRevalidate {
 		status = 504 // RFC 9111 section 5.2.2.2: what cannot be validated is an error, preferably this one
 	}
-	h := &head{status: status, failure: why, outcome: Failed, reason: why, forAll: true, noStore: httpcache.StatusNotCacheable, from: f.asked.Origin.ID}
+	h := &head{status: status, failure: why, outcome: Failed, reason: why, forAll: true, noStore: httpcache.StatusNotCacheable, from: f.asked.Origin.ID, retry: f.retry}
 	// The failure is an object like any other (S4): for the error caching minimum, nobody asks again. Of an origin
 	// that has seen a range it may be about that, and who asks for the whole must not find it.
 	if unreached(why) {
@@ -374,7 +387,10 @@ func (f *flight) failed(err error) error {
 func (f *flight) pause(status int, err error) time.Duration {
 	least := f.errorTTL(status)
 	var oe *origin.Error
-	if errors.As(err, &oe) && oe.Retry > 0 {
+	switch {
+	case errors.Is(err, errPaced):
+		return 0 // the next viewer may be let through
+	case errors.As(err, &oe) && oe.Retry > 0:
 		return min(least, oe.Retry)
 	}
 	return least
@@ -407,7 +423,10 @@ func (e *Edge) noteFailure(x *site, b *distribution.Behavior, why Reason, err er
 // failureOf names what went wrong at the origin, and the status that viewers get for it.
 func failureOf(err error) (Reason, int) {
 	var oe *origin.Error
-	if !errors.As(err, &oe) {
+	switch {
+	case errors.Is(err, errPaced):
+		return Paced, 503
+	case !errors.As(err, &oe):
 		return Internal, 502
 	}
 	switch oe.Kind {

@@ -60,6 +60,7 @@ type flight struct {
 	asked *distribution.Behavior // behavior, or its Second: of whom the answer is; used by the flight's own goroutine
 
 	vacated bool // it has given back its place; used by the flight's own goroutine
+	retry   int  // seconds after which it may be tried again, of one that an invalidation's pace has refused; the same
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -107,6 +108,7 @@ type head struct {
 	latency time.Duration
 	from    string // id of the origin that was asked
 	age     string // that the origin's answer arrived with, as its Age field; "" for none
+	retry   int    // of a failure: seconds after which it may be tried again; 0: not said
 }
 
 // reader is one viewer on a flight. It is used by one goroutine.

@@ -253,7 +253,12 @@ func (t *flights) poison(s *Snap, touched map[string]bool) {
 	}
 	for _, f := range hit {
 		x := s.sites[f.site.ID]
-		if s.life != f.life || x == nil || x.rev != f.site.rev || x.index.Match(f.subject.Load(), f.stamp) != 0 {
+		if s.life != f.life || x == nil || x.rev != f.site.rev {
+			f.poison()
+		} else if rule := x.index.Match(f.subject.Load(), f.stamp); rule != 0 {
+			if rule == s.seq { // it has been overtaken now, and not before: who waits for it asks again
+				t.e.owe(f.site.ID, rule, f.subject.Load())
+			}
 			f.poison()
 		}
 	}

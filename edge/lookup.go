@@ -31,6 +31,7 @@ type answer struct {
 	walk    *walk
 	failure Reason
 	failed  bool
+	retry   int  // of a failure: seconds after which it may be tried again; 0: not said
 	plain   bool // neither conditional nor in parts: it is not what was asked for
 
 	// Evidence: what rules are compared with (L3). life is "" when there is nothing to decide.
@@ -247,7 +248,7 @@ func (v *visit) ofFlight(q *query, r *reader, h *head, why Reason) (*answer, ste
 	}
 	a := &answer{
 		status: h.status, fields: h.fields, length: h.length, outcome: h.outcome, reason: why, asked: why,
-		noStore: h.noStore, latency: h.latency, from: h.from, age: h.age, reader: r, failed: h.failure != 0, failure: h.failure,
+		noStore: h.noStore, latency: h.latency, from: h.from, age: h.age, reader: r, failed: h.failure != 0, failure: h.failure, retry: h.retry,
 		life: f.life, stamp: f.stamp, began: f.since, subject: f.subject.Load(), fresh: h.fresh,
 	}
 	if h.reason != 0 {

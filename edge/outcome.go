@@ -82,6 +82,7 @@ const (
 	NotMember            // … this edge has not joined, or not yet again (P2)
 	Overtaken            // … rules came faster than the origin answered
 	TooManyFills         // … the edge is fetching as much as it may
+	Paced                // … an invalidation's pace lets no question to the origin through for so long
 	OriginDown           // … the origin has not answered for a while and was not asked
 	OriginBusy           // … as many requests are on their way to the origin as may be
 	OriginDNS            // … the origin's name has no address
@@ -119,7 +120,7 @@ var reasonNames = [reasons]string{
 	MethodNotAllowed: "method-not-allowed", HTTPSOnly: "https-only", UnexpectedBody: "unexpected-body",
 	TooManyHops: "too-many-hops", UpgradeRefused: "upgrade-refused", ExpectationFailed: "expectation-failed",
 	RangeNotSatisfiable: "range-not-satisfiable", PreconditionFailed: "precondition-failed",
-	NotMember: "not-member", Overtaken: "overtaken", TooManyFills: "too-many-fills",
+	NotMember: "not-member", Overtaken: "overtaken", TooManyFills: "too-many-fills", Paced: "paced",
 	OriginDown: "origin-down", OriginBusy: "origin-busy", OriginDNS: "origin-dns", OriginConnect: "origin-connect", OriginConnectTimeout: "origin-connect-timeout",
 	OriginTLS: "origin-tls", OriginReadTimeout: "origin-read-timeout", OriginInvalid: "origin-invalid",
 	OriginHeaderTooBig: "origin-header-too-big", OriginClosed: "origin-closed", ViewerGone: "viewer-gone", VersionChanged: "version-changed",

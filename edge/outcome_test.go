@@ -124,6 +124,12 @@ var stories = []struct {
 	{OriginConnect, Failed, func(w *world) { w.origin.on("/a", fails(origin.Connect)) }, "/a", nil, "502 Error page"},
 	{OriginConnectTimeout, Failed, func(w *world) { w.origin.on("/a", fails(origin.ConnectTimeout)) }, "/a", nil, "504 Error page"},
 	{OriginDown, Failed, func(w *world) { w.origin.on("/a", down(origin.Connect, time.Second)) }, "/a", nil, "502 Error page"},
+	{Paced, Failed, func(w *world) {
+		w.origin.on("/a", ok("v1"))
+		w.get("/a")
+		w.pace(1, "/a")
+		w.edge.pacing.waiting.Store(maxPaceWaits)
+	}, "/a", nil, "503 Error page"},
 	{OriginBusy, Failed, func(w *world) { w.origin.on("/a", fails(origin.Busy)) }, "/a", nil, "503 Error page"},
 	{OriginTLS, Failed, func(w *world) { w.origin.on("/a", fails(origin.TLS)) }, "/a", nil, "502 Error page"},
 	{OriginReadTimeout, Failed, func(w *world) { w.origin.on("/a", fails(origin.ReadTimeout)) }, "/a", nil, "504 Error page"},

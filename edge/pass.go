@@ -48,7 +48,11 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 		v.hold = f
 	}
 	v.ticket.close()
-	resp, asked, err := v.e.consult(v.ctx, q.site, q.behavior, q.req.Method, func(b *distribution.Behavior) *origin.Request {
+	var t toll
+	if object {
+		t = q.site.toll(v.e, f.subject.Load(), false)
+	}
+	resp, asked, err := v.e.consult(v.ctx, t, q.site, q.behavior, q.req.Method, func(b *distribution.Behavior) *origin.Request {
 		return v.question(q, b)
 	})
 	if !safe(q.req.Method) {
@@ -60,7 +64,7 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 		}
 	}
 	if err != nil {
-		return v.unpassed(q, asked, err)
+		return v.unpassed(q, asked, err, t.retryAfter())
 	}
 	a := v.passing(q, asked, resp, why)
 	if !object {
@@ -112,7 +116,7 @@ func (v *visit) passing(q *query, asked *distribution.Behavior, resp *origin.Res
 
 // unpassed is the answer when the origin could not be asked. The request may have had an effect: it
 // is not sent again.
-func (v *visit) unpassed(q *query, asked *distribution.Behavior, err error) (*answer, step) {
+func (v *visit) unpassed(q *query, asked *distribution.Behavior, err error, retry int) (*answer, step) {
 	why, status := failureOf(err)
 	if why == ViewerGone || v.ctx.Err() != nil {
 		return nil, left
@@ -120,6 +124,9 @@ func (v *visit) unpassed(q *query, asked *distribution.Behavior, err error) (*an
 	v.e.noteFailure(q.site, asked, why, err)
 	a := *v.failure(why)
 	a.status, a.from = status, asked.Origin.ID
+	if why == Paced {
+		a.retry = retry
+	}
 	v.passed = &a
 	return v.passed, found
 }

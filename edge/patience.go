@@ -29,10 +29,13 @@ const (
 	maxSecond = 16
 )
 
+// question asks; second: beside another one, which takes long.
+type question func(ctx context.Context, second bool) (*origin.Response, *distribution.Behavior, error)
+
 // asking is one question, and perhaps a second one beside it.
 type asking struct {
 	f     *flight
-	ask   func(context.Context) (*origin.Response, *distribution.Behavior, error)
+	ask   question
 	first context.CancelFunc // gives the first one up
 	timer *time.Timer
 
@@ -48,14 +51,14 @@ type asking struct {
 }
 
 // patiently asks, and once more if that takes long and somebody waits.
-func (f *flight) patiently(ask func(context.Context) (*origin.Response, *distribution.Behavior, error)) (*origin.Response, *distribution.Behavior, error) {
+func (f *flight) patiently(ask question) (*origin.Response, *distribution.Behavior, error) {
 	a := &asking{f: f, ask: ask, done: make(chan struct{})}
 	var ctx context.Context
 	ctx, a.first = context.WithCancel(f.ctx) // ends with the flight: the body needs it
 	a.mu.Lock()
 	a.timer = time.AfterFunc(patience, a.again)
 	a.mu.Unlock()
-	resp, asked, err := ask(ctx)
+	resp, asked, err := ask(ctx, false)
 	if !a.finish(err == nil) {
 		return resp, asked, err
 	}
@@ -112,7 +115,7 @@ func (a *asking) again() {
 		}
 	}()
 	a.f.e.askedAgain.Add(1)
-	resp, asked, err := a.ask(ctx)
+	resp, asked, err := a.ask(ctx, true)
 	switch {
 	case err != nil:
 	case resp.Status >= 500, !a.counts(resp, asked):

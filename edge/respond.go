@@ -87,6 +87,9 @@ func (v *visit) begin(a *answer, status int, f message.Fields, length int64) {
 		// Without it a cache behind this one would take for new what another before this one had kept.
 		f = append(f, message.Field{Name: "Age", Value: a.age})
 	}
+	if a.retry > 0 {
+		f = append(f, message.Field{Name: "Retry-After", Value: strconv.Itoa(a.retry)})
+	}
 	v.fields = f
 	v.x.Status, v.x.ContentType = status, f.Get("Content-Type")
 	if err := v.w.Begin(status, f, length); err != nil {

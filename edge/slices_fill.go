@@ -33,7 +33,7 @@ func (f *flight) fillSlice() error {
 			return nil // cancelled: nobody waits
 		}
 		f.e.noteFailure(f.site, f.asked, why, err)
-		f.begin(&head{status: status, failure: why, outcome: Failed, reason: why, forAll: true, from: f.asked.Origin.ID})
+		f.begin(&head{status: status, failure: why, outcome: Failed, reason: why, forAll: true, from: f.asked.Origin.ID, retry: f.retry})
 		return nil
 	}
 	defer resp.Body.Close()

@@ -32,6 +32,7 @@ type site struct {
 	rev    uint64               // sequence of the entry that made this configuration
 	index  *invalidation.Index
 	newest uint64 // index.Newest(), read on every hit
+	paces  []paced
 
 	// wrote is when an unsafe request last changed something of it, as in written; shared by all that it ever was.
 	wrote *atomic.Int64

@@ -19,6 +19,7 @@ type Receipt struct {
 	// Objects and Bytes that were freed because of it. An object that several rules match is counted
 	// once, for the newest of them that was known when it was found.
 	Objects, Bytes int64
+	Pace           *PaceState // nil: it has none, or that has ended
 }
 
 // maxReceipts bounds the receipts kept, the oldest go (L9).
@@ -128,6 +129,9 @@ func (s *sweeper) sweep(ctx context.Context) (clean bool) {
 		return false // what lies on disk may yet need every rule
 	}
 	s.e.compacted(snap.life, bound)
+	for _, x := range snap.sites {
+		x.sweptUp(snap.seq)
+	}
 	s.swept(snap.seq)
 	return bound == snap.seq
 }
@@ -150,7 +154,7 @@ func (s *sweeper) visit(snap *Snap, o *cache.Sight, memory bool) {
 		}
 	default:
 		rule := site.checkSight(o)
-		if rule == 0 || !o.Drop() {
+		if rule == 0 || !s.drop(o, rule) {
 			return
 		}
 		if memory {
@@ -162,6 +166,19 @@ func (s *sweeper) visit(snap *Snap, o *cache.Sight, memory bool) {
 	}
 }
 
+// drop frees an object that a rule has killed, which owes it.
+func (s *sweeper) drop(o *cache.Sight, rule uint64) bool {
+	if o.Status == signpost {
+		return o.Drop()
+	}
+	p, url := s.e.owe(o.Distribution, rule, &o.Subject)
+	dropped := o.Drop()
+	if !dropped {
+		p.forgive(url)
+	}
+	return dropped
+}
+
 func (s *sweeper) expel(key string) {
 	if s.e.disk != nil {
 		s.e.disk.Expel([]byte(key))
@@ -171,7 +188,13 @@ func (s *sweeper) expel(key string) {
 // free drops a dead object and counts it for the rule that killed it, 0 for none. Whoever finds it
 // first counts it.
 func (s *sweeper) free(o *cache.Object, rule uint64) {
+	var p *pace // before it is gone: who looks for it then must find that it is owed
+	var url uint64
+	if !isSignpost(o) {
+		p, url = s.e.owe(o.Distribution, rule, &o.Subject)
+	}
 	if !s.e.store.Remove(o) {
+		p.forgive(url)
 		return
 	}
 	s.expel(o.Key)
@@ -249,6 +272,7 @@ func (e *Edge) Receipt(distribution, invalidation string) (Receipt, bool) {
 		if r.Distribution == distribution && slices.Contains(r.Invalidations, invalidation) {
 			c := *r
 			c.Invalidations = slices.Clone(r.Invalidations)
+			c.Pace = e.paceState(distribution, r.Seq)
 			return c, true
 		}
 	}

@@ -54,7 +54,7 @@ func (v *visit) tunnel(q *query) (*answer, step) {
 	}
 	switch {
 	case err != nil:
-		return v.unpassed(q, asked, err)
+		return v.unpassed(q, asked, err, 0)
 	case t == nil:
 		v.passed = v.passing(q, asked, resp, WebSocket)
 		return v.passed, found

@@ -114,6 +114,9 @@ type Condition struct {
 
 // Pace is how an invalidation spares the origin.
 type Pace struct {
+	// RequestsPerSecond bounds the requests to origins that it causes on each edge; 0: nothing does.
+	RequestsPerSecond float64 `json:",omitempty"`
+
 	ByLocation *ByLocation `json:",omitempty"` // nil: at all locations at once
 }
 

@@ -167,7 +167,7 @@ func (c *Client) Fetch(ctx context.Context, o *distribution.Origin, r *Request) 
 				FirstByte: time.Since(began), Attempts: n,
 			}, nil
 		}
-		if n >= attempts || !err.again(o) {
+		if n >= attempts || !err.again(o) || r.Again != nil && r.Again(ctx) != nil {
 			return nil, err
 		}
 	}

@@ -388,3 +388,26 @@ func TestPools_AreBounded(t *testing.T) {
 		t.Errorf("%d pools", len(c.pools))
 	}
 }
+
+// Whoever asks may want to know of each attempt, and allow no more.
+func TestFetch_AgainIsAskedForEachAttemptAfterTheFirst(t *testing.T) {
+	for allowed, want := range map[int32]int32{0: 1, 1: 2, 5: 3} {
+		c := client(t, Config{})
+		var dials, asked atomic.Int32
+		inner := c.dial
+		c.dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			dials.Add(1)
+			return inner(ctx, network, addr)
+		}
+		again := func(context.Context) error {
+			if asked.Add(1) > allowed {
+				return errors.New("no more")
+			}
+			return nil
+		}
+		_, _, err := fetchAll(t, c, originAt(closedPort(t)), &Request{Method: "GET", Path: "/", Again: again})
+		if kindOf(err) != "Connect" || dials.Load() != want {
+			t.Errorf("%d allowed: %v after %d attempts, want Connect after %d", allowed, err, dials.Load(), want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"context"
 	"errors"
 	"io"
 	"strconv"
@@ -26,6 +27,10 @@ type Request struct {
 	// moment longer than until the response's Body is closed: until its Read returns.
 	Body          io.Reader
 	ContentLength int64 // of Body; -1: not known
+
+	// Again is called before a GET or HEAD is asked once more. When it returns an error the failure before is the answer.
+	// Nil: nothing is.
+	Again func(context.Context) error
 
 	upgrade bool // to WebSocket; see Upgrade
 }

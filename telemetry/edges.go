@@ -25,6 +25,8 @@ type EdgeState struct {
 	Failovers     uint64              // how often the second of an origin group was asked
 	AskedAgain    uint64              // how often a fill asked its origin a second time
 	TagsLeft      uint64              // cache tags of origins that do not count
+	PaceWaiting   int64               // questions to origins that invalidations' paces hold up
+	PaceOwed      int64               // URLs for which they do
 	CompressBytes int64               // that compressors hold
 	Compressed    uint64              // bodies
 	Uncompressed  uint64              // bodies left as they were for want of memory
@@ -105,6 +107,8 @@ var edgeGauges = func() []edgeGauge {
 		g("origin_failovers_total", "How often the second origin of a group was asked in the place of the first.", counter, func(s EdgeState) float64 { return float64(s.Failovers) }),
 		g("fills_asked_again_total", "How often a fill that somebody waited for asked its origin a second time, because no answer came.", counter, func(s EdgeState) float64 { return float64(s.AskedAgain) }),
 		g("cache_tags_ignored_total", "Words in answers' cache tag headers that are no tags, or more than count: no invalidation finds an object by them.", counter, func(s EdgeState) float64 { return float64(s.TagsLeft) }),
+		g("pace_waiting", "Questions to origins that the paces of invalidations hold up.", gauge, func(s EdgeState) float64 { return float64(s.PaceWaiting) }),
+		g("pace_owed_urls", "URLs that paced invalidations have dropped and that have not been brought back.", gauge, func(s EdgeState) float64 { return float64(s.PaceOwed) }),
 		g("compress_bytes", "Octets that compressors hold.", gauge, func(s EdgeState) float64 { return float64(s.CompressBytes) }),
 		g("compressed_total", "Bodies compressed here.", counter, func(s EdgeState) float64 { return float64(s.Compressed) }),
 		g("uncompressed_total", "Bodies that went out as they were because compressors held all they may.", counter, func(s EdgeState) float64 { return float64(s.Uncompressed) }),
