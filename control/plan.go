@@ -56,10 +56,7 @@ func (t *Terms) check(now time.Time) error {
 			return err
 		}
 	}
-	if t.Pace != nil && t.Pace.ByLocation != nil {
-		return checkByLocation(t.Pace.ByLocation)
-	}
-	return nil
+	return checkPace(t.Pace)
 }
 
 func checkCondition(w *journal.Condition) error {

@@ -24,6 +24,9 @@ const (
 	maxWaves = 64
 	maxPause = 24 * time.Hour
 	maxFirst = 256 // locations named
+
+	leastPace = 0.1 // requests to origins a second
+	mostPace  = 10_000
 )
 
 // Wave is one turn of an invalidation that comes location by location.
@@ -32,6 +35,19 @@ type Wave struct {
 	Others    []string // there it is the turn of all but these
 	Began     time.Time
 	Completed time.Time // zero: not yet
+}
+
+// checkPace checks what can be checked without the state.
+func checkPace(p *journal.Pace) error {
+	switch {
+	case p == nil:
+		return nil
+	case p.RequestsPerSecond != 0 && !(p.RequestsPerSecond >= leastPace && p.RequestsPerSecond <= mostPace):
+		return refuse("InvalidArgument", "A pace is from %g to %d requests to origins a second, got %g.", leastPace, mostPace, p.RequestsPerSecond)
+	case p.ByLocation != nil:
+		return checkByLocation(p.ByLocation)
+	}
+	return nil
 }
 
 // checkByLocation checks what can be checked without the state.

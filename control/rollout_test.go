@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,10 @@ import (
 
 func byLocation(pause time.Duration, first ...string) Terms {
 	return Terms{Pace: &journal.Pace{ByLocation: &journal.ByLocation{First: first, Pause: pause}}}
+}
+
+func paced(perSecond float64) Terms {
+	return Terms{Pace: &journal.Pace{RequestsPerSecond: perSecond}}
 }
 
 // waves says which turns are in the log after a number, one a line.
@@ -295,6 +300,21 @@ func TestRollout_ManyLocationsTakeTurnsTogether(t *testing.T) {
 	}
 }
 
+func TestPace_IsWhatEdgesAreTold(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		d := h.create("a")
+		terms := paced(2.5)
+		terms.At = time.Now().Add(time.Minute)
+		inv := h.plan(d, "i", terms, "/a")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		entries, _ := h.log.Read(t.Context(), inv.Seq+1, 1)
+		if f := entries[0].Facts[0].Invalidated; f == nil || f.Pace.RequestsPerSecond != 2.5 || f.Wave != nil {
+			t.Errorf("%+v", entries[0].Facts)
+		}
+	})
+}
+
 func TestRollout_Refusals(t *testing.T) {
 	bubbleLimits(t, Limits{Scheduled: 1}, func(t *testing.T, h *harness) {
 		h.join("FRA50-1")
@@ -306,7 +326,7 @@ func TestRollout_Refusals(t *testing.T) {
 			wantCode(t, err, want)
 		}
 		for _, terms := range []Terms{byLocation(-1), byLocation(maxPause + 1), byLocation(0, "AMS"), byLocation(0, "FRA", "FRA"),
-			byLocation(0, ""), byLocation(0, "a\nb"), byLocation(0, strings.Repeat("x", 65)), byLocation(0, make([]string, maxFirst+1)...)} {
+			paced(-1), paced(0.09), paced(10_001), paced(math.NaN()), byLocation(0, ""), byLocation(0, "a\nb"), byLocation(0, strings.Repeat("x", 65)), byLocation(0, make([]string, maxFirst+1)...)} {
 			refused("InvalidArgument", terms)
 		}
 		first := h.plan(d, "r", byLocation(time.Second), "/a")

@@ -111,6 +111,8 @@ type receiptRow struct {
 	Bytes    *int64  `json:"bytes"`
 	Counted  bool    `json:"counted"` // every object has been looked at
 	Waits    bool    `json:"waits"`   // its location's turn has not come
+	Asked    *int64  `json:"asked"`   // questions to origins that its pace has let through; null: it has none, or that has ended
+	Owed     *int64  `json:"owed"`    // objects that it has dropped and that have not been brought back; null with Asked
 }
 
 func getReceipt(_ context.Context, c *call) (any, error) {
@@ -137,6 +139,9 @@ func (h *Handler) rowsOf(r *control.Receipt) []receiptRow {
 		if p := h.place(e.Edge); p != nil {
 			if n, ok := p.Edge.Receipt(r.Invalidation.DistributionID, r.Invalidation.ID); ok {
 				row.Objects, row.Bytes, row.Counted = &n.Objects, &n.Bytes, !n.Swept.IsZero()
+				if n.Pace != nil {
+					row.Asked, row.Owed = &n.Pace.Asked, &n.Pace.Owed
+				}
 			}
 		}
 		rows = append(rows, row)

@@ -9,6 +9,8 @@ import (
 
 // pace is journal.Pace in this API's words.
 type pace struct {
+	RequestsPerSecond float64 `json:"requestsPerSecond"` // to origins, of each edge; 0: not bounded
+
 	ByLocation *byLocation `json:"byLocation"` // null: at all locations at once
 }
 
@@ -25,20 +27,24 @@ type wave struct {
 	Completed instant  `json:"completed"` // null: edges are at it
 }
 
-// fact is what the journal has of it.
+// fact is what the journal has of it; nil: it asks for nothing.
 func (p *pace) fact() *journal.Pace {
-	if p == nil || p.ByLocation == nil {
+	if p == nil || p.RequestsPerSecond == 0 && p.ByLocation == nil {
 		return nil
 	}
-	pause := time.Duration(max(min(p.ByLocation.PauseSeconds, 1e9), -1) * float64(time.Second)) // control knows the bound
-	return &journal.Pace{ByLocation: &journal.ByLocation{First: p.ByLocation.First, Pause: pause}}
+	out := &journal.Pace{RequestsPerSecond: p.RequestsPerSecond}
+	if b := p.ByLocation; b != nil {
+		pause := time.Duration(max(min(b.PauseSeconds, 1e9), -1) * float64(time.Second)) // control knows the bounds
+		out.ByLocation = &journal.ByLocation{First: b.First, Pause: pause}
+	}
+	return out
 }
 
 func paceOf(p *journal.Pace) *pace {
 	if p == nil {
 		return nil
 	}
-	out := &pace{}
+	out := &pace{RequestsPerSecond: p.RequestsPerSecond}
 	if b := p.ByLocation; b != nil {
 		out.ByLocation = &byLocation{list(b.First), b.Pause.Seconds()}
 	}

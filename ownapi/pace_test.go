@@ -47,8 +47,31 @@ func TestPace_ByLocationAndWithdrawnOnTheWay(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 		h.wantRefusal(409, "Conflict", "POST", path+"/"+whole.ID+"/withdraw", "{}")
-		for _, pace := range []string{`{"byLocation":{"pauseSeconds":-1}}`, `{"byLocation":{"pauseSeconds":1e300}}`, `{"byLocation":{"first":["nowhere"]}}`, `{"by":1}`, `1`} {
+		for _, pace := range []string{`{"byLocation":{"pauseSeconds":-1}}`, `{"byLocation":{"pauseSeconds":1e300}}`, `{"byLocation":{"first":["nowhere"]}}`, `{"by":1}`, `1`, `{"requestsPerSecond":-1}`, `{"requestsPerSecond":1e9}`} {
 			h.wantRefusal(400, "InvalidArgument", "POST", path, `{"items":["/a"],"pace":`+pace+`}`)
+		}
+	})
+}
+
+func TestPace_TheReceiptSaysHowFarItIs(t *testing.T) {
+	at(t, func(h *house) {
+		d := h.create(nil)
+		for _, path := range []string{"/a/1", "/a/2", "/a/3"} {
+			h.view(0, d, path)
+		}
+		path := "/distributions/" + d.ID + "/invalidations"
+		made := ask[pacedT](h, 201, "POST", path, `{"items":["/a/*"],"pace":{"requestsPerSecond":0.5}}`)
+		h.settle(2 * time.Second)
+		type rowsT struct {
+			Edges []struct{ Asked, Owed, Objects *int64 }
+		}
+		at := func() (rows rowsT) { return ask[rowsT](h, 200, "GET", path+"/"+made.ID+"/receipt", "") }
+		if r := at(); *r.Edges[0].Objects != 3 || *r.Edges[0].Asked != 0 || *r.Edges[0].Owed != 3 || r.Edges[1].Asked != nil {
+			t.Errorf("%+v", r)
+		}
+		h.view(0, d, "/a/1")
+		if r := at(); *r.Edges[0].Asked != 1 || *r.Edges[0].Owed != 2 {
+			t.Errorf("%d %d", *r.Edges[0].Asked, *r.Edges[0].Owed)
 		}
 	})
 }

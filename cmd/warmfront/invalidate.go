@@ -34,6 +34,10 @@ With --at or --when it is accepted now, and survives any restart, but comes into
 of one of the distribution's origins answers with a field's value, as after a deploy. It is looked at every 5 seconds.
 Until then it can be withdrawn: see warmfront withdraw --help.
 
+With --pace each edge asks origins only so often for what the invalidation has dropped: viewers of that wait in
+order, and those who would wait for more than 10 seconds are told to come again (503, Retry-After). With --preview it
+says what origins have to expect.
+
 With --by-location it is in force at one edge location first, and at the next when every edge has applied that and --pause
 is over; Completed when it is everywhere. Until the last turn the rest can be withdrawn.
 
@@ -47,6 +51,7 @@ const invalidateExample = `  warmfront invalidate EDFDVBD6EXAMPLE /index.html '/
   warmfront invalidate www.example.com '/sale/*' --at 2026-11-27T00:00
   warmfront invalidate www.example.com '/*' --when 'https://origin.example.com/version.txt ETag: "v42"'
   warmfront invalidate www.example.com '/*' --by-location --first GRU50 --pause 2m --wait
+  warmfront invalidate www.example.com '/*' --pace 20/s --wait
   git diff --name-only HEAD^ -- site | sed 's|^site||' | warmfront invalidate www.example.com - --wait --reference "$GITHUB_SHA"`
 
 // invalidate is one run of the command.
@@ -118,7 +123,7 @@ func invalidateCommand() *cobra.Command {
 func (c *invalidate) check(cmd *cobra.Command) error {
 	given := cmd.Flags().Changed
 	switch {
-	case c.preview && (c.wait || given("reference") || given("timeout") || given("comment") || given("at") || given("when") || c.gently.given(given)):
+	case c.preview && (c.wait || given("reference") || given("timeout") || given("comment") || given("at") || given("when") || given("by-location")):
 		return usage("--preview invalidates nothing: leave out --wait, --timeout, --comment, --reference, --at, --when and --by-location")
 	case given("at") && given("when"):
 		return usage("--at and --when exclude each other")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"testing"
+
+	"github.com/warmfront/warmfront/ownapi/client"
 )
 
 const (
@@ -33,8 +35,33 @@ func TestInvalidate_ByLocation(t *testing.T) {
 	}
 }
 
+func TestInvalidate_Pace(t *testing.T) {
+	s := &server{receipts: []string{done}}
+	code, _, said := invalidateAt(t, context.Background(), s, "", "/a", "--pace", "30/m", "--wait")
+	if p := s.wish.Pace; code != exitDone || p == nil || p.RequestsPerSecond != 0.5 || p.ByLocation != nil {
+		t.Errorf("%d %s sent %+v", code, said, s.wish)
+	}
+	both := &client.Pace{RequestsPerSecond: 20, ByLocation: &client.ByLocation{PauseSeconds: 5}}
+	for want, p := range map[string]*client.Pace{
+		"30/m per edge": s.wish.Pace, "20/s per edge, by location, pause 5s": both, "": nil,
+	} {
+		if got := paceText(p); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	edges := []client.EdgeCount{{Objects: 100}, {Objects: 600}, {}}
+	if got := loadText(both, &client.PreviewTotal{Edges: edges}); got != "At 20/s per edge origins get at most 60/s for it, from 3 edges together; to bring all of it back takes 30s at least." {
+		t.Error(got)
+	}
+	for text, want := range map[string]float64{"20/s": 20, "1.5": 1.5, "6/m": 0.1, "": 0, "x/s": 0, "-1/s": 0, "0/s": 0, "NaN": 0, "1e300": 0, "1/h": 0} {
+		if got, err := parseRate(text); got != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: %g, %v", text, got, err)
+		}
+	}
+}
+
 func TestInvalidate_ByLocationUsage(t *testing.T) {
-	for _, args := range []string{"--pause 30s", "--first FRA50", "--by-location --pause -1s", "--by-location --preview"} {
+	for _, args := range []string{"--pause 30s", "--first FRA50", "--by-location --pause -1s", "--by-location --preview", "--pause 30s --preview", "--pace fast"} {
 		code, _, said := invalidateAt(t, context.Background(), &server{}, "", append([]string{"/a"}, strings.Fields(args)...)...)
 		if code != exitUsage {
 			t.Errorf("%s: %d %s", args, code, said)

@@ -19,6 +19,9 @@ func (c *invalidate) runPreview(ctx context.Context, d client.Distribution, item
 		err = printJSON(c.out, p, false)
 	} else {
 		err = printPreview(c.out, d, p)
+		if load := loadText(c.planned.Pace, &p.Total); err == nil && load != "" {
+			_, err = fmt.Fprintf(c.out, "\n%s\n", load)
+		}
 	}
 	if bad := refused(p); err == nil && bad > 0 {
 		return errors.New(count(bad, "selector") + " would be refused, and the invalidation with it")

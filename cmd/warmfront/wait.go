@@ -238,6 +238,9 @@ func dropped(e client.ReceiptRow) string {
 	if !e.Counted {
 		s += " so far"
 	}
+	if e.Owed != nil && *e.Owed > 0 {
+		s += fmt.Sprintf(", %s not back yet", count(*e.Owed, "object"))
+	}
 	return s
 }
 

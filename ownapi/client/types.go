@@ -29,6 +29,8 @@ type Invalidation struct {
 
 // Pace is how an invalidation spares the origin.
 type Pace struct {
+	RequestsPerSecond float64 `json:"requestsPerSecond"` // to origins, of each edge; 0: not bounded
+
 	ByLocation *ByLocation `json:"byLocation"` // nil: at all locations at once
 }
 
@@ -96,6 +98,8 @@ type ReceiptRow struct {
 	Bytes    *int64     `json:"bytes"`
 	Counted  bool       `json:"counted"`
 	Waits    bool       `json:"waits"` // its location's turn has not come
+	Asked    *int64     `json:"asked"` // questions to origins that its pace has let through; nil: it has none any more
+	Owed     *int64     `json:"owed"`  // objects that have not been brought back
 }
 
 // EdgeCount is what one edge has.
