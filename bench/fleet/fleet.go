@@ -1,0 +1,219 @@
+// Package fleet knows how long an invalidation is on its way to many edges that are far away.
+//
+// Everything is real but the distance: the journal (journal/jetstream, synced to disk), the control plane, and each edge
+// with its follower, tickets, acknowledgements and sweeper. All of it runs in one process. The distance is put between an
+// edge and the journal, at the interface journal.Log: what is pushed, read, asked and acknowledged arrives as much later
+// as the edge is far away ([far]). What is on one way keeps its order, and takes no room of what comes behind, as on a
+// line that is long and not full.
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/jetstream"
+)
+
+// Config is what is measured.
+type Config struct {
+	Edges         int
+	Nearest       time.Duration // one way; the edges lie at equal distances between nearest and farthest
+	Farthest      time.Duration
+	Invalidations int           // after those that warm up
+	Every         time.Duration // from one to the next, whatever has become of it
+}
+
+// Outcome has a duration for each invalidation, from the call of control.Invalidate.
+type Outcome struct {
+	Accepted  []time.Duration // until that returned: it is on disk
+	Applied   []time.Duration // until the last edge had applied it, no answer under way without it; by the edges' clocks, all the same here
+	Completed []time.Duration // until control knew the entry that says so to be on disk
+}
+
+// warm is how many invalidations count for nothing.
+const warm = 10
+
+// patience bounds what may take for ever when something is wrong.
+const patience = 90 * time.Second
+
+// Run makes the fleet, measures, and takes it down.
+func Run(ctx context.Context, c Config) (out Outcome, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(c.Invalidations+warm)*c.Every)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "warmfront-fleet-")
+	if err != nil {
+		return out, err
+	}
+	defer os.RemoveAll(dir)
+	log, err := jetstream.Open(ctx, jetstream.Config{Dir: dir})
+	if err != nil {
+		return out, err
+	}
+	defer log.Close()
+	plane, err := control.New(control.Config{Log: log})
+	if err != nil {
+		return out, err
+	}
+	var running sync.WaitGroup
+	defer running.Wait()
+	planeCtx, stopPlane := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopPlane()
+	running.Go(func() { plane.Run(planeCtx) })
+	select {
+	case <-plane.Ready():
+	case <-ctx.Done():
+		return out, context.Cause(ctx)
+	}
+	edges, err := c.join(ctx, log, plane)
+	if err != nil {
+		return out, err
+	}
+	// The edges first: they leave the journal by the control plane.
+	defer edges.stop()
+	return c.measure(ctx, plane, edges)
+}
+
+// measure invalidates at the pace, and waits for all of it.
+func (c Config) measure(ctx context.Context, plane *control.Control, edges *edges) (out Outcome, err error) {
+	made, err := plane.CreateDistribution(ctx, actor, site(), nil)
+	if err != nil {
+		return out, err
+	}
+	watch := watchCompleted(plane, made.ID)
+	defer watch.stop()
+	type one struct {
+		id       string
+		seq      uint64
+		began    time.Time
+		accepted time.Duration
+	}
+	var all []one
+	tick := time.NewTicker(c.Every)
+	defer tick.Stop()
+	for i := range warm + c.Invalidations {
+		select {
+		case <-ctx.Done():
+			return out, context.Cause(ctx)
+		case <-tick.C:
+		}
+		began := time.Now()
+		inv, _, err := plane.CreateInvalidation(ctx, actor, made.ID, &wire.InvalidationBatch{
+			CallerReference: wire.Ptr(fmt.Sprint("fleet-", i)),
+			Paths:           &wire.Paths{Quantity: wire.Ptr[int64](1), Items: []string{fmt.Sprintf("/nothing/%d/*", i)}},
+		})
+		if err != nil {
+			return out, err
+		}
+		all = append(all, one{inv.ID, inv.Seq, began, time.Since(began)})
+	}
+	for i, o := range all {
+		completed, err := watch.await(ctx, o.id)
+		if err != nil {
+			return out, fmt.Errorf("invalidation %d of %d: %w", i+1, len(all), err)
+		}
+		applied, err := edges.applied(o.seq)
+		if err != nil {
+			return out, err
+		}
+		if i >= warm {
+			out.Accepted = append(out.Accepted, o.accepted)
+			out.Applied = append(out.Applied, applied.Sub(o.began))
+			out.Completed = append(out.Completed, completed.Sub(o.began))
+		}
+	}
+	return out, nil
+}
+
+var actor = journal.Actor{User: "bench"}
+
+// site is the distribution that is invalidated. Nobody asks its origin for anything.
+func site() *wire.DistributionConfig {
+	const optimized = "658327ea-f89d-4fab-a63d-7e88639e58f6" // Managed-CachingOptimized
+	return &wire.DistributionConfig{
+		CallerReference: wire.Ptr("bench"), Comment: wire.Ptr("bench"), Enabled: wire.Ptr(true),
+		Origins: &wire.Origins{Quantity: wire.Ptr[int64](1), Items: []wire.Origin{{
+			Id: wire.Ptr("o"), DomainName: wire.Ptr("origin.invalid"),
+			CustomOriginConfig: &wire.CustomOriginConfig{HTTPPort: wire.Ptr[int64](80), HTTPSPort: wire.Ptr[int64](443), OriginProtocolPolicy: wire.Ptr("http-only")},
+		}}},
+		DefaultCacheBehavior: &wire.DefaultCacheBehavior{
+			TargetOriginId: wire.Ptr("o"), ViewerProtocolPolicy: wire.Ptr("allow-all"), CachePolicyId: wire.Ptr(optimized),
+		},
+	}
+}
+
+// completions knows when each invalidation was Completed.
+type completions struct {
+	mu    sync.Mutex
+	at    map[string]time.Time
+	moved chan struct{} // capacity 1
+	stop  func()
+}
+
+func watchCompleted(plane *control.Control, distribution string) *completions {
+	changes, stop := plane.Watch()
+	w := &completions{at: map[string]time.Time{}, moved: make(chan struct{}, 1), stop: stop}
+	go func() { // ends with the watch
+		for ch := range changes {
+			switch {
+			case ch.Kind == control.ChangeInvalidation && ch.Status == control.Completed:
+				w.note(ch.ID)
+			case ch.Kind == control.ChangeMissed:
+				page, _ := plane.Invalidations(distribution, "", 0) // the newest hundred
+				for _, inv := range page.Items {
+					if inv.Status == control.Completed {
+						w.note(inv.ID)
+					}
+				}
+			}
+		}
+	}()
+	return w
+}
+
+// note remembers the first time.
+func (w *completions) note(id string) {
+	w.mu.Lock()
+	if _, known := w.at[id]; !known {
+		w.at[id] = time.Now()
+	}
+	w.mu.Unlock()
+	select {
+	case w.moved <- struct{}{}:
+	default:
+	}
+}
+
+func (w *completions) await(ctx context.Context, id string) (time.Time, error) {
+	for {
+		w.mu.Lock()
+		at, known := w.at[id]
+		w.mu.Unlock()
+		if known {
+			return at, nil
+		}
+		select {
+		case <-ctx.Done():
+			return at, fmt.Errorf("not known to be Completed: %w", context.Cause(ctx))
+		case <-w.moved:
+		}
+	}
+}
+
+// Quantile is the duration that the part q of all does not exceed; 0 of none.
+func Quantile(all []time.Duration, q float64) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	all = slices.Sorted(slices.Values(all))
+	return all[min(len(all)-1, int(q*float64(len(all))))]
+}
+
+var errNotApplied = errors.New("no acknowledgement of it was sent, although it is Completed")
