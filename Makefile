@@ -10,7 +10,7 @@ VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo u
 LDFLAGS    := -s -w -X main.version=$(VERSION)
 FUZZTIME   ?= 3s
 
-.PHONY: help run build console test lint unit fuzz model e2e test-guarantee conformance conformance-test clients web bench bench-full bench-index performance generate generated deps clean
+.PHONY: help run build console test lint unit fuzz model e2e test-guarantee conformance conformance-test clients web bench bench-full bench-index bench-invalidation performance generate generated deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F":.*## " '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -83,11 +83,14 @@ bench: $(BIN) ## what a hit costs beside nginx, Varnish, HAProxy, H2O and Traffi
 bench-full: $(BIN) ## all rows of the bench, more and longer rounds: half an hour
 	@bench/run -full $(ARGS)
 
+bench-invalidation: $(BIN) ## the way of invalidations, hits under rules, a million objects dropped; beside Varnish and nginx, in 12 minutes
+	@bench/run -invalidation $(ARGS)
+
 bench-index: ## the index, and the way of an invalidation, as Go benchmarks
 	$(GO) test -run '^$$' -bench 'Stale|Match' -benchmem ./invalidation
 	$(GO) test -run '^$$' -bench 'Invalidate' -benchtime 300x ./node
 
-performance: ## docs/performance.md and its plots from docs/performance.json; RESULTS=build/bench/full.json replaces that
+performance: ## docs/performance.md, the figures in docs/invalidation.md, and plots from their .json in docs; RESULTS=build/bench/full.json, or invalidation.json, replaces one
 	$(GO) run ./bench/page $(if $(RESULTS),-results $(RESULTS))
 
 generate: ## write the generated code anew

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +16,8 @@ import (
 )
 
 func TestRows_AreWhatGoalsSpeakOf(t *testing.T) {
-	for _, g := range result.Goals {
+	rows := slices.Concat(rows, invalidationRows)
+	for _, g := range slices.Concat(result.Goals, result.InvalidationGoals) {
 		i := slices.IndexFunc(rows, func(r row) bool { return r.name == g.Row })
 		if i < 0 {
 			t.Errorf("goal %q: no row %s", g.Text(), g.Row)
@@ -37,7 +39,7 @@ func TestRows_AreWhatGoalsSpeakOf(t *testing.T) {
 
 func TestRows_ServersCanBeStarted(t *testing.T) {
 	seen := map[string]bool{}
-	for _, r := range rows {
+	for _, r := range slices.Concat(rows, invalidationRows) {
 		if seen[r.name] {
 			t.Errorf("two rows are named %s", r.name)
 		}
@@ -68,6 +70,28 @@ func TestOptions(t *testing.T) {
 	short, full := options{}, options{full: true}
 	if len(short.chosen()) >= len(full.chosen()) || len(full.chosen()) != len(rows) {
 		t.Errorf("%d rows in the short form, %d in the full, of %d", len(short.chosen()), len(full.chosen()), len(rows))
+	}
+}
+
+func TestOptions_Invalidation(t *testing.T) {
+	o := options{invalidation: true}
+	if err := o.complete(); err != nil {
+		t.Fatal(err)
+	}
+	if len(o.chosen()) != len(invalidationRows) || o.out != filepath.Join("build", "bench", "invalidation.json") || o.rounds != 5 {
+		t.Errorf("%d rows, %d rounds into %s", len(o.chosen()), o.rounds, o.out)
+	}
+	o.only = "way"
+	if got := o.chosen(); len(got) != 1 || got[0].name != "way" {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestRulesOf_IsInTheName(t *testing.T) {
+	for name, want := range map[string]int{"Warmfront": 0, "Warmfront, 100 rules": 100, "Warmfront, 10,000 rules": 10_000, "Varnish, 100 bans": 100, "Varnish, 10,000 bans": 10_000} {
+		if got := rulesOf(&server.Server{Name: name}); got != want {
+			t.Errorf("%s: %d", name, got)
+		}
 	}
 }
 

@@ -35,6 +35,16 @@ func manyMore(s *server.Server) load.Load {
 	return &load.Closed{Address: s.Plain, Connections: 64, Requests: allGets[s.Host].From(0), Size: server.KeySize}
 }
 
+// eachGets are the same one after the other.
+var eachGets = map[string]*load.Requests{}
+
+func allOf(s *server.Server) *load.Requests {
+	if eachGets[s.Host] == nil {
+		eachGets[s.Host] = load.Many(getsOf(s, load.Keys(objects)), nil)
+	}
+	return eachGets[s.Host].From(0)
+}
+
 // settleMemory is for a server to give back what it needed to store.
 const settleMemory = 2 * time.Second
 

@@ -33,18 +33,28 @@ func main() {
 	var o options
 	flag.StringVar(&o.binary, "warmfront", "bin/warmfront", "the binary to measure")
 	flag.BoolVar(&o.full, "full", false, "all rows, more and longer rounds")
+	flag.BoolVar(&o.invalidation, "invalidation", false, "the rows of invalidations, 5 rounds")
 	flag.StringVar(&o.only, "only", "", "rows, separated by commas: "+strings.Join(rowNames(), ", "))
 	flag.StringVar(&o.servers, "servers", "", "servers to measure, separated by commas (default all)")
 	flag.IntVar(&o.rounds, "rounds", 0, "rounds (default 3, -full 5)")
 	flag.DurationVar(&o.length, "length", 0, "of one run (default 500ms, -full 2s)")
 	flag.IntVar(&objects, "objects", 1_000_000, "objects of the row million")
-	flag.StringVar(&o.out, "out", "", "file for the results (default build/bench/short.json, -full build/bench/full.json); with -only, its other rows stay")
+	flag.StringVar(&o.out, "out", "", "file for the results (default build/bench/short.json, -full full.json, -invalidation invalidation.json); with -only, its other rows stay")
 	floorAt := flag.String("floor", "", "serve as what the kernel alone costs, at this `address`, and nothing else; the bench starts itself so")
+	edges := flag.Int("fleet", 0, "measure the way to so many edges, print the run, and nothing else; the bench starts itself so")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if *floorAt != "" {
 		if err := serveFloor(ctx, *floorAt); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			stop()
+			os.Exit(1)
+		}
+		return
+	}
+	if *edges > 0 {
+		if err := measureFleet(ctx, *edges); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			stop()
 			os.Exit(1)
@@ -73,17 +83,19 @@ func serveFloor(ctx context.Context, address string) error {
 
 type options struct {
 	binary, only, servers, out string
-	full                       bool
+	full, invalidation         bool
 	rounds                     int
 	length                     time.Duration
 }
 
 // complete fills in what was not given and looks at what was.
 func (o *options) complete() error {
-	form := "short"
 	rounds, length := 3, 500*time.Millisecond
-	if o.full {
-		form, rounds, length = "full", 5, 2*time.Second
+	switch o.form() {
+	case "full":
+		rounds, length = 5, 2*time.Second
+	case "invalidation":
+		rounds = 5
 	}
 	if o.rounds == 0 {
 		o.rounds = rounds
@@ -92,7 +104,7 @@ func (o *options) complete() error {
 		o.length = length
 	}
 	if o.out == "" {
-		o.out = filepath.Join("build", "bench", form+".json")
+		o.out = filepath.Join("build", "bench", o.form()+".json")
 	}
 	for _, name := range list(o.only) {
 		if !slices.Contains(rowNames(), name) {
@@ -102,6 +114,16 @@ func (o *options) complete() error {
 	var err error
 	o.binary, err = filepath.Abs(o.binary)
 	return err
+}
+
+func (o *options) form() string {
+	switch {
+	case o.invalidation:
+		return "invalidation"
+	case o.full:
+		return "full"
+	}
+	return "short"
 }
 
 func list(s string) []string {
@@ -114,8 +136,12 @@ func list(s string) []string {
 // chosen are the rows to measure.
 func (o *options) chosen() []row {
 	var chosen []row
-	for _, r := range rows {
-		if o.only != "" && slices.Contains(list(o.only), r.name) || o.only == "" && (o.full || r.short) {
+	all := rows
+	if o.invalidation {
+		all = invalidationRows
+	}
+	for _, r := range all {
+		if o.only != "" && slices.Contains(list(o.only), r.name) || o.only == "" && (o.full || o.invalidation || r.short) {
 			if o.servers != "" {
 				r.servers = slices.DeleteFunc(slices.Clone(r.servers), func(s string) bool { return !slices.Contains(list(o.servers), s) })
 			}
@@ -137,7 +163,7 @@ func run(ctx context.Context, o *options) (failed bool, err error) {
 			results = old
 		}
 	}
-	results.Form, results.Machine = map[bool]string{true: "full", false: "short"}[o.full], machine()
+	results.Form, results.Machine = o.form(), machine()
 	b, err := newBench(o)
 	if err != nil {
 		return false, err

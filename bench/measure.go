@@ -121,7 +121,7 @@ func (b *bench) stop(name string) {
 
 // measure runs one row. It never fails as a whole.
 func (b *bench) measure(ctx context.Context, r row) result.Row {
-	out := result.Row{Name: r.name, Title: counted(r.title), Load: counted(r.load), Unit: r.unit, Began: time.Now().UTC().Truncate(time.Second), Seconds: b.options.length.Seconds()}
+	out := result.Row{Name: r.name, Title: counted(r.title), Load: counted(r.load), Unit: r.unit, Began: time.Now().UTC().Truncate(time.Second), Seconds: r.length(b.options).Seconds()}
 	if out.Unit == "" {
 		out.Unit = "request"
 	}
@@ -139,7 +139,11 @@ func (b *bench) measure(ctx context.Context, r row) result.Row {
 			out.Servers = append(out.Servers, m)
 		}
 	}
-	for round := range b.options.rounds {
+	rounds := b.options.rounds
+	if r.rounds > 0 {
+		rounds = min(rounds, r.rounds)
+	}
+	for round := range rounds {
 		for i := range out.Servers {
 			m := &out.Servers[i]
 			if m.Failed != "" || ctx.Err() != nil {
@@ -151,6 +155,10 @@ func (b *bench) measure(ctx context.Context, r row) result.Row {
 				continue
 			}
 			last := m.Runs[len(m.Runs)-1]
+			if last.Way != nil || last.Purge != nil {
+				fmt.Fprintf(os.Stderr, "  round %d  %-28s %s\n", round+1, m.Name, inShort(last))
+				continue
+			}
 			fmt.Fprintf(os.Stderr, "  round %d  %-28s %9.0f/s  %8.2f µs CPU per %s  generator %3.0f %%\n", round+1, m.Name, result.Rate(last), result.CPU(last), out.Unit, 100*result.Busy(last))
 		}
 	}
@@ -176,6 +184,8 @@ func (b *bench) fill(ctx context.Context, r row, s *server.Server, m *result.Ser
 	return nil
 }
 
+func (r *row) length(o *options) time.Duration { return o.length * time.Duration(max(r.longer, 1)) }
+
 // ready starts the server and fills its cache. served is false when it has nothing that this row loads.
 func (b *bench) ready(ctx context.Context, r row, name string) (m result.Server, served bool) {
 	m.Name = name
@@ -188,14 +198,17 @@ func (b *bench) ready(ctx context.Context, r row, name string) (m result.Server,
 	}
 	if err == nil {
 		m.Version = s.Version
-		if r.make(s) == nil {
+		if r.make != nil && r.make(s) == nil {
 			return m, false
 		}
 		err = b.fill(ctx, r, s, &m)
 	}
-	if err == nil {
+	if err == nil && r.expects {
+		err = inForce(ctx, s, &m)
+	}
+	if err == nil && !r.once {
 		// The first run fills caches, the processor's too. It counts for nothing, its errors neither.
-		_, _ = b.load(ctx, r, s, b.options.length/4, &m)
+		_, _ = b.load(ctx, r, s, r.length(b.options)/4, &m)
 	}
 	if err != nil {
 		m.Failed = err.Error()
@@ -214,7 +227,7 @@ func (b *bench) runTwice(ctx context.Context, r row, m *result.Server) error {
 		}
 		if err == nil {
 			var run result.Run
-			if run, err = b.load(ctx, r, s, b.options.length, m); err == nil {
+			if run, err = b.load(ctx, r, s, r.length(b.options), m); err == nil {
 				m.Runs = append(m.Runs, run)
 				return nil
 			}

@@ -22,6 +22,10 @@ func printRow(w io.Writer, r *result.Row) {
 		printRestarts(w, r)
 		return
 	}
+	if r.Unit == "invalidation" || r.Unit == "purge" {
+		printRuns(w, r)
+		return
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "server\tCPU µs/%s\tspread\t/s\tp50\tp99\tp99.9\tgenerator\tfirst's CPU / its\tspread\t\n", r.Unit)
 	for i := range r.Servers {
@@ -47,6 +51,9 @@ func printRow(w io.Writer, r *result.Row) {
 		}
 		if s.PerConn > 0 {
 			fmt.Fprintf(w, "%s: %.1f KiB per held connection\n", s.Name, s.PerConn/1024)
+		}
+		if s.PerRule > 0 {
+			fmt.Fprintf(w, "%s: %d rules active, %.0f octets of memory each\n", s.Name, s.Rules, s.PerRule)
 		}
 		if len(s.Runs) > 0 && s.Runs[0].Invalidated > 0 {
 			fmt.Fprintf(w, "%s: %.0f invalidations a second were accepted\n", s.Name, s.Median(result.Invalidations))
@@ -76,6 +83,28 @@ func printRestarts(w io.Writer, r *result.Row) {
 	printFailed(w, r)
 }
 
+// printRuns is a line per run.
+func printRuns(w io.Writer, r *result.Row) {
+	for i := range r.Servers {
+		for _, run := range r.Servers[i].Runs {
+			fmt.Fprintf(w, "%-28s %s\n", r.Servers[i].Name, inShort(run))
+		}
+	}
+	printFailed(w, r)
+}
+
+// inShort is a run of which CPU is not what counts.
+func inShort(r result.Run) string {
+	if w := r.Way; w != nil {
+		return fmt.Sprintf("accepted %.1f ms (p99 %.1f)  applied %.1f (%.1f)  Completed %.1f (%.1f), the round trip is %.0f", w.Accepted, w.AcceptedP99, w.Applied, w.AppliedP99, w.Completed, w.CompletedP99, w.RoundTrip)
+	}
+	if p := r.Purge; p != nil {
+		return fmt.Sprintf("in force after %.3f s  CPU %.2f s  first request %.1f ms, then %.1f  %.0f MiB given back after %.1f s (forgotten %.1f)  others' p99 %s (before %s), longest %s (%s)", p.Done, p.CPU, p.First, p.Misses,
+			p.Memory, p.Freed, p.Forgotten, micro(p.P99), micro(p.P99Before), micro(p.Longest), micro(p.LongestBefore))
+	}
+	return ""
+}
+
 func micro(us float64) string {
 	d := time.Duration(us * 1000)
 	if d < 10*time.Millisecond {
@@ -88,7 +117,7 @@ func micro(us float64) string {
 func printGoals(w io.Writer, results *result.Results, rows []row) {
 	fmt.Fprintln(w, "\nGoals (median of the ratios round by round; in brackets their spread)")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, g := range result.Goals {
+	for _, g := range results.Aims() {
 		v, measured := results.Judge(g)
 		if !measured || !slices.ContainsFunc(rows, func(r row) bool { return r.name == g.Row }) {
 			continue

@@ -28,6 +28,10 @@ type row struct {
 	fill              *fill // nil: the load itself fills the cache
 	fresh             bool  // servers are started anew: memory is measured, and what was needed before is not needed again
 	cacheMiB          int   // room of the caches where it is not the usual; servers are stopped behind the row
+	rounds            int   // at most; 0: as many as of all rows
+	longer            int   // a run is so many times longer than others; 0: it is not
+	once              bool  // a run warms up by itself
+	expects           bool  // the rules that a server is named for must be in force
 	misses            bool  // all requests must reach the origin; otherwise none may
 	make              func(s *server.Server) load.Load
 	run               func(ctx context.Context, b *bench, s *server.Server) (result.Run, error) // nil: what make makes is run
@@ -55,12 +59,12 @@ var (
 var starts = map[string]server.Start{
 	"Warmfront":                    server.StartWarmfront,
 	"Warmfront with log":           server.StartWarmfrontLogging,
-	"Warmfront with invalidations": server.StartWarmfrontInvalidated,
+	"Warmfront with invalidations": server.WarmfrontNamed("Warmfront with invalidations"),
 	"Warmfront on two cores":       server.StartWarmfrontTwoCores,
 	"nginx":                        server.StartNginx,
 	"nginx with log":               server.StartNginxLogging,
 	"Varnish":                      server.StartVarnish,
-	"Varnish with bans":            server.StartVarnishBanned,
+	"Varnish with bans":            server.VarnishNamed("Varnish with bans"),
 	"HAProxy":                      server.StartHAProxy,
 	"H2O":                          server.StartH2O,
 	"Traffic Server":               server.StartTrafficServer,
@@ -68,6 +72,8 @@ var starts = map[string]server.Start{
 	"Warmfront on disk":            server.StartWarmfrontOnDisk,
 	"Varnish on disk":              server.StartVarnishOnDisk,
 	"Traffic Server on disk":       server.StartTrafficServerOnDisk,
+	"Varnish with lurker":          server.StartVarnishLurking,
+	"nginx, files removed":         server.StartNginxForgetting,
 }
 
 var rows = []row{
@@ -96,7 +102,7 @@ var rows = []row{
 		load: "64 busy keep-alive connections, one object of 1 KiB, beside 500 that send their request at 2 octets a second and 500 that read 1 MiB at 1 KiB a second"},
 	{name: "log", title: "The access log", short: true, servers: []string{"Warmfront", "Warmfront with log", "nginx", "nginx with log"},
 		load: "64 keep-alive connections, one object of 1 KiB; a line per request into a file", make: closed(1<<10, 64, 1)},
-	{name: "invalidations", title: "While 100 invalidations a second arrive", fill: keysPlain, make: manyKeys, beside: invalidations,
+	{name: "invalidations", title: "While 100 invalidations a second arrive", fill: keysPlain, make: manyKeys, beside: invalidations(everySec),
 		servers: []string{"Warmfront", "Warmfront with invalidations", "Varnish", "Varnish with bans"},
 		load:    "as 100,000 keys; each invalidation is a new wildcard that matches nothing, ours through the API and on disk, Varnish's a ban; what accepting them costs is in the server's CPU"},
 	{name: "cores", title: "One core and two", servers: []string{"Warmfront", "Warmfront on two cores"}, make: closed(1<<10, 64, 1),
@@ -112,7 +118,7 @@ var rows = []row{
 }
 
 func rowNames() (names []string) {
-	for _, r := range rows {
+	for _, r := range slices.Concat(rows, invalidationRows) {
 		names = append(names, r.name)
 	}
 	return names

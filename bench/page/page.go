@@ -14,14 +14,17 @@ import (
 //go:embed performance.md.tmpl
 var text string
 
+//go:embed invalidation.md.tmpl
+var invalidationText string
+
 // view is what the template sees.
 type view struct {
 	*result.Results
 	plotted map[string][]byte
 }
 
-func page(r *result.Results, plotted map[string][]byte) ([]byte, error) {
-	t, err := template.New("performance.md").Parse(text)
+func page(text string, r *result.Results, plotted map[string][]byte) ([]byte, error) {
+	t, err := template.New("page").Parse(text)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +61,7 @@ func (v view) Versions() string {
 		for _, s := range row.Servers {
 			name, _, _ := strings.Cut(s.Name, " with ")
 			name, _, _ = strings.Cut(name, " on ")
+			name, _, _ = strings.Cut(name, ", ")
 			if !seen[name] && s.Version != "" {
 				seen[name] = true
 				all = append(all, name+" "+s.Version)
@@ -71,7 +75,7 @@ func (v view) Versions() string {
 func (v view) Goals() string {
 	var b strings.Builder
 	fmt.Fprint(&b, "| load | goal | found (least–greatest of the rounds) | |\n|---|---|---|---|\n")
-	for _, g := range result.Goals {
+	for _, g := range v.Aims() {
 		verdict, measured := v.Judge(g)
 		if !measured {
 			continue
@@ -107,8 +111,13 @@ func (v view) Tables(names ...string) string {
 func table(row *result.Row) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s\n\n%s.\n\n", row.Title, strings.TrimSuffix(row.Load, "."))
-	if row.Unit == "restart" {
+	switch row.Unit {
+	case "restart":
 		return b.String() + restarts(row)
+	case "invalidation":
+		return b.String() + ways(row)
+	case "purge":
+		return b.String() + purges(row)
 	}
 	fmt.Fprintf(&b, "| | CPU per %s | spread | per second | p50 | p99 | p99.9 | CPU of %s / its |\n|---|---|---|---|---|---|---|---|\n", row.Unit, row.Servers[0].Name)
 	first := row.Server(row.Servers[0].Name)
@@ -133,6 +142,9 @@ func table(row *result.Row) string {
 		if s.Failed == "" && len(s.Runs) > 0 && s.Runs[0].Invalidated > 0 {
 			fmt.Fprintf(&b, "\n%s accepted %s invalidations a second.\n", s.Name, number(s.Median(result.Invalidations)))
 		}
+	}
+	if kept := perRule(row); kept != "" {
+		fmt.Fprintf(&b, "\nMemory per rule by the process's size, its history included: %s.\n", kept)
 	}
 	if stored := perObject(row); stored != "" {
 		fmt.Fprintf(&b, "\nMemory per object besides its body (nginx has that in a file; what is taken at the start is not counted): %s.\n", stored)

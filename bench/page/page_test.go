@@ -17,7 +17,7 @@ import (
 // The committed page is what the committed results make; `make performance` writes it.
 func TestPage_IsWhatTheCommittedResultsMake(t *testing.T) {
 	docs := filepath.Join("..", "..", "docs")
-	files, err := render(filepath.Join(docs, "performance.json"))
+	files, err := render(docs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,11 +26,12 @@ func TestPage_IsWhatTheCommittedResultsMake(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		} else if !bytes.Equal(got, want) {
-			t.Errorf("docs/%s is not what docs/performance.json makes: run make performance", name)
+			t.Errorf("docs/%s is not what docs/performance.json and invalidation.json make: run make performance", name)
 		}
 	}
 	committed, _ := filepath.Glob(filepath.Join(docs, "performance-*.svg"))
-	for _, path := range committed {
+	more, _ := filepath.Glob(filepath.Join(docs, "invalidation-*.svg"))
+	for _, path := range append(committed, more...) {
 		if files[filepath.Base(path)] == nil {
 			t.Errorf("%s is made of nothing any more: remove it", path)
 		}
@@ -59,7 +60,7 @@ func sample() *result.Results {
 }
 
 func TestPage_TellsWhatWasMeasuredAndWhatFailed(t *testing.T) {
-	b, err := page(sample(), nil)
+	b, err := page(text, sample(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +85,44 @@ func TestPage_TellsWhatWasMeasuredAndWhatFailed(t *testing.T) {
 	}
 	if strings.Contains(string(b), "NaN") {
 		t.Error("the page has a NaN")
+	}
+}
+
+func TestInvalidation_IsPutBetweenItsMarks(t *testing.T) {
+	run := result.Run{Answers: 1, Seconds: 1, CPU: 1, Way: &result.Way{Applied: 151, Completed: 302.5, CompletedP99: 309, RoundTrip: 300}}
+	purged := result.Run{Answers: 1, Seconds: 1, CPU: 1, Purge: &result.Purge{Done: 0.004, First: 0.5, Memory: 1500, Forgotten: 1.5, P99: 900, Longest: 4000}}
+	r := &result.Results{Form: "invalidation", Rows: []result.Row{
+		{Name: "way", Title: "The way", Load: "x", Unit: "invalidation", Servers: []result.Server{{Name: "3 edges", Runs: []result.Run{run}}}},
+		{Name: "prefix", Title: "Dropped", Load: "x", Unit: "purge", Servers: []result.Server{{Name: "Varnish with lurker", Version: "7", Runs: []result.Run{purged}}, {Name: "nginx, files removed", Failed: "not installed"}}},
+	}}
+	plotted := draw(invalidationPlots, r)
+	if len(plotted) != 2 || bytes.Count(plotted["invalidation-way.svg"], []byte(`class="ours"`)) != 2 {
+		t.Errorf("%d plots", len(plotted))
+	}
+	figures, err := page(invalidationText, r, plotted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := between([]byte("before\n"+beginMark+"old\n"+endMark+"after\n"), figures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"before\n" + beginMark, endMark + "after\n",
+		"| 3 edges: Completed at p99, beyond the round trip ≤ 20 ms | 9.0 ms (9.0–9.0) | reached |",
+		"| 3 edges | 0.00 ms | 0.00 ms | 151 ms | 0.00 ms | 302 ms | **309 ms** | 309–309 | 300 ms |",
+		"| Varnish with lurker | **4.00 ms** | 0 µs | 500 µs | 0 µs | 1500 MiB | not within the run; objects gone after 1.50 s | 0 µs | 900 µs | 0 µs | 4.00 ms |",
+		"nginx, files removed failed: not installed.",
+	} {
+		if !strings.Contains(string(got), want) {
+			t.Errorf("lacks %q", want)
+		}
+	}
+	if strings.Contains(string(got), "old\n") || strings.Contains(string(got), "NaN") {
+		t.Errorf("%s", got)
+	}
+	if _, err := between([]byte("no marks\n"), figures); err == nil {
+		t.Error("put somewhere without marks")
 	}
 }
 

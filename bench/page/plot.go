@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 
 	"github.com/warmfront/warmfront/bench/result"
@@ -15,14 +16,30 @@ type plot struct {
 	rows    []string
 	measure result.Measure
 	unit    string
+	more    []panel // after those of the rows
+}
+
+// panel shows a measure of a row.
+type panel struct {
+	row     string
+	title   string // "": the row's
+	measure result.Measure
 }
 
 var plots = []plot{
-	{"performance-http1.svg", "CPU per hit, HTTP/1.1", []string{"1k", "16k", "100k", "1m", "keys", "conns", "pipelined"}, result.CPU, "µs"},
-	{"performance-tls.svg", "CPU per hit, TLS and HTTP/2", []string{"tls-1k", "tls-100k", "tls-new", "h2-one", "h2-keys"}, result.CPU, "µs"},
-	{"performance-beside.svg", "CPU per hit while something else goes on", []string{"idle", "slow", "log", "invalidations", "cores"}, result.CPU, "µs"},
-	{"performance-cache.svg", "CPU per request: many objects, misses, disks", []string{"million", "fill-1k", "fill-100k", "disk-16k", "disk-100k"}, result.CPU, "µs"},
-	{"performance-latency.svg", "p99 at a fixed rate", []string{"latency"}, result.P99, "µs"},
+	{"performance-http1.svg", "CPU per hit, HTTP/1.1", []string{"1k", "16k", "100k", "1m", "keys", "conns", "pipelined"}, result.CPU, "µs", nil},
+	{"performance-tls.svg", "CPU per hit, TLS and HTTP/2", []string{"tls-1k", "tls-100k", "tls-new", "h2-one", "h2-keys"}, result.CPU, "µs", nil},
+	{"performance-beside.svg", "CPU per hit while something else goes on", []string{"idle", "slow", "log", "invalidations", "cores"}, result.CPU, "µs", nil},
+	{"performance-cache.svg", "CPU per request: many objects, misses, disks", []string{"million", "fill-1k", "fill-100k", "disk-16k", "disk-100k"}, result.CPU, "µs", nil},
+	{"performance-latency.svg", "p99 at a fixed rate", []string{"latency"}, result.P99, "µs", nil},
+}
+
+var invalidationPlots = []plot{
+	{"invalidation-hits.svg", "CPU per hit, and rules", []string{"checked", "first", "stream"}, result.CPU, "µs", nil},
+	{"invalidation-way.svg", "Edges up to 150 ms away", nil, nil, "ms", []panel{
+		{"way", "Applied on the last edge, p99", result.AppliedP99}, {"way", "Completed, p99", result.CompletedP99}}},
+	{"invalidation-prefix.svg", "A million objects dropped by their prefix", nil, nil, "seconds, milliseconds", []panel{
+		{"prefix", "In force after, s", result.Done}, {"prefix", "The slowest answer to others meanwhile, ms", result.Longest}}},
 }
 
 // Sizes in pixels.
@@ -43,10 +60,14 @@ const style = `text{font:12px system-ui,sans-serif;fill:#1f2328}.title{font-weig
 // draw returns the picture, nil when none of its rows was measured. Bars begin at zero; the thin line is from
 // the least to the greatest of the rounds.
 func (p plot) draw(r *result.Results) []byte {
-	var panels []*result.Row
-	for _, name := range p.rows {
-		if row := r.Row(name); row != nil && len(measured(row)) > 0 {
-			panels = append(panels, row)
+	all := slices.Clone(p.more)
+	for i, name := range p.rows {
+		all = slices.Insert(all, i, panel{row: name, measure: p.measure})
+	}
+	var panels []panel
+	for _, one := range all {
+		if row := r.Row(one.row); row != nil && len(measured(row)) > 0 {
+			panels = append(panels, one)
 		}
 	}
 	if len(panels) == 0 {
@@ -57,8 +78,9 @@ func (p plot) draw(r *result.Results) []byte {
 	for i := 0; i < len(panels); i += columns {
 		line := panels[i:min(i+columns, len(panels))]
 		tallest := 0
-		for column, row := range line {
-			p.panel(&b, row, panelGap+column*(panelWidth+panelGap), y)
+		for column, one := range line {
+			row := r.Row(one.row)
+			one.draw(&b, row, panelGap+column*(panelWidth+panelGap), y)
 			tallest = max(tallest, len(measured(row)))
 		}
 		y += titleHeight + tallest*(barHeight+barGap) + panelGap
@@ -72,8 +94,12 @@ func (p plot) draw(r *result.Results) []byte {
 `, width, y, html.EscapeString(p.title), style, panelGap, p.unit, b.String())
 }
 
-func (p plot) panel(b *strings.Builder, row *result.Row, x, y int) {
-	fmt.Fprintf(b, "<text class=\"title\" x=\"%d\" y=\"%d\">%s</text>\n", x, y+14, html.EscapeString(row.Title))
+func (p panel) draw(b *strings.Builder, row *result.Row, x, y int) {
+	title := p.title
+	if title == "" {
+		title = row.Title
+	}
+	fmt.Fprintf(b, "<text class=\"title\" x=\"%d\" y=\"%d\">%s</text>\n", x, y+14, html.EscapeString(title))
 	servers := measured(row)
 	most := 0.0
 	for _, s := range servers {
@@ -85,7 +111,7 @@ func (p plot) panel(b *strings.Builder, row *result.Row, x, y int) {
 	for _, s := range servers {
 		class := "other"
 		switch {
-		case strings.HasPrefix(s.Name, "Warmfront"):
+		case strings.HasPrefix(s.Name, "Warmfront") || strings.HasSuffix(s.Name, "edges"):
 			class = "ours"
 		case s.Name == "the kernel":
 			class = "floor"

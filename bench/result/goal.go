@@ -24,6 +24,8 @@ type Goal struct {
 	PerObject bool
 	// Restart means: seconds to the first hit, no ratio.
 	Restart bool
+	// Plain is the unit of a measure that is no ratio: its median is looked at.
+	Plain string
 }
 
 // Goals are all of them.
@@ -47,6 +49,26 @@ var Goals = []Goal{
 	{Row: "disk-100k", Of: onDisk, Against: []string{"nginx"}, Measure: CPU, What: "CPU", Limit: 0.7},
 	{Row: "restart", Of: onDisk, Restart: true, Limit: 1},
 	{Row: "log", Of: "Warmfront with log", Against: []string{ours}, Measure: CPU, What: "CPU", Limit: 1.08},
+}
+
+// InvalidationGoals are those of the rows of invalidations.
+var InvalidationGoals = []Goal{
+	{Row: "way", Of: "3 edges", Measure: Beyond, What: "Completed at p99, beyond the round trip", Limit: 20, Plain: "ms"},
+	{Row: "way", Of: "30 edges", Measure: Beyond, What: "Completed at p99, beyond the round trip", Limit: 20, Plain: "ms"},
+	{Row: "way", Of: "300 edges", Measure: Beyond, What: "Completed at p99, beyond the round trip", Limit: 20, Plain: "ms"},
+	{Row: "checked", Of: "Warmfront, 10,000 rules", Against: []string{ours}, Measure: CPU, What: "CPU", Limit: 1.03},
+	{Row: "first", Of: "Warmfront, 10,000 rules", Against: []string{"Varnish, 10,000 bans"}, Measure: CPU, What: "CPU", Limit: 0.1},
+	{Row: "stream", Of: "Warmfront with invalidations", Against: []string{ours}, Measure: CPU, What: "CPU", Limit: 1.05},
+	{Row: "prefix", Of: ours, Measure: Freed, What: "memory given back within", Limit: 10, Plain: "s"},
+	{Row: "prefix", Of: ours, Measure: Longest, What: "the slowest answer to others", Limit: 50, Plain: "ms"},
+}
+
+// Aims are the goals of this form of the bench.
+func (r *Results) Aims() []Goal {
+	if r.Form == "invalidation" {
+		return InvalidationGoals
+	}
+	return Goals
 }
 
 const (
@@ -85,6 +107,10 @@ func (r *Results) Judge(g Goal) (v Verdict, ok bool) {
 		v.Value = of.Median(FirstHit)
 		v.Least, v.Great = of.Spread(FirstHit)
 		ok = v.Value > 0
+	case g.Plain != "":
+		v.Value = of.Median(g.Measure)
+		v.Least, v.Great = of.Spread(g.Measure)
+		ok = true
 	case g.PerObject:
 		ok = v.perObject(row, of)
 		v.Least, v.Great = v.Value, v.Value
@@ -96,7 +122,7 @@ func (r *Results) Judge(g Goal) (v Verdict, ok bool) {
 	default:
 		ok = v.against(row, of)
 	}
-	v.OK = v.Value <= g.Limit
+	v.OK = v.Value <= g.Limit && (g.Plain == "" || v.Value != 0) // 0: not within the run
 	if g.AtLeast {
 		v.OK = v.Value >= g.Limit
 	}
@@ -145,6 +171,8 @@ func (g Goal) Text() string {
 	switch {
 	case g.PerConn:
 		return fmt.Sprintf("%s %.0f KiB per connection", sign, g.Limit/1024)
+	case g.Plain != "":
+		return fmt.Sprintf("%s: %s %s %g %s", g.Of, g.What, sign, g.Limit, g.Plain)
 	case g.PerObject:
 		return fmt.Sprintf("memory per object %s that of the best", sign)
 	case g.Restart:
@@ -166,6 +194,8 @@ func (v Verdict) Found() string {
 	switch {
 	case v.Goal.PerConn:
 		return fmt.Sprintf("%.1f KiB", v.Value/1024)
+	case v.Goal.Plain != "":
+		return fmt.Sprintf("%.1f %s (%.1f–%.1f)", v.Value, v.Goal.Plain, v.Least, v.Great)
 	case v.Goal.Restart:
 		return fmt.Sprintf("%.2f s (%.2f–%.2f)", v.Value, v.Least, v.Great)
 	}

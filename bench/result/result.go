@@ -15,7 +15,7 @@ import (
 
 // Results is the whole file.
 type Results struct {
-	Form    string // "short" or "full"
+	Form    string // "short", "full" or "invalidation"
 	Machine Machine
 	Rows    []Row
 }
@@ -35,7 +35,7 @@ type Row struct {
 	Name    string // as -only knows it
 	Title   string
 	Load    string // what was sent, for people
-	Unit    string // what CPU is per: "request", "connection" or "restart"
+	Unit    string // what CPU is per: "request", "connection", "restart", "invalidation" or "purge"
 	Began   time.Time
 	Seconds float64 // of one run
 	Servers []Server
@@ -49,7 +49,10 @@ type Server struct {
 	PerConn float64 `json:",omitempty"` // octets of memory per held connection
 	// PerObject is the octets of memory that a stored object takes, its body not counted.
 	PerObject float64 `json:",omitempty"`
-	Runs      []Run   `json:",omitempty"` // one per round, the same number for all that did not fail
+	// Rules is how many were in force, PerRule the octets of memory that each has added.
+	Rules   int     `json:",omitempty"`
+	PerRule float64 `json:",omitempty"`
+	Runs    []Run   `json:",omitempty"` // one per round, the same number for all that did not fail
 }
 
 // Run is one run.
@@ -64,6 +67,32 @@ type Run struct {
 	// Of a restart: seconds from the program's start to its first hit, and the part of a sample that were hits after it.
 	FirstHit float64 `json:",omitempty"`
 	Kept     float64 `json:",omitempty"`
+	Way      *Way    `json:",omitempty"`
+	Purge    *Purge  `json:",omitempty"`
+}
+
+// Way is what became of a run's invalidations on their way, from the call on, in ms.
+type Way struct {
+	Accepted, AcceptedP99   float64 // on disk
+	Applied, AppliedP99     float64 // on the last of the edges
+	Completed, CompletedP99 float64
+	RoundTrip               float64 // to the farthest edge
+}
+
+// Purge is one invalidation of all that begins with a prefix, while other objects are asked for.
+type Purge struct {
+	Objects int
+	Done    float64 // seconds until it was in force
+	CPU     float64 // seconds of CPU that it took, and what became of it within the run
+	First   float64 // ms of the first request after it; it was a miss
+	Misses  float64 // ms of one of the next hundred, the median
+	Memory  float64 // MiB of memory, or of files, that the objects took
+	Freed   float64 // seconds until nine tenths of that were given back; 0: they were not within the run
+	// Forgotten is seconds until nine tenths of the objects were gone by the server's own word; 0 where it gives none.
+	Forgotten float64 `json:",omitempty"`
+	// Of what was asked for meanwhile, in µs, and of a run of the same length before.
+	P99, Longest             float64
+	P99Before, LongestBefore float64
 }
 
 // Measure is a figure of one run.
@@ -89,6 +118,37 @@ func Kept(r Run) float64     { return r.Kept }
 
 // Invalidations is how many were accepted per second.
 func Invalidations(r Run) float64 { return r.Invalidated }
+
+// Measures of a way, in ms.
+func Applied(r Run) float64      { return r.way().Applied }
+func AppliedP99(r Run) float64   { return r.way().AppliedP99 }
+func Completed(r Run) float64    { return r.way().Completed }
+func CompletedP99(r Run) float64 { return r.way().CompletedP99 }
+
+// Beyond is what Completed takes at p99 longer than the round trip to the farthest edge, in ms.
+func Beyond(r Run) float64 { return r.way().CompletedP99 - r.way().RoundTrip }
+
+func (r *Run) way() *Way {
+	if r.Way == nil {
+		return &Way{}
+	}
+	return r.Way
+}
+
+// Measures of a purge: seconds until it was in force, and until the memory was given back; ms of the first request.
+func Done(r Run) float64  { return r.purge().Done }
+func Freed(r Run) float64 { return r.purge().Freed }
+func First(r Run) float64 { return r.purge().First }
+
+// Longest is the slowest answer to who asked for something else meanwhile, in ms.
+func Longest(r Run) float64 { return r.purge().Longest / 1000 }
+
+func (r *Run) purge() *Purge {
+	if r.Purge == nil {
+		return &Purge{}
+	}
+	return r.Purge
+}
 
 // Row returns the row of that name, or nil.
 func (r *Results) Row(name string) *Row {

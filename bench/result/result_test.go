@@ -1,6 +1,8 @@
 package result
 
 import (
+	"fmt"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"testing"
@@ -72,6 +74,29 @@ func TestJudge(t *testing.T) {
 		if v.Found() != c.found || v.OK != c.ok {
 			t.Errorf("%s: %s %v, want %s %v", c.goal.Text(), v.Found(), v.OK, c.found, c.ok)
 		}
+	}
+}
+
+func TestJudge_WhatIsNoRatio(t *testing.T) {
+	edges, dropped := server("3 edges", 1, 1, 1), server("Warmfront", 1, 1)
+	for i, completed := range []float64{310, 330, 305} {
+		edges.Runs[i].Way = &Way{CompletedP99: completed, RoundTrip: 300}
+	}
+	dropped.Runs[0].Purge, dropped.Runs[1].Purge = &Purge{Longest: 4000}, &Purge{Longest: 2000}
+	r := &Results{Form: "invalidation", Rows: []Row{{Name: "way", Servers: []Server{edges}}, {Name: "prefix", Servers: []Server{dropped}}}}
+	got := map[string]string{}
+	for _, g := range r.Aims() {
+		if v, measured := r.Judge(g); measured {
+			got[g.Text()] = fmt.Sprint(v.Found(), " ", v.OK)
+		}
+	}
+	want := map[string]string{
+		"3 edges: Completed at p99, beyond the round trip ≤ 20 ms": "10.0 ms (5.0–30.0) true",
+		"Warmfront: memory given back within ≤ 10 s":               "0.0 s (0.0–0.0) false", // it was not
+		"Warmfront: the slowest answer to others ≤ 50 ms":          "3.0 ms (2.0–4.0) true",
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 

@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
 )
 
 // StartNginx runs nginx as a caching proxy, tuned:
@@ -17,15 +19,61 @@ import (
 //   - TLS 1.3 or 1.2 by OpenSSL, records of 16 KiB, sessions by tickets; HTTP/2 with 128 streams
 //   - no access log (the row of the log has one, buffered)
 func StartNginx(ctx context.Context, env Env) (*Server, error) {
-	return nginx(ctx, env, "nginx", "off")
+	return nginx(ctx, env, "nginx", "off", keptOpen(env), "cache")
 }
+
+// StartNginxForgetting is nginx whose files can be removed: it keeps none of them open, or it would go on serving them.
+// That is how a prefix is dropped without the commercial version; the module that purges in the free one knows exact keys.
+// The files are in memory (/dev/shm), where there is such: what is measured is not the disk.
+func StartNginxForgetting(ctx context.Context, env Env) (*Server, error) {
+	cache, err := os.MkdirTemp("/dev/shm", "warmfront-bench-")
+	if err != nil {
+		if cache, err = os.MkdirTemp(env.Dir, "cache-"); err != nil {
+			return nil, err
+		}
+	}
+	s, err := nginx(ctx, env, "nginx, files removed", "off", "open_file_cache off;", cache)
+	if err != nil {
+		os.RemoveAll(cache)
+		return nil, err
+	}
+	s.rules = files{s, cache}
+	s.stopping = func() { os.RemoveAll(cache) }
+	return s, nil
+}
+
+// files are a cache of files.
+type files struct {
+	s   *Server
+	dir string
+}
+
+// below removes the files whose key begins so, on the server's core: nothing else tells which they are.
+func (f files) below(ctx context.Context, prefix string) error {
+	key := "^KEY: " + f.s.Host + prefix
+	script := `grep -rlaZ -m1 -e "$1" . | xargs -0 -r rm -f`
+	cmd := exec.CommandContext(ctx, "taskset", "-c", f.s.cores, "sh", "-c", script, "sh", key)
+	cmd.Dir = f.dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("removing files: %w: %s", err, out)
+	}
+	return nil
+}
+
+func (files) one(context.Context, int) error       { return ErrNotServed }
+func (files) many(context.Context, int, int) error { return ErrNotServed }
+func (files) active(context.Context) (int, error)  { return 0, ErrNotServed }
 
 // StartNginxLogging is nginx with its access log in the "combined" format, written 64 KiB at a time, at least once a second.
 func StartNginxLogging(ctx context.Context, env Env) (*Server, error) {
-	return nginx(ctx, env, "nginx with log", "access.log combined buffer=64k flush=1s")
+	return nginx(ctx, env, "nginx with log", "access.log combined buffer=64k flush=1s", keptOpen(env), "cache")
 }
 
-func nginx(ctx context.Context, env Env, name, log string) (*Server, error) {
+func keptOpen(env Env) string {
+	return fmt.Sprintf("open_file_cache max=%d inactive=1h; open_file_cache_valid 1h; open_file_cache_min_uses 1; open_file_cache_errors on;", max(100, env.OpenFiles-12000))
+}
+
+func nginx(ctx context.Context, env Env, name, log, open, cache string) (*Server, error) {
 	if err := must("nginx", "nginx-light"); err != nil {
 		return nil, err
 	}
@@ -39,8 +87,8 @@ events { worker_connections 11000; use epoll; accept_mutex off; multi_accept on;
 http {
   access_log %[2]s; server_tokens off; default_type application/octet-stream;
   keepalive_requests 1000000000; keepalive_timeout 3600; client_header_timeout 60; tcp_nodelay on; tcp_nopush on; reset_timedout_connection on;
-  open_file_cache max=%[3]d inactive=1h; open_file_cache_valid 1h; open_file_cache_min_uses 1; open_file_cache_errors on;
-  proxy_cache_path cache levels=1:2 keys_zone=c:%[9]dm inactive=1d max_size=%[10]dm use_temp_path=off;
+  %[3]s
+  proxy_cache_path %[11]s levels=1:2 keys_zone=c:%[9]dm inactive=1d max_size=%[10]dm use_temp_path=off;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
   upstream origin { server %[4]s; keepalive 16; }
   ssl_certificate %[7]s; ssl_certificate_key %[8]s; ssl_protocols TLSv1.2 TLSv1.3; ssl_buffer_size 16k;
@@ -56,8 +104,8 @@ http {
     location /o/1048576 { sendfile on; sendfile_max_chunk 512k; proxy_pass http://origin; }
   }
 }
-`, env.OpenFiles, log, max(100, env.OpenFiles-12000), env.Origin.Address(), at[0], at[1], env.Cert.Chain, env.Cert.Key,
-		env.CacheMiB/16, 4*env.CacheMiB)
+`, env.OpenFiles, log, open, env.Origin.Address(), at[0], at[1], env.Cert.Chain, env.Cert.Key,
+		env.CacheMiB/16, 4*env.CacheMiB, cache)
 	s, err := begin(env, name, map[string]string{"nginx.conf": conf, "cache/": ""})
 	if err != nil {
 		return nil, err

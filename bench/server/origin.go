@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // Sizes are the objects: /o/SIZE and /d/SIZE/N have SIZE octets. The keys /k/N have KeySize.
@@ -46,6 +47,10 @@ func StartOrigin() (*Origin, error) {
 
 func (o *Origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.requests.Add(1)
+	if r.URL.Path == Endless {
+		endless(w, r)
+		return
+	}
 	size := KeySize
 	if s, isSized := strings.CutPrefix(r.URL.Path, "/o/"); isSized {
 		size, _ = strconv.Atoi(s)
@@ -66,6 +71,28 @@ func (o *Origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("ETag", `"one"`)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.Write(body)
+}
+
+// Endless is the path of a body that comes an octet a second and does not end. A fill of it keeps rules in force: an
+// edge forgets none that something in flight may need.
+const Endless = "/endless"
+
+func endless(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "max-age=86400")
+	w.Header().Set("Content-Length", "1000000")
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		if _, err := w.Write([]byte("w")); err != nil {
+			return
+		}
+		http.NewResponseController(w).Flush()
+		select {
+		case <-r.Context().Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // Requests is how many have come.

@@ -188,6 +188,20 @@ func (s *Server) Memory() (octets int) {
 	return octets
 }
 
+// Resident is Memory, with what processes share counted for each: cheap enough to be asked often.
+func (s *Server) Resident() (octets int) {
+	for _, p := range s.processes {
+		for _, m := range family(p.cmd.Process.Pid) {
+			b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", m.pid))
+			if words := strings.Fields(string(b)); len(words) > 1 {
+				n, _ := strconv.Atoi(words[1])
+				octets += n * os.Getpagesize()
+			}
+		}
+	}
+	return octets
+}
+
 // OpenFiles is how many descriptors the server's processes hold.
 func (s *Server) OpenFiles() (n int) {
 	for _, p := range s.processes {

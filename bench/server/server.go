@@ -47,13 +47,13 @@ type Server struct {
 	Files   bool           // it serves files: nothing of it reaches an origin
 	OnDisk  bool           // bodies are not in its own memory
 
-	origin     *Origin
-	dir        string
-	cores      string
-	commands   [][]string // by which it was started
-	processes  []*process
-	invalidate func(ctx context.Context, i int) error // nil: not made for it here
-	stopping   func()                                 // nil: nothing to do before the processes end
+	origin    *Origin
+	dir       string
+	cores     string
+	commands  [][]string // by which it was started
+	processes []*process
+	rules     rules  // nil: not made for it here
+	stopping  func() // nil: nothing to do before the processes end
 }
 
 // Start starts one kind of server.
@@ -220,14 +220,6 @@ func (s *Server) Stop() {
 		s.processes[i].stop()
 	}
 	s.processes = nil
-}
-
-// Invalidate gives the server one more invalidation, the i-th, of paths that are not in its cache.
-func (s *Server) Invalidate(ctx context.Context, i int) error {
-	if s.invalidate == nil {
-		return ErrNotServed
-	}
-	return s.invalidate(ctx, i)
 }
 
 // free finds ports for programs that cannot be given listeners.

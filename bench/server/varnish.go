@@ -8,6 +8,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -16,23 +17,36 @@ import (
 // of both counts. Tuned: the two thread pools that its manual advises, threads kept ready; a backlog for many
 // connections; no program reads its log; HTTP/2 on.
 func StartVarnish(ctx context.Context, env Env) (*Server, error) {
-	return varnish(ctx, env, "Varnish", fmt.Sprintf("malloc,%dm", env.CacheMiB))
+	return varnish(ctx, env, "Varnish", inMemory(env), "")
 }
 
 // StartVarnishOnDisk is one whose store is a file that it maps into memory.
 func StartVarnishOnDisk(ctx context.Context, env Env) (*Server, error) {
-	return varnish(ctx, env, "Varnish on disk", fmt.Sprintf("file,store,%dm", diskMiB))
+	return varnish(ctx, env, "Varnish on disk", fmt.Sprintf("file,store,%dm", diskMiB), "")
 }
+
+// VarnishNamed is StartVarnish under another name: one of its own for bans.
+func VarnishNamed(name string) Start {
+	return func(ctx context.Context, env Env) (*Server, error) { return varnish(ctx, env, name, inMemory(env), "") }
+}
+
+// lurked is what its manual advises for bans that the lurker can go by: they ask an object's own field for the URL.
+const lurked = `sub vcl_backend_response { set beresp.http.x-url = bereq.url; }
+sub vcl_deliver { unset resp.http.x-url; }
+`
+
+// StartVarnishLurking is one whose bans free memory also where nobody asks: lurked, and tuned so that the lurker begins
+// at once (ban_lurker_age: a minute by default).
+func StartVarnishLurking(ctx context.Context, env Env) (*Server, error) {
+	return varnish(ctx, env, "Varnish", inMemory(env), lurked, "-p", "ban_lurker_age=0.1", "-p", "ban_lurker_batch=1000")
+}
+
+func inMemory(env Env) string { return fmt.Sprintf("malloc,%dm", env.CacheMiB) }
 
 // diskMiB is the room of the caches on disk.
 const diskMiB = 2048
 
-// StartVarnishBanned is a Varnish of its own for bans.
-func StartVarnishBanned(ctx context.Context, env Env) (*Server, error) {
-	return varnish(ctx, env, "Varnish with bans", fmt.Sprintf("malloc,%dm", env.CacheMiB))
-}
-
-func varnish(ctx context.Context, env Env, name, store string) (*Server, error) {
+func varnish(ctx context.Context, env Env, name, store, vcl string, more ...string) (*Server, error) {
 	if err := must("varnishd", "varnish"); err != nil {
 		return nil, err
 	}
@@ -48,7 +62,7 @@ func varnish(ctx context.Context, env Env, name, store string) (*Server, error) 
 		return nil, err
 	}
 	s, err := begin(env, name, map[string]string{
-		"bench.vcl": fmt.Sprintf("vcl 4.1;\nbackend o { .host = %q; .port = %q; }\n", host, port),
+		"bench.vcl": fmt.Sprintf("vcl 4.1;\nbackend o { .host = %q; .port = %q; }\n%s", host, port, vcl),
 		"hitch.conf": fmt.Sprintf(`frontend = "[127.0.0.1]:%d"
 backend = "[127.0.0.1]:%d"
 pem-file = %q
@@ -70,11 +84,10 @@ quiet = on
 	s.Version, s.Plain, s.TLS = version("varnishd", "-V"), at[0], at[1]
 	work := filepath.Join(s.dir, "work")
 	bans := &bans{work: work}
-	s.invalidate = bans.add
-	s.stopping = bans.close
+	s.rules, s.stopping = bans, bans.close
 	return s.run(ctx, env,
-		[]string{"varnishd", "-F", "-n", work, "-a", at[0].String(), "-a", at[2].String() + ",PROXY", "-f", s.dir + "/bench.vcl", "-s", store, "-j", "none",
-			"-p", "thread_pools=2", "-p", "thread_pool_min=200", "-p", "thread_pool_max=2000", "-p", "listen_depth=4096", "-p", "timeout_idle=3600", "-p", "feature=+http2"},
+		append([]string{"varnishd", "-F", "-n", work, "-a", at[0].String(), "-a", at[2].String() + ",PROXY", "-f", s.dir + "/bench.vcl", "-s", store, "-j", "none",
+			"-p", "thread_pools=2", "-p", "thread_pool_min=200", "-p", "thread_pool_max=2000", "-p", "listen_depth=4096", "-p", "timeout_idle=3600", "-p", "feature=+http2"}, more...),
 		[]string{"hitch", "--config", s.dir + "/hitch.conf"})
 }
 
@@ -87,8 +100,59 @@ type bans struct {
 	lines *bufio.Scanner
 }
 
-// add bans a path that is not in the cache and waits until Varnish has answered.
-func (b *bans) add(ctx context.Context, i int) error {
+func (b *bans) one(_ context.Context, i int) error {
+	return b.ban(fmt.Sprintf("req.url ~ ^/nothing/%d/", i))
+}
+
+// many are the same in Varnish's words. They ask the request: those that ask the object cost twice as much.
+func (b *bans) many(_ context.Context, first, n int) error {
+	for i := first; i < first+n; i++ {
+		expression := fmt.Sprintf("req.url ~ ^/nothing/%d/", i)
+		switch i % kindsOfRules {
+		case exactRule:
+			expression = fmt.Sprintf("req.url == /nothing/%d.png", i)
+		case suffixRule:
+			expression = fmt.Sprintf("req.url ~ [.]nothing%d$", i)
+		case wildcardRule:
+			expression = fmt.Sprintf("req.url ~ ^/nothing/.*/%d/.*[.]js$", i)
+		}
+		if err := b.ban(expression); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// below asks the object, so that the lurker can go by it.
+func (b *bans) below(_ context.Context, prefix string) error {
+	return b.ban("obj.http.x-url ~ ^" + prefix)
+}
+
+// active is how many bans there are that some object has not been compared with.
+func (b *bans) active(ctx context.Context) (int, error) {
+	all, err := b.stat(ctx, "MAIN.bans")
+	if err != nil {
+		return 0, err
+	}
+	completed, err := b.stat(ctx, "MAIN.bans_completed")
+	return all - completed, err
+}
+
+// stat is one of Varnish's counters.
+func (b *bans) stat(ctx context.Context, name string) (int, error) {
+	out, err := exec.CommandContext(ctx, "varnishstat", "-n", b.work, "-1", "-f", name).Output()
+	if err != nil {
+		return 0, fmt.Errorf("varnishstat: %w", err)
+	}
+	words := strings.Fields(string(out))
+	if len(words) < 2 {
+		return 0, fmt.Errorf("varnishstat does not know %s", name)
+	}
+	return strconv.Atoi(words[1])
+}
+
+// ban waits until Varnish has answered: then it is in force.
+func (b *bans) ban(expression string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.cmd == nil {
@@ -96,7 +160,7 @@ func (b *bans) add(ctx context.Context, i int) error {
 			return err
 		}
 	}
-	if _, err := fmt.Fprintf(b.in, "ban req.url ~ ^/nothing/%d/\n", i); err != nil {
+	if _, err := fmt.Fprintf(b.in, "ban %s\n", expression); err != nil {
 		return err
 	}
 	// varnishadm prints the status before every answer, here "200 0".

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,9 +38,12 @@ func StartWarmfrontLogging(ctx context.Context, env Env) (*Server, error) {
 	return warmfront(ctx, env, "Warmfront with log", "--access-log") // its standard error is a file
 }
 
-// StartWarmfrontInvalidated is one of its own for invalidations.
-func StartWarmfrontInvalidated(ctx context.Context, env Env) (*Server, error) {
-	return warmfront(ctx, env, "Warmfront with invalidations")
+// WarmfrontNamed is StartWarmfront under another name: one of its own for invalidations. Its metrics are on, a key may
+// make any number of calls.
+func WarmfrontNamed(name string) Start {
+	return func(ctx context.Context, env Env) (*Server, error) {
+		return warmfront(ctx, env, name, "--telemetry", "127.0.0.1:0", "--rate-per-key", "1000000", "--quota", "paths-in-progress=1000000")
+	}
 }
 
 // StartWarmfrontTwoCores is one on the cores 0 and 1.
@@ -90,6 +96,7 @@ type ready struct {
 	DemoDomain       string
 	AccessKeyID      string
 	SecretAccessKey  string
+	Telemetry        string
 }
 
 func warmfront(ctx context.Context, env Env, name string, more ...string) (*Server, error) {
@@ -103,9 +110,11 @@ func warmfront(ctx context.Context, env Env, name string, more ...string) (*Serv
 	}
 	file := filepath.Join(s.dir, "ready.json")
 	command := []string{env.Binary, "dev", "--data", filepath.Join(s.dir, "data"), "--ready-file", file, "--control", "127.0.0.1:0",
-		"--demo", "127.0.0.1:0", "--telemetry", "off", "--cache-size", fmt.Sprintf("%dMiB", env.CacheMiB), "--origin", "demo.localhost=" + env.Origin.Address()}
-	if !slices.Contains(more, "--edges") {
-		more = append(more, "--edges", "127.0.0.1:0")
+		"--demo", "127.0.0.1:0", "--cache-size", fmt.Sprintf("%dMiB", env.CacheMiB), "--origin", "demo.localhost=" + env.Origin.Address()}
+	for flag, value := range map[string]string{"--edges": "127.0.0.1:0", "--telemetry": "off"} {
+		if !slices.Contains(more, flag) {
+			more = append(more, flag, value)
+		}
 	}
 	for flag, value := range map[string]string{
 		"--certificates":    env.Cert.Dir,
@@ -135,7 +144,10 @@ func warmfront(ctx context.Context, env Env, name string, more ...string) (*Serv
 		s.Stop()
 		return nil, fmt.Errorf("%s: the ready file has edges at %v: %w", s.Name, r.Edges, err)
 	}
-	s.invalidate = invalidator(r)
+	if s.rules, err = callsTo(r); err != nil {
+		s.Stop()
+		return nil, err
+	}
 	return s.serves(ctx)
 }
 
@@ -157,14 +169,100 @@ func (s *Server) awaitReady(ctx context.Context, file string) (r ready, err erro
 	return r, errors.New("it ended at its start")
 }
 
-// invalidator calls the API as the command line does; 201 means that the journal has it on disk.
-func invalidator(r ready) func(ctx context.Context, i int) error {
+// calls make invalidations by the API as the command line does; 201 means that the journal has it on disk.
+type calls struct {
+	*client.Client
+	ready
+}
+
+func callsTo(r ready) (*calls, error) {
 	c, err := client.New(client.Config{Endpoint: r.API, AccessKeyID: r.AccessKeyID, SecretAccessKey: r.SecretAccessKey})
-	return func(ctx context.Context, i int) error {
+	return &calls{c, r}, err
+}
+
+func (c *calls) one(ctx context.Context, i int) error {
+	_, err := c.make(ctx, fmt.Sprintf("/nothing/%d/*", i))
+	return err
+}
+
+// most is how many paths one invalidation may have.
+const most = 3000
+
+// many returns when the last of them is Completed.
+func (c *calls) many(ctx context.Context, first, n int) error {
+	items := make([]string, 0, n)
+	for i := first; i < first+n; i++ {
+		item := fmt.Sprintf("/nothing/%d/*", i)
+		switch i % kindsOfRules {
+		case exactRule:
+			item = fmt.Sprintf("/nothing/%d.png", i)
+		case suffixRule:
+			item = fmt.Sprintf("/*.nothing%d", i)
+		case wildcardRule:
+			item = fmt.Sprintf("/nothing/*/%d/*.js", i)
+		}
+		items = append(items, item)
+	}
+	for some := range slices.Chunk(items, most) {
+		made, err := c.make(ctx, some...)
+		if err == nil {
+			err = c.await(ctx, made.ID)
+		}
 		if err != nil {
 			return err
 		}
-		_, err := c.Invalidate(ctx, r.DemoDistribution, client.Wish{CallerReference: fmt.Sprintf("bench-%d", i), Items: []string{fmt.Sprintf("/nothing/%d/*", i)}})
+	}
+	return nil
+}
+
+func (c *calls) below(ctx context.Context, prefix string) error {
+	made, err := c.make(ctx, prefix+"*")
+	if err != nil {
 		return err
 	}
+	return c.await(ctx, made.ID)
 }
+
+func (c *calls) make(ctx context.Context, items ...string) (client.Created, error) {
+	return c.Invalidate(ctx, c.DemoDistribution, client.Wish{CallerReference: fmt.Sprintf("bench-%d", time.Now().UnixNano()), Items: items})
+}
+
+// await asks until it is Completed.
+func (c *calls) await(ctx context.Context, id string) error {
+	for {
+		r, err := c.Receipt(ctx, c.DemoDistribution, id)
+		if err != nil || r.Invalidation.Status == "Completed" {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// active is the edge's own word.
+func (c *calls) active(ctx context.Context) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, "GET", c.Telemetry+"/metrics", nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err
+	}
+	found := rulesLine.FindSubmatch(b)
+	if found == nil {
+		return 0, errors.New("the metrics do not tell how many rules there are")
+	}
+	n, err := strconv.ParseFloat(string(found[1]), 64)
+	return int(n), err
+}
+
+var rulesLine = regexp.MustCompile(`(?m)^warmfront_[a-z_]*invalidation_rules\{[^}]*\} ([0-9.e+]+)$`)

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/warmfront/warmfront/bench/fleet"
+	"github.com/warmfront/warmfront/bench/result"
+	"github.com/warmfront/warmfront/bench/server"
+)
+
+const (
+	perWay   = 120
+	wayEvery = 75 * time.Millisecond
+	nearest  = 5 * time.Millisecond
+	farthest = 150 * time.Millisecond
+)
+
+var fleets = []string{"3 edges", "30 edges", "300 edges"}
+
+func init() {
+	for _, name := range fleets {
+		starts[name] = func(context.Context, server.Env) (*server.Server, error) { return &server.Server{Name: name}, nil }
+	}
+}
+
+// onTheWay measures a fleet in a process of its own, which may use all cores.
+func onTheWay(ctx context.Context, _ *bench, s *server.Server) (run result.Run, err error) {
+	edges, _, _ := strings.Cut(s.Name, " ")
+	self, err := os.Executable()
+	if err != nil {
+		return run, err
+	}
+	cmd := exec.CommandContext(ctx, "taskset", "-c", "0-"+strconv.Itoa(machine().Cores-1), self, "-fleet", edges)
+	out, err := cmd.Output()
+	if failed := new(exec.ExitError); errors.As(err, &failed) {
+		err = fmt.Errorf("%w: %s", err, failed.Stderr)
+	}
+	if err != nil {
+		return run, err
+	}
+	return run, json.Unmarshal(out, &run)
+}
+
+// measureFleet is what that process does: it prints the run.
+func measureFleet(ctx context.Context, edges int) error {
+	began, used := time.Now(), server.OwnUsage()
+	out, err := fleet.Run(ctx, fleet.Config{Edges: edges, Nearest: nearest, Farthest: farthest, Invalidations: perWay, Every: wayEvery})
+	if err != nil {
+		return err
+	}
+	quantile := func(all []time.Duration, q float64) float64 {
+		return float64(fleet.Quantile(all, q).Microseconds()) / 1000
+	}
+	return json.NewEncoder(os.Stdout).Encode(result.Run{
+		Answers: len(out.Completed), Seconds: time.Since(began).Seconds(), CPU: (server.OwnUsage() - used).Seconds(),
+		Way: &result.Way{
+			Accepted: quantile(out.Accepted, 0.5), AcceptedP99: quantile(out.Accepted, 0.99),
+			Applied: quantile(out.Applied, 0.5), AppliedP99: quantile(out.Applied, 0.99),
+			Completed: quantile(out.Completed, 0.5), CompletedP99: quantile(out.Completed, 0.99),
+			RoundTrip: float64(2*farthest) / 1e6,
+		},
+	})
+}
