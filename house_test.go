@@ -123,6 +123,30 @@ func TestHouse_LinksInDocumentsResolve(t *testing.T) {
 	})
 }
 
+// A proof that names the test that would fail is worth something as long as that test is there.
+func TestHouse_TestsThatDocumentsNameExist(t *testing.T) {
+	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	there := map[string]bool{}
+	forEachGoFile(t, func(file, dir string) {
+		if strings.HasSuffix(file, "_test.go") {
+			for _, m := range function.FindAllStringSubmatch(read(t, file), -1) {
+				there[m[1]] = true
+			}
+		}
+	})
+	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w+)`")
+	walk(t, func(file string) {
+		if !strings.HasSuffix(file, ".md") {
+			return
+		}
+		for _, m := range named.FindAllStringSubmatch(read(t, file), -1) {
+			if !there[m[1]] {
+				t.Errorf("%s names %s, which no file has", file, m[1])
+			}
+		}
+	})
+}
+
 func read(t *testing.T, file string) string {
 	t.Helper()
 	b, err := os.ReadFile(file)
