@@ -172,7 +172,8 @@ func (j *judging) recent() bool {
 	if err != nil || len(words) == 0 {
 		return err == nil || j.aborted
 	}
-	for _, word := range words[:len(words)-1] {
+	// The first word may be of two versions, for a part may be its first octet: 19 and 20 give 10.
+	for _, word := range words[min(1, len(words)-1) : len(words)-1] {
 		if n, err := strconv.ParseInt(word, 10, 64); err != nil || n < j.least {
 			return false
 		}
