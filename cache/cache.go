@@ -71,6 +71,10 @@ func (o *Object) SetChecked(seq uint64) {
 	}
 }
 
+// SetMarked notes that a rule marks the object stale, and tells whether that was not known: so each is counted once, or
+// now and then twice, for the note may get lost. Of what no store has it is never told.
+func (o *Object) SetMarked() bool { return o.Keeper != nil && o.Keeper.NoteMarked(o.Key, o.Serial) }
+
 // Is tells whether both are what a store has under a key, and the same: not one and what came after it.
 func (o *Object) Is(other *Object) bool {
 	return other != nil && o.Key == other.Key && o.Serial == other.Serial && o.Keeper == other.Keeper
@@ -81,6 +85,7 @@ func (o *Object) Is(other *Object) bool {
 type Keeper interface {
 	NoteUsed(key string, serial, hits uint64)
 	NoteChecked(key string, serial, seq uint64)
+	NoteMarked(key string, serial uint64) bool
 	// Drop is Store.Remove.
 	Drop(key string, serial uint64) bool
 	// Fetch returns the object, nil if it is not there any more. It counts as no use.

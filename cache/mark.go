@@ -41,7 +41,7 @@ func raise(a *atomic.Uint64, n uint64) bool {
 // of an object that nobody has asked for.
 type Mark struct {
 	checked atomic.Uint64
-	hits    atomic.Uint32
+	hits    atomic.Uint32 // and the highest bit: it is marked
 	Own     atomic.Uint32 // the store's: what eviction goes by, and which object this is
 }
 
@@ -53,14 +53,20 @@ func (m *Mark) Used() {
 }
 
 // Hits as they were counted.
-func (m *Mark) Hits() uint64 { return uint64(m.hits.Load()) }
+func (m *Mark) Hits() uint64 { return uint64(m.hits.Load() &^ marked) }
 
-// AddHits counts n; after four thousand million it counts no more.
+// AddHits counts n; after two thousand million it counts no more.
 func (m *Mark) AddHits(n uint64) {
-	if m.Hits()+n < 1<<32-1<<10 {
+	if m.Hits()+n < marked-1<<10 {
 		m.hits.Add(uint32(n))
 	}
 }
+
+// marked is the bit of hits that says that the object was counted as marked stale.
+const marked = 1 << 31
+
+// SetMarked notes that a rule marks the object stale, and tells whether that was not known.
+func (m *Mark) SetMarked() bool { return m.hits.Or(marked)&marked == 0 }
 
 // Checked is the number of the newest rule against which the object was found alive, 0 for none.
 func (m *Mark) Checked() uint64 { return m.checked.Load() }
@@ -71,7 +77,7 @@ func (m *Mark) SetChecked(seq uint64) { raise(&m.checked, seq) }
 // Take makes m say what o does.
 func (m *Mark) Take(o *Object) {
 	m.checked.Store(o.checked.Load())
-	m.hits.Store(uint32(min(o.Hits.Load(), 1<<31)))
+	m.hits.Store(uint32(min(o.Hits.Load(), marked-1<<10)))
 }
 
 // Give makes o, which nobody else knows of yet, say what m does.

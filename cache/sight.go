@@ -33,6 +33,9 @@ func (s *Sight) Checked() uint64 { return max(s.Seen, s.Stamp) }
 // SetChecked is Object.SetChecked.
 func (s *Sight) SetChecked(seq uint64) { s.Keeper.NoteChecked(s.Key, s.Serial, seq) }
 
+// SetMarked is Object.SetMarked.
+func (s *Sight) SetMarked() bool { return s.Keeper.NoteMarked(s.Key, s.Serial) }
+
 // Drop removes the object, if it is still there.
 func (s *Sight) Drop() bool { return s.Keeper.Drop(s.Key, s.Serial) }
 

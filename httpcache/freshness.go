@@ -102,6 +102,16 @@ func (f Freshness) Hold(now time.Time, use StaleUse, d time.Duration) Freshness 
 	return f
 }
 
+// Expire returns f of an answer that is stale from now on, if it was not before, and that nobody gets any more
+// while it is being revalidated. When its origin fails it may be used for as long as any other that became stale now.
+func (f Freshness) Expire(now time.Time) Freshness {
+	if now.Before(f.FreshUntil) {
+		f.FreshUntil = now
+	}
+	f.StaleWhileRevalidate = 0
+	return f
+}
+
 // Held tells that the origin failed a moment ago and shall be left alone: serve stale.
 func (f Freshness) Held(now time.Time) bool { return now.Before(f.HeldUntil) }
 

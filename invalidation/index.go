@@ -86,9 +86,14 @@ func (x *Index) matchPath(s *Subject, path string, best uint64) uint64 {
 // Compact returns the index without the rules numbered up to below. It is for the caller to know that nothing
 // stored or in flight has a stamp under below (law L4). It builds anew: the cost is that of adding the rules that stay.
 func (x *Index) Compact(below uint64) *Index {
+	return x.Retain(func(seq uint64) bool { return seq > below })
+}
+
+// Retain is Compact for rules that are needed for longer one by one: it returns the index with those that keep names.
+func (x *Index) Retain(keep func(seq uint64) bool) *Index {
 	var kept []*rule
 	x.each(func(r *rule) bool {
-		if r.seq > below {
+		if keep(r.seq) {
 			kept = append(kept, r)
 		}
 		return true

@@ -73,6 +73,7 @@ type Invalidated struct {
 	Items           []string  // as submitted
 	CreateTime      time.Time // when it came into force
 	Comment         string    `json:",omitempty"` // why, in the words of whoever made it
+	Mode            Mode      `json:",omitempty"`
 	Pace            *Pace     `json:",omitempty"` // nil: everywhere at once
 	By              Actor
 
@@ -85,6 +86,15 @@ type Invalidated struct {
 	Plan     *Plan     `json:",omitempty"` // when it was to come into force
 }
 
+// Mode is what edges do with what an invalidation matches: a distribution's default is resolved when it is accepted. An
+// edge takes one that it does not know for Remove: to drop too much is a cost, to show too much is a lie.
+type Mode string
+
+const (
+	Remove Mode = ""      // it is never shown again
+	Stale  Mode = "stale" // it is shown while it is revalidated, and not after that
+)
+
 // Scheduled is an accepted invalidation that is not in force yet. Nothing that an edge serves depends on it. What puts
 // it in force is an Invalidated with its id.
 type Scheduled struct {
@@ -94,6 +104,7 @@ type Scheduled struct {
 	Items           []string // as submitted
 	CreateTime      time.Time
 	Comment         string `json:",omitempty"`
+	Mode            Mode   `json:",omitempty"`
 	Plan            Plan
 	Pace            *Pace `json:",omitempty"`
 	By              Actor

@@ -73,6 +73,9 @@ func (s *Store) NoteUsed(string, uint64, uint64) {}
 // NoteChecked is cache.Keeper's. Whole segments are checked; see Sweep.
 func (s *Store) NoteChecked(string, uint64, uint64) {}
 
+// NoteMarked is cache.Keeper's. There is no room for such a note.
+func (s *Store) NoteMarked(string, uint64) bool { return false }
+
 // pendingSerial marks the serials of what has no place yet.
 const pendingSerial = 1 << 63
 

@@ -13,7 +13,12 @@ type Sweep struct {
 	// Since tells whether a rule above a number may mean objects of a distribution. A segment for whose
 	// distributions it returns false was found alive up to there, and is passed over.
 	Since func(distribution string, swept uint64) bool
+	// Marked tells whether visit has left something, since it was asked last, of which a rule still has something to say:
+	// then nothing in that segment counts as checked. Nil: it never has.
+	Marked func() bool
 }
+
+func (s *Sweep) marked() bool { return s != nil && s.Marked != nil && s.Marked() }
 
 // Range calls visit for every object that is there during the whole call; others may or may not be visited. visit may
 // call every method, and ends the walk by returning false. sweep is nil if nothing shall be passed over. What invalidations
@@ -91,6 +96,7 @@ func (s *Store) visit(l *life, seg *segment, visit func(*cache.Sight) bool, swee
 		}
 	}
 	left := map[string]bool{}
+	sweep.marked() // what was before does not count
 	for len(views) > 0 {
 		v, ok := readView(views)
 		if !ok {
@@ -109,6 +115,7 @@ func (s *Store) visit(l *life, seg *segment, visit func(*cache.Sight) bool, swee
 			left[o.Distribution] = true
 		}
 	}
+	marked := sweep.marked()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.life.Load() != l {
@@ -116,7 +123,9 @@ func (s *Store) visit(l *life, seg *segment, visit func(*cache.Sight) bool, swee
 	}
 	if complete && sweep != nil {
 		seg.distributions = left
-		seg.swept.Store(max(seg.swept.Load(), sweep.To))
+		if !marked {
+			seg.swept.Store(max(seg.swept.Load(), sweep.To))
+		}
 	}
 	return complete, true, nil
 }

@@ -114,6 +114,12 @@ func (s *Store) NoteChecked(key string, serial, seq uint64) {
 	s.note(key, serial, func(m *cache.Mark) { m.SetChecked(seq) })
 }
 
+// NoteMarked implements cache.Keeper.
+func (s *Store) NoteMarked(key string, serial uint64) (first bool) {
+	s.note(key, serial, func(m *cache.Mark) { first = m.SetMarked() })
+	return first
+}
+
 func (s *Store) note(key string, serial uint64, change func(*cache.Mark)) {
 	hash := s.hash(key)
 	here := stripe.Here()
