@@ -194,6 +194,9 @@ func (a *inline) alive(x *site) bool {
 	if x.index.Match(&a.subject, checked) != 0 {
 		return planted(hitUnchecked)
 	}
+	if x.soft.Match(&a.subject, checked) != 0 {
+		return false
+	}
 	o.Mark.SetChecked(x.newest)
 	return true
 }

@@ -111,8 +111,12 @@ func (e *Edge) foldInvalidated(d *draft, entry *journal.Entry, inv *journal.Inva
 		items = append(items, item)
 	}
 	next := *last
-	next.index = last.index.Add(entry.Seq, items...)
-	next.newest = next.index.Newest()
+	if inv.Mode == journal.Stale {
+		next.soft = last.soft.Add(entry.Seq, items...)
+	} else {
+		next.index = last.index.Add(entry.Seq, items...)
+	}
+	next.newest = max(next.index.Newest(), next.soft.Newest())
 	if inv.Pace != nil || len(last.paces) > 0 {
 		next.paces = e.pacing.add(last.paces, entry.Seq, inv)
 	}
@@ -155,9 +159,9 @@ func (e *Edge) reset(reason string) {
 
 var noHosts = distribution.NewHosts(nil)
 
-// compacted publishes the current snapshot with its indexes cut: no rule up to below[id] is needed
-// any more (E4). Nothing that a decision could regret changes, so the tickets stay.
-func (e *Edge) compacted(life string, bound uint64) {
+// compacted publishes the current snapshot with its indexes cut: no rule up to the bound is needed any more (E4), but
+// for those that mark something which is stored. Nothing that a decision could regret changes, so the tickets stay.
+func (e *Edge) compacted(life string, bound uint64, needed needs) {
 	e.publish.Lock()
 	defer e.publish.Unlock()
 	d := e.snap.Load().draft()
@@ -165,11 +169,12 @@ func (e *Edge) compacted(life string, bound uint64) {
 		return
 	}
 	for id, s := range d.sites {
-		if s.index.Len() == 0 {
+		if s.index.Len() == 0 && s.soft.Len() == 0 {
 			continue
 		}
 		next := *s
 		next.index = s.index.Compact(bound)
+		next.soft = s.soft.Retain(func(seq uint64) bool { return seq > bound || needed.has(id, seq) })
 		d.put(id, &next)
 	}
 	e.snap.Store(d.snap())

@@ -243,6 +243,13 @@ func (l *load) found(there *cache.Object, ref disk.Ref) {
 		}
 		return
 	}
+	if x.marked(o) != 0 {
+		// In memory nothing would keep its rule, if the disk let go of it now.
+		if there := e.store.Peek([]byte(l.key)); there != nil && there.Away() {
+			e.store.Remove(there)
+		}
+		return
+	}
 	if !x.RFC && o.Status >= 100 && !isMap(o) {
 		o.Block, o.Block2 = e.blocks(o.Status, unmarked(o.Fields), len(o.Body))
 	}
@@ -303,7 +310,7 @@ func (e *Edge) writeOne(seen *cache.Sight) {
 	defer l.land(sh)
 	e.loads.n.Add(1)
 	x := s.sites[seen.Distribution]
-	if o := seen.Object(); o != nil && !o.Away() && x != nil && o.Epoch == s.life && x.check(o) == 0 && o.Fresh.FreshUntil.Sub(e.now()) >= diskLeast {
+	if o := seen.Object(); o != nil && !o.Away() && x != nil && o.Epoch == s.life && x.check(o) == 0 && x.marked(o) == 0 && o.Fresh.FreshUntil.Sub(e.now()) >= diskLeast {
 		l.object = o
 		e.disk.Earns([]byte(l.key))
 		e.disk.Put(anew(o))
@@ -360,8 +367,12 @@ func (e *Edge) keep(o *cache.Object, how coming) {
 // drop removes what must not be found any more, for another reason than a rule.
 func (e *Edge) drop(o *cache.Object) {
 	e.store.Remove(o)
+	e.forgetOnDisk(o.Key)
+}
+
+func (e *Edge) forgetOnDisk(key string) {
 	if e.disk != nil {
-		e.disk.Forget([]byte(o.Key))
+		e.disk.Forget([]byte(key))
 	}
 }
 
@@ -393,16 +404,17 @@ func stain(site, path, query string) []byte {
 	return []byte(strings.Join([]string{site, path, query}, "\x00"))
 }
 
-// sweepDisk is the sweeper's walk through the disk.
-func (s *sweeper) sweepDisk(snap *Snap, pause func() bool) {
+// disk is the sweep's walk through the disk.
+func (s *sweep) disk(pause func() bool) {
+	snap := s.snap
 	since := func(distribution string, swept uint64) bool {
 		x := snap.sites[distribution]
 		return x == nil || x.newest > swept
 	}
 	s.e.disk.Range(func(o *cache.Sight) bool {
-		s.visit(snap, o, false)
+		s.visit(o, false)
 		return pause()
-	}, &disk.Sweep{To: snap.seq, Since: since})
+	}, &disk.Sweep{To: snap.seq, Since: since, Marked: s.met})
 }
 
 // livingOnDisk is living for what is not in memory.

@@ -48,7 +48,7 @@
 // invalidation's pace holds up, and what it remembers: see pace.go.
 //
 // Reads from disk at once: maxLoads, beyond it the origin is asked; how long a request waits for one: diskWait, then
-// too.
+// too. Rules that mark stale: maxSoft for each distribution, beyond it the oldest remove what they have marked.
 //
 // It does not decide what may be stored or how long it is fresh (httpcache), what matches
 // (invalidation), or what is in the key (distribution).
@@ -388,7 +388,7 @@ func (e *Edge) Stats() Stats {
 		st.SinceFresh = now - at
 	}
 	for _, x := range s.sites {
-		st.Rules += x.index.Len()
+		st.Rules += x.index.Len() + x.soft.Len()
 	}
 	return st
 }

@@ -26,6 +26,7 @@ func (f *flight) run() {
 			err = f.broken(p)
 		}
 		f.vacate()
+		f.spend()
 		f.end(err)
 	}()
 	err = f.fill()
@@ -180,6 +181,8 @@ func (f *flight) vacate() {
 func (f *flight) begin(h *head) {
 	if h.object != nil {
 		f.vacate()
+	} else if !h.keep {
+		f.spend() // nothing comes in its place
 	}
 	f.mu.Lock()
 	f.head, f.touched = h, f.e.clock()
@@ -347,8 +350,11 @@ func (f *flight) put(o *cache.Object, how coming) {
 	if s.life != o.Epoch || site == nil || site.index.Match(&o.Subject, o.Checked()) != 0 {
 		return
 	}
+	f.shard.pen.Lock()
+	defer f.shard.pen.Unlock()
 	if f.e.flights.claim(f) {
 		f.e.keep(o, how)
+		f.kept = true
 	}
 }
 

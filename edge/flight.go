@@ -54,8 +54,11 @@ type flight struct {
 	refresh bool          // begun for no viewer, to renew a stale object
 	held    bool          // the viewer's ticket stays open: the final attempt
 
-	alone   bool // not in byKey: nobody joins, nothing is stored; guarded by shard.mu until launch
-	storing bool // guarded by shard.mu
+	alone     bool // not in byKey: nobody joins, nothing is stored; guarded by shard.mu until launch
+	storing   bool // guarded by shard.mu
+	displaced bool // a rule that marks has come, and a younger one has its place; guarded by shard.mu
+	visitor   bool // it has its key's place only while it spends; guarded by shard.mu
+	kept      bool // something of it was stored; used by the flight's own goroutine
 
 	asked *distribution.Behavior // behavior, or its Second: of whom the answer is; used by the flight's own goroutine
 

@@ -13,7 +13,8 @@ const flightShards = 64
 // flights are all fetches in the air for something that may be stored or shared.
 //
 // Two tables. byKey has at most one flight for each key: the one that others may join and the only
-// one that may store; so a store never meets a younger object under its key. all has every flight,
+// one that may store; so a store never meets a younger object under its key. (One that was displaced because what it brings will be
+// marked stale looks first, see claim.) all has every flight,
 // from before its fetch until it has stored and everybody on it has decided: what keeps rules from
 // being forgotten (L4, E4). The floor closes the gap that would be left:
 //
@@ -43,6 +44,8 @@ type flights struct {
 }
 
 type flightShard struct {
+	pen sync.Mutex // held while a flight stores, so that of two the younger comes last; taken before mu
+
 	mu    sync.Mutex
 	byKey map[string]*flight
 	all   map[*flight]struct{}
@@ -131,6 +134,13 @@ func (t *flights) board(f *flight, alone, solo bool) (*reader, boarding) {
 		delete(sh.byKey, f.key) // it cannot store any more
 		there = nil
 	}
+	if there != nil && f.site.overtakes(there) {
+		if old = true; !there.storing {
+			there.displaced = true // it may store as long as nothing younger is stored
+			delete(sh.byKey, f.key)
+			there = nil
+		}
+	}
 	if there != nil && !alone && !there.storing && there.silent(f.began) {
 		delete(sh.byKey, f.key) // whoever comes from now on joins f instead
 		there = nil
@@ -201,15 +211,21 @@ func (t *flights) rekey(f *flight, key string) {
 			f.shard.byKey[key] = f
 		}
 	}
-	f.key, f.span = key, ""
+	f.key, f.span, f.displaced = key, "", false
 }
 
-// claim lets f store: only if it still has its key's place.
+// claim lets f store: only if it still has its key's place, or was displaced by who has not stored anything yet. With
+// shard.pen.
 func (t *flights) claim(f *flight) bool {
 	f.shard.mu.Lock()
-	defer f.shard.mu.Unlock()
 	f.storing = f.shard.byKey[f.key] == f
-	return f.storing
+	ok, displaced := f.storing, f.displaced
+	f.shard.mu.Unlock()
+	if !ok && displaced {
+		there := t.e.peek([]byte(f.key))
+		ok = there == nil || there.Epoch == f.life && there.Stamp < f.stamp
+	}
+	return ok
 }
 
 // landed takes f out of everything.

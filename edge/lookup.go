@@ -48,11 +48,12 @@ type answer struct {
 type state uint8
 
 const (
-	usable      state = iota // alive and fresh
-	usableStale              // alive, stale, and the origin is to be asked in the background
-	usableHeld               // alive, stale, and the origin has failed a moment ago
-	stale                    // alive, to be revalidated
-	fenced                   // alive for all that is known, but too little is known (L5)
+	usable       state = iota // alive and fresh
+	usableStale               // alive, stale, and the origin is to be asked in the background
+	usableHeld                // alive, stale, and the origin has failed a moment ago
+	usableMarked              // alive, and marked stale: good while it is being revalidated
+	stale                     // alive, to be revalidated
+	fenced                    // alive for all that is known, but too little is known (L5)
 	dead
 	overwritten // an unsafe request came after it
 )
@@ -64,7 +65,7 @@ func (x *site) check(o *cache.Object) (rule uint64) {
 	if checked >= x.newest {
 		return 0
 	}
-	if rule = x.index.Match(&o.Subject, checked); rule == 0 {
+	if rule = x.index.Match(&o.Subject, checked); rule == 0 && x.marks(o.Status, &o.Subject, checked) == 0 {
 		o.SetChecked(x.newest)
 	}
 	return rule
@@ -76,13 +77,13 @@ func (x *site) checkSight(o *cache.Sight) (rule uint64) {
 	if checked >= x.newest {
 		return 0
 	}
-	if rule = x.index.Match(&o.Subject, checked); rule == 0 {
+	if rule = x.index.Match(&o.Subject, checked); rule == 0 && x.marks(o.Status, &o.Subject, checked) == 0 {
 		o.SetChecked(x.newest)
 	}
 	return rule
 }
 
-// judge looks at an object on the pinned snapshot.
+// judge looks at an object on the pinned snapshot. rule is the one that kills it, or marks it stale.
 func (e *Edge) judge(q *query, o *cache.Object, now time.Time) (st state, rule uint64) {
 	if o.Epoch != q.snap.life {
 		return dead, 0
@@ -95,6 +96,11 @@ func (e *Edge) judge(q *query, o *cache.Object, now time.Time) (st state, rule u
 		return overwritten, 0
 	case !e.lease.Allows(e.clock(), began(o)):
 		return fenced, 0
+	}
+	if rule = q.site.marked(o); rule != 0 {
+		return judgeMarked(o, now), rule
+	}
+	switch {
 	case o.Fresh.IsFresh(now):
 		return usable, 0
 	case o.Fresh.Held(now):
@@ -124,6 +130,8 @@ func (v *visit) obtain(q *query, slot int) (*answer, step) {
 	case usableStale:
 		v.refresh(q, o)
 		return v.hit(slot, o, StaleWhileRevalidate), found
+	case usableMarked:
+		return v.ofMarked(q, o, rule, slot)
 	case dead:
 		v.e.sweeper.free(o, rule)
 		if planted(deadCondition) {
@@ -138,6 +146,10 @@ func (v *visit) obtain(q *query, slot int) (*answer, step) {
 			return v.failure(LeaseLost), found
 		}
 		return v.fetch(q, o, LeaseLost, slot)
+	}
+	if rule != 0 {
+		v.e.sweeper.marked(o, rule)
+		return v.fetch(q, o, Invalidated, slot)
 	}
 	return v.fetch(q, o, Expired, slot)
 }
@@ -199,6 +211,11 @@ func (v *visit) fetch(q *query, old *cache.Object, why Reason, slot int) (*answe
 			return nil, again
 		}
 	}
+	return v.await(q, r, why)
+}
+
+// await is the answer from a flight that the reader is on.
+func (v *visit) await(q *query, r *reader, why Reason) (*answer, step) {
 	h, a, st := v.headOf(r)
 	if h == nil {
 		return a, st
@@ -236,7 +253,7 @@ func (v *visit) unheld(q *query, f *flight) bool {
 // ofFlight is the answer from a flight's head.
 func (v *visit) ofFlight(q *query, r *reader, h *head, why Reason) (*answer, step) {
 	f := r.f
-	if !r.first && !q.suits(f) {
+	if !r.first && (!q.suits(f) || q.site.overtakes(f)) { // its tags are known now
 		return nil, again
 	}
 	if !r.first && !h.forAll {
@@ -259,7 +276,7 @@ func (v *visit) ofFlight(q *query, r *reader, h *head, why Reason) (*answer, ste
 	}
 	if !r.first {
 		a.fields, a.latency, a.from = h.shared, 0, ""
-		if a.outcome != Failed {
+		if a.outcome != Failed && a.reason != StaleOnError {
 			a.outcome, a.reason = Hit, Collapsed
 		}
 	}

@@ -45,6 +45,7 @@ const (
 	Fresh                Reason = iota // a fresh object
 	Collapsed                          // along with the fill that another request had begun
 	StaleWhileRevalidate               // stale, the origin is asked in the background
+	MarkedStale                        // marked stale by an invalidation, the origin is asked in the background
 	StaleOnError                       // stale, the origin has failed
 	StaleOnRequest                     // stale, the viewer takes it (max-stale)
 	Revalidated                        // stale, the origin said 304
@@ -112,7 +113,7 @@ const (
 
 var reasonNames = [reasons]string{
 	Fresh: "fresh", Collapsed: "collapsed", StaleWhileRevalidate: "stale-while-revalidate",
-	StaleOnError: "stale-on-error", StaleOnRequest: "stale-on-request", Overwritten: "overwritten", Insisted: "insisted",
+	MarkedStale: "marked-stale", StaleOnError: "stale-on-error", StaleOnRequest: "stale-on-request", Overwritten: "overwritten", Insisted: "insisted",
 	OnlyIfCached: "only-if-cached", Revalidated: "revalidated",
 	Cold: "cold", Invalidated: "invalidated", Expired: "expired", LeaseLost: "lease-lost", Unshared: "unshared",
 	MethodUncached: "method-uncached", CachingDisabled: "caching-disabled", RangeUncached: "range-uncached", WebSocket: "websocket",

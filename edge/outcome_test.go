@@ -49,6 +49,11 @@ var stories = []struct {
 		w.get("/a")
 		w.settle(2 * time.Second)
 	}, "/a", nil, "200 Hit v1"},
+	{MarkedStale, Hit, func(w *world) {
+		w.origin.on("/a", ok("v1"), ok("v2"))
+		w.get("/a")
+		w.mark("/a")
+	}, "/a", nil, "200 Hit v1"},
 	{StaleOnError, Hit, func(w *world) {
 		w.origin.on("/a", ok("v1", "Cache-Control: max-age=1"), status(503, "down"))
 		w.get("/a")

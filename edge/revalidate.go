@@ -58,12 +58,19 @@ func (f *flight) renew(resp *origin.Response) {
 // origin is left alone.
 func (f *flight) fallBack(why httpcache.StaleUse, pause, latency time.Duration) bool {
 	now := f.e.now()
-	if f.old == nil || f.old.Fresh.MayServeStale(now, why) != httpcache.StaleAllowed ||
-		!f.e.lease.Allows(f.e.clock(), began(f.old)) {
+	old := f.old
+	if old != nil && f.renews() {
+		old = f.expired(old, now)
+	}
+	if old == nil || old.Fresh.MayServeStale(now, why) != httpcache.StaleAllowed ||
+		!f.e.lease.Allows(f.e.clock(), began(old)) {
 		return false
 	}
-	held := held(f.old, now, why, pause)
+	held := held(old, now, why, pause)
 	f.put(held, heldOn)
+	if old != f.old {
+		f.e.forgetOnDisk(old.Key) // there it is not spent
+	}
 	shown := unmarked(held.Fields)
 	f.begin(&head{
 		status: held.Status, fields: shown, shared: shown, length: int64(len(held.Body)), object: held,

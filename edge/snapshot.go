@@ -31,7 +31,8 @@ type site struct {
 	tags   invalidation.TagList // how CacheTagHeader is read
 	rev    uint64               // sequence of the entry that made this configuration
 	index  *invalidation.Index
-	newest uint64 // index.Newest(), read on every hit
+	soft   *invalidation.Index // rules that mark stale (marked.go)
+	newest uint64              // the number of the newest rule of both, read on every hit
 	paces  []paced
 
 	// wrote is when an unsafe request last changed something of it, as in written; shared by all that it ever was.

@@ -33,6 +33,12 @@ func (v *visit) obtainStrict(q *query, o *cache.Object, slot int) (*answer, step
 			if why, old = LeaseLost, o; v.e.cfg.Refuse {
 				return v.failure(LeaseLost), found
 			}
+		case rule != 0 && (use.OK() || use == httpcache.AskStale):
+			if st == usableMarked && !w.OnlyIfCached {
+				return v.ofMarked(q, o, rule, slot)
+			}
+			v.e.sweeper.marked(o, rule)
+			why, old = Invalidated, o
 		case use == httpcache.UseFresh:
 			return v.hit(slot, o, Fresh), found
 		case use == httpcache.UseStale:
@@ -98,6 +104,9 @@ func (v *visit) appendCacheStatus(f message.Fields, a *answer) message.Fields {
 		s = strconv.AppendInt(s, int64(a.fresh.FreshUntil.Sub(v.now).Truncate(time.Second)/time.Second), 10)
 	default:
 		word := cmp.Or(forwardReasons[why], "miss")
+		if why == Invalidated && a.outcome == RefreshHit {
+			word = "stale" // by a rule that marks
+		}
 		if q := &v.main; why == Cold && len(q.key) > q.base {
 			word = "vary-miss"
 		}

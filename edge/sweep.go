@@ -19,7 +19,9 @@ type Receipt struct {
 	// Objects and Bytes that were freed because of it. An object that several rules match is counted
 	// once, for the newest of them that was known when it was found.
 	Objects, Bytes int64
-	Pace           *PaceState // nil: it has none, or that has ended
+	// Marked and MarkedBytes are what was marked stale, counted likewise.
+	Marked, MarkedBytes int64
+	Pace                *PaceState // nil: it has none, or that has ended
 }
 
 // maxReceipts bounds the receipts kept, the oldest go (L9).
@@ -31,6 +33,11 @@ type sweeper struct {
 	e   *Edge
 	due chan struct{} // capacity 1
 
+	// What the last complete sweep has seen. Only the sweeper's goroutine knows of it.
+	seenLife string
+	seenSeq  uint64
+	maxSoft  int
+
 	mu       sync.Mutex
 	receipts []*Receipt // in order of Seq; guarded by mu
 }
@@ -40,13 +47,18 @@ const (
 	sweepRetry = time.Second // first pause before a sweep for rules that a flight still needs
 	sweepMost  = 30 * time.Second
 
+	// sweepMarked is after which time it is looked whether rules that mark stale still mark something.
+	sweepMarked = 10 * time.Minute
+
 	// After a sweep there is a pause of so many times its length, for the rules that come meanwhile: in a
 	// steady stream of them each sweep then serves many, and takes a fifth of the time.
 	sweepRest     = 4
 	sweepRestMost = 5 * time.Second
 )
 
-func newSweeper(e *Edge) *sweeper { return &sweeper{e: e, due: make(chan struct{}, 1)} }
+func newSweeper(e *Edge) *sweeper {
+	return &sweeper{e: e, due: make(chan struct{}, 1), maxSoft: maxSoft}
+}
 
 func (s *sweeper) wake() {
 	select {
@@ -76,22 +88,24 @@ func (s *sweeper) run(ctx context.Context) {
 		}
 		again = nil
 		began := time.Now()
-		clean := s.sweep(ctx)
+		clean, marking := s.sweep(ctx)
 		rested = time.After(min(sweepRest*time.Since(began), sweepRestMost))
 		if !clean {
 			again = time.After(retry)
+		} else if marking {
+			again = time.After(sweepMarked)
 		}
 	}
 }
 
 // sweep goes through the store once and then cuts the indexes. It reports whether no rule is left that
-// it had applied.
+// it had applied, but for those that mark, and whether there are such.
 //
 // What makes it safe to forget the rules up to the bound: what was stored before the walk is visited;
 // what is stored during or after it comes from a flight that was registered when the floor was raised,
 // and then its stamp is at least the bound, or that was registered later, and then its stamp is at
 // least the floor (flights). Decisions under way have the index of their own snapshot.
-func (s *sweeper) sweep(ctx context.Context) (clean bool) {
+func (s *sweeper) sweep(ctx context.Context) (clean, marking bool) {
 	if planted(hitUnchecked) {
 		<-time.After(100 * time.Millisecond) // as if there were many objects
 	}
@@ -115,30 +129,42 @@ func (s *sweeper) sweep(ctx context.Context) (clean bool) {
 		}
 		return ctx.Err() == nil
 	}
+	w := &sweep{sweeper: s, snap: snap, surplus: surplus(snap, s.maxSoft), needed: needs{}}
 	s.e.store.Range(func(o *cache.Sight) bool {
-		s.visit(snap, o, true)
+		w.visit(o, true)
 		return rest()
 	})
 	if s.e.disk != nil && !undecided {
-		s.sweepDisk(snap, rest)
+		w.disk(rest)
 	}
 	if ctx.Err() != nil {
-		return true
+		return true, false
 	}
 	if undecided {
-		return false // what lies on disk may yet need every rule
+		return false, false // what lies on disk may yet need every rule
 	}
-	s.e.compacted(snap.life, bound)
+	s.e.compacted(snap.life, bound, w.needed)
 	for _, x := range snap.sites {
 		x.sweptUp(snap.seq)
 	}
 	s.swept(snap.seq)
-	return bound == snap.seq
+	s.seenLife, s.seenSeq = snap.life, snap.seq
+	return bound == snap.seq, len(w.needed) > 0
+}
+
+// sweep is one way through both tiers.
+type sweep struct {
+	*sweeper
+	snap    *Snap
+	surplus map[string]uint64 // by distribution: up to where there are too many rules that mark stale
+	needed  needs
+	marking bool // something marked was met
 }
 
 // visit is for either tier. What is dead in memory is dropped on disk as well: there it is the same, or older, and is
 // not to be counted again.
-func (s *sweeper) visit(snap *Snap, o *cache.Sight, memory bool) {
+func (s *sweep) visit(o *cache.Sight, memory bool) {
+	snap := s.snap
 	site := snap.sites[o.Distribution]
 	switch {
 	case o.Epoch != snap.life:
@@ -153,8 +179,13 @@ func (s *sweeper) visit(snap *Snap, o *cache.Sight, memory bool) {
 			o.Drop()
 		}
 	default:
+		checked := o.Checked()
 		rule := site.checkSight(o)
-		if rule == 0 || !s.drop(o, rule) {
+		if rule == 0 {
+			s.visitMarked(site, o, checked, memory)
+			return
+		}
+		if !s.drop(o, rule) {
 			return
 		}
 		if memory {
