@@ -16,8 +16,13 @@ func TestBearer(t *testing.T) {
 	if key, err := b.Admit("AKIDCI", "averysecretthing", "192.0.2.1"); err != nil || key.User != "ci" {
 		t.Error(key.User, err)
 	}
-	wrong := [][2]string{{"AKIDCI", "averysecretthinG"}, {"AKIDCI", ""}, {"AKIDNONE", "averysecretthing"}, {"AKIDNONE", ""}, {"", ""}}
-	for range 4 { // 20 together
+	for _, w := range [][2]string{{"AKIDNONE", "averysecretthing"}, {"AKIDNONE", ""}, {"", ""}} {
+		if _, err := b.Admit(w[0], w[1], "192.0.2.1"); err != ErrWrongCredentials {
+			t.Errorf("%q: %v", w, err)
+		}
+	}
+	wrong := [][2]string{{"AKIDCI", "averysecretthinG"}, {"AKIDCI", ""}}
+	for range 10 { // 20 together
 		for _, w := range wrong {
 			if _, err := b.Admit(w[0], w[1], "192.0.2.1"); err != ErrWrongCredentials {
 				t.Errorf("%q: %v", w, err)
@@ -31,6 +36,9 @@ func TestBearer(t *testing.T) {
 	}
 	if _, err := b.Admit("AKIDCI", "averysecretthing", "192.0.2.2"); err != nil {
 		t.Error("somebody else waits for it:", err)
+	}
+	if _, err := b.Admit("AKIDOTHER", "averysecretthing", "192.0.2.1"); err != ErrWrongCredentials {
+		t.Error("another key waits for it:", err)
 	}
 	clock = clock.Add(10 * time.Second)
 	for range 30 { // what is right uses nothing up

@@ -73,7 +73,7 @@ func purgeRefusal(err error) error {
 	case errors.Is(err, auth.ErrWrongCredentials):
 		return &edge.PurgeRefused{Status: 401, Message: "There is no such access key, or its secret is another."}
 	case errors.As(err, &tooMany):
-		return &edge.PurgeRefused{Status: 429, Message: "Too many wrong access keys have come from this address.", RetryAfter: tooMany.After}
+		return &edge.PurgeRefused{Status: 429, Message: "Too many wrong secrets of this access key have come from this address.", RetryAfter: tooMany.After}
 	case errors.As(err, &tooFast):
 		return &edge.PurgeRefused{Status: 429, Message: "Throttling: " + tooFast.Error() + ".", RetryAfter: tooFast.Wait}
 	case !errors.As(err, &no):
