@@ -45,7 +45,7 @@ function Totals({ total }: { total: Preview["total"] }) {
           { label: "Cached copies", value: <Big>{count(total.objects)}</Big> },
           { label: "Size", value: <Big>{bytes(total.bytes)}</Big> },
           { label: "Asked for", value: <Big>{`${rate(total.requestsPerMinute)}/min`}</Big> },
-          { label: "Origin requests", value: <Big>{`≤ ${rate(total.originRequests)}`}</Big> },
+          { label: "Origin requests", value: <Big>{`≤ ${count(Math.ceil(total.originRequests))}`}</Big> },
         ]}
       />
       <Box variant="small">
