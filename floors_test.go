@@ -32,6 +32,7 @@ var floors = map[string]int{
 	"origin":      1,
 	"journal":     1,
 	"auth":        1,
+	"admission":   1,
 	"demosite":    1,
 
 	"edge":    2,

@@ -15,7 +15,7 @@ import (
 type AuditEntry struct {
 	ID       string // for paging
 	Time     time.Time
-	Action   string // the operation's name in CloudFront's API, or "EdgeJoined", "EdgeLeft"
+	Action   string // the operation's name in CloudFront's API, or "EdgeJoined", "EdgeLeft", "EdgeAdmitted"
 	Resource string // "distribution/E1…", "distribution/E1…/invalidation/I1…", "cache-policy/…", "user/anna", "edge/FRA50-1"
 	By       journal.Actor
 	Seq      uint64
@@ -148,6 +148,12 @@ func (s *state) deed(e *journal.Entry, part int) (action, resource string, by jo
 		}
 	case f.AccessChanged != nil:
 		return f.AccessChanged.Action, f.AccessChanged.Resource, f.AccessChanged.By
+	case f.EdgeInvited != nil:
+		return "CreateEdgeToken", "edge/" + f.EdgeInvited.Edge, f.EdgeInvited.By
+	case f.EdgeAdmitted != nil:
+		return "EdgeAdmitted", "edge/" + f.EdgeAdmitted.Edge, by
+	case f.EdgeRemoved != nil:
+		return "RemoveEdge", "edge/" + f.EdgeRemoved.Edge, f.EdgeRemoved.By
 	case f.EdgeJoined != nil:
 		return "EdgeJoined", "edge/" + f.EdgeJoined.Edge, by
 	case f.EdgeLeft != nil:

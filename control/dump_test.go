@@ -39,6 +39,13 @@ func dump(s *state) string {
 	for name, m := range s.members {
 		members[name] = []any{m.EdgeJoined, m.seq, m.time}
 	}
+	tokens := map[string]any{}
+	for token, i := range s.invited {
+		tokens[token] = []any{i.fact, i.used}
+	}
+	for name, a := range s.admitted {
+		members["admitted "+name] = []any{a.fact, a.time}
+	}
 	var open []any
 	for _, o := range s.open {
 		open = append(open, []any{o.seq, o.distribution, o.invalidation})
@@ -50,7 +57,7 @@ func dump(s *state) string {
 	b, err := json.MarshalIndent(map[string]any{
 		"seq": s.seq, "distributions": all, "domains": s.domains, "references": s.references, "aliases": s.aliases,
 		"cachePolicies": s.cachePolicies, "originRequestPolicies": s.originRequestPolicies,
-		"members": members, "completed": s.completed, "open": open, "audit": audit,
+		"members": members, "tokens": tokens, "completed": s.completed, "open": open, "audit": audit,
 	}, "", " ")
 	if err != nil {
 		panic(err)

@@ -23,6 +23,7 @@ import (
 //     what it is, since when it is so for the edges, and whether they know; in between belong its
 //     invalidations, which need it to exist;
 //   - of a deleted one the first and the deletion, for its domain name, which must never be used again;
+//   - of edges on other machines the tokens that are remembered, the admissions in force, and all removals;
 //   - the newest fact of each policy and of each member's join;
 //   - of each distribution the invalidations that are remembered (Limits.History and so on), and with
 //     them their caller references; what is scheduled, and what was withdrawn;
@@ -116,6 +117,8 @@ func condense(entries []*journal.Entry, limits Limits) []*journal.Entry {
 			inv := end.known(f.Withdrawn.DistributionID, f.Withdrawn.InvalidationID)
 			return inv != nil && inv.withdrawn == f.Withdrawn
 		case f.DistributionDeleted != nil:
+			return true
+		case end.keeps(f):
 			return true
 		}
 		return needed[subject(f)]

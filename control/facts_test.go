@@ -187,6 +187,21 @@ var commandRows = []commandRow{
 			return nil
 		},
 		facts: "EdgeJoined\nEdgeLeft"},
+	{name: "edges of other machines",
+		do: func(t *testing.T, h *story) error {
+			h.invite("t1", "FRA50-1")
+			if err := h.AdmitEdge(t.Context(), "t1", "h", "5e"); err != nil {
+				return err
+			}
+			h.join("FRA50-1").leave()
+			return h.RemoveEdge(t.Context(), someone, "FRA50-1")
+		},
+		facts: "EdgeInvited\nEdgeAdmitted\nEdgeJoined\nEdgeLeft\nEdgeRemoved",
+		check: func(t *testing.T, h *story) {
+			if _, ok := h.Admitted("FRA50-1"); ok || len(h.AllAdmitted()) != 0 {
+				t.Error("still admitted")
+			}
+		}},
 }
 
 func TestFacts_OfEachCommand(t *testing.T) {

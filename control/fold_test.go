@@ -28,10 +28,11 @@ func TestFold_ReplayEqualsLive(t *testing.T) {
 
 // life does random things, most of which are allowed.
 type life struct {
-	h     *harness
-	r     *rand.Rand
-	n     int
-	edges []*fakeEdge
+	h      *harness
+	r      *rand.Rand
+	n      int
+	tokens []string // of machines
+	edges  []*fakeEdge
 }
 
 func (l *life) step() {
@@ -45,6 +46,9 @@ func (l *life) step() {
 	var d *Distribution
 	if len(page.Items) > 0 {
 		d = page.Items[l.r.IntN(len(page.Items))]
+	}
+	if l.r.IntN(8) == 0 {
+		l.machine(name)
 	}
 	switch k := l.r.IntN(20); {
 	case k < 3 || d == nil:

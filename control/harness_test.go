@@ -200,6 +200,12 @@ func factName(f journal.Fact) string {
 		return "Scheduled" + fmt.Sprint(f.Scheduled.Items)
 	case f.Withdrawn != nil:
 		return "Withdrawn"
+	case f.EdgeInvited != nil:
+		return "EdgeInvited"
+	case f.EdgeAdmitted != nil:
+		return "EdgeAdmitted"
+	case f.EdgeRemoved != nil:
+		return "EdgeRemoved"
 	case f.CachePolicyPut != nil:
 		return "CachePolicyPut"
 	case f.CachePolicyDeleted != nil:

@@ -26,9 +26,11 @@ type state struct {
 	cachePolicies         map[string]*CachePolicy // custom ones
 	originRequestPolicies map[string]*OriginRequestPolicy
 
-	members   map[string]*member // by name of the edge
-	completed uint64             // greatest Completed.UpTo
-	open      []open             // what waits for Completed, in order
+	members   map[string]*member   // by name of the edge
+	invited   map[string]*invited  // by the public half of the token
+	admitted  map[string]*admitted // by name of the edge
+	completed uint64               // greatest Completed.UpTo
+	open      []open               // what waits for Completed, in order
 
 	audit audit
 }
@@ -57,6 +59,8 @@ func newState(limits Limits) *state {
 		cachePolicies:         map[string]*CachePolicy{},
 		originRequestPolicies: map[string]*OriginRequestPolicy{},
 		members:               map[string]*member{},
+		invited:               map[string]*invited{},
+		admitted:              map[string]*admitted{},
 		audit:                 audit{limit: limits.Audit},
 	}
 }
@@ -102,6 +106,13 @@ func (s *state) applyFact(e *journal.Entry, f *journal.Fact) []Change {
 	case f.OriginRequestPolicyDeleted != nil:
 		delete(s.originRequestPolicies, f.OriginRequestPolicyDeleted.ID)
 		return []Change{{Kind: ChangePolicy, ID: f.OriginRequestPolicyDeleted.ID}}
+	case f.EdgeInvited != nil:
+		return s.invite(e, f.EdgeInvited)
+	case f.EdgeAdmitted != nil:
+		return s.admit(e, f.EdgeAdmitted)
+	case f.EdgeRemoved != nil:
+		delete(s.admitted, f.EdgeRemoved.Edge)
+		return []Change{{Kind: ChangeNode, ID: f.EdgeRemoved.Edge}}
 	case f.EdgeJoined != nil:
 		s.members[f.EdgeJoined.Edge] = &member{EdgeJoined: *f.EdgeJoined, seq: e.Seq, time: e.Time.Round(0)}
 		return []Change{{Kind: ChangeNode, ID: f.EdgeJoined.Edge}}

@@ -42,6 +42,9 @@ func everything() *Entry {
 			{EdgeLeft: &EdgeLeft{Edge: "FRA50-1", Incarnation: "i1"}},
 			{Completed: &Completed{UpTo: 6, At: at, Edges: []EdgeApplied{{Edge: "FRA50-1", Location: "FRA50", At: at}}}},
 			{Tick: &Tick{}},
+			{EdgeInvited: &EdgeInvited{Token: "t1", Hash: "5e", Edge: "FRA50-1", Location: "FRA50", Expires: at, By: by}},
+			{EdgeAdmitted: &EdgeAdmitted{Token: "t1", Edge: "FRA50-1", Location: "FRA50", Serial: "4a"}},
+			{EdgeRemoved: &EdgeRemoved{Edge: "FRA50-1", By: by}},
 			{AccessChanged: &AccessChanged{Action: "CreateUser", Resource: "user/anna", By: by}},
 		},
 	}

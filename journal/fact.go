@@ -34,6 +34,11 @@ type Fact struct {
 	EdgeJoined *EdgeJoined `json:",omitempty"`
 	EdgeLeft   *EdgeLeft   `json:",omitempty"`
 
+	// Which machines may.
+	EdgeInvited  *EdgeInvited  `json:",omitempty"`
+	EdgeAdmitted *EdgeAdmitted `json:",omitempty"`
+	EdgeRemoved  *EdgeRemoved  `json:",omitempty"`
+
 	// What a tracker has declared (P3).
 	Completed *Completed `json:",omitempty"`
 
@@ -212,6 +217,30 @@ type EdgeJoined struct {
 type EdgeLeft struct {
 	Edge        string
 	Incarnation string
+}
+
+// EdgeInvited is a token, good for one machine to become this edge.
+type EdgeInvited struct {
+	Token    string // its public half
+	Hash     string // of the whole
+	Edge     string
+	Location string
+	Expires  time.Time
+	By       Actor
+}
+
+// EdgeAdmitted uses a token up: the certificate with this serial number is the edge's, and no earlier one.
+type EdgeAdmitted struct {
+	Token    string
+	Edge     string
+	Location string
+	Serial   string // hex
+}
+
+// EdgeRemoved ends an admission. The edge's certificate counts no more.
+type EdgeRemoved struct {
+	Edge string
+	By   Actor
 }
 
 // Completed declares everything up to and including UpTo completed: every member has acknowledged it,

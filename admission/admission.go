@@ -1,0 +1,70 @@
+// Package admission knows how a machine becomes an edge, and how it proves afterwards that it is one.
+//
+// The control plane has an authority (Authority): a root certificate with its key. Its nodes show certificates of this
+// authority under one name, ControlName, whatever their addresses are. An operator has a token made (NewToken), a
+// line of text with where the control nodes are, which authority is theirs, and a secret that is good once and for a while. The
+// machine makes a key, sends a request for a certificate with the token's secret, and keeps what it gets (Identity): from
+// then on it needs no token. Its key never leaves it.
+//
+// A certificate lasts as long as the authority, ten years. What ends it before is the control plane's list of
+// who is admitted: it has the serial number of each edge's only certificate.
+//
+// It refuses to know who may be admitted (control), and to talk (journal/jetstream).
+package admission
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ControlName is the name in the certificates of all control nodes.
+const ControlName = "control.warmfront.internal"
+
+// Token is what makes a machine an edge, once. String is the line that people carry.
+type Token struct {
+	Addresses []string `json:"a"` // host:port of control nodes
+	Root      string   `json:"r"` // SHA-256 of the authority's certificate, hex
+	ID        string   `json:"i"` // its public half
+	Secret    string   `json:"s"`
+}
+
+const (
+	tokenPrefix = "wfe1." // what it is, for people and for those who look for secrets in logs
+	tokenLength = 4096    // at most
+)
+
+// ErrToken is said of what is no token.
+var ErrToken = errors.New("that is no edge token: it begins with " + tokenPrefix + " and is one line, as warmfront edge token prints it")
+
+func (t Token) String() string {
+	b, _ := json.Marshal(t) // strings alone
+	return tokenPrefix + base64.RawURLEncoding.EncodeToString(b)
+}
+
+// Hash is what the control plane keeps of a token.
+func (t Token) Hash() string {
+	sum := sha256.Sum256([]byte(t.ID + "." + t.Secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// ParseToken reads a token. Blanks around it do not matter; everything else does.
+func ParseToken(s string) (t Token, err error) {
+	s = strings.TrimSpace(s)
+	body, ok := strings.CutPrefix(s, tokenPrefix)
+	if !ok || len(s) > tokenLength {
+		return t, ErrToken
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(body)
+	if err != nil {
+		return t, fmt.Errorf("%w; a part of it is missing or damaged", ErrToken)
+	}
+	if err := json.Unmarshal(b, &t); err != nil || len(t.Addresses) == 0 || len(t.Root) != 2*sha256.Size || t.ID == "" || t.Secret == "" {
+		return Token{}, fmt.Errorf("%w; a part of it is missing or damaged", ErrToken)
+	}
+	return t, nil
+}

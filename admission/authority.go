@@ -1,0 +1,201 @@
+package admission
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Files of an authority's directory. All control nodes have the same two.
+const (
+	rootFile    = "authority.pem"
+	rootKeyFile = "authority-key.pem"
+)
+
+const (
+	life      = 10 * 365 * 24 * time.Hour
+	backdated = time.Hour // for clocks that are behind ours
+)
+
+// Authority signs the certificates of control nodes and edges. OpenAuthority makes it; its methods may be
+// called concurrently.
+type Authority struct {
+	root *x509.Certificate
+	key  *ecdsa.PrivateKey
+	now  func() time.Time
+}
+
+// OpenAuthority reads the authority of a directory, or makes one where there is none. A nil now is time.Now.
+func OpenAuthority(dir string, now func() time.Time) (*Authority, error) {
+	if now == nil {
+		now = time.Now
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	a := &Authority{now: now}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, rootFile), filepath.Join(dir, rootKeyFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return a, a.begin(dir)
+	case err != nil:
+		return nil, fmt.Errorf("%s and %s in %s are no certificate with its key: restore them from a backup, for with others no edge is known: %w", rootFile, rootKeyFile, dir, err)
+	}
+	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok || !pair.Leaf.IsCA {
+		return nil, fmt.Errorf("%s in %s is not what was made here: restore it from a backup", rootFile, dir)
+	}
+	if now().After(pair.Leaf.NotAfter) {
+		return nil, fmt.Errorf("the authority in %s has expired, at %s", dir, pair.Leaf.NotAfter.Format(time.RFC3339))
+	}
+	a.root, a.key = pair.Leaf, key
+	return a, nil
+}
+
+// begin makes the authority. The key is there before the certificate: half of a pair, which a start that was cut off leaves
+// behind, looks like none.
+func (a *Authority) begin(dir string) (err error) {
+	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return err
+	}
+	host, _ := os.Hostname()
+	a.root, err = a.sign(&x509.Certificate{
+		Subject: pkix.Name{Organization: []string{"Warmfront"}, CommonName: "Warmfront control plane begun on " + host},
+		IsCA:    true, BasicConstraintsValid: true, MaxPathLenZero: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}, &a.key.PublicKey)
+	if err != nil {
+		return err
+	}
+	if err := writeKey(filepath.Join(dir, rootKeyFile), a.key); err != nil {
+		return err
+	}
+	return writePEM(filepath.Join(dir, rootFile), "CERTIFICATE", a.root.Raw, 0o644)
+}
+
+// sign makes a certificate that ends no later than the authority.
+func (a *Authority) sign(t *x509.Certificate, public any) (*x509.Certificate, error) {
+	serial := make([]byte, 16)
+	rand.Read(serial)
+	serial[0] = serial[0]&0x7f | 0x40 // RFC 5280 section 4.1.2.2: positive; and always as long
+	t.SerialNumber = new(big.Int).SetBytes(serial)
+	t.NotBefore, t.NotAfter = a.now().Add(-backdated), a.now().Add(life)
+	parent := a.root
+	if parent == nil {
+		parent = t
+	} else if t.NotAfter.After(parent.NotAfter) {
+		t.NotAfter = parent.NotAfter
+	}
+	der, err := x509.CreateCertificate(rand.Reader, t, parent, public, a.key)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(der)
+}
+
+// Fingerprint names the authority in tokens.
+func (a *Authority) Fingerprint() string { return fingerprint(a.root.Raw) }
+
+func fingerprint(der []byte) string {
+	sum := sha256.Sum256(der)
+	return hex.EncodeToString(sum[:])
+}
+
+// Control is how a control node shows itself, and whose certificates it takes. The key is this process's.
+func (a *Authority) Control() (*tls.Config, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.sign(&x509.Certificate{
+		Subject: pkix.Name{CommonName: ControlName}, DNSNames: []string{ControlName},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}, &key.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(a.root)
+	return &tls.Config{
+		// With the root: who comes with a token has only its fingerprint.
+		Certificates: []tls.Certificate{{Certificate: [][]byte{c.Raw, a.root.Raw}, PrivateKey: key, Leaf: c}},
+		ClientCAs:    pool,
+		MinVersion:   tls.VersionTLS13,
+	}, nil
+}
+
+// SignEdge makes an edge's certificate of its request, and returns it with its serial number. What the request says beside its
+// key counts for nothing.
+func (a *Authority) SignEdge(request []byte, edge string) (der []byte, serial string, err error) {
+	r, err := x509.ParseCertificateRequest(request)
+	if err == nil {
+		err = r.CheckSignature()
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("the request for a certificate cannot be read: %w", err)
+	}
+	c, err := a.sign(&x509.Certificate{
+		Subject:  pkix.Name{Organization: []string{"Warmfront"}, OrganizationalUnit: []string{edgeUnit}, CommonName: edge},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, r.PublicKey)
+	if err != nil {
+		return nil, "", err
+	}
+	return c.Raw, serialOf(c), nil
+}
+
+// edgeUnit marks certificates of edges.
+const edgeUnit = "edge"
+
+func serialOf(c *x509.Certificate) string { return c.SerialNumber.Text(16) }
+
+// Who returns the edge's name and the serial number of a connection's verified certificate; ok is false when there is none of an
+// edge.
+func Who(c *tls.ConnectionState) (edge, serial string, ok bool) {
+	if len(c.VerifiedChains) == 0 || len(c.PeerCertificates) == 0 {
+		return "", "", false
+	}
+	leaf := c.PeerCertificates[0]
+	if u := leaf.Subject.OrganizationalUnit; len(u) != 1 || u[0] != edgeUnit || leaf.Subject.CommonName == "" {
+		return "", "", false
+	}
+	return leaf.Subject.CommonName, serialOf(leaf), true
+}
+
+func writeKey(path string, key *ecdsa.PrivateKey) error {
+	der, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		return err
+	}
+	return writePEM(path, "EC PRIVATE KEY", der, 0o600)
+}
+
+// writePEM replaces a file as a whole, durably.
+func writePEM(path, kind string, der []byte, mode fs.FileMode) error {
+	return writeFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), mode)
+}
+
+func writeFile(path string, b []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,193 @@
+package control
+
+import (
+	"context"
+	"crypto/subtle"
+	"regexp"
+	"time"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// Admitted is an edge on another machine that has been given a certificate.
+type Admitted struct {
+	Edge     string
+	Location string
+	Serial   string // of the certificate
+	Since    time.Time
+}
+
+const (
+	maxAdmitted = 10000
+	maxInvited  = 1000 // tokens that have not expired, used or not
+)
+
+// Invitation is a token for one edge, with a time limit. The token itself is not in it.
+type Invitation struct {
+	Token    string // its public half
+	Hash     string // of the whole
+	Edge     string // empty in an answer: there is no such token
+	Location string
+	Expires  time.Time
+}
+
+var (
+	edgeName     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,62}$`)
+	edgeLocation = regexp.MustCompile(`^[A-Z]{3}[0-9]{1,3}(-[A-Z][0-9]{1,2})?$`)
+	edgeNumber   = regexp.MustCompile(`-[0-9]+$`)
+)
+
+// LocationOf is the edge location that an edge's name speaks of: FRA50-2 and FRA50-P1-2 are the second machines of
+// FRA50 and FRA50-P1.
+func LocationOf(edge string) string { return edgeNumber.ReplaceAllString(edge, "") }
+
+// InviteEdge makes a token good for one edge. Who has it may become that edge; an edge of that name that there is
+// already is then replaced.
+func (c *Control) InviteEdge(ctx context.Context, by journal.Actor, i Invitation) error {
+	switch {
+	case !edgeName.MatchString(i.Edge):
+		return refuse("InvalidArgument", "%.70q is no name for an edge: letters, digits and dashes, at most 63, as in FRA50-1.", i.Edge)
+	case !edgeLocation.MatchString(i.Location):
+		return refuse("InvalidArgument", "%.70q is no edge location: three letters and a number, as in FRA50 or FRA50-P1.", i.Location)
+	case !i.Expires.After(c.now()):
+		return refuse("InvalidArgument", "The token would have expired already.")
+	}
+	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
+		if len(s.invited) >= maxInvited {
+			return nil, refuse("Conflict", "There are %d tokens that have not expired. Wait until some have.", maxInvited)
+		}
+		if len(s.admitted) >= maxAdmitted && s.admitted[i.Edge] == nil {
+			return nil, refuse("Conflict", "There are %d edges, and no more may be.", maxAdmitted)
+		}
+		return []journal.Fact{{EdgeInvited: &journal.EdgeInvited{
+			Token: i.Token, Hash: i.Hash, Edge: i.Edge, Location: i.Location, Expires: i.Expires.UTC().Truncate(time.Second), By: by,
+		}}}, nil
+	})
+	return err
+}
+
+// Invited tells of a token that is known, whether or not it is still good.
+func (c *Control) Invited(token string) (Invitation, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	i := c.state.invited[token]
+	if i == nil {
+		return Invitation{}, false
+	}
+	return Invitation{i.fact.Token, i.fact.Hash, i.fact.Edge, i.fact.Location, i.fact.Expires}, true
+}
+
+// AdmitEdge uses a token up, once, whatever node is asked and however often: from then on the certificate with this
+// serial number is the edge's, and no other.
+func (c *Control) AdmitEdge(ctx context.Context, token, hash, serial string) error {
+	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
+		i := s.invited[token]
+		switch {
+		case i == nil || subtle.ConstantTimeCompare([]byte(i.fact.Hash), []byte(hash)) != 1:
+			return nil, refuse("AccessDenied", "The token is not known here. Is it whole, and of this control plane?")
+		case !i.used.IsZero():
+			return nil, refuse("AccessDenied", "The token is used up, since %s. Make another one: warmfront edge token %s", i.used.Format(time.RFC3339), i.fact.Edge)
+		case !i.fact.Expires.After(c.now()):
+			return nil, refuse("AccessDenied", "The token has expired, at %s. Make another one: warmfront edge token %s", i.fact.Expires.Format(time.RFC3339), i.fact.Edge)
+		}
+		return []journal.Fact{{EdgeAdmitted: &journal.EdgeAdmitted{Token: token, Edge: i.fact.Edge, Location: i.fact.Location, Serial: serial}}}, nil
+	})
+	return err
+}
+
+// Admitted tells of an edge that has been admitted and not removed.
+func (c *Control) Admitted(edge string) (Admitted, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	a := c.state.admitted[edge]
+	if a == nil {
+		return Admitted{}, false
+	}
+	return a.view(), true
+}
+
+// AllAdmitted lists all such edges, in no order.
+func (c *Control) AllAdmitted() []Admitted {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	all := make([]Admitted, 0, len(c.state.admitted))
+	for _, a := range c.state.admitted {
+		all = append(all, a.view())
+	}
+	return all
+}
+
+// RemoveEdge ends an admission, and with it the membership (P4): the certificate counts no more, and nothing waits for the
+// edge. The caller knows that it is off, or cut off from its viewers: what it still served would break the promise
+// of Completed. An edge that was heard within the lease is therefore refused.
+func (c *Control) RemoveEdge(ctx context.Context, by journal.Actor, edge string) error {
+	for _, n := range c.Nodes() {
+		if n.Edge == edge && n.Silent <= c.cfg.Timing.Wait() {
+			return refuse("Conflict", "%s is alive: it was heard %s ago. Stop it first (warmfront edge drain %s); one that has died may be removed %s after its last sign of life.",
+				edge, n.Silent.Truncate(100*time.Millisecond), edge, c.cfg.Timing.Wait().Truncate(time.Second))
+		}
+	}
+	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
+		if s.admitted[edge] == nil {
+			return nil, refuse("NoSuchEdge", "There is no edge %.70q that was admitted with a token.", edge)
+		}
+		facts := []journal.Fact{{EdgeRemoved: &journal.EdgeRemoved{Edge: edge, By: by}}}
+		if m := s.members[edge]; m != nil {
+			facts = append(facts, journal.Fact{EdgeLeft: &journal.EdgeLeft{Edge: edge, Incarnation: m.Incarnation}})
+		}
+		return facts, nil
+	})
+	return err
+}
+
+// What follows is the state's part.
+
+type invited struct {
+	fact *journal.EdgeInvited
+	used time.Time // zero: not yet
+	by   *journal.EdgeAdmitted
+}
+
+type admitted struct {
+	fact *journal.EdgeAdmitted
+	time time.Time // of the entry
+}
+
+func (a *admitted) view() Admitted {
+	return Admitted{a.fact.Edge, a.fact.Location, a.fact.Serial, a.time}
+}
+
+// rememberToken is how long after its end a token is remembered, so that one who comes with it learns why not.
+const rememberToken = 24 * time.Hour
+
+func (s *state) invite(e *journal.Entry, f *journal.EdgeInvited) []Change {
+	for token, i := range s.invited {
+		if e.Time.Sub(i.fact.Expires) > rememberToken {
+			delete(s.invited, token)
+		}
+	}
+	s.invited[f.Token] = &invited{fact: f}
+	return nil
+}
+
+func (s *state) admit(e *journal.Entry, f *journal.EdgeAdmitted) []Change {
+	if i := s.invited[f.Token]; i != nil {
+		i.used, i.by = e.Time.UTC().Round(0), f
+	}
+	s.admitted[f.Edge] = &admitted{f, e.Time.UTC().Round(0)}
+	return []Change{{Kind: ChangeNode, ID: f.Edge}}
+}
+
+// keeps tells whether an Extract must keep the fact.
+func (s *state) keeps(f *journal.Fact) bool {
+	switch {
+	case f.EdgeInvited != nil:
+		i := s.invited[f.EdgeInvited.Token]
+		return i != nil && i.fact == f.EdgeInvited
+	case f.EdgeAdmitted != nil:
+		i, a := s.invited[f.EdgeAdmitted.Token], s.admitted[f.EdgeAdmitted.Edge]
+		return i != nil && i.by == f.EdgeAdmitted || a != nil && a.fact == f.EdgeAdmitted
+	}
+	// Without it, an older admission that is kept for its token's sake would come back.
+	return f.EdgeRemoved != nil
+}

@@ -1,0 +1,155 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// invite makes a token whose hash is "h".
+func (h *harness) invite(token, edge string) {
+	h.t.Helper()
+	err := h.InviteEdge(h.t.Context(), someone, Invitation{Token: token, Hash: "h", Edge: edge, Location: LocationOf(edge), Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// machine does something with an edge of another machine; that it is refused is part of life.
+func (l *life) machine(name string) {
+	h, ctx, edge := l.h, l.h.t.Context(), fmt.Sprintf("M%02d", l.r.IntN(3))
+	switch l.r.IntN(4) {
+	case 0:
+		h.InviteEdge(ctx, someone, Invitation{Token: "t" + name, Hash: "h", Edge: edge, Location: "FRA50", Expires: time.Now().Add(time.Hour)})
+		l.tokens = append(l.tokens, "t"+name)
+	case 1, 2:
+		if len(l.tokens) > 0 {
+			h.AdmitEdge(ctx, l.tokens[l.r.IntN(len(l.tokens))], "h", name)
+		}
+	case 3:
+		h.RemoveEdge(ctx, someone, edge)
+	}
+}
+
+func TestAdmission_OneTokenOneEdge(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		h.invite("t", "FRA50-1")
+		wantRefused := func(err error, says string) {
+			t.Helper()
+			var no *Error
+			if !errors.As(err, &no) || no.Code != "AccessDenied" || !strings.Contains(no.Message, says) {
+				t.Errorf("%v, want %q", err, says)
+			}
+		}
+		wantRefused(h.AdmitEdge(t.Context(), "t", "other", "1"), "not known")
+		wantRefused(h.AdmitEdge(t.Context(), "u", "h", "1"), "not known")
+		if _, ok := h.Admitted("FRA50-1"); ok {
+			t.Fatal("admitted without its token")
+		}
+		// Of many who come with one token at once, one is admitted.
+		var wg sync.WaitGroup
+		errs := make([]error, 8)
+		for i := range errs {
+			wg.Go(func() { errs[i] = h.AdmitEdge(t.Context(), "t", "h", fmt.Sprint(i)) })
+		}
+		wg.Wait()
+		got, ok := h.Admitted("FRA50-1")
+		for i, err := range errs {
+			if fmt.Sprint(i) == got.Serial {
+				if err != nil {
+					t.Errorf("%d was admitted, and told %v", i, err)
+				}
+				continue
+			}
+			wantRefused(err, "used up")
+		}
+		if !ok || got.Location != "FRA50" {
+			t.Errorf("%+v", got)
+		}
+		// A machine that takes another's place: the earlier certificate counts no more.
+		h.invite("v", "FRA50-1")
+		if err := h.AdmitEdge(t.Context(), "v", "h", "new"); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := h.Admitted("FRA50-1"); got.Serial != "new" {
+			t.Errorf("%+v", got)
+		}
+		h.invite("w", "FRA50-2")
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		wantRefused(h.AdmitEdge(t.Context(), "w", "h", "1"), "expired")
+		if i, ok := h.Invited("w"); !ok || i.Edge != "FRA50-2" {
+			t.Errorf("%+v", i)
+		}
+		time.Sleep(24 * time.Hour)
+		h.invite("x", "FRA50-2")
+		if _, ok := h.Invited("w"); ok {
+			t.Error("a token is remembered for ever")
+		}
+	})
+}
+
+func TestAdmission_InvitationsThatAreRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		good := Invitation{Token: "t", Hash: "h", Edge: "FRA50-1", Location: "FRA50", Expires: time.Now().Add(time.Hour)}
+		for _, change := range []func(*Invitation){
+			func(i *Invitation) { i.Edge = "" },
+			func(i *Invitation) { i.Edge = "a.b" },
+			func(i *Invitation) { i.Edge = "-1" },
+			func(i *Invitation) { i.Edge = strings.Repeat("x", 64) },
+			func(i *Invitation) { i.Location = "" },
+			func(i *Invitation) { i.Location = "Frankfurt" },
+			func(i *Invitation) { i.Expires = time.Now() },
+		} {
+			bad := good
+			change(&bad)
+			wantCode(t, h.InviteEdge(t.Context(), someone, bad), "InvalidArgument")
+		}
+		for i := range maxInvited {
+			good.Token = fmt.Sprint(i)
+			if err := h.InviteEdge(t.Context(), someone, good); err != nil {
+				t.Fatal(err)
+			}
+		}
+		good.Token = "more"
+		wantCode(t, h.InviteEdge(t.Context(), someone, good), "Conflict")
+	})
+}
+
+// P4: who may still answer is not removed.
+func TestAdmission_RemovesOnlyTheDead(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		h.invite("t", "FRA50-1")
+		if err := h.AdmitEdge(t.Context(), "t", "h", "1"); err != nil {
+			t.Fatal(err)
+		}
+		e := h.join("FRA50-1")
+		wantCode(t, h.RemoveEdge(t.Context(), someone, "FRA50-1"), "Conflict")
+		time.Sleep(journal.Timing{}.Wait() - time.Second)
+		e.ackAll()
+		time.Sleep(journal.Timing{}.Wait() - time.Second)
+		wantCode(t, h.RemoveEdge(t.Context(), someone, "FRA50-1"), "Conflict")
+		time.Sleep(2 * time.Second)
+		if err := h.RemoveEdge(t.Context(), someone, "FRA50-1"); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := h.Admitted("FRA50-1"); ok || len(h.Nodes()) != 0 {
+			t.Errorf("still there: %+v", h.Nodes())
+		}
+		wantCode(t, h.RemoveEdge(t.Context(), someone, "FRA50-1"), "NoSuchEdge")
+	})
+}
+
+func TestLocationOf(t *testing.T) {
+	for edge, want := range map[string]string{"FRA50-1": "FRA50", "FRA50-P1": "FRA50-P1", "FRA50-P1-12": "FRA50-P1", "FRA50": "FRA50", "a": "a"} {
+		if got := LocationOf(edge); got != want {
+			t.Errorf("%s: %s, want %s", edge, got, want)
+		}
+	}
+}
