@@ -16,6 +16,7 @@ import (
 type ready struct {
 	PID             int
 	API             string
+	Journal         []string
 	Console         string
 	Edges           []struct{ Name, URL, HTTPS string }
 	CA              string
@@ -25,7 +26,7 @@ type ready struct {
 	SecretAccessKey string
 }
 
-// process is one run of `warmfront dev`.
+// process is one run of the binary in one of its roles.
 type process struct {
 	cmd   *exec.Cmd
 	ready ready
@@ -43,12 +44,18 @@ func binary() string {
 	return p
 }
 
+// startProcess starts `warmfront dev`.
 func startProcess(dir string, args []string) (*process, error) {
+	return launch(dir, append([]string{"dev", "--control", "127.0.0.1:0", "--cache-size", "32MiB"}, args...))
+}
+
+// launch starts a role on the directory's data and waits until it is ready.
+func launch(dir string, args []string) (*process, error) {
 	readyFile := filepath.Join(dir, "ready.json")
 	os.Remove(readyFile)
 	p := &process{log: &syncBuffer{}, ended: make(chan struct{})}
-	p.cmd = exec.Command(binary(), append([]string{"dev", "--data", filepath.Join(dir, "data"), "--ready-file", readyFile,
-		"--control", "127.0.0.1:0", "--telemetry", "127.0.0.1:0", "--cache-size", "32MiB"}, args...)...)
+	p.cmd = exec.Command(binary(), append(args[:1:1], append([]string{"--data", filepath.Join(dir, "data"), "--ready-file", readyFile,
+		"--telemetry", "127.0.0.1:0"}, args[1:]...)...)...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	// A test that is killed must not leave its server behind.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

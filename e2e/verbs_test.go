@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "shutdown": shutdown, "crash": crash, "restart": restart, "because": because,
+			"control": controlVerb, "edge": edgeVerb,
 			"origin": originVerb, "hold": hold, "release": release, "seen": seen, "sent": sent,
 			"distribution": distributionVerb, "update": update,
 			"invalidate": invalidate, "completed": completed,
@@ -86,13 +87,20 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	point(ts)
 }
 
-func shutdown(ts *testscript.TestScript, neg bool, _ []string) { check(ts, neg, of(ts).proc.stop()) }
-func crash(ts *testscript.TestScript, _ bool, _ []string)      { of(ts).proc.kill() }
+// shutdown [EDGE], crash [EDGE]: with a name the process of an edge that is one of its own.
+func shutdown(ts *testscript.TestScript, neg bool, args []string) {
+	check(ts, neg, of(ts).named(ts, args).stop())
+}
+func crash(ts *testscript.TestScript, _ bool, args []string) { of(ts).named(ts, args).kill() }
 
 // restart starts again on the same data, with the same flags.
 func restart(ts *testscript.TestScript, neg bool, _ []string) {
 	w := of(ts)
-	check(ts, neg, w.start(w.args))
+	if len(w.args) > 0 && w.args[0] == "control" {
+		check(ts, neg, w.startControl(w.args))
+	} else {
+		check(ts, neg, w.start(w.args))
+	}
 	point(ts)
 }
 

@@ -19,6 +19,7 @@ type world struct {
 	dir           string
 	args          []string // of the last start, for restarts
 	proc          *process
+	edges         map[string]*machine // that are processes of their own
 	origins       map[string]*origin
 	distributions map[string]*distribution
 	current       string // the distribution that verbs mean when they name none
@@ -36,7 +37,7 @@ type distribution struct {
 
 func newWorld(dir string) *world {
 	return &world{
-		dir: dir, origins: map[string]*origin{}, distributions: map[string]*distribution{}, background: map[string]asked{},
+		dir: dir, edges: map[string]*machine{}, origins: map[string]*origin{}, distributions: map[string]*distribution{}, background: map[string]asked{},
 		web: &http.Client{
 			Transport:     &http.Transport{DisableCompression: true, Proxy: nil, MaxIdleConnsPerHost: 64},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -53,6 +54,7 @@ func (w *world) close() {
 			w.proc.kill()
 		}
 	}
+	w.closeEdges()
 	for _, o := range w.origins {
 		o.close()
 	}

@@ -14,17 +14,18 @@ import (
 type Ready struct {
 	PID              int
 	Version          string
-	Console          string
-	API              string
+	Console          string   `json:",omitempty"`
+	API              string   `json:",omitempty"`
+	Journal          []string `json:",omitempty"` // where edges of other machines find it
 	Edges            []ReadyEdge
 	Demo             string `json:",omitempty"`
 	DemoDistribution string `json:",omitempty"` // its id
 	DemoDomain       string `json:",omitempty"`
 	Telemetry        string `json:",omitempty"`
-	User             string
-	AccessKeyID      string
-	SecretAccessKey  string
-	AWSEnv           string // path of aws.env
+	User             string `json:",omitempty"`
+	AccessKeyID      string `json:",omitempty"`
+	SecretAccessKey  string `json:",omitempty"`
+	AWSEnv           string `json:",omitempty"` // path of aws.env
 	Data             string
 	CA               string `json:",omitempty"` // path of the certificate to trust for the edges' https
 }
@@ -53,6 +54,9 @@ func (r *Ready) announce(out io.Writer, password string) {
 	fmt.Fprintf(t, "  Console\t%s\n", r.Console)
 	fmt.Fprintf(t, "  Sign in\tuser %s, password %s\n", r.User, password)
 	fmt.Fprintf(t, "  API endpoint\t%s\n", r.API)
+	if len(r.Journal) > 0 {
+		fmt.Fprintf(t, "  For edges of other machines\t%s\n", strings.Join(r.Journal, ", "))
+	}
 	for _, e := range r.Edges {
 		fmt.Fprintf(t, "  Edge %s\t%s   %s\n", e.Name, e.URL, e.HTTPS)
 	}
@@ -73,6 +77,21 @@ func (r *Ready) announce(out io.Writer, password string) {
 	fmt.Fprintf(out, "\nAn AWS CLI before 1.29 or 2.13 needs --endpoint-url %s instead of the last line.\n\n", r.API)
 }
 
+// announceEdge is the same for an edge alone.
+func (r *Ready) announceEdge(out io.Writer) {
+	e := r.Edges[0]
+	fmt.Fprintf(out, "\nEdge %s, Warmfront %s, is serving. Ctrl-C stops it; what it keeps stays in %s.\n\n", e.Name, r.Version, r.Data)
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(t, "  Viewers\t%s   %s\n", e.URL, e.HTTPS)
+	fmt.Fprintf(t, "  Control plane\t%s\n", strings.Join(r.Journal, ", "))
+	if r.Telemetry != "" {
+		fmt.Fprintf(t, "  Telemetry\t%s/metrics\n", r.Telemetry)
+	}
+	t.Flush()
+	r.announceTrust(out)
+	fmt.Fprintln(out)
+}
+
 // announceTrust says how to make clients take the edges' certificates.
 func (r *Ready) announceTrust(out io.Writer) {
 	if r.CA == "" {
@@ -90,8 +109,10 @@ The edges' https has certificates of this Warmfront's own authority. To trust it
 
 // writeReady writes aws.env, and the ready file when one is asked for. A reader never sees half of it.
 func (r *Ready) write(readyFile string) error {
-	if err := writeFile(r.AWSEnv, []byte(r.awsEnv())); err != nil {
-		return err
+	if r.AWSEnv != "" {
+		if err := writeFile(r.AWSEnv, []byte(r.awsEnv())); err != nil {
+			return err
+		}
 	}
 	if readyFile == "" {
 		return nil

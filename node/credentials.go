@@ -20,7 +20,7 @@ type credentials struct {
 	password string // to print: the first user's password, or where it comes from
 }
 
-func openCredentials(c DevConfig) (*credentials, error) {
+func openCredentials(c Config) (*credentials, error) {
 	x := &credentials{}
 	if err := x.openKeys(c); err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func openCredentials(c DevConfig) (*credentials, error) {
 
 // openKeys takes the access key from the environment, or from the data directory, where one is
 // generated at the first start.
-func (x *credentials) openKeys(c DevConfig) error {
+func (x *credentials) openKeys(c Config) error {
 	key, given, err := auth.FromEnv(c.Getenv, time.Now())
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ const (
 
 // demoDistribution finds the demonstration distribution, or makes it when this data directory has
 // never had one. It returns nil when the user has deleted it.
-func (d *dev) demoDistribution(ctx context.Context) (*control.Distribution, error) {
+func (d *process) demoDistribution(ctx context.Context) (*control.Distribution, error) {
 	if found, err := d.findDemo(); found != nil || err != nil {
 		return found, err
 	}
@@ -34,7 +34,7 @@ func (d *dev) demoDistribution(ctx context.Context) (*control.Distribution, erro
 	return made, mark(d.Data, "demo-created")
 }
 
-func (d *dev) findDemo() (*control.Distribution, error) {
+func (d *process) findDemo() (*control.Distribution, error) {
 	isDemo := func(x *control.Distribution) bool { return wire.Val(x.Config.CallerReference) == demoReference }
 	page, err := d.control.Distributions(control.DistributionFilter{Match: isDemo}, "", 1)
 	if err != nil || len(page.Items) == 0 {
@@ -69,7 +69,7 @@ func demoConfig() *wire.DistributionConfig {
 }
 
 // startDemo serves the demonstration site and makes its distribution.
-func (d *dev) startDemo(ctx context.Context, p *phase) error {
+func (d *process) startDemo(ctx context.Context, p *phase) error {
 	if d.ls.demo == nil {
 		return nil
 	}

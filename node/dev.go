@@ -20,14 +20,14 @@ import (
 	"github.com/warmfront/warmfront/certificate"
 	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/httpserver"
-	"github.com/warmfront/warmfront/journal/jetstream"
+	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
 	"github.com/warmfront/warmfront/ownapi"
 	"github.com/warmfront/warmfront/telemetry"
 )
 
-// DevConfig is what `warmfront dev` can be told. Addresses are host:port, port 0 takes a free one.
-type DevConfig struct {
+// Config is what a process can be told; a role reads what concerns it. Addresses are host:port, port 0 takes a free one.
+type Config struct {
 	Data      string // directory of everything that is kept
 	ReadyFile string // "" writes none
 
@@ -37,6 +37,10 @@ type DevConfig struct {
 	EdgesHTTPS []string
 	Demo       string // or "off"
 	Telemetry  string // or "off"
+
+	Journal   string   // of a control node: where edges of other machines come to
+	Advertise []string // of a control node: where they find that, host:port
+	Token     string   // of an edge that is none yet
 
 	ProxyProtocol bool // connections to edges begin with a header of the PROXY protocol
 
@@ -71,13 +75,13 @@ type DevConfig struct {
 	Err     io.Writer // where an access log goes that has no file
 
 	// For tests in this package.
-	serving      func(*dev) // called once everything serves
-	rewriteAfter uint64     // instead of the constant
+	serving      func(*process) // called once everything serves
+	rewriteAfter uint64         // instead of the constant
 }
 
 // Dev runs the whole of Warmfront in this process until ctx ends, then stops it cleanly. An error
 // is for the user: it says what to do.
-func Dev(ctx context.Context, c DevConfig) error {
+func Dev(ctx context.Context, c Config) error {
 	resolve, err := origins(c)
 	if err != nil {
 		return err
@@ -96,28 +100,35 @@ func Dev(ctx context.Context, c DevConfig) error {
 	if err != nil {
 		return err
 	}
-	log, err := c.openJournal(ctx)
+	log, err := c.openJournal(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	c.Limits = fit(c.Limits, len(ls.edges)+len(ls.secure), descriptors(), c.Logger)
-	d := &dev{DevConfig: c, ls: ls, who: who, log: log, resolve: resolve}
+	d := &process{Config: c, ls: ls, who: who, log: log, health: log.Health, resolve: resolve}
 	return errors.Join(d.run(ctx), log.Close())
 }
 
-// dev is one run of Dev.
-type dev struct {
-	DevConfig
+// process is one run of a role.
+type process struct {
+	Config
 	ls      *listeners
 	who     *credentials
-	log     *jetstream.Log
+	log     journal.Log
+	health  func() error // of the log
 	resolve map[string]string
+
+	// How an edge of this process joins and leaves.
+	join  func(context.Context, journal.EdgeJoined) error
+	leave func(context.Context, journal.EdgeLeft) error
 
 	control *control.Control
 	metrics *telemetry.Metrics
 	meter   *ownapi.Meter        // the recent past, for the console
 	access  *telemetry.AccessLog // nil: none
 	places  []*place
+	fleet   *fleet     // nil: no edges on other machines
+	gate    *gate      // the same
 	rate    *auth.Rate // of calls per key, over all doors
 	purger  *purger
 	ready   Ready
@@ -128,23 +139,10 @@ type dev struct {
 
 // run starts the roles bottom up and stops them top down: viewers first, the journal last. Each
 // phase has its own context, ended in the order of the defers.
-func (d *dev) run(ctx context.Context) (err error) {
-	d.metrics, d.meter = telemetry.New(), ownapi.NewMeter(nil)
-	looks, err := newLooker(d.resolve)
-	if err != nil {
-		return err
-	}
-	defer looks.origins.Close()
-	if d.control, err = control.New(control.Config{Log: d.log, Suffix: d.Suffix, Limits: d.Quotas, Look: looks.look, Logger: d.Logger.With("role", "control")}); err != nil {
-		return err
-	}
-	d.rate = auth.NewRate(cmp.Or(d.RatePerKey, auth.DefaultRate), nil)
-	d.purger = &purger{control: d.control, keys: auth.NewBearer(d.who.keys.Lookup, nil), rate: d.rate}
+func (d *process) run(ctx context.Context) (err error) {
 	base := newPhase(context.WithoutCancel(ctx))
 	defer func() { err = errors.Join(err, base.stop()) }()
-	base.run(d.control.Run)
-	reading := func() { fmt.Fprintf(d.Out, "Reading the journal: entry %d.\n", d.control.Seq()) }
-	if err := base.wait(ctx, d.control.Ready(), reading); err != nil {
+	if err := d.startControl(ctx, base); err != nil {
 		return err
 	}
 	if err := d.buryDeadEdges(ctx); err != nil {
@@ -173,21 +171,35 @@ func (d *dev) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer d.retract()
-	if d.serving != nil {
-		go d.serving(d)
-	}
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(d.Out, "Stopping.")
-		return nil
-	case <-base.failed():
-	case <-edges.failed():
-	case <-doors.failed():
-	}
-	return nil // the phases' stop gives the reason
+	return d.untilStopped(ctx, base, edges, doors)
 }
 
-func (d *dev) announce() error {
+// startControl starts the control plane and waits until it has read the journal.
+func (d *process) startControl(ctx context.Context, p *phase) (err error) {
+	d.metrics, d.meter = telemetry.New(), ownapi.NewMeter(nil)
+	looks, err := newLooker(d.resolve)
+	if err != nil {
+		return err
+	}
+	if d.control, err = control.New(control.Config{Log: d.log, Suffix: d.Suffix, Limits: d.Quotas, Look: looks.look, Logger: d.Logger.With("role", "control")}); err != nil {
+		return err
+	}
+	d.rate = auth.NewRate(cmp.Or(d.RatePerKey, auth.DefaultRate), nil)
+	d.purger = &purger{control: d.control, keys: auth.NewBearer(d.who.keys.Lookup, nil), rate: d.rate}
+	d.join = func(ctx context.Context, j journal.EdgeJoined) error {
+		_, err := d.control.Join(ctx, j)
+		return err
+	}
+	d.leave = d.control.Leave
+	p.run(func(ctx context.Context) error {
+		defer looks.origins.Close()
+		return d.control.Run(ctx)
+	})
+	reading := func() { fmt.Fprintf(d.Out, "Reading the journal: entry %d.\n", d.control.Seq()) }
+	return p.wait(ctx, d.control.Ready(), reading)
+}
+
+func (d *process) announce() error {
 	d.ready.PID, d.ready.Version, d.ready.Data = os.Getpid(), d.Version, d.Data
 	d.ready.API, d.ready.Console = url(d.ls.control), url(d.ls.control)+"/"
 	d.ready.User, d.ready.AccessKeyID, d.ready.SecretAccessKey = auth.FirstUser, d.who.key.ID, d.who.key.Secret
@@ -200,14 +212,14 @@ func (d *dev) announce() error {
 }
 
 // retract takes back what says that we serve.
-func (d *dev) retract() {
+func (d *process) retract() {
 	if d.ReadyFile != "" {
 		os.Remove(d.ReadyFile)
 	}
 }
 
 // origins reads the map of origin names from flags and file.
-func origins(c DevConfig) (map[string]string, error) {
+func origins(c Config) (map[string]string, error) {
 	lines := c.Origins
 	m, err := origin.ParseResolve(lines)
 	if err != nil {

@@ -22,8 +22,8 @@ import (
 )
 
 // testConfig is dev on free ports, with everything on.
-func testConfig(tb testing.TB) DevConfig {
-	return DevConfig{
+func testConfig(tb testing.TB) Config {
+	return Config{
 		Data: filepath.Join(tb.TempDir(), "data"), Control: "127.0.0.1:0", Edges: []string{"127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"},
 		Demo: "127.0.0.1:0", Telemetry: "127.0.0.1:0", Suffix: "localhost", CacheSize: 8 << 20,
 		Getenv: func(string) string { return "" }, Logger: slog.New(slog.DiscardHandler), Out: io.Discard, Version: "test",
@@ -31,10 +31,10 @@ func testConfig(tb testing.TB) DevConfig {
 }
 
 // start runs dev until the returned stop, which returns what Dev returned.
-func start(tb testing.TB, c DevConfig) (d *dev, stop func() error) {
+func start(tb testing.TB, c Config) (d *process, stop func() error) {
 	tb.Helper()
-	serving := make(chan *dev, 1)
-	c.serving = func(d *dev) { serving <- d }
+	serving := make(chan *process, 1)
+	c.serving = func(d *process) { serving <- d }
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- Dev(ctx, c) }()
@@ -123,11 +123,11 @@ func TestDev_BusyPortNamesItsFlag(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	for flag, set := range map[string]func(*DevConfig){
-		"--control":   func(c *DevConfig) { c.Control = taken.Addr().String() },
-		"--edges":     func(c *DevConfig) { c.Edges[2] = taken.Addr().String() },
-		"--demo":      func(c *DevConfig) { c.Demo = taken.Addr().String() },
-		"--telemetry": func(c *DevConfig) { c.Telemetry = taken.Addr().String() },
+	for flag, set := range map[string]func(*Config){
+		"--control":   func(c *Config) { c.Control = taken.Addr().String() },
+		"--edges":     func(c *Config) { c.Edges[2] = taken.Addr().String() },
+		"--demo":      func(c *Config) { c.Demo = taken.Addr().String() },
+		"--telemetry": func(c *Config) { c.Telemetry = taken.Addr().String() },
 	} {
 		c := testConfig(t)
 		set(&c)
@@ -173,7 +173,7 @@ func TestDev_FewerEdgesThanBefore(t *testing.T) {
 	}
 }
 
-func invalidate(tb testing.TB, d *dev, reference string) *control.Invalidation {
+func invalidate(tb testing.TB, d *process, reference string) *control.Invalidation {
 	tb.Helper()
 	batch := &wire.InvalidationBatch{CallerReference: &reference, Paths: &wire.Paths{Quantity: wire.Ptr[int64](1), Items: []string{"/images/*"}}}
 	inv, _, err := d.control.CreateInvalidation(context.Background(), journal.Actor{User: "test"}, d.ready.DemoDistribution, batch)
@@ -183,7 +183,7 @@ func invalidate(tb testing.TB, d *dev, reference string) *control.Invalidation {
 	return inv
 }
 
-func awaitCompleted(tb testing.TB, d *dev, inv *control.Invalidation) *control.Receipt {
+func awaitCompleted(tb testing.TB, d *process, inv *control.Invalidation) *control.Receipt {
 	tb.Helper()
 	changes, stop := d.control.Watch()
 	defer stop()

@@ -21,15 +21,15 @@ import (
 )
 
 // buryDeadEdges ends the membership of edges that this process does not start any more. They were
-// this data directory's alone, and its lock says that no other process runs them: they are provably
+// this data directory's alone, unless they were admitted with a token, and its lock says that no other process runs them: they are provably
 // dead (P4), and nothing should wait for them.
-func (d *dev) buryDeadEdges(ctx context.Context) error {
+func (d *process) buryDeadEdges(ctx context.Context) error {
 	var ours []string
 	for i := range d.ls.edges {
 		ours = append(ours, location(i))
 	}
 	for _, n := range d.control.Nodes() {
-		if slices.Contains(ours, n.Edge) {
+		if _, elsewhere := d.control.Admitted(n.Edge); elsewhere || slices.Contains(ours, n.Edge) {
 			continue
 		}
 		if err := d.control.Leave(ctx, journal.EdgeLeft{Edge: n.Edge, Incarnation: n.Incarnation}); err != nil {
@@ -40,7 +40,7 @@ func (d *dev) buryDeadEdges(ctx context.Context) error {
 }
 
 // startDoors opens the API, the console and the telemetry listener.
-func (d *dev) startDoors(p *phase) error {
+func (d *process) startDoors(p *phase) error {
 	handler, err := d.controlHandler(p)
 	if err != nil {
 		return err
@@ -54,22 +54,27 @@ func (d *dev) startDoors(p *phase) error {
 	}
 	p.run(serveHTTP(server, d.ls.control))
 	p.run(d.countInvalidations)
+	d.startTelemetry(p)
+	return nil
+}
+
+// startTelemetry opens the listener of metrics and health, if there is one.
+func (d *process) startTelemetry(p *phase) {
 	if d.ls.telemetry == nil {
-		return nil
+		return
 	}
-	ready := map[string]func() error{"journal": d.log.Health}
+	ready := map[string]func() error{"journal": d.health}
 	for _, pl := range d.places {
 		ready["edge "+pl.name] = pl.edge.Ready
-		d.metrics.AddEdge(pl.name, pl.name, pl.state)
+		d.metrics.AddEdge(pl.name, pl.location, pl.state)
 	}
 	d.ready.Telemetry = url(d.ls.telemetry)
 	p.run((&telemetry.Server{Listener: d.ls.telemetry, Metrics: d.metrics, Ready: ready, Logger: d.Logger.With("role", "telemetry")}).Run)
-	return nil
 }
 
 // controlHandler puts the doors of the control listener side by side: the CloudFront API under its
 // version, Warmfront's own API, and the console everywhere else.
-func (d *dev) controlHandler(p *phase) (http.Handler, error) {
+func (d *process) controlHandler(p *phase) (http.Handler, error) {
 	lookup := auth.Chain(d.who.keys.Lookup, d.who.sessions.Lookup)
 	api, err := cloudfront.New(cloudfront.Config{Control: d.control, Lookup: lookup, Rate: d.rate, Logger: d.Logger.With("role", "api")})
 	if err != nil {
@@ -97,17 +102,20 @@ func (d *dev) controlHandler(p *phase) (http.Handler, error) {
 }
 
 // ownAPI is the door for what CloudFront has no words for, over the edges of this process.
-func (d *dev) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
+func (d *process) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 	c := ownapi.Config{
 		Control: d.control, Lookup: lookup, Keys: d.who.keys, Users: d.who.users, Meter: d.meter, Rate: d.rate,
 		Version: d.Version, Suffix: d.Suffix, Logger: d.Logger.With("role", "ownapi"), Proxied: d.ProxyProtocol,
 	}
 	for _, pl := range d.places {
-		at := ownapi.Place{Name: pl.name, Location: pl.name, URL: url(pl.l), Edge: pl.edge, Origins: pl.origin}
+		at := ownapi.Place{Name: pl.name, Location: pl.location, URL: url(pl.l), Edge: pl.edge, Origins: pl.origin}
 		if pl.secure != nil {
 			at.HTTPS = secureURL(pl.secure)
 		}
 		c.Places = append(c.Places, at)
+	}
+	if d.fleet != nil {
+		c.Fleet = &ownapi.Fleet{Connected: d.fleet.connected, Token: d.gate.token, Drain: d.fleet.drain, Disconnect: d.fleet.log.Disconnect}
 	}
 	if d.ready.Demo != "" {
 		c.Demo = &ownapi.Demo{URL: d.ready.Demo, DistributionID: d.ready.DemoDistribution}
@@ -116,7 +124,7 @@ func (d *dev) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 }
 
 // startAccessLog opens the log before the first request can be answered; it is written until after the last.
-func (d *dev) startAccessLog(p *phase) (err error) {
+func (d *process) startAccessLog(p *phase) (err error) {
 	if d.AccessLog == "" {
 		return nil
 	}
@@ -129,7 +137,7 @@ func (d *dev) startAccessLog(p *phase) (err error) {
 }
 
 // observe is told of every request of every edge.
-func (d *dev) observe(x *edge.Exchange) {
+func (d *process) observe(x *edge.Exchange) {
 	d.meter.Observe(x)
 	r := telemetry.Request{
 		Time: x.Start.Add(x.Duration), Edge: x.Edge, Location: x.Pop, Distribution: x.Distribution,
@@ -178,7 +186,7 @@ func (pl *place) state() telemetry.EdgeState {
 }
 
 // countInvalidations turns the control plane's changes into metrics.
-func (d *dev) countInvalidations(ctx context.Context) error {
+func (d *process) countInvalidations(ctx context.Context) error {
 	changes, stop := d.control.Watch()
 	defer stop()
 	for {

@@ -14,7 +14,6 @@ import (
 	"github.com/warmfront/warmfront/certificate"
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/httpserver"
-	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
 )
 
@@ -31,38 +30,23 @@ func location(i int) string {
 
 // place is one edge location of this process: an edge with its own memory, origin connections and ports.
 type place struct {
-	name    string
-	edge    *edge.Edge
-	store   *memory.Store
-	disk    *disk.Store // nil: none
-	origin  *origin.Client
-	servers []*httpserver.Server // plain HTTP, and https if that is on
-	l       net.Listener         // of the first
-	secure  net.Listener         // of the second; nil: none
+	name     string
+	location string // name, or what it has in common with other machines of the same place
+	edge     *edge.Edge
+	store    *memory.Store
+	disk     *disk.Store // nil: none
+	origin   *origin.Client
+	servers  []*httpserver.Server // plain HTTP, and https if that is on
+	l        net.Listener         // of the first
+	secure   net.Listener         // of the second; nil: none
 }
 
 // startEdges makes one place per listener and waits until each may serve (L5).
-func (d *dev) startEdges(ctx context.Context, p *phase) error {
-	for i, l := range d.ls.edges {
-		var secure net.Listener
-		var packets net.PacketConn
-		if len(d.ls.secure) > 0 {
-			secure = d.ls.secure[i]
-		}
-		if len(d.ls.packets) > 0 {
-			packets = d.ls.packets[i]
-		}
-		pl, err := d.newPlace(location(i), l, secure, packets)
-		if err != nil {
+func (d *process) startEdges(ctx context.Context, p *phase) error {
+	for i := range d.ls.edges {
+		if err := d.startPlace(i, location(i), location(i), p); err != nil {
 			return err
 		}
-		d.places = append(d.places, pl)
-		ready := ReadyEdge{Name: pl.name, URL: url(l)}
-		if secure != nil {
-			ready.HTTPS = secureURL(secure)
-		}
-		d.ready.Edges = append(d.ready.Edges, ready)
-		p.run(pl.run)
 	}
 	head := d.control.Seq() // beyond it an edge makes no progress: entries of others come in for ever
 	for _, pl := range d.places {
@@ -75,9 +59,34 @@ func (d *dev) startEdges(ctx context.Context, p *phase) error {
 	return nil
 }
 
+// startPlace makes the place that has the i-th listener, and runs it.
+func (d *process) startPlace(i int, name, location string, p *phase) error {
+	l := d.ls.edges[i]
+	var secure net.Listener
+	var packets net.PacketConn
+	if len(d.ls.secure) > 0 {
+		secure = d.ls.secure[i]
+	}
+	if len(d.ls.packets) > 0 {
+		packets = d.ls.packets[i]
+	}
+	pl, err := d.newPlace(name, location, l, secure, packets)
+	if err != nil {
+		return err
+	}
+	d.places = append(d.places, pl)
+	ready := ReadyEdge{Name: pl.name, URL: url(l)}
+	if secure != nil {
+		ready.HTTPS = secureURL(secure)
+	}
+	d.ready.Edges = append(d.ready.Edges, ready)
+	p.run(pl.run)
+	return nil
+}
+
 // newPlace makes the edge location that listens on l, on secure for https and on packets for HTTP/3 unless they
 // are nil.
-func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketConn) (*place, error) {
+func (d *process) newPlace(name, location string, l, secure net.Listener, packets net.PacketConn) (*place, error) {
 	log := d.Logger.With("edge", name)
 	store, err := memory.New(memory.Config{Capacity: d.CacheSize})
 	if err != nil {
@@ -93,15 +102,10 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 	if err != nil {
 		return nil, err
 	}
-	pl := &place{name: name, store: store, disk: d.openDisk(name, store, log), origin: fetch, l: l, secure: secure}
-	e, err := edge.New(edge.Config{
-		Name: name, Location: name, Log: d.log, Store: store, Disk: pl.disk, Origin: fetch, Logger: log, Observe: d.observe,
-		Join: func(ctx context.Context, j journal.EdgeJoined) error {
-			_, err := d.control.Join(ctx, j)
-			return err
-		},
-		Leave:     d.control.Leave,
-		Purge:     d.purger.purge,
+	pl := &place{name: name, location: location, store: store, disk: d.openDisk(name, store, log), origin: fetch, l: l, secure: secure}
+	config := edge.Config{
+		Name: name, Location: location, Log: d.log, Store: store, Disk: pl.disk, Origin: fetch, Logger: log, Observe: d.observe,
+		Join: d.join, Leave: d.leave,
 		HTTPSPort: port(secure), HTTP3Port: udpPort(packets),
 		Challenge: certificate.Challenge,
 		Cut: func(older time.Duration) {
@@ -109,7 +113,11 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 				s.CutHeads(older)
 			}
 		},
-	})
+	}
+	if d.purger != nil {
+		config.Purge = d.purger.purge
+	}
+	e, err := edge.New(config)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +137,7 @@ func (d *dev) newPlace(name string, l, secure net.Listener, packets net.PacketCo
 }
 
 // openDisk opens an edge's file. Without it the edge goes on from memory, as it does when the disk fails later.
-func (d *dev) openDisk(name string, above *memory.Store, log *slog.Logger) *disk.Store {
+func (d *process) openDisk(name string, above *memory.Store, log *slog.Logger) *disk.Store {
 	if d.DiskCache == 0 {
 		return nil
 	}

@@ -14,27 +14,34 @@ import (
 // Reading that many takes two seconds; freshness probes alone append them in two days.
 const rewriteAfter = 100_000
 
+// rewriteRarely is the same where edges on other machines follow: each rewrite is a cold cache for all of them.
+const rewriteRarely = 1_000_000
+
 // openJournal rewrites the journal if it has grown, and opens it.
 //
-// The new log has a new epoch, which makes whoever followed the old one drop what it has stored. Here that
-// costs nothing: all edges are in this process, with caches in memory that are empty now. An edge with a
-// cache on disk, or another process on this journal, will need snapshots to begin from instead.
-func (c *DevConfig) openJournal(ctx context.Context) (*jetstream.Log, error) {
+// The new log has a new epoch, which makes whoever followed the old one drop what it has stored. That costs
+// nothing where all edges are in this process, with caches in memory that are empty now. To an edge with a
+// cache on disk, or on another machine, it is a cold cache; hence a network makes it rare.
+func (c *Config) openJournal(ctx context.Context, network *jetstream.Network) (*jetstream.Log, error) {
 	config := jetstream.Config{
-		Dir: filepath.Join(c.Data, "journal"), AcceptLoss: c.AcceptJournalLoss, Logger: c.Logger.With("role", "journal"),
+		Dir: filepath.Join(c.Data, "journal"), Network: network, AcceptLoss: c.AcceptJournalLoss, Logger: c.Logger.With("role", "journal"),
 	}
 	if !c.AcceptJournalLoss { // who accepts a loss wants what is left, as it is
-		c.rewriteJournal(ctx, config)
+		c.rewriteJournal(ctx, config, network != nil)
 	}
 	return jetstream.Open(ctx, config)
 }
 
 // rewriteJournal never fails the start: without it the start only takes longer, and what is wrong with the
 // journal is found again by who opens it.
-func (c *DevConfig) rewriteJournal(ctx context.Context, config jetstream.Config) {
+func (c *Config) rewriteJournal(ctx context.Context, config jetstream.Config, rarely bool) {
 	began, told := time.Now(), time.Time{}
 	least := c.rewriteAfter
-	if least == 0 {
+	switch {
+	case least > 0:
+	case rarely:
+		least = rewriteRarely
+	default:
 		least = rewriteAfter
 	}
 	done, err := jetstream.Rewrite(ctx, config, jetstream.Rewriting{

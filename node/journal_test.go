@@ -91,7 +91,7 @@ func TestDev_RewritesTheJournal(t *testing.T) {
 }
 
 // known is what the control plane knows of the demonstration distribution, without numbers.
-func known(t *testing.T, d *dev, invalidation string) string {
+func known(t *testing.T, d *process, invalidation string) string {
 	t.Helper()
 	dist, err := d.control.Distribution(d.ready.DemoDistribution)
 	if err != nil {

@@ -42,7 +42,7 @@ type listeners struct {
 	packets                  []net.PacketConn // HTTP/3, on the ports of secure; or none
 }
 
-func openListeners(c DevConfig) (*listeners, error) {
+func openListeners(c Config) (*listeners, error) {
 	ls := &listeners{}
 	if err := ls.open(c); err != nil {
 		ls.close()
@@ -51,12 +51,18 @@ func openListeners(c DevConfig) (*listeners, error) {
 	return ls, nil
 }
 
-func (ls *listeners) open(c DevConfig) (err error) {
-	if ls.control, err = listen("control", c.Control); err != nil {
-		return err
+func (ls *listeners) open(c Config) (err error) {
+	if c.Control != off {
+		if ls.control, err = listen("control", c.Control); err != nil {
+			return err
+		}
+	}
+	plain, secure := "edges", "edges-https"
+	if c.Control == off {
+		plain, secure = "http", "https" // an edge alone
 	}
 	for _, a := range c.Edges {
-		l, err := listen("edges", a)
+		l, err := listen(plain, a)
 		if err != nil {
 			return err
 		}
@@ -66,7 +72,7 @@ func (ls *listeners) open(c DevConfig) (err error) {
 		return fmt.Errorf("--edges-https has %d addresses and --edges %d: give as many, or \"off\"", len(c.EdgesHTTPS), len(c.Edges))
 	}
 	for _, a := range c.EdgesHTTPS {
-		l, packets, err := listenSecure(a, c.HTTP3)
+		l, packets, err := listenSecure(secure, a, c.HTTP3)
 		if err != nil {
 			return err
 		}
@@ -102,9 +108,9 @@ func (ls *listeners) close() {
 
 // listenSecure opens the address of an edge's https, and with http3 the UDP port of the same number. Where any
 // port will do, one that is free for both is looked for.
-func listenSecure(address string, http3 bool) (net.Listener, net.PacketConn, error) {
+func listenSecure(flag, address string, http3 bool) (net.Listener, net.PacketConn, error) {
 	for attempt := 1; ; attempt++ {
-		l, err := listen("edges-https", address)
+		l, err := listen(flag, address)
 		if err != nil || !http3 {
 			return l, nil, err
 		}
@@ -114,7 +120,7 @@ func listenSecure(address string, http3 bool) (net.Listener, net.PacketConn, err
 		}
 		l.Close()
 		if _, port, _ := net.SplitHostPort(address); port != "0" || attempt == 10 {
-			return nil, nil, fmt.Errorf("UDP port of --edges-https %s, for HTTP/3: %w; stop what uses it, or switch HTTP/3 off with --http3=false", address, err)
+			return nil, nil, fmt.Errorf("UDP port of --%s %s, for HTTP/3: %w; stop what uses it, or switch HTTP/3 off with --http3=false", flag, address, err)
 		}
 	}
 }

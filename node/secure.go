@@ -14,7 +14,7 @@ import (
 
 // openCertificates opens what the edges show, when there is https: the operator's certificates, those that an ACME
 // authority gives, and for every other name those of an authority of this data directory.
-func (d *dev) openCertificates(ctx context.Context, p *phase) (err error) {
+func (d *process) openCertificates(ctx context.Context, p *phase) (err error) {
 	if len(d.ls.secure) == 0 {
 		if d.Certificates != "" || d.ACME {
 			return errors.New("--certificates and --acme-email are for https: leave out --edges-https off")
@@ -48,7 +48,7 @@ func (d *dev) openCertificates(ctx context.Context, p *phase) (err error) {
 }
 
 // tls is how an edge shakes hands.
-func (d *dev) tls(e *edge.Edge) *httpserver.TLS {
+func (d *process) tls(e *edge.Edge) *httpserver.TLS {
 	t := &httpserver.TLS{Names: e, Certificate: d.authority.Certificates(func(name string) bool {
 		_, known := e.Policy(name)
 		return known

@@ -90,7 +90,7 @@ func postExplain(_ context.Context, c *call) (any, error) {
 	b := explainBody{Edges: []explainEdge{}, WouldMatch: []match{}, Items: []explainItem{}}
 	var first *edge.Explanation // of an edge that has it stored, if any: tags come with the object
 	var history *history
-	for _, p := range c.h.cfg.Places {
+	for _, p := range c.h.places() {
 		x, err := p.Edge.Explain(*q)
 		if errors.Is(err, edge.ErrNoDistribution) {
 			b.Edges = append(b.Edges, explainEdge{Edge: p.Name, MatchedBy: []match{}})

@@ -15,7 +15,7 @@ import (
 // Every request of every edge passes Observe, so that costs two additions on one of several cache lines
 // and takes no lock; once per step the counters are read and the difference is put into a ring.
 //
-// Only the requests of this process's edges are in it, and of the fetches only those that a viewer
+// The requests of this process's edges are in it, and those that others have counted (Add); of the fetches only those that a viewer
 // waited for. It begins empty at each start: it is for looking at, not for billing.
 //
 // Limits (L9): MaxMetered distributions, others are not metered until one has been silent for the whole

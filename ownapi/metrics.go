@@ -152,7 +152,7 @@ func getPopular(ctx context.Context, c *call) (any, error) {
 	defer c.h.scans.leave()
 	var since time.Time
 	byPath := map[string]popularItem{}
-	for _, place := range c.h.cfg.Places {
+	for _, place := range c.h.places() {
 		p, err := place.Edge.Popular(ctx, d.ID, most*2)
 		if errors.Is(err, edge.ErrNoDistribution) {
 			continue

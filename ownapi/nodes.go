@@ -83,7 +83,7 @@ func listNodes(_ context.Context, c *call) (any, error) {
 	for _, n := range c.h.cfg.Control.Nodes() {
 		all = append(all, c.h.node(n, now))
 	}
-	for _, p := range c.h.cfg.Places {
+	for _, p := range c.h.places() {
 		if !slices.ContainsFunc(all, func(b nodeBody) bool { return b.Edge == p.Name }) {
 			b := nodeBody{Edge: p.Name, Location: p.Location, OriginsDown: []originDown{}}
 			b.ask(&p)

@@ -33,7 +33,7 @@ import (
 	"github.com/warmfront/warmfront/origin"
 )
 
-// Edge is what is asked of an edge of this process: an *edge.Edge.
+// Edge is what is asked of an edge: an *edge.Edge of this process, or one on another machine.
 type Edge interface {
 	Stats() edge.Stats
 	Ready() error
@@ -43,7 +43,7 @@ type Edge interface {
 	Popular(ctx context.Context, distribution string, most int) (*edge.Popular, error)
 }
 
-// Place is an edge of this process with its addresses. URL and HTTPS are where this process reaches it, as in
+// Place is an edge with its addresses. URL and HTTPS are where this process reaches it, as in
 // "http://127.0.0.1:8081" and "https://127.0.0.1:8441"; HTTPS is "" when the edge speaks plain HTTP only.
 type Place struct {
 	Name, Location, URL, HTTPS string
@@ -67,6 +67,7 @@ type Config struct {
 	Keys    *auth.Keys
 	Users   *auth.Users
 	Places  []Place // the edges of this process; may be empty
+	Fleet   *Fleet  // those of other machines; nil: this process takes none
 	Proxied bool    // connections to Places begin with a header of the PROXY protocol
 	Meter   *Meter  // the one that the edges report to; default: one that hears nothing
 
@@ -235,11 +236,11 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, rt *route, done *
 	return encode(rt.status(), v), nil
 }
 
-// place returns the place of an edge, nil when it is another process's.
+// place returns the place of an edge, nil when it cannot be asked.
 func (h *Handler) place(name string) *Place {
-	for i := range h.cfg.Places {
-		if h.cfg.Places[i].Name == name {
-			return &h.cfg.Places[i]
+	for _, p := range h.places() {
+		if p.Name == name {
+			return &p
 		}
 	}
 	return nil

@@ -77,7 +77,7 @@ func postPreview(ctx context.Context, c *call) (any, error) {
 	defer c.h.scans.leave()
 
 	p := newPreview(in.Items, d.Tags, d.Config.CacheTagConfig != nil)
-	for _, place := range c.h.cfg.Places {
+	for _, place := range c.h.places() {
 		found, err := place.Edge.Preview(ctx, d.ID, p.items)
 		if errors.Is(err, edge.ErrNoDistribution) { // not applied there yet: nothing is stored
 			found, err = &edge.Preview{Items: make([]edge.Previewed, len(p.items))}, nil

@@ -134,10 +134,11 @@ func postVerify(ctx context.Context, c *call) (any, error) {
 	defer c.h.verifies.leave()
 
 	q := &verification{d.ID, d.DomainName, in.Path, in.Scheme, headers, newVerifyClient(d.DomainName, c.h.cfg.Proxied)}
-	b := verifyBody{Edges: make([]verifyEdge, len(c.h.cfg.Places))}
+	places := c.h.places()
+	b := verifyBody{Edges: make([]verifyEdge, len(places))}
 	var all sync.WaitGroup
-	for i := range c.h.cfg.Places {
-		p := &c.h.cfg.Places[i]
+	for i := range places {
+		p := &places[i]
 		all.Go(func() { b.Edges[i] = c.h.verify(ctx, p, q) })
 	}
 	all.Wait()

@@ -40,11 +40,13 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Example: `  warmfront dev                    everything in one process, with a demonstration site
+  warmfront control              a control node, for edges on other machines
+  warmfront edge                 one of those
   warmfront demo change            change the demonstration site's content
   warmfront invalidate --help      drop what is cached, and know when it is gone everywhere
   warmfront status                 the edges and how they are`,
 	}
-	root.AddCommand(devCommand(), demoCommand(), guaranteeCommand(),
+	root.AddCommand(devCommand(), controlCommand(), edgeCommand(), demoCommand(), guaranteeCommand(),
 		invalidateCommand(), withdrawCommand(), explainCommand(), historyCommand(), statusCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, cmd.CommandPath())

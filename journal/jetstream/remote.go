@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -41,7 +42,6 @@ var _ journal.Log = (*Remote)(nil)
 const (
 	remotePing    = 2 * time.Second
 	remotePings   = 2
-	remoteAgain   = 250 * time.Millisecond
 	remoteConnect = 3 * time.Second
 )
 
@@ -53,7 +53,7 @@ func Dial(c RemoteConfig) (*Remote, error) {
 	l := &Remote{c: c, session: session{log: c.Logger, name: c.Edge, remote: true}}
 	nc, err := nats.Connect(urls(c.Addresses), l.options(
 		nats.CustomInboxPrefix(inbox+"_"+token(c.Edge)), nats.Secure(c.TLS), nats.Timeout(remoteConnect),
-		nats.RetryOnFailedConnect(true), nats.ReconnectWait(remoteAgain), nats.ReconnectJitter(remoteAgain, remoteAgain),
+		nats.RetryOnFailedConnect(true), nats.CustomReconnectDelay(again),
 		nats.IgnoreAuthErrorAbort(), // the node may not know its edges yet
 		nats.PingInterval(remotePing), nats.MaxPingsOutstanding(remotePings),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
@@ -68,6 +68,13 @@ func Dial(c RemoteConfig) (*Remote, error) {
 	}
 	l.nc = nc
 	return l, nil
+}
+
+// again is the pause before all control nodes are tried once more: long where it is in vain, and not the same for all
+// edges of a control plane that is back.
+func again(attempts int) time.Duration {
+	most := min(250*time.Millisecond<<min(attempts, 10), 4*time.Second)
+	return most/2 + rand.N(most/2)
 }
 
 func urls(addresses []string) string {
@@ -102,7 +109,7 @@ func explain(addresses []string, err error) error {
 	case strings.Contains(err.Error(), "x509:"):
 		return fmt.Errorf("%w: %s: %w. Is that address another Warmfront's?", ErrAway, at, err)
 	}
-	return fmt.Errorf("%w: %s: %w", ErrAway, at, err)
+	return fmt.Errorf("%w: %s: %w. Is warmfront control running there, and is the way to it open?", ErrAway, at, err)
 }
 
 // Append implements journal.Log: an edge never writes.

@@ -134,9 +134,17 @@ type logger struct {
 
 func (l *logger) Noticef(f string, v ...any) { l.write(slog.LevelDebug, f, v) }
 func (l *logger) Warnf(f string, v ...any)   { l.write(slog.LevelWarn, f, v) }
-func (l *logger) Errorf(f string, v ...any)  { l.write(slog.LevelError, f, v) }
+func (l *logger) Errorf(f string, v ...any)  { l.write(severity(f), f, v) }
 func (l *logger) Debugf(string, ...any)      {}
 func (l *logger) Tracef(string, ...any)      {}
+
+// severity of what the engine calls an error: that a stranger knocks, or one who was removed, nobody must mend.
+func severity(f string) slog.Level {
+	if strings.Contains(f, "authentication error") || strings.Contains(f, "TLS handshake error") {
+		return slog.LevelWarn
+	}
+	return slog.LevelError
+}
 
 // Fatalf does not exit: that is for main to decide.
 func (l *logger) Fatalf(f string, v ...any) {

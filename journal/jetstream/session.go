@@ -133,6 +133,8 @@ func (l *session) wrap(what string, err error) error {
 		return nil
 	case l.closed.Load():
 		return journal.ErrClosed
+	case errors.Is(err, nats.ErrReconnectBufExceeded): // nothing is buffered: there is no connection
+		return fmt.Errorf("journal: %s: %w", what, ErrAway)
 	}
 	return fmt.Errorf("journal: %s: %w", what, err)
 }

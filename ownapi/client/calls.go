@@ -26,6 +26,34 @@ func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
 	return out.Edges, err
 }
 
+// EdgeToken is a token with which a machine becomes an edge.
+type EdgeToken struct {
+	Token    string    `json:"token"`
+	Edge     string    `json:"edge"`
+	Location string    `json:"location"`
+	Expires  time.Time `json:"expires"`
+}
+
+// EdgeToken has a token made; an empty location is what the edge's name begins with.
+func (c *Client) EdgeToken(ctx context.Context, edge, location string, minutes int) (*EdgeToken, error) {
+	in := map[string]any{"edge": edge, "minutes": minutes}
+	if location != "" {
+		in["location"] = location
+	}
+	t := &EdgeToken{}
+	return t, c.own(ctx, "POST", "/edges/tokens", in, t)
+}
+
+// DrainEdge asks an edge on another machine to stop.
+func (c *Client) DrainEdge(ctx context.Context, edge string) error {
+	return c.own(ctx, "POST", "/edges/"+url.PathEscape(edge)+"/drain", struct{}{}, nil)
+}
+
+// RemoveEdge ends the admission of an edge that is off.
+func (c *Client) RemoveEdge(ctx context.Context, edge string) error {
+	return c.own(ctx, "DELETE", "/edges/"+url.PathEscape(edge), nil, nil)
+}
+
 // Metrics tells of a distribution's last minutes.
 func (c *Client) Metrics(ctx context.Context, distribution string, minutes int) (*Metrics, error) {
 	out := &Metrics{}

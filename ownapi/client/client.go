@@ -109,7 +109,7 @@ func (c *Client) own(ctx context.Context, method, path string, in, out any) erro
 		}
 	}
 	b, err := c.call(ctx, method, prefix+path, "application/json", body)
-	if err != nil {
+	if err != nil || out == nil {
 		return err
 	}
 	if err := json.Unmarshal(b, out); err != nil {

@@ -1,0 +1,110 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// machine is an edge that is a process of its own.
+type machine struct {
+	proc  *process
+	place int // in the list of edges: e1, e2, ...
+}
+
+// control [flag...]: a control node without edges.
+func controlVerb(ts *testscript.TestScript, neg bool, args []string) {
+	w := of(ts)
+	check(ts, neg, w.startControl(append([]string{"control", "--control", "127.0.0.1:0", "--journal", "127.0.0.1:0"}, args...)))
+	point(ts)
+}
+
+// startControl starts a control node; its edges stay what they are, and find it at the same address again.
+func (w *world) startControl(args []string) error {
+	edges := []struct{ Name, URL, HTTPS string }(nil)
+	if w.proc != nil {
+		edges = w.proc.ready.Edges
+		args = append(args, "--journal", w.proc.ready.Journal[0], "--control", strings.TrimPrefix(w.proc.ready.API, "http://"))
+	}
+	p, err := launch(w.dir, args)
+	if err != nil {
+		return err
+	}
+	p.ready.Edges = edges
+	w.proc, w.args = p, args
+	return nil
+}
+
+// edge NAME [flag...]: an edge in a process of its own, the next of e1, e2, ...; at its first start with a token, later
+// without.
+func edgeVerb(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: edge NAME [flag...]")
+	}
+	check(ts, neg, of(ts).startEdge(args[0], args[1:]))
+	point(ts)
+}
+
+func (w *world) startEdge(name string, flags []string) error {
+	m := w.edges[name]
+	args := append([]string{"edge", "--http", "127.0.0.1:0", "--https", "off", "--cache-size", "32MiB"}, flags...)
+	if m == nil {
+		token, err := w.token(name)
+		if err != nil {
+			return err
+		}
+		args = append(args, "--token", token)
+	} else {
+		args = append(args, "--http", strings.TrimPrefix(m.proc.ready.Edges[0].URL, "http://"))
+	}
+	dir := filepath.Join(w.dir, name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	p, err := launch(dir, args)
+	if err != nil {
+		return err
+	}
+	if m == nil {
+		m = &machine{place: len(w.proc.ready.Edges)}
+		w.edges[name] = m
+		w.proc.ready.Edges = append(w.proc.ready.Edges, p.ready.Edges[0])
+	}
+	m.proc = p
+	return nil
+}
+
+func (w *world) token(name string) (string, error) {
+	cmd := exec.Command(binary(), "edge", "token", name, "--data", filepath.Join(w.dir, "data"))
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("edge token: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// named is the process that a verb means.
+func (w *world) named(ts *testscript.TestScript, args []string) *process {
+	if len(args) == 0 {
+		return w.proc
+	}
+	m := w.edges[args[0]]
+	if m == nil {
+		ts.Fatalf("there is no edge %s", args[0])
+	}
+	return m.proc
+}
+
+func (w *world) closeEdges() {
+	for _, m := range w.edges {
+		select {
+		case <-m.proc.ended:
+		default:
+			m.proc.kill()
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/warmfront/warmfront/admission"
+	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/jetstream"
+	"github.com/warmfront/warmfront/ownapi"
+)
+
+// Control runs a control node: the API, the console, and the journal, for edges on other machines. An error is for the
+// user: it says what to do.
+func Control(ctx context.Context, c Config) error {
+	resolve, err := origins(c)
+	if err != nil {
+		return err
+	}
+	unlock, err := lockData(c.Data)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	c.Edges, c.EdgesHTTPS, c.Demo = nil, nil, off
+	ls, err := openListeners(c)
+	if err != nil {
+		return err
+	}
+	defer ls.close()
+	who, err := openCredentials(c)
+	if err != nil {
+		return err
+	}
+	gate := &gate{c: c}
+	if gate.authority, err = admission.OpenAuthority(filepath.Join(c.Data, "authority"), nil); err != nil {
+		return err
+	}
+	network, err := gate.network()
+	if err != nil {
+		return err
+	}
+	log, err := c.openJournal(ctx, network)
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	d := &process{Config: c, ls: ls, who: who, log: log, health: log.Health, resolve: resolve}
+	return errors.Join(d.runControl(ctx, log, gate), log.Close())
+}
+
+// runControl is the same as process.run, with a desk for edges where that has edges.
+func (d *process) runControl(ctx context.Context, log *jetstream.Log, g *gate) (err error) {
+	base := newPhase(context.WithoutCancel(ctx))
+	defer func() { err = errors.Join(err, base.stop()) }()
+	if err := d.startControl(ctx, base); err != nil {
+		return err
+	}
+	if err := d.buryDeadEdges(ctx); err != nil {
+		return err
+	}
+	if g.c.Advertise, err = advertised(d.Advertise, log.Addr()); err != nil {
+		return err
+	}
+	g.control.Store(d.control) // from here on edges are let in
+	closeDesk, err := log.ServeEdges(jetstream.Desk{Join: d.join, Leave: d.leave, Admit: g.admit, Version: d.Version})
+	if err != nil {
+		return err
+	}
+	defer closeDesk()
+	d.fleet = &fleet{log: log, control: d.control}
+	d.gate = g
+	doors := newPhase(context.WithoutCancel(ctx))
+	defer func() { err = errors.Join(err, doors.stop()) }()
+	if err := d.startDoors(doors); err != nil {
+		return err
+	}
+	doors.run(func(ctx context.Context) error { return d.fleet.listen(ctx, d.meter) })
+	d.ready.Journal = g.c.Advertise
+	if err := d.announce(); err != nil {
+		return err
+	}
+	defer d.retract()
+	return d.untilStopped(ctx, base, doors)
+}
+
+// advertised is where edges find the journal: what the operator says, or the address itself if that can be dialled.
+func advertised(given []string, listening string) ([]string, error) {
+	for _, a := range given {
+		if _, port, err := net.SplitHostPort(a); err != nil || port == "" || port == "0" {
+			return nil, fmt.Errorf("--advertise %q is not an address: write host:port, as in control1.example.com:4443", a)
+		}
+	}
+	if len(given) > 0 {
+		return given, nil
+	}
+	host, port, err := net.SplitHostPort(listening)
+	if err != nil {
+		return nil, err
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		if host, err = os.Hostname(); err != nil {
+			return nil, fmt.Errorf("--advertise is needed: this machine's name is not known: %w", err)
+		}
+	}
+	return []string{net.JoinHostPort(host, port)}, nil
+}
+
+// gate knows whom the journal's network lets in.
+type gate struct {
+	c         Config
+	authority *admission.Authority
+	control   atomic.Pointer[control.Control] // nil until it has read the journal: nobody is let in
+}
+
+func (g *gate) network() (*jetstream.Network, error) {
+	if _, _, err := net.SplitHostPort(g.c.Journal); err != nil {
+		return nil, fmt.Errorf("--journal %q is not an address: write host:port, for example 0.0.0.0:4443", g.c.Journal)
+	}
+	t, err := g.authority.Control()
+	if err != nil {
+		return nil, err
+	}
+	return &jetstream.Network{Address: g.c.Journal, TLS: t, Admit: g.who}, nil
+}
+
+// who is jetstream.Network.Admit.
+func (g *gate) who(c *tls.ConnectionState, token string) *jetstream.Peer {
+	x := g.control.Load()
+	if x == nil {
+		return nil
+	}
+	if edge, serial, ok := admission.Who(c); ok {
+		if a, ok := x.Admitted(edge); ok && a.Serial == serial {
+			return &jetstream.Peer{Edge: edge}
+		}
+		return nil
+	}
+	if i, ok := x.Invited(token); ok {
+		return &jetstream.Peer{Token: i.Token}
+	}
+	return nil
+}
+
+// admit is jetstream.Desk.Admit.
+func (g *gate) admit(ctx context.Context, line string, a jetstream.Application) (*jetstream.Admission, error) {
+	t, err := admission.ParseToken(line)
+	if err != nil {
+		return nil, err
+	}
+	x := g.control.Load()
+	i, _ := x.Invited(t.ID) // an unknown one is refused below, by name
+	der, serial, err := g.authority.SignEdge(a.Request, i.Edge)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.AdmitEdge(ctx, t.ID, t.Hash(), serial); err != nil {
+		var no *control.Error
+		if errors.As(err, &no) {
+			err = errors.New(no.Message)
+		}
+		return nil, err
+	}
+	return &jetstream.Admission{
+		Protocol: jetstream.Protocol, Version: g.c.Version, Now: time.Now().UTC(),
+		Edge: i.Edge, Location: i.Location, Certificate: der, Addresses: g.c.Advertise,
+	}, nil
+}
+
+// token makes a token for an edge.
+func (g *gate) token(ctx context.Context, by journal.Actor, w ownapi.EdgeWish) (ownapi.EdgeToken, error) {
+	t := admission.Token{Addresses: g.c.Advertise, Root: g.authority.Fingerprint(), ID: rand.Text()[:12], Secret: rand.Text()}
+	i := control.Invitation{Token: t.ID, Hash: t.Hash(), Edge: w.Edge, Location: w.Location, Expires: time.Now().Add(w.Life)}
+	if i.Location == "" {
+		i.Location = control.LocationOf(i.Edge)
+	}
+	if err := g.control.Load().InviteEdge(ctx, by, i); err != nil {
+		return ownapi.EdgeToken{}, err
+	}
+	return ownapi.EdgeToken{Token: t.String(), Edge: i.Edge, Location: i.Location, Expires: i.Expires}, nil
+}

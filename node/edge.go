@@ -1,0 +1,176 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/warmfront/warmfront/admission"
+	"github.com/warmfront/warmfront/journal/jetstream"
+	"github.com/warmfront/warmfront/ownapi"
+	"github.com/warmfront/warmfront/telemetry"
+)
+
+// Edge runs one edge, which follows the journal of control nodes on other machines. At its first start it needs a token; from
+// then on its data directory says who it is. An error is for the user: it says what to do.
+func Edge(ctx context.Context, c Config) error {
+	resolve, err := origins(c)
+	if err != nil {
+		return err
+	}
+	unlock, err := lockData(c.Data)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	c.Control, c.Demo = off, off
+	ls, err := openListeners(c)
+	if err != nil {
+		return err
+	}
+	defer ls.close()
+	who, err := c.identity(ctx)
+	if err != nil {
+		return err
+	}
+	log, err := jetstream.Dial(jetstream.RemoteConfig{
+		Addresses: who.Addresses, TLS: who.TLS(), Edge: who.Edge, Version: c.Version, Logger: c.Logger.With("role", "journal"),
+	})
+	if err != nil {
+		return err
+	}
+	c.Limits = fit(c.Limits, len(ls.edges)+len(ls.secure), descriptors(), c.Logger)
+	d := &process{Config: c, ls: ls, log: log, health: log.Connected, resolve: resolve, join: log.Join, leave: log.Leave}
+	return errors.Join(d.runEdge(ctx, log, who), log.Close())
+}
+
+// identity reads who this edge is, or becomes one with the token.
+func (c *Config) identity(ctx context.Context) (*admission.Identity, error) {
+	dir := filepath.Join(c.Data, "identity")
+	have, err := admission.OpenIdentity(dir)
+	switch {
+	case err != nil:
+		return nil, err
+	case have != nil && c.Token != "":
+		c.Logger.Warn("this directory has an edge's identity; the token is left unused", "edge", have.Edge, "dir", dir)
+		return have, nil
+	case have != nil:
+		return have, nil
+	case c.Token == "":
+		return nil, fmt.Errorf("%s holds no edge yet: have a token made where the control plane runs, warmfront edge token FRA50-1, and start once with --token", c.Data)
+	}
+	t, err := admission.ParseToken(c.Token)
+	if err != nil {
+		return nil, fmt.Errorf("--token: %w", err)
+	}
+	a, err := admission.NewApplicant(t)
+	if err != nil {
+		return nil, err
+	}
+	given, err := jetstream.Apply(ctx, t.Addresses, a.TLS(), t.ID, jetstream.Application{Version: c.Version, Token: t.String(), Request: a.Request})
+	if errors.Is(err, jetstream.ErrRefused) {
+		return nil, fmt.Errorf("%w: the token is not known there, or not any more. Make another one: warmfront edge token", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("this machine has not become an edge: %w", err)
+	}
+	if have, err = a.Keep(dir, given.Edge, given.Location, given.Certificate, given.Addresses); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(c.Out, "This machine is edge %s of %s now.\n", have.Edge, have.Location)
+	return have, nil
+}
+
+// runEdge starts the edge and waits until it may serve, for as long as there is no control plane.
+func (d *process) runEdge(ctx context.Context, log *jetstream.Remote, who *admission.Identity) (err error) {
+	ctx, drain := context.WithCancel(ctx)
+	defer drain()
+	d.metrics, d.meter = telemetry.New(), ownapi.NewMeter(nil)
+	base := newPhase(context.WithoutCancel(ctx))
+	defer func() { err = errors.Join(err, base.stop()) }()
+	if err := d.openCertificates(ctx, base); err != nil {
+		return err
+	}
+	if err := d.startAccessLog(base); err != nil {
+		return err
+	}
+	edges := newPhase(context.WithoutCancel(ctx))
+	defer func() { err = errors.Join(err, edges.stop()) }()
+	if err := d.startPlace(0, who.Edge, who.Location, edges); err != nil {
+		return err
+	}
+	stopAnswers, err := log.Answer(func(ctx context.Context, q []byte) []byte { return d.answer(ctx, q, drain) })
+	if err != nil {
+		return err
+	}
+	defer stopAnswers()
+	doors := newPhase(context.WithoutCancel(ctx))
+	defer func() { err = errors.Join(err, doors.stop()) }()
+	d.startTelemetry(doors)
+	if err := d.awaitControl(ctx, log, edges); err != nil {
+		return err
+	}
+	if err := d.announceEdge(who); err != nil {
+		return err
+	}
+	defer d.retract()
+	return d.untilStopped(ctx, base, edges, doors)
+}
+
+// awaitControl waits until the edge may serve. Without a control plane that is never, and no reason to give up:
+// who restarts everything after a failure of the power does not do it in order.
+func (d *process) awaitControl(ctx context.Context, log *jetstream.Remote, p *phase) error {
+	pl, asked := d.places[0], uint64(0)
+	return p.until(ctx, readiness{
+		ready:    pl.edge.Ready,
+		progress: func() uint64 { asked++; return asked },
+		slow: func() {
+			why := log.Connected()
+			if why == nil {
+				why = pl.edge.Ready()
+			}
+			fmt.Fprintf(d.Out, "Not serving yet, entry %d: %v.\n", pl.edge.Stats().Seq, why)
+		},
+	})
+}
+
+func (d *process) edgeState() *edgeState {
+	pl := d.places[0]
+	s := &edgeState{Version: d.Version, URL: url(pl.l), Stats: pl.edge.Stats()}
+	if pl.secure != nil {
+		s.HTTPS = secureURL(pl.secure)
+	}
+	if err := pl.edge.Ready(); err != nil {
+		s.NotReady = err.Error()
+	}
+	return s
+}
+
+func (d *process) announceEdge(who *admission.Identity) error {
+	d.ready.PID, d.ready.Version, d.ready.Data, d.ready.Journal = os.Getpid(), d.Version, d.Data, who.Addresses
+	if err := d.ready.write(d.ReadyFile); err != nil {
+		return err
+	}
+	d.ready.announceEdge(d.Out)
+	return nil
+}
+
+// untilStopped waits for the end of ctx or for what fails; the phases' stop gives the reason of that.
+func (d *process) untilStopped(ctx context.Context, phases ...*phase) error {
+	if d.serving != nil {
+		go d.serving(d)
+	}
+	failed := make(chan struct{}, len(phases))
+	for _, p := range phases {
+		stop := context.AfterFunc(p.ctx, func() { failed <- struct{}{} })
+		defer stop()
+	}
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(d.Out, "Stopping.")
+	case <-failed:
+	}
+	return nil
+}

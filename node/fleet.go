@@ -1,0 +1,295 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/edge"
+	"github.com/warmfront/warmfront/invalidation"
+	"github.com/warmfront/warmfront/journal/jetstream"
+	"github.com/warmfront/warmfront/ownapi"
+)
+
+// question is what a control node asks of an edge on another machine, answer what comes back. Both are JSON; a version
+// that does not know a question says so.
+type question struct {
+	Do           string // "state", "receipt", "preview", "popular", "traffic", "drain"
+	Distribution string `json:",omitempty"`
+	Invalidation string `json:",omitempty"`
+	Items        []item `json:",omitempty"`
+	Most         int    `json:",omitempty"`
+}
+
+// item is an invalidation.Item as text, with the dialect in which that means it.
+type item struct {
+	Line    string
+	Dialect invalidation.Dialect
+}
+
+type answer struct {
+	Error          string `json:",omitempty"`
+	NoDistribution bool   `json:",omitempty"` // edge.ErrNoDistribution
+
+	State   *edgeState               `json:",omitempty"`
+	Receipt *edge.Receipt            `json:",omitempty"`
+	Preview *edge.Preview            `json:",omitempty"`
+	Popular *edge.Popular            `json:",omitempty"`
+	Traffic map[string]ownapi.Counts `json:",omitempty"`
+}
+
+// edgeState is how an edge is.
+type edgeState struct {
+	Version, URL, HTTPS string
+	NotReady            string // why; "": it is
+	Stats               edge.Stats
+}
+
+// answer answers a question to the only edge of this process. drain asks for a clean stop.
+func (d *process) answer(ctx context.Context, b []byte, drain func()) []byte {
+	pl := d.places[0]
+	var q question
+	var a answer
+	err := json.Unmarshal(b, &q)
+	if err == nil {
+		switch q.Do {
+		case "state":
+			a.State = d.edgeState()
+		case "receipt":
+			if r, ok := pl.edge.Receipt(q.Distribution, q.Invalidation); ok {
+				a.Receipt = &r
+			}
+		case "preview":
+			var items []invalidation.Item
+			if items, err = parse(q.Items); err == nil {
+				a.Preview, err = pl.edge.Preview(ctx, q.Distribution, items)
+			}
+		case "popular":
+			a.Popular, err = pl.edge.Popular(ctx, q.Distribution, q.Most)
+		case "traffic":
+			a.Traffic = d.meter.Counts()
+		case "drain":
+			drain()
+		default:
+			err = fmt.Errorf("this edge's version does not know the question %q", q.Do)
+		}
+	}
+	if err != nil {
+		a = answer{Error: err.Error(), NoDistribution: errors.Is(err, edge.ErrNoDistribution)}
+	}
+	out, err := json.Marshal(a)
+	if err != nil {
+		out, _ = json.Marshal(answer{Error: err.Error()})
+	}
+	return out
+}
+
+func parse(lines []item) ([]invalidation.Item, error) {
+	items := make([]invalidation.Item, len(lines))
+	for i, l := range lines {
+		var err error
+		if items[i], err = invalidation.Parse(l.Line, l.Dialect); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+// text is the inverse of parse. It fails for an item that no line says.
+func text(items []invalidation.Item) ([]item, error) {
+	lines := make([]item, len(items))
+	for i, it := range items {
+		lines[i].Line = it.String()
+		for _, d := range []invalidation.Dialect{invalidation.AWS, invalidation.Anywhere} {
+			if same, err := invalidation.Parse(it.String(), d); err == nil && same == it {
+				lines[i].Dialect, it = d, invalidation.Item{}
+			}
+		}
+		if it != (invalidation.Item{}) {
+			return nil, fmt.Errorf("edges on other machines cannot be asked about %s", it)
+		}
+	}
+	return lines, nil
+}
+
+// fleet is the edges of other machines, as the doors see them.
+type fleet struct {
+	log     *jetstream.Log
+	control *control.Control
+
+	mu     sync.Mutex // held while the edges are asked: who comes meanwhile gets the same answers
+	asked  time.Time
+	places []ownapi.Place
+}
+
+const (
+	fleetEvery    = 200 * time.Millisecond // the edges are asked no more often
+	fleetPatience = time.Second            // for all of them together
+	fleetMost     = 64                     // are asked at once
+)
+
+// connected returns those that are connected and have just said how they are, by name.
+func (f *fleet) connected() []ownapi.Place {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if time.Since(f.asked) < fleetEvery {
+		return f.places
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
+	defer cancel()
+	all := f.control.AllAdmitted()
+	states := make([]*edgeState, len(all))
+	var asking sync.WaitGroup
+	slots := make(chan struct{}, fleetMost)
+	for i, e := range all {
+		slots <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-slots }()
+			if a, err := f.ask(ctx, e.Edge, question{Do: "state"}); err == nil {
+				states[i] = a.State
+			}
+		})
+	}
+	asking.Wait()
+	f.places = nil
+	for i, s := range states {
+		if s != nil {
+			e := all[i]
+			f.places = append(f.places, ownapi.Place{
+				Name: e.Edge, Location: e.Location, URL: s.URL, HTTPS: s.HTTPS, Edge: &distant{f, e.Edge, s},
+			})
+		}
+	}
+	slices.SortFunc(f.places, func(a, b ownapi.Place) int { return strings.Compare(a.Name, b.Name) })
+	f.asked = time.Now()
+	return f.places
+}
+
+func (f *fleet) ask(ctx context.Context, edge string, q question) (*answer, error) {
+	b, err := json.Marshal(q)
+	if err != nil {
+		return nil, err
+	}
+	if b, err = f.log.Ask(ctx, edge, b); err != nil {
+		return nil, err
+	}
+	a := &answer{}
+	if err := json.Unmarshal(b, a); err != nil {
+		return nil, err
+	}
+	return a, a.err()
+}
+
+func (a *answer) err() error {
+	switch {
+	case a.NoDistribution:
+		return edge.ErrNoDistribution
+	case a.Error != "":
+		return errors.New(a.Error)
+	}
+	return nil
+}
+
+// listen adds what the edges have answered to the meter, now and again, until ctx ends. What an edge counted before this process
+// first heard of it is not news.
+func (f *fleet) listen(ctx context.Context, m *ownapi.Meter) error {
+	again := time.NewTicker(trafficEvery)
+	defer again.Stop()
+	seen := map[string]map[string]ownapi.Counts{}
+	for {
+		for _, p := range f.connected() {
+			within, cancel := context.WithTimeout(ctx, fleetPatience)
+			a, err := f.ask(within, p.Name, question{Do: "traffic"})
+			cancel()
+			if err != nil {
+				continue
+			}
+			for id, c := range a.Traffic {
+				if before, heard := seen[p.Name]; heard {
+					m.Add(id, c.Since(before[id]))
+				}
+			}
+			seen[p.Name] = a.Traffic
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-again.C:
+		}
+	}
+}
+
+// trafficEvery is some times in each step of the meter.
+const trafficEvery = 2 * time.Second
+
+// drain asks an edge to stop cleanly.
+func (f *fleet) drain(ctx context.Context, edge string) error {
+	_, err := f.ask(ctx, edge, question{Do: "drain"})
+	if errors.Is(err, jetstream.ErrAway) {
+		return &control.Error{Code: "NoSuchEdge", Message: "The edge " + edge + " is not connected: there is nobody to stop."}
+	}
+	return err
+}
+
+// distant is an ownapi.Edge on another machine, as it was when it was asked.
+type distant struct {
+	fleet *fleet
+	name  string
+	state *edgeState
+}
+
+func (d *distant) Stats() edge.Stats { return d.state.Stats }
+
+func (d *distant) Ready() error {
+	if d.state.NotReady != "" {
+		return errors.New(d.state.NotReady)
+	}
+	return nil
+}
+
+func (d *distant) Receipt(distribution, invalidation string) (edge.Receipt, bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
+	defer cancel()
+	a, err := d.fleet.ask(ctx, d.name, question{Do: "receipt", Distribution: distribution, Invalidation: invalidation})
+	if err != nil || a.Receipt == nil {
+		return edge.Receipt{}, false
+	}
+	return *a.Receipt, true
+}
+
+func (d *distant) Preview(ctx context.Context, distribution string, items []invalidation.Item) (*edge.Preview, error) {
+	lines, err := text(items)
+	if err != nil {
+		return nil, err
+	}
+	a, err := d.fleet.ask(ctx, d.name, question{Do: "preview", Distribution: distribution, Items: lines})
+	if err != nil {
+		return nil, err
+	}
+	if a.Preview == nil || len(a.Preview.Items) != len(items) {
+		return nil, fmt.Errorf("edge %s answered something else", d.name)
+	}
+	return a.Preview, nil
+}
+
+func (d *distant) Popular(ctx context.Context, distribution string, most int) (*edge.Popular, error) {
+	a, err := d.fleet.ask(ctx, d.name, question{Do: "popular", Distribution: distribution, Most: most})
+	if err != nil {
+		return nil, err
+	}
+	if a.Popular == nil {
+		return nil, fmt.Errorf("edge %s answered something else", d.name)
+	}
+	return a.Popular, nil
+}
+
+// Explain needs what only the edge's process has, its compiled distributions, and says so.
+func (d *distant) Explain(edge.Question) (*edge.Explanation, error) {
+	return nil, &control.Error{Code: "Conflict", Message: "Edges on other machines cannot be asked yet what they make of a URL; those of warmfront dev can."}
+}
