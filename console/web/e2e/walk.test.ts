@@ -118,7 +118,7 @@ describe.each(worlds())("the walk in the %s world", (name, start) => {
 
   test("for later, and withdrawn", async () => {
     const { page } = seat;
-    await page.getByRole("button", { name: "Why, and from when on" }).click();
+    await page.getByRole("button", { name: "Why, from when on, and how fast" }).click();
     await page.getByLabel("Comment").fill("Tomorrow's edition");
     await page.getByLabel("At a time").click();
     await page.getByLabel("Date").fill(new Date(Date.now() + 86_400_000).toISOString().slice(0, 10).replaceAll("-", "/"));
@@ -132,6 +132,27 @@ describe.each(worlds())("the walk in the %s world", (name, start) => {
     await page.getByText("Withdrawn", { exact: true }).first().waitFor();
     await seat.shot("13-withdrawn", true);
     expect(await seat.barriers()).toEqual([]);
+  });
+
+  test("location by location, and the rest withdrawn", async () => {
+    const { page } = seat;
+    await page.getByRole("button", { name: "Copy to new" }).click();
+    await page.getByRole("button", { name: "Why, from when on, and how fast" }).click();
+    await page.getByLabel("Pace", { exact: true }).fill("20");
+    await page.getByLabel("One edge location after the other").click();
+    await page.getByLabel("Pause").fill("3600");
+    await seat.shot("14-pace", true);
+    expect(await seat.barriers()).toEqual([]);
+    await page.getByRole("button", { name: "Create invalidation (Ctrl+Enter)" }).click();
+    await page.getByText("Its turn has not come everywhere.").waitFor();
+    await page.getByText("Applied by 1 of 3 edge locations").waitFor();
+    expect(await page.getByText("Its turn has not come", { exact: true }).count()).toBe(2);
+    await seat.shot("15-turns", true);
+    expect(await seat.barriers()).toEqual([]);
+    await page.getByRole("button", { name: "Withdraw" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Withdraw" }).click();
+    await page.getByText("Withdrawn", { exact: true }).first().waitFor();
+    await page.getByText("Applied by 1 of 3 edge locations").first().waitFor();
   });
 
   test("nothing was refused or fetched from elsewhere", () => {

@@ -1,8 +1,24 @@
 // What the fake says of an invalidation.
 
-import type { Receipt } from "../src/own";
+import type { Actor, Pace, Plan, Receipt, Wave } from "../src/own";
 import { Refusal } from "./http";
-import type { Inv, Stored, World } from "./world";
+import type { Stored, World } from "./world";
+
+export interface Inv {
+  id: string;
+  seq: number;
+  created: number;
+  completed: number | undefined;
+  items: string[];
+  reference: string;
+  by: Actor;
+  comment?: string;
+  plan?: Plan;
+  pace?: Pace;
+  waves: Wave[];
+  withdrawn?: boolean; // on its way from one location to the next
+  rows: Map<string, { at?: number; objects: number; bytes: number; counted: boolean }>;
+}
 
 export function line(inv: Inv) {
   return {
@@ -15,10 +31,13 @@ export function line(inv: Inv) {
     by: inv.by,
     comment: inv.comment ?? "",
     plan: inv.plan ?? null,
+    pace: inv.pace ?? null,
+    waves: inv.waves,
   };
 }
 
 function statusOf(inv: Inv): Receipt["invalidation"]["status"] {
+  if (inv.withdrawn) return "Withdrawn";
   if (inv.plan) return inv.plan.withdrawn ? "Withdrawn" : "Scheduled";
   return inv.completed ? "Completed" : "InProgress";
 }
@@ -31,7 +50,8 @@ export function receipt(world: World, d: Stored, id: string): Receipt {
     tookMs: (inv.completed ?? Date.now()) - inv.created,
     edges: (inv.plan ? [] : world.edges).map(({ edge, location }) => {
       const row = inv.rows.get(edge)!;
-      const waits = row.at === undefined && Date.now() - inv.created > 1500;
+      const turn = !inv.pace?.byLocation || inv.waves.some((w) => (w.locations.length > 0 ? w.locations.includes(location) : !w.others.includes(location)));
+      const waits = turn && row.at === undefined && Date.now() - inv.created > 1500;
       return {
         edge,
         location,
@@ -42,6 +62,9 @@ export function receipt(world: World, d: Stored, id: string): Receipt {
         objects: row.objects,
         bytes: row.bytes,
         counted: row.counted,
+        waits: !turn,
+        asked: inv.pace?.requestsPerSecond && row.objects > 0 ? 0 : null,
+        owed: inv.pace?.requestsPerSecond && row.objects > 0 ? row.objects : null,
       };
     }),
   };

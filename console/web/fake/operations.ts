@@ -5,7 +5,8 @@ import type { Actor } from "../src/own";
 import type { Fields, Operations } from "./cloudfront";
 import { Refusal } from "./http";
 import { cachePolicies, originRequestPolicies } from "./policies";
-import type { Inv, Stored, World } from "./world";
+import type { Inv } from "./invalidations";
+import type { Stored, World } from "./world";
 
 export function operations(world: World, by: Actor): Operations {
   const find = (id: unknown): Stored => {

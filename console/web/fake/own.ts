@@ -21,12 +21,16 @@ export function own(world: World, by: Actor, request: Request): Response {
     "GET /distributions/*/invalidations": ([id = ""], _, query) => page(find(id).invalidations.map((i) => line(i)), query),
     "POST /distributions/*/invalidations": ([id = ""], body: { items: string[]; callerReference: string } & Terms) => {
       const planned = body.at || body.when;
-      const inv = planned ? world.schedule(find(id), body.items, body.callerReference, by, body) : world.invalidate(find(id), body.items, body.callerReference, by);
+      const inv = planned ? world.schedule(find(id), body.items, body.callerReference, by, body) : world.invalidate(find(id), body.items, body.callerReference, by, 0, body.pace);
       inv.comment = body.comment ?? "";
       return line(inv);
     },
     "POST /distributions/*/invalidations/*/withdraw": ([id = "", of]) => {
       const inv = find(id).invalidations.find((i) => i.id === of);
+      if (inv && !inv.plan && inv.waves.length > 0 && inv.waves.every((w) => w.locations.length > 0)) {
+        inv.withdrawn = true;
+        return line(inv);
+      }
       if (!inv?.plan) throw new Refusal(409, "Conflict", "It is in force.");
       inv.plan.withdrawn = new Date().toISOString();
       return line(inv);

@@ -1,7 +1,8 @@
 // The fake's truth: distributions, edges, what they have stored, and what happens to it.
 
 import type { DistributionConfig } from "@aws-sdk/client-cloudfront";
-import type { Actor, AuditEntry, Change, Plan, Terms } from "../src/own";
+import type { Actor, AuditEntry, Change, Pace, Plan, Terms, Wave } from "../src/own";
+import type { Inv } from "./invalidations";
 import { sampleConfig, sampleObjects } from "./sample";
 
 export interface Copy {
@@ -29,19 +30,6 @@ export interface Stored {
   tags: Record<string, string>;
   objects: Obj[];
   invalidations: Inv[];
-}
-
-export interface Inv {
-  id: string;
-  seq: number;
-  created: number;
-  completed: number | undefined;
-  items: string[];
-  reference: string;
-  by: Actor;
-  comment?: string;
-  plan?: Plan;
-  rows: Map<string, { at?: number; objects: number; bytes: number; counted: boolean }>;
 }
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -105,27 +93,46 @@ export class World {
   }
 
   // invalidate begins an invalidation; ago makes it one of the past.
-  invalidate(d: Stored, items: string[], reference: string, by: Actor, ago = 0): Inv {
+  invalidate(d: Stored, items: string[], reference: string, by: Actor, ago = 0, pace?: Pace): Inv {
     const same = d.invalidations.find((i) => i.reference === reference);
     if (same) return same;
     const created = Date.now() - ago;
-    const inv: Inv = { id: randomId("I"), seq: ++this.seq, created, completed: undefined, items, reference, by, rows: new Map() };
+    const inv: Inv = { id: randomId("I"), seq: ++this.seq, created, completed: undefined, items, reference, by, pace, waves: [], rows: new Map() };
     d.invalidations.unshift(inv);
     this.audit.unshift({ time: new Date(created).toISOString(), action: "CreateInvalidation", resource: `distribution/${d.id}/invalidation/${inv.id}`, by, seq: inv.seq });
     for (const e of this.edges) {
       inv.rows.set(e.edge, { objects: 0, bytes: 0, counted: false });
+      if (pace?.byLocation) continue;
       if (ago) this.apply(d, inv, e.edge, created + e.delay / 3);
       else setTimeout(() => this.apply(d, inv, e.edge, Date.now()), e.delay).unref();
     }
+    if (pace?.byLocation) this.turn(d, inv, pace.byLocation.pauseSeconds);
     if (!ago) this.tell({ kind: "invalidation", id: inv.id, distributionId: d.id, status: "InProgress", seq: inv.seq });
     return inv;
   }
 
+  // turn lets the invalidation come to the next location.
+  private turn(d: Stored, inv: Inv, pause: number): void {
+    if (inv.withdrawn) return;
+    const been = inv.waves.flatMap((w) => w.locations);
+    const left = this.edges.filter((e) => !been.includes(e.location));
+    const next = left[0];
+    if (!next) return;
+    const wave: Wave = { locations: left.length > 1 ? [next.location] : [], others: left.length > 1 ? [] : been, began: new Date().toISOString(), completed: null };
+    inv.waves.push(wave);
+    setTimeout(() => {
+      wave.completed = new Date().toISOString();
+      this.apply(d, inv, next.edge, Date.now());
+      this.tell({ kind: "invalidation", id: inv.id, distributionId: d.id, status: "InProgress", seq: inv.seq });
+      if (left.length > 1) setTimeout(() => this.turn(d, inv, pause), pause * 1000).unref();
+    }, next.delay).unref();
+  }
+
   // schedule keeps an invalidation for later; the fake's conditions never hold.
-  schedule(d: Stored, items: string[], reference: string, by: Actor, { comment, at, when }: Terms): Inv {
+  schedule(d: Stored, items: string[], reference: string, by: Actor, { comment, at, when, pace }: Terms): Inv {
     const plan: Plan = { at: at ?? null, when: when ?? null, inForce: null, withdrawn: null, lookedAt: null, waiting: "" };
     if (when) Object.assign(plan, { lookedAt: new Date().toISOString(), waiting: "the origin answers 404" });
-    const inv: Inv = { id: randomId("I"), seq: ++this.seq, created: Date.now(), completed: undefined, items, reference, by, comment: comment ?? "", plan, rows: new Map() };
+    const inv: Inv = { id: randomId("I"), seq: ++this.seq, created: Date.now(), completed: undefined, items, reference, by, comment: comment ?? "", plan, pace, waves: [], rows: new Map() };
     d.invalidations.unshift(inv);
     this.tell({ kind: "invalidation", id: inv.id, distributionId: d.id, status: "Scheduled", seq: inv.seq });
     return inv;

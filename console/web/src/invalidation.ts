@@ -13,6 +13,21 @@ export interface Terms {
   comment?: string;
   at?: string;
   when?: Condition;
+  pace?: Pace;
+}
+
+// Pace is how an invalidation spares the origin.
+export interface Pace {
+  requestsPerSecond: number; // to origins, of each edge; 0: not bounded
+  byLocation: { first: string[]; pauseSeconds: number } | null; // null: at all locations at once
+}
+
+// Wave is one turn of an invalidation that comes location by location.
+export interface Wave {
+  locations: string[];
+  others: string[]; // without locations: it is the turn of all but these
+  began: string;
+  completed: string | null;
 }
 
 // Plan is when a scheduled invalidation comes into force, and what became of it.
@@ -35,4 +50,27 @@ export interface Invalidation {
   by: Actor;
   comment: string;
   plan: Plan | null; // null: it was in force at once
+  pace: Pace | null; // null: everywhere at once
+  waves: Wave[]; // of one that comes location by location, the turns that have come
+}
+
+export interface ReceiptRow {
+  edge: string;
+  location: string;
+  applied: boolean;
+  at: string | null;
+  tookMs: number;
+  lagging: string; // why it has not applied it; empty when it does not lag
+  objects: number | null; // null when it is not known
+  bytes: number | null;
+  counted: boolean; // every stored object has been looked at
+  waits: boolean; // its location's turn has not come
+  asked: number | null; // questions to origins that its pace has let through; null: it has none any more
+  owed: number | null; // objects that have not been brought back
+}
+
+export interface Receipt {
+  invalidation: Invalidation & { distributionId: string; callerReference: string };
+  tookMs: number;
+  edges: ReceiptRow[];
 }

@@ -1,7 +1,5 @@
 // What Warmfront's own API, /warmfront/v1, speaks about: the things CloudFront has no words for.
 
-import type { Invalidation } from "./invalidation";
-
 export type Role = "viewer" | "invalidator" | "administrator";
 
 export interface Session {
@@ -24,29 +22,11 @@ export interface Actor {
   address: string;
 }
 
-export type { Condition, Invalidation, Plan, Terms } from "./invalidation";
+export type { Condition, Invalidation, Pace, Plan, Receipt, ReceiptRow, Terms, Wave } from "./invalidation";
 
 export interface Page<T> {
   items: T[];
   nextMarker: string; // empty on the last page
-}
-
-export interface ReceiptRow {
-  edge: string;
-  location: string;
-  applied: boolean;
-  at: string | null;
-  tookMs: number;
-  lagging: string; // why it has not applied it; empty when it does not lag
-  objects: number | null; // null when it is not known
-  bytes: number | null;
-  counted: boolean; // every stored object has been looked at
-}
-
-export interface Receipt {
-  invalidation: Invalidation & { distributionId: string; callerReference: string };
-  tookMs: number;
-  edges: ReceiptRow[];
 }
 
 export interface EdgeCount {

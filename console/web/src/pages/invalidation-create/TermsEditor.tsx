@@ -6,6 +6,7 @@ import RadioGroup from "@cloudscape-design/components/radio-group";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import TimeInput from "@cloudscape-design/components/time-input";
 import type { Terms } from "../../own";
+import { PaceFields, noPace, paceOf, type TypedPace } from "./PaceFields";
 
 // Typed is what has been typed of the terms.
 export interface Typed {
@@ -16,9 +17,10 @@ export interface Typed {
   url: string;
   field: string;
   value: string;
+  pace: TypedPace;
 }
 
-export const noTerms: Typed = { comment: "", force: "now", date: "", time: "00:00", url: "", field: "ETag", value: "" };
+export const noTerms: Typed = { comment: "", force: "now", date: "", time: "00:00", url: "", field: "ETag", value: "", pace: noPace };
 
 // termsOf reads them; nothing when something is missing.
 export function termsOf(t: Typed): Terms | undefined {
@@ -32,6 +34,9 @@ export function termsOf(t: Typed): Terms | undefined {
     if (![t.url, t.field, t.value].every((s) => s.trim())) return undefined;
     terms.when = { url: t.url.trim(), field: t.field.trim(), value: t.value.trim() };
   }
+  const pace = paceOf(t.pace);
+  if (pace === undefined) return undefined;
+  if (pace) terms.pace = pace;
   return terms;
 }
 
@@ -39,7 +44,7 @@ export function TermsEditor({ typed, change, tried }: { typed: Typed; change: (t
   const set = (part: Partial<Typed>) => change({ ...typed, ...part });
   const missing = (s: string) => (tried && !s.trim() ? "This is needed." : undefined);
   return (
-    <ExpandableSection headerText="Why, and from when on" variant="container" defaultExpanded={typed !== noTerms}>
+    <ExpandableSection headerText="Why, from when on, and how fast" variant="container" defaultExpanded={typed !== noTerms}>
       <SpaceBetween size="m">
         <FormField label="Comment" description="Why, for the history." constraintText="One line.">
           <Input value={typed.comment} onChange={(e) => set({ comment: e.detail.value })} placeholder="The new logo, ticket 4711" />
@@ -78,6 +83,7 @@ export function TermsEditor({ typed, change, tried }: { typed: Typed; change: (t
             </FormField>
           </SpaceBetween>
         )}
+        <PaceFields typed={typed.pace} change={(pace) => set({ pace })} />
       </SpaceBetween>
     </ExpandableSection>
   );

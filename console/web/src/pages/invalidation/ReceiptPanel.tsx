@@ -47,6 +47,7 @@ const columns: TableProps.ColumnDefinition<ReceiptRow>[] = [
 
 function RowStatus({ row }: { row: ReceiptRow }) {
   if (row.applied) return <StatusIndicator>Applied</StatusIndicator>;
+  if (row.waits) return <StatusIndicator type="pending">Its turn has not come</StatusIndicator>;
   if (!row.lagging) return <StatusIndicator type="in-progress">Waiting</StatusIndicator>;
   return (
     <StatusIndicator type="warning" wrapText>

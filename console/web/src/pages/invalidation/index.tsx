@@ -17,6 +17,7 @@ import { Time } from "../../parts/Time";
 import { VerifyPanel } from "../../parts/verify/VerifyPanel";
 import { useLoad, useMay } from "../../use";
 import { ObjectPaths } from "./ObjectPaths";
+import { Paced } from "./Paced";
 import { Planned } from "./Planned";
 import { ReceiptPanel } from "./ReceiptPanel";
 
@@ -44,6 +45,7 @@ export default function Invalidation() {
           <SpaceBetween size="l">
             <Details id={id} receipt={r} />
             {r.invalidation.plan && <Planned id={id} of={r.invalidation} plan={r.invalidation.plan} reload={receipt.reload} />}
+            {r.invalidation.pace && inForce(r) && <Paced id={id} pace={r.invalidation.pace} receipt={r} reload={receipt.reload} />}
             {inForce(r) && <ReceiptPanel receipt={r} />}
             {inForce(r) && <VerifyPanel id={id} suggestions={suggested(r.invalidation.items)} invalidation={r.invalidation} />}
             <ObjectPaths items={r.invalidation.items} count={r.invalidation.itemCount} />
@@ -61,12 +63,13 @@ function nextLook(r: Receipt): number | undefined {
   if (r.invalidation.status === "Withdrawn") return undefined;
   if (r.invalidation.status !== "Completed") return live.up ? 1000 : 500;
   const age = Date.now() - Date.parse(r.invalidation.createTime);
+  if (r.edges.some((e) => e.owed)) return 5000;
   return r.edges.some((e) => e.applied && !e.counted && e.objects !== null) && age < 10 * 60_000 ? 1500 : undefined;
 }
 
 // inForce tells whether edges have to do with it.
-function inForce({ invalidation: { status } }: Receipt): boolean {
-  return status === "InProgress" || status === "Completed";
+function inForce({ invalidation: { status, waves } }: Receipt): boolean {
+  return status === "InProgress" || status === "Completed" || waves.length > 0;
 }
 
 // suggested are paths of the invalidation that can be requested as they are.

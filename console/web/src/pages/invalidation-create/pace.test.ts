@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+import { noPace, paceOf } from "./PaceFields";
+
+test("nothing is wanted", () => {
+  expect(paceOf(noPace)).toBeNull();
+  expect(paceOf({ ...noPace, pause: "soon" })).toBeNull();
+});
+
+test("a pace, and locations in turn", () => {
+  expect(paceOf({ ...noPace, perSecond: "0.5" })).toEqual({ requestsPerSecond: 0.5, byLocation: null });
+  expect(paceOf({ perSecond: "", byLocation: true, first: "GRU50, FRA50", pause: "0" })).toEqual({
+    requestsPerSecond: 0,
+    byLocation: { first: ["GRU50", "FRA50"], pauseSeconds: 0 },
+  });
+});
+
+test("what is no number", () => {
+  for (const perSecond of ["fast", "0", "-1", "10001", "1e9"]) expect(paceOf({ ...noPace, perSecond })).toBeUndefined();
+  for (const pause of ["", "soon", "-1", "86401"]) expect(paceOf({ ...noPace, byLocation: true, pause })).toBeUndefined();
+});
