@@ -121,13 +121,13 @@ func printExplanation(out io.Writer, x *client.Explanation) error {
 		return err
 	}
 	t = nil
-	t.row("EDGE", "STORED", "IN", "STATUS", "AGE", "SIZE", "HITS")
+	t.row("EDGE", "STORED", "IN", "STATUS", "AGE", "SIZE", "HITS", "STAMP")
 	for _, e := range x.Edges {
 		if !e.Stored {
-			t.row(e.Edge, "no", "", "", "", "", "")
+			t.row(e.Edge, "no", "", "", "", "", "", "")
 			continue
 		}
-		t.row(e.Edge, freshness(&e), tiers(&e), fmt.Sprint(e.Status), span(time.Duration(e.AgeSeconds)*time.Second), size(e.Bytes), number(e.Hits))
+		t.row(e.Edge, freshness(&e), tiers(&e), fmt.Sprint(e.Status), span(time.Duration(e.AgeSeconds)*time.Second), size(e.Bytes), number(e.Hits), fmt.Sprint(e.Stamp))
 	}
 	if err := t.print(out); err != nil {
 		return err

@@ -61,7 +61,7 @@ In total, what several selectors match counted once: 2 objects, 2.9 KiB
 func TestPrintExplanation(t *testing.T) {
 	x := parse[client.Explanation](t, `{"distributionId":"E1","domainName":"d1.localhost","behavior":{"pathPattern":"/s/*","precedence":0,"origins":["web","mirror"]},
 		"cachePolicy":{"id":"658","name":"Managed"},"cacheKey":{"readable":"GET /s/a?x=1"},"subject":{"path":"/s/a","query":"x=1","tags":["news","p:7"]},
-		"edges":[{"edge":"fra-1","stored":true,"status":200,"fresh":true,"ageSeconds":61,"bytes":2048,"hits":1200,"memory":true,"disk":true,"slices":10,"slicesStored":3,"matchedBy":[]},
+		"edges":[{"edge":"fra-1","stored":true,"status":200,"fresh":true,"ageSeconds":61,"bytes":2048,"hits":1200,"stamp":4711,"memory":true,"disk":true,"slices":10,"slicesStored":3,"matchedBy":[]},
 			{"edge":"gru-1","stored":false,"matchedBy":[]},
 			{"edge":"iad-1","stored":true,"status":200,"fresh":true,"ageSeconds":3,"bytes":10,"hits":0,"memory":true,"matchedBy":[{"invalidationId":"I2","item":"/s/*"}]},
 			{"edge":"nrt-1","stored":true,"status":404,"fresh":false,"second":"mirror","disk":true,"ageSeconds":3,"bytes":10,"hits":0,"matchedBy":[]}],
@@ -80,11 +80,11 @@ Cache policy   Managed (658)
 Cache key      GET /s/a?x=1
 Selectors see  /s/a?x=1 #news #p:7
 
-EDGE   STORED               IN                            STATUS  AGE        SIZE     HITS
-fra-1  fresh for 2 h 0 min  memory, disk, 3 of 10 slices  200     1 min 1 s  2.0 KiB  1,200
+EDGE   STORED               IN                            STATUS  AGE        SIZE     HITS   STAMP
+fra-1  fresh for 2 h 0 min  memory, disk, 3 of 10 slices  200     1 min 1 s  2.0 KiB  1,200  4711
 gru-1  no
-iad-1  invalidated by I2    memory                        200     3 s        10 B     0
-nrt-1  stale, from mirror   disk                          404     3 s        10 B     0
+iad-1  invalidated by I2    memory                        200     3 s        10 B     0      0
+nrt-1  stale, from mirror   disk                          404     3 s        10 B     0      0
 
 Of the last invalidations these match it, newest first:
   I2   /s/*
@@ -105,7 +105,7 @@ Behavior       Default (*)
 Cache key      GET /s/a?x=1
 Selectors see  /s/a?x=1 #news #p:7
 
-EDGE  STORED  IN  STATUS  AGE  SIZE  HITS
+EDGE  STORED  IN  STATUS  AGE  SIZE  HITS  STAMP
 
 None of the last invalidations matches it.
 `)
