@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/bench/floor"
+	"github.com/warmfront/warmfront/bench/lone"
 	"github.com/warmfront/warmfront/bench/result"
 	"github.com/warmfront/warmfront/bench/server"
 )
@@ -42,26 +43,25 @@ func main() {
 	flag.StringVar(&o.out, "out", "", "file for the results (default build/bench/short.json, -full full.json, -invalidation invalidation.json); with -only, its other rows stay")
 	floorAt := flag.String("floor", "", "serve as what the kernel alone costs, at this `address`, and nothing else; the bench starts itself so")
 	edges := flag.Int("fleet", 0, "measure the way to so many edges, print the run, and nothing else; the bench starts itself so")
+	edgeAt := flag.String("edge", "", "serve as one edge at this `address`, and nothing else, for the journal, origin and room that follow; the bench starts itself so")
+	journalAt := flag.String("journal", "", "`address` of that edge's journal")
+	originAt := flag.String("origin", "", "`address` of that edge's origin")
+	cacheMiB := flag.Int("cache", 256, "`MiB` of that edge's cache")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	if *floorAt != "" {
-		if err := serveFloor(ctx, *floorAt); err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-			stop()
-			os.Exit(1)
-		}
-		return
+	var err error
+	failed := false
+	switch {
+	case *floorAt != "":
+		err = serveFloor(ctx, *floorAt)
+	case *edgeAt != "":
+		err = serveEdge(ctx, *edgeAt, lone.EdgeConfig{Journal: *journalAt, Origin: *originAt, CacheMiB: *cacheMiB})
+	case *edges > 0:
+		err = measureFleet(ctx, *edges)
+	default:
+		failed, err = run(ctx, &o)
 	}
-	if *edges > 0 {
-		if err := measureFleet(ctx, *edges); err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-			stop()
-			os.Exit(1)
-		}
-		return
-	}
-	failed, err := run(ctx, &o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		failed = true
@@ -79,6 +79,13 @@ func serveFloor(ctx context.Context, address string) error {
 	}
 	defer l.Close()
 	return floor.Serve(ctx, l.(*net.TCPListener), server.Sizes)
+}
+
+func serveEdge(ctx context.Context, address string, c lone.EdgeConfig) (err error) {
+	if c.Listener, err = net.Listen("tcp", address); err != nil {
+		return err
+	}
+	return lone.Serve(ctx, c)
 }
 
 type options struct {

@@ -111,7 +111,7 @@ func (p panel) draw(b *strings.Builder, row *result.Row, x, y int) {
 	for _, s := range servers {
 		class := "other"
 		switch {
-		case strings.HasPrefix(s.Name, "Warmfront") || strings.HasSuffix(s.Name, "edges"):
+		case strings.HasPrefix(s.Name, "Warmfront") || strings.HasSuffix(s.Name, " edges") || strings.HasPrefix(s.Name, "one edge"):
 			class = "ours"
 		case s.Name == "the kernel":
 			class = "floor"

@@ -54,6 +54,7 @@ type Server struct {
 	processes []*process
 	rules     rules  // nil: not made for it here
 	stopping  func() // nil: nothing to do before the processes end
+	stopped   func() // nil: nor after
 }
 
 // Start starts one kind of server.
@@ -218,6 +219,9 @@ func (s *Server) Stop() {
 	}
 	for i := len(s.processes) - 1; i >= 0; i-- {
 		s.processes[i].stop()
+	}
+	if s.stopped != nil && len(s.processes) > 0 {
+		s.stopped()
 	}
 	s.processes = nil
 }

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/warmfront/warmfront/bench/lone"
+)
+
+// EdgeNamed runs the bench's own program as package lone: an edge whose control plane is elsewhere, here in the bench
+// itself, on the core of the load.
+func EdgeNamed(name string) Start {
+	return func(ctx context.Context, env Env) (*Server, error) {
+		at, err := free(1)
+		if err != nil {
+			return nil, err
+		}
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		s, err := begin(env, name, nil)
+		if err != nil {
+			return nil, err
+		}
+		cert, err := tls.LoadX509KeyPair(env.Cert.Chain, env.Cert.Key)
+		if err != nil {
+			return nil, err
+		}
+		plane, err := lone.Start(ctx, filepath.Join(s.dir, "journal"), cert)
+		if err != nil {
+			return nil, err
+		}
+		s.Plain, s.Host, s.rules = at[0], plane.Host, alone{plane}
+		started, err := s.run(ctx, env, []string{self, "-edge", at[0].String(), "-journal", plane.Address, "-origin", env.Origin.Address(), "-cache", strconv.Itoa(env.CacheMiB)})
+		if err != nil {
+			plane.Close()
+			return nil, err
+		}
+		s.stopped = plane.Close
+		return started, nil
+	}
+}
+
+// alone makes invalidations without an API.
+type alone struct{ plane *lone.Plane }
+
+func (a alone) one(ctx context.Context, i int) error {
+	return a.plane.Invalidate(ctx, fmt.Sprintf("/nothing/%d/*", i))
+}
+func (alone) many(context.Context, int, int) error { return ErrNotServed }
+func (alone) below(context.Context, string) error  { return ErrNotServed }
+func (alone) active(context.Context) (int, error)  { return 0, ErrNotServed }
