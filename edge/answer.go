@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/cache/disk"
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/invalidation"
@@ -31,8 +32,12 @@ import (
 // copiedBody is up to where a body is copied behind its head although it could be written from its place.
 const copiedBody = 8 << 10
 
-// copiedFar is up to where a body that lies on disk is read for each hit.
-const copiedFar = 64 << 10
+// A body that lies on disk is read for each hit up to copiedFar octets. Where the kernel can send it from the file it does so
+// from leastSent octets on: for less, a second call costs more than copying.
+const (
+	leastSent = 24 << 10
+	copiedFar = 64 << 10
+)
 
 // Inline implements httpserver.Answerer.
 func (e *Edge) Inline() httpserver.Inline {
@@ -55,10 +60,11 @@ type inline struct {
 	object cache.View // on loan while Answer runs
 
 	subject invalidation.Subject
-	kind    []byte // Content-Type of the last answer
-	body    []byte // of the last answer by HTTP/2, if it is small
-	far     []byte // what was read from disk for the last answer
-	altSvc2 []byte // the Alt-Svc field for HTTP/2
+	kind    []byte    // Content-Type of the last answer
+	body    []byte    // of the last answer by HTTP/2, if it is small
+	far     []byte    // what was read from disk for the last answer
+	part    disk.Part // or what is sent of it from there
+	altSvc2 []byte    // the Alt-Svc field for HTTP/2
 }
 
 // never declines.
@@ -96,7 +102,7 @@ func (a *inline) Answer(dst []byte, r *httpserver.Request) (out []byte, rest htt
 	} else {
 		out, rest = a.write(dst, r.Method == "HEAD")
 	}
-	if len(rest.Octets) == 0 {
+	if len(rest.Octets) == 0 && rest.File == nil {
 		a.observe()
 	}
 	return out, rest, true
@@ -104,6 +110,9 @@ func (a *inline) Answer(dst []byte, r *httpserver.Request) (out []byte, rest htt
 
 // Done implements httpserver.Inline: a body that was sent from its place is out, or cut.
 func (a *inline) Done(sent int64, cut bool) {
+	if a.part.Lent() {
+		a.part.Return()
+	}
 	x := &a.visit.x
 	x.Bytes, x.Aborted = sent, cut
 	if x.Request.Major != 2 { // there it is out at once
@@ -159,11 +168,22 @@ func (a *inline) plainHit() bool {
 }
 
 // reach has the body at hand of an object of which memory has the head only, if that can be done on the spot. Otherwise the
-// object is given back. What is read is what was written, or is not taken (disk.ReadNow).
+// object is given back. What is read is what was written, or is not taken (disk.ReadNow, disk.Lend).
 func (a *inline) reach(head bool) bool {
 	o := &a.object
 	if o.Far == (cache.Far{}) || head {
 		return true
+	}
+	if v := &a.visit; o.Size >= a.e.cfg.leastSent && v.r.Major == 1 && v.r.TLS == nil {
+		var ok bool
+		if a.part, ok = a.e.disk.Lend(v.ticket.stripe, o.Far, v.main.key, o.Size, o.Proved, v.now); !ok {
+			a.lender.Return(o)
+		}
+		return ok
+	}
+	if o.Size > copiedFar {
+		a.lender.Return(o)
+		return false
 	}
 	body, grown, ok := a.e.disk.ReadNow(o.Far, a.visit.main.key, o.Size, a.far)
 	a.far = grown
@@ -218,6 +238,8 @@ func (a *inline) write(dst []byte, head bool) (out []byte, rest httpserver.Rest)
 	dst = append(dst, "\r\n\r\n"...)
 	switch {
 	case head:
+	case a.part.Lent():
+		rest = httpserver.Rest{File: &a.part}
 	case !o.Kept || len(o.Body) <= copiedBody:
 		dst = append(dst, o.Body...)
 	default:

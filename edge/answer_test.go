@@ -46,6 +46,20 @@ func told(x Exchange) string {
 	return fmt.Sprintf("%+v", x)
 }
 
+// octetsIn is what a rest consists of, as far as it is to be had.
+func octetsIn(rest httpserver.Rest) []byte {
+	if rest.File == nil {
+		return bytes.Clone(rest.Octets)
+	}
+	if !rest.File.Hold() {
+		return nil
+	}
+	defer rest.File.Release()
+	b := make([]byte, rest.File.Size())
+	n, _ := rest.File.ReadAt(b, 0)
+	return b[:n]
+}
+
 // both asks the inline answerer and then Serve, and compares what viewers and observers get.
 func (w *world) both(line string, lines ...string) (inline bool) {
 	w.t.Helper()
@@ -61,7 +75,8 @@ func (w *world) both(line string, lines ...string) (inline bool) {
 		return false
 	}
 	a.Sent()
-	if n := len(rest.Octets); n > 0 {
+	body := octetsIn(rest)
+	if n := len(body); n > 0 {
 		if len(w.seen) != before {
 			w.t.Errorf("%s: observed before its body was out", line)
 		}
@@ -69,7 +84,7 @@ func (w *world) both(line string, lines ...string) (inline bool) {
 	}
 	var s onWire
 	w.edge.Serve(context.Background(), &s, request(line, lines...))
-	if got, want := withoutID(string(out)+string(rest.Octets)), withoutID("before"+s.out.String()); got != want {
+	if got, want := withoutID(string(out)+string(body)), withoutID("before"+s.out.String()); got != want {
 		w.t.Errorf("%s %q:\ninline %.2000q\nServe  %.2000q", line, lines, got, want)
 	}
 	if n := len(w.seen); n != before+2 || told(w.seen[n-1]) != told(w.seen[n-2]) {

@@ -51,7 +51,7 @@ const diskWait = 400 * time.Millisecond
 // memory than its head.
 const (
 	leastFar = 4 << 10
-	mostFar  = copiedFar
+	mostFar  = 1 << 20
 )
 
 // loadedNow is up to where an object is read by who asks for it, and not by a goroutine beside.

@@ -370,7 +370,7 @@ func TestPromise_AtRandomWithADisk(t *testing.T) {
 				options = append(options, func(w *world) { w.config.SliceFrom, w.config.SliceSize = 500, 256 })
 			}
 			if seed%3 > 0 { // bodies stay there
-				options = append(options, func(w *world) { w.config.leastFar = 1 })
+				options = append(options, func(w *world) { w.config.leastFar, w.config.leastSent = 1, 1 })
 			}
 			h := runWithDisk(t, uint64(seed), seed%2 == 1, options...)
 			t.Logf("%d answers, %d of them hits, %d from disk", h.answers.Load(), h.hits.Load(), h.fromDisk)

@@ -125,7 +125,8 @@ type Config struct {
 	CompressMemory int64 // octets that compressors may hold; default 128 MiB, or 10 MiB for each core
 	SweepRate      int   // objects per second that the sweeper visits; default 200,000
 
-	leastFar int // for tests; default leastFar
+	leastFar  int   // for tests; default leastFar
+	leastSent int64 // the same
 }
 
 // Fetcher asks origins: an *origin.Client. Its errors, and those of a response's Body, are *origin.Error.
@@ -242,7 +243,7 @@ func (c *Config) defaults() {
 		c.FillMemory = 256 << 20
 	}
 	if c.leastFar == 0 {
-		c.leastFar = leastFar
+		c.leastFar, c.leastSent = leastFar, leastSent
 	}
 	if c.CompressMemory == 0 {
 		c.CompressMemory = max(128<<20, 10<<20*int64(runtime.GOMAXPROCS(0)))

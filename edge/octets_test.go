@@ -213,12 +213,15 @@ func (o *octetsRun) send(a httpserver.Inline, line string, lines []string) *view
 	a.Sent()
 	if ok {
 		time.Sleep(o.pause())
-		v := fromWire(o.t, append(bytes.Clone(head), rest.Octets...), r.Method)
-		runtime.KeepAlive(rest.Pages)
-		if len(rest.Octets) > 0 {
-			a.Done(int64(len(rest.Octets)), false)
+		body := octetsIn(rest)
+		v := fromWire(o.t, append(bytes.Clone(head), body...), r.Method)
+		if len(body) > 0 {
+			a.Done(int64(len(body)), false)
 		}
 		o.count("inline")
+		if rest.File != nil {
+			o.count("from the file")
+		}
 		return v
 	}
 	v := &viewer{}
@@ -297,8 +300,8 @@ func octetsAtRandom(t *testing.T, seed uint64) map[string]int {
 				w.store, _ = memory.New(memory.Config{Capacity: 4 << 20})
 			}
 			w.config.Store = w.store
-			if seed%4 < 2 { // what memory has no room for lies on disk, and bodies stay there
-				w.config.leastFar = 1
+			if seed%4 == 1 || seed%4 == 2 { // what memory has no room for lies on disk, and bodies stay there
+				w.config.leastFar, w.config.leastSent = 1, []int64{1, leastSent}[seed/4%2]
 				withDisk(w)
 			}
 		})

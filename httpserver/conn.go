@@ -218,7 +218,7 @@ func (c *conn) request(n int) bool {
 		case ok:
 			d.out = out
 			d.use(n)
-			if len(rest.Octets) > 0 || len(d.out) >= fullBatch {
+			if rest.size() > 0 || len(d.out) >= fullBatch {
 				return c.flush(rest)
 			}
 			return true
@@ -236,7 +236,7 @@ func (c *conn) plain() bool {
 
 // flush sends what has been answered, and rest behind it.
 func (c *conn) flush(rest Rest) bool {
-	d, n := c.desk, len(rest.Octets)
+	d, n := c.desk, rest.size()
 	if len(d.out) == 0 && n == 0 {
 		d.sent() // it has been asked, and has declined
 		return true

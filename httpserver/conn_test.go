@@ -26,6 +26,7 @@ type hits struct {
 	offered        atomic.Int64
 	done           chan done // nil: nobody wants to know
 	pages          *pages.Octets
+	file           FilePart
 }
 
 type done struct {
@@ -53,13 +54,15 @@ func (h *hit) Answer(dst []byte, r *Request) (out []byte, rest Rest, ok bool) {
 		body, rest.Octets = nil, hugeBody
 	case strings.HasPrefix(r.Path, "/pages"):
 		body, rest = nil, Rest{Octets: h.pages.Bytes(), Pages: h.pages}
+	case strings.HasPrefix(r.Path, "/file"):
+		body, rest = nil, Rest{File: h.file}
 	case strings.HasPrefix(r.Path, "/panic"):
 		panic("oh")
 	case !strings.HasPrefix(r.Path, "/hit"):
 		return dst, rest, false
 	}
 	h.answered.Add(1)
-	dst = AppendHead(dst, 200, message.Fields{{Name: "X-Inline", Value: "1"}}, int64(len(body)+len(rest.Octets)))
+	dst = AppendHead(dst, 200, message.Fields{{Name: "X-Inline", Value: "1"}}, int64(len(body)+rest.size()))
 	dst = append(dst, "\r\n"...)
 	if r.Method == "HEAD" {
 		return dst, Rest{}, true

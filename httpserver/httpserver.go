@@ -110,6 +110,30 @@ type Rest struct {
 	Octets []byte
 	Pages  *pages.Octets // where Octets lie: the kernel may send them from there. Nil: in the heap
 	Brief  bool          // Octets are good until the next Answer only: who keeps them copies them
+	// File, in place of Octets, is part of a file. It follows answers to requests of HTTP/1.1 without TLS only, where the
+	// kernel can send it without anybody's copying it.
+	File FilePart
+}
+
+// size is how many octets there are.
+func (r *Rest) size() int {
+	if r.File != nil {
+		return int(r.File.Size())
+	}
+	return len(r.Octets)
+}
+
+// FilePart is octets that lie in a file, good from Answer to Done.
+type FilePart interface {
+	Size() int64
+	// Hold says that the part's octets are about to be read or sent, and Release that they have been: every single time,
+	// for they may be about to be overwritten. After Hold has returned false they are gone, and the answer is cut.
+	Hold() bool
+	Release()
+	// Descriptor is of the file, and where in it the part begins. ok is false if it has none: then ReadAt it is.
+	Descriptor() (fd uintptr, off int64, ok bool)
+	// ReadAt implements io.ReaderAt.
+	ReadAt(p []byte, off int64) (int, error)
 }
 
 // ResponseWriter writes one answer. It is used by one goroutine, until the handler returns.

@@ -75,6 +75,16 @@ func writeMore(fd uintptr, p []byte) (n int, errno syscall.Errno) {
 	return int(r), 0
 }
 
+// sendFile sends what the socket takes of n octets that lie in a file from off on, which does not lie on a stack. It is told
+// to the scheduler: if the kernel does not have them in its memory, it waits for the disk.
+func sendFile(fd, file uintptr, off *int64, n int) (int, syscall.Errno) {
+	r, _, errno := unbroken(syscall.Syscall6, syscall.SYS_SENDFILE, fd, file, uintptr(unsafe.Pointer(off)), uintptr(n), 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(r), 0
+}
+
 // hungUp tells whether the other side has closed the connection or at least its direction, and everything
 // that it sent before has been read.
 func hungUp(fd uintptr) bool {

@@ -21,6 +21,10 @@ func writeSocket(uintptr, *[2]syscall.Iovec, []byte, []byte) (int, syscall.Errno
 
 func writeMore(uintptr, []byte) (int, syscall.Errno) { panic("BUG: no raw sockets here") }
 
+func sendFile(fd, file uintptr, off *int64, n int) (int, syscall.Errno) {
+	panic("BUG: no raw sockets here")
+}
+
 // pipes are Linux's.
 type pipes struct{}
 

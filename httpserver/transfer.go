@@ -27,6 +27,7 @@ type writing struct {
 	a, b  []byte        // what is left
 	head  int           // octets of a that are left of what a desk answers
 	pages *pages.Octets // where b lies, if it is not to be copied
+	file  fileOut       // what follows b
 	pipe  *pipe         // borrowed to send from pages
 	iov   [2]syscall.Iovec
 	err   error
@@ -153,6 +154,7 @@ func (c *conn) send(a []byte, b Rest) (left int, err error) {
 func (c *conn) sendOctets(a []byte, b Rest, head int) (left int, err error) {
 	w := &c.write
 	w.a, w.b, w.head, w.pages, w.err, w.wait = a, b.Octets, head, b.Pages, nil, false
+	w.file.begin(b.File)
 	defer c.sendOver()
 	for {
 		err := c.sendOnce()
@@ -161,15 +163,17 @@ func (c *conn) sendOctets(a []byte, b Rest, head int) (left int, err error) {
 			c.writeDue.Store(0)
 		}
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || c.writeOverdue() {
-			return len(w.a) + len(w.b), err
+			return w.left(), err
 		}
 		c.nc.SetWriteDeadline(time.Time{})
 	}
 }
 
+func (w *writing) left() int { return len(w.a) + len(w.b) + int(w.file.left) }
+
 func (c *conn) sendOver() {
 	w := &c.write
-	w.a, w.b, w.pages = nil, nil, nil
+	w.a, w.b, w.pages, w.file = nil, nil, nil, fileOut{}
 	c.holds(false)
 	if w.pipe != nil {
 		c.e.pipes.put(w.pipe)
@@ -202,7 +206,15 @@ func (c *conn) woken(err error) error {
 // writable is called when the socket may take something. It returns false to wait.
 func (c *conn) writable(fd uintptr) bool {
 	w := &c.write
-	for len(w.a)+len(w.b) > 0 {
+	for w.left() > 0 {
+		if w.file.left > 0 {
+			if len(w.a) == 0 && c.desk != nil {
+				c.desk.sent() // the disk may take as long as it likes
+			}
+			if w.err = w.readFile(); w.err != nil {
+				return true
+			}
+		}
 		n, errno := c.writeSome(fd)
 		if errno == syscall.EAGAIN {
 			if w.head <= 0 && c.desk != nil {
@@ -212,6 +224,9 @@ func (c *conn) writable(fd uintptr) bool {
 			c.holds(w.head > 0)
 			c.writeDue.Store(c.e.after(c.e.limits.WriteTimeout)) // anew after every octet that was taken
 			return false
+		}
+		if errno == 0 && n == 0 {
+			errno = syscall.EIO // the file ends early
 		}
 		if errno != 0 {
 			w.err = os.NewSyscallError("write", errno)
@@ -225,6 +240,12 @@ func (c *conn) writable(fd uintptr) bool {
 // writeSome writes what the socket takes: from pages, if there are some and a pipe is to be had.
 func (c *conn) writeSome(fd uintptr) (n int, errno syscall.Errno) {
 	w := &c.write
+	if w.file.direct {
+		if len(w.a) > 0 {
+			return writeMore(fd, w.a)
+		}
+		return w.file.send(fd)
+	}
 	if w.pages != nil && w.pipe == nil {
 		w.pipe = c.e.pipes.get()
 	}
@@ -240,7 +261,11 @@ func (c *conn) writeSome(fd uintptr) (n int, errno syscall.Errno) {
 func (w *writing) took(n int) {
 	k := min(n, len(w.a))
 	w.head -= k
-	w.a, w.b = w.a[k:], w.b[n-k:]
+	n -= k
+	w.a = w.a[k:]
+	k = min(n, len(w.b))
+	w.b = w.b[k:]
+	w.file.took(n - k)
 }
 
 // maxWrite is the piece that one deadline covers where the socket does not tell what it takes.
@@ -248,7 +273,11 @@ const maxWrite = 64 << 10
 
 func (c *conn) sendPlain() error {
 	w := &c.write
-	for len(w.a)+len(w.b) > 0 {
+	w.file.direct = false
+	for w.left() > 0 {
+		if w.err = w.readFile(); w.err != nil {
+			return w.err
+		}
 		p := w.a
 		if len(p) == 0 {
 			p = w.b

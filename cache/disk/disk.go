@@ -65,6 +65,8 @@ type Store struct {
 
 	mu     sync.Mutex
 	slots  []atomic.Pointer[segment] // nil: free. Read without mu, changed with it
+	inSlot []atomic.Pointer[segment] // whose octets are there, found or not; the writer's
+	sends  bool                      // bodies can be sent from the file: see part.go
 	open   *segment                  // that is written to; guarded by mu
 	next   uint64                    // number of the next segment; guarded by mu
 	at     int                       // slot of the last one; guarded by mu

@@ -13,7 +13,9 @@
 // second time within about a million others is taken at all, for most of what a CDN sees is asked for once.
 //
 // An index in memory tells where the record of a key is: 16 octets for each in an array without pointers, 20
-// to 40 with the room that open addressing needs. A read is one pread of head and body together.
+// to 40 with the room that open addressing needs. A read is one pread of head and body together. Whoever has the head in
+// memory, and with it where the body lies (cache.Far), reads that without asking the index, or sends it from the file:
+// near.go, part.go.
 //
 // Why not an engine such as Pebble or Badger: both are made to find keys in order and to lose nothing that they have
 // confirmed, and pay for it with a write-ahead log and compactions that write each octet several times. A
@@ -23,7 +25,7 @@
 //
 // No order of writes is relied on, and syncing is no part of the argument. Each record stands in a frame with a sum
 // of its octets that begins with the life and the number of its segment; a reader compares the sum, the
-// hash and the whole key. Whatever a power cut has left of a slot (its old content, its new, a mixture) is then
+// hash and the whole key, and who sends from the file has the sum compared once in a minute. Whatever a power cut has left of a slot (its old content, its new, a mixture) is then
 // either a record of this segment, octet for octet, or nothing. The index is made anew from tables at the ends of
 // full segments, and where there is no good table from those records that are whole. A table that is wrong costs a
 // miss. Removing an object is written as a tombstone, which a crash may lose: then the object is

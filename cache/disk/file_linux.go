@@ -21,6 +21,14 @@ func quicken(f *os.File) File {
 	return q
 }
 
+// Punch implements Quick.
+func (f *quickFile) Punch(off, size int64) error {
+	return unix.Fallocate(int(f.fd), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, size)
+}
+
+// Descriptor implements Quick.
+func (f *quickFile) Descriptor() (fd uintptr, ok bool) { return f.fd, true }
+
 // ReadNow implements Quick. It copies and never waits, so it goes around the scheduler's bookkeeping. File systems that
 // cannot tell whether they would have to wait are as if they always had to.
 func (f *quickFile) ReadNow(p []byte, off int64) bool {

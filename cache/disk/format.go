@@ -186,18 +186,23 @@ func (f *frame) seal(b []byte, seed uint32) {
 	binary.LittleEndian.PutUint32(b[4:], sum(seed, b[8:frameSize+f.size]))
 }
 
+// readFrame reads the frame at the beginning of b, and the sum that it and its record should have.
+func readFrame(b []byte) (f frame, want uint32, ok bool) {
+	if len(b) < frameSize || binary.LittleEndian.Uint32(b) != recordMagic {
+		return f, 0, false
+	}
+	return frame{
+		hash: binary.LittleEndian.Uint64(b[8:]), mark: readMark(b[16:]), size: int64(binary.LittleEndian.Uint32(b[40:])),
+	}, binary.LittleEndian.Uint32(b[4:]), true
+}
+
 // openFrame reads the frame at the beginning of b, and tells whether it and its record are whole.
 func openFrame(b []byte, seed uint32) (f frame, ok bool) {
-	if len(b) < frameSize || binary.LittleEndian.Uint32(b) != recordMagic {
+	f, want, ok := readFrame(b)
+	if !ok || f.size > int64(len(b)-frameSize) {
 		return f, false
 	}
-	f = frame{
-		hash: binary.LittleEndian.Uint64(b[8:]), mark: readMark(b[16:]), size: int64(binary.LittleEndian.Uint32(b[40:])),
-	}
-	if f.size > int64(len(b)-frameSize) {
-		return f, false
-	}
-	return f, binary.LittleEndian.Uint32(b[4:]) == sum(seed, b[8:frameSize+f.size])
+	return f, want == sum(seed, b[8:frameSize+f.size])
 }
 
 // entry of a table: where the record of a key is; size 0: there is none any more.

@@ -34,11 +34,12 @@ func (s *Store) load() error {
 	if n < fewest {
 		return fmt.Errorf("disk: room for %d segments, %d are the least", n, fewest)
 	}
-	s.slots = make([]atomic.Pointer[segment], n)
+	s.slots, s.inSlot = make([]atomic.Pointer[segment], n), make([]atomic.Pointer[segment], n)
 	s.limit, s.at, s.next = size-size/16, int(n)-1, 1
 	if err := s.file.Truncate(slotsAt + n*size); err != nil {
 		return fmt.Errorf("disk: %w", err)
 	}
+	s.sends = s.quick != nil && s.quick.Punch(slotsAt+n*size, superSize) == nil // behind the end nothing happens
 	s.loadStains()
 	s.loadSegments()
 	return nil
@@ -81,6 +82,7 @@ func (s *Store) loadSegments() {
 	s.kept, s.at, s.next = last.life, last.seg.slot, last.seg.number+1
 	used := 0
 	for _, x := range all {
+		s.inSlot[x.seg.slot].Store(x.seg)
 		if x.life != s.kept {
 			continue
 		}

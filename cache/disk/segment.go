@@ -15,6 +15,9 @@ type segment struct {
 	seed   uint32
 	old    int64 // up to where it was there when the file was opened
 
+	users [stripes]inUse // who sends from it; see part.go
+	sent  atomic.Bool    // somebody has
+
 	// swept is up to which number of the journal all its objects were found alive.
 	swept atomic.Uint64
 

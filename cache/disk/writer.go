@@ -326,7 +326,7 @@ func (w *writer) finish() {
 func (w *writer) begin(l *life) bool {
 	s := w.s
 	s.mu.Lock()
-	at, number := (s.at+1)%len(s.slots), s.next
+	at, number := s.target(), s.next
 	old := s.slots[at].Load()
 	s.mu.Unlock()
 	var kept []*item
@@ -335,7 +335,11 @@ func (w *writer) begin(l *life) bool {
 		kept = s.evict(old)
 	}
 	seg := &segment{slot: at, number: number, life: l, seed: seedOf(l.name, number), end: headerSize, distributions: map[string]bool{}}
-	if _, err := s.file.WriteAt(encodeHeader(l.name, number), s.base(at)); err != nil {
+	err := s.vacate(at)
+	if err == nil {
+		_, err = s.file.WriteAt(encodeHeader(l.name, number), s.base(at))
+	}
+	if err != nil {
 		s.counts.failures.Add(1)
 		s.writes.failed(err)
 		for _, it := range kept {
@@ -348,6 +352,7 @@ func (w *writer) begin(l *life) bool {
 		s.mu.Unlock()
 		return false
 	}
+	s.inSlot[at].Store(seg)
 	s.slots[at].Store(seg)
 	s.open, s.at, s.next = seg, at, number+1
 	s.mu.Unlock()

@@ -193,6 +193,14 @@ func Open(b []byte) (Record, error) {
 	return r, nil
 }
 
+// Begins tells whether b begins like the record of a key that has a body of size octets, which lies HeadSize octets and the key
+// behind the record's beginning. b need not be all of it, and nothing need be known of it.
+func Begins(b, key []byte, size int64) bool {
+	r := Record(b)
+	return len(b) >= HeadSize+len(key) && b[0] == version && b[1]&elsewhere == 0 && r.u16(12) == len(key) && r.u16(14) == 0 &&
+		int64(r.BodySize()) == size && string(b[HeadSize:HeadSize+len(key)]) == string(key)
+}
+
 func origin(since time.Time) time.Time {
 	if since.IsZero() {
 		return time.Unix(0, 0)

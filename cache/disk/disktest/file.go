@@ -85,6 +85,27 @@ func (f *File) ReadNow(p []byte, off int64) bool {
 	return off+int64(len(p)) <= int64(len(f.now)) && copy(p, f.now[off:]) == len(p)
 }
 
+// Punch is disk.Quick's. A power cut may bring back what was there.
+func (f *File) Punch(off, size int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	end := min(off+size, int64(len(f.now)))
+	if off >= end {
+		return nil
+	}
+	clear(f.now[off:end])
+	if f.dirty == nil {
+		f.dirty = map[int]bool{}
+	}
+	for s := int(off) / sector; s*sector < int(end); s++ {
+		f.dirty[s] = true
+	}
+	return nil
+}
+
+// Descriptor is disk.Quick's: there is none.
+func (f *File) Descriptor() (fd uintptr, ok bool) { return 0, false }
+
 // WriteAt is disk.File's.
 func (f *File) WriteAt(p []byte, off int64) (n int, err error) {
 	f.wait()

@@ -1,0 +1,99 @@
+package disk
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"testing"
+)
+
+// onFile is a store in a real file.
+func onFile(t *testing.T) *running {
+	t.Helper()
+	f, err := OpenFile(filepath.Join(t.TempDir(), "cache"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, Config{File: f, Capacity: slotsAt + 4<<20, slot: 1 << 20, Queue: 4 << 20})
+	t.Cleanup(func() { s.stop(); s.Close() })
+	if !s.sends {
+		t.Fatal("files have no holes here")
+	}
+	s.Use(testLife)
+	return s
+}
+
+// accepted are the two ends of a connection.
+func accepted(t *testing.T) (from, to *net.TCPConn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close(); c.Close() })
+	return a.(*net.TCPConn), c.(*net.TCPConn)
+}
+
+// What the kernel has taken and the viewer has not arrives as it was, although its place has been written over since, once and
+// again: also when a part of it lies in one page with what another segment's end or beginning is.
+func TestPunch_WhatIsOnItsWayStaysAsItWas(t *testing.T) {
+	s := onFile(t)
+	type sent struct {
+		from, to *net.TCPConn
+		is       []byte
+	}
+	var all []sent
+	for i := range 40 { // a segment and a half
+		o := object(fmt.Sprint("sent", i), 1, 40_000+i)
+		mustPut(t, s, o)
+		s.settle(t)
+		_, ref := s.Find([]byte(o.Key))
+		var proved atomic.Int64
+		p, ok := s.lend(ref, o.Key, len(o.Body), &proved, noon)
+		if !ok || !p.Hold() {
+			t.Fatalf("%s is not lent", o.Key)
+		}
+		from, to := accepted(t)
+		fd, off, _ := p.Descriptor()
+		raw, _ := from.SyscallConn()
+		var n int
+		raw.Control(func(socket uintptr) { n, _ = syscall.Sendfile(int(socket), int(fd), &off, len(o.Body)) })
+		if n != len(o.Body) {
+			t.Fatalf("the socket took %d of %d octets", n, len(o.Body))
+		}
+		p.Release()
+		p.Return()
+		all = append(all, sent{from, to, o.Body})
+	}
+	for i, to := 0, s.number()+10; s.number() < to; i++ {
+		key := fmt.Sprint("over", i)
+		s.Earns([]byte(key))
+		mustPut(t, s, object(key, 1, 50_000))
+	}
+	for i, x := range all {
+		x.from.CloseWrite()
+		if got, err := io.ReadAll(x.to); err != nil || !bytes.Equal(got, x.is) {
+			t.Errorf("%d: %d octets of %d, and others, or %v", i, len(got), len(x.is), err)
+		}
+	}
+}
+
+// number of the next segment.
+func (r *running) number() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.next
+}

@@ -1,0 +1,195 @@
+package disk
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/cache/record"
+)
+
+// A large body is sent from the file, by the kernel and without copying it. Two things could then go wrong.
+//
+// The segment may be written over while it is sent from. So whoever sends holds the segment for each call, and the writer,
+// which has taken the slot away before, waits for those calls; who comes to the next one after that finds that the octets
+// are gone. So that this hardly ever happens the writer passes over slots from which somebody is sending, half of them
+// at most.
+//
+// What the kernel has taken lies on in the socket, as pages of the file, for as long as the viewer takes. Writing there would
+// change them. So a slot from which something was sent is punched before it is written to (Quick.Punch): the pages are the
+// socket's then, and the slot gets new ones. Where files cannot be punched nothing is sent from them.
+//
+// A body that is sent is not read, and so it is not compared with its sum either. It was, at most proven before: whoever
+// finds that to be longer ago reads it once more.
+
+// proven is for how long a body that was compared with its sum is sent without.
+const proven = time.Minute
+
+// Part is a body in the file, lent to who sends it. It belongs to one goroutine at a time. The zero Part is none.
+type Part struct {
+	s         *Store
+	seg       *segment
+	line      *inUse
+	off, size int64 // of the body, in the file
+}
+
+// inUse is a part of who uses a segment, for a core of its own.
+type inUse struct {
+	lent atomic.Int64 // parts that were lent and not returned
+	held atomic.Int64 // calls that are under way
+	_    [48]byte
+}
+
+// lends tells whether somebody has a part of it, held whether somebody is just reading one.
+func (g *segment) lends() bool { return g.count(func(u *inUse) int64 { return u.lent.Load() }) > 0 }
+func (g *segment) held() bool  { return g.count(func(u *inUse) int64 { return u.held.Load() }) > 0 }
+
+func (g *segment) count(of func(*inUse) int64) (n int64) {
+	for i := range g.users {
+		n += of(&g.users[i])
+	}
+	return n
+}
+
+// Lend lends the body that lies at far, of the object that was stored under key, for being sent. proved is beside far: when
+// the body was last compared with its sum, in seconds of now's clock; if need be it is compared now. It returns false where
+// the body is not there any more, not in the kernel's memory, or not what was written, and where nothing can be sent. It
+// takes no lock. stripe is internal/stripe's.
+func (s *Store) Lend(stripe uint32, far cache.Far, key []byte, size int64, proved *atomic.Int64, now time.Time) (p Part, ok bool) {
+	seg := s.segmentAt(far)
+	if seg == nil || !s.sends || !s.reads.well() {
+		return p, false
+	}
+	line := &seg.users[stripe%stripes]
+	line.lent.Add(1)
+	at, seconds := place(far.Place), now.Unix()
+	p = Part{s: s, seg: seg, line: line, size: size, off: s.base(seg.slot) + at.off() + frameSize + int64(record.HeadSize+len(key))}
+	switch age := seconds - proved.Load(); {
+	case age >= 0 && age < int64(proven/time.Second):
+		// What was there so lately is there still, nearly always: its end tells.
+		var last [1]byte
+		ok = s.quick.ReadNow(last[:], p.off+size-1)
+	default:
+		if ok = s.prove(seg, at, key, size); ok {
+			proved.Store(seconds)
+		}
+	}
+	if !ok {
+		p.Return()
+		return Part{}, false
+	}
+	if !seg.sent.Load() {
+		seg.sent.Store(true)
+	}
+	s.near[stripe%stripes].hits.Add(1)
+	return p, true
+}
+
+// Lent tells whether it is one.
+func (p *Part) Lent() bool { return p.s != nil }
+
+// Return gives it back.
+func (p *Part) Return() {
+	p.line.lent.Add(-1)
+	*p = Part{}
+}
+
+// Size of the body.
+func (p *Part) Size() int64 { return p.size }
+
+// Hold keeps the octets from being written over until Release. It returns false when they already may have been.
+func (p *Part) Hold() bool {
+	p.line.held.Add(1)
+	if p.s.inSlot[p.seg.slot].Load() == p.seg {
+		return true
+	}
+	p.line.held.Add(-1)
+	return false
+}
+
+// Release ends a Hold.
+func (p *Part) Release() { p.line.held.Add(-1) }
+
+// Descriptor is of the file, and where in it the body begins; ok is false if the file has none.
+func (p *Part) Descriptor() (fd uintptr, off int64, ok bool) {
+	fd, ok = p.s.quick.Descriptor()
+	return fd, p.off, ok
+}
+
+// ReadAt implements io.ReaderAt.
+func (p *Part) ReadAt(b []byte, off int64) (int, error) {
+	return p.s.file.ReadAt(b[:min(int64(len(b)), p.size-off)], p.off+off)
+}
+
+// piece is how much of a record is read at once to be compared with its sum: little, so that it stays where the core has it.
+const piece = 32 << 10
+
+var pieces = sync.Pool{New: func() any { return new([piece]byte) }}
+
+// prove compares a record with its sum, and with what it is expected to be. It does not wait for the disk.
+func (s *Store) prove(seg *segment, at place, key []byte, size int64) bool {
+	b := pieces.Get().(*[piece]byte)
+	defer pieces.Put(b)
+	from, end := s.base(seg.slot)+at.off(), min(at.size(), s.super.slot-at.off())
+	first := b[:min(end, piece)]
+	if !s.quick.ReadNow(first, from) {
+		return false
+	}
+	f, want, ok := readFrame(first)
+	if end = frameSize + f.size; !ok || !record.Begins(first[frameSize:], key, size) || end > at.size() {
+		return false // who loads it finds out why
+	}
+	first = first[:min(end, piece)]
+	got := sum(seg.seed, first[8:])
+	for done := int64(len(first)); done < end; {
+		next := b[:min(end-done, piece)]
+		if !s.quick.ReadNow(next, from+done) {
+			return false
+		}
+		got = sum(got, next)
+		done += int64(len(next))
+	}
+	if got != want {
+		s.spoiled(seg, s.hash(key), at)
+		return false
+	}
+	return true
+}
+
+// vacate waits until nobody sends from a slot, and lets go of what is on its way from there. It is the writer's, which has
+// taken the slot out of reach before.
+func (s *Store) vacate(slot int) error {
+	seg := s.inSlot[slot].Swap(nil)
+	if seg == nil {
+		return nil
+	}
+	for n := 0; seg.held(); n++ {
+		if n < 100 {
+			runtime.Gosched()
+		} else {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if !s.sends || !seg.sent.Load() && seg.old == 0 { // a process before this one may have sent from it, too
+		return nil
+	}
+	err := s.quick.Punch(s.base(slot), s.super.slot)
+	if err != nil {
+		s.inSlot[slot].Store(seg) // and so it is not written to
+	}
+	return err
+}
+
+// target is the slot to write over next: that of the oldest segment, or one of those behind it while somebody is sending
+// from there. With s.mu.
+func (s *Store) target() int {
+	for i := range len(s.slots) / 2 {
+		at := (s.at + 1 + i) % len(s.slots)
+		if seg := s.inSlot[at].Load(); seg == nil || !seg.lends() {
+			return at
+		}
+	}
+	return (s.at + 1) % len(s.slots)
+}
