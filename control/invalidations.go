@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"reflect"
@@ -33,6 +34,7 @@ type Invalidation struct {
 	By        journal.Actor
 
 	Pace  *journal.Pace // nil: it has none
+	Mode  string        // distribution.InvalidationRemove or …Stale
 	Waves []Wave        // of one that comes location by location, the turns that have come
 }
 
@@ -79,7 +81,8 @@ func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distribution
 			case !sameItems(old.fact.Items, items):
 				other = "paths"
 			case terms.planned() && !reflect.DeepEqual(old.fact.Plan, wire.Ptr(terms.plan())),
-				terms.Pace != nil && !reflect.DeepEqual(old.fact.Pace, terms.Pace):
+				terms.Pace != nil && !reflect.DeepEqual(old.fact.Pace, terms.Pace),
+				terms.Mode != "" && terms.mode(nil) != old.fact.Mode:
 				other = "terms"
 			}
 			if other != "" {
@@ -100,16 +103,17 @@ func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distribution
 		if err := s.checkPace(d, terms.Pace); err != nil {
 			return nil, err
 		}
+		mode := terms.mode(d.put.Tags)
 		if terms.planned() {
 			fact = journal.Fact{Scheduled: &journal.Scheduled{
 				DistributionID: distributionID, InvalidationID: id, CallerReference: reference,
-				Items: items, CreateTime: now, Comment: terms.Comment, Plan: terms.plan(), Pace: terms.Pace, By: by,
+				Items: items, CreateTime: now, Comment: terms.Comment, Plan: terms.plan(), Pace: terms.Pace, Mode: mode, By: by,
 			}}
 			return []journal.Fact{fact}, s.checkPlans(d, &terms)
 		}
 		fact = journal.Fact{Invalidated: &journal.Invalidated{
 			DistributionID: distributionID, InvalidationID: id, CallerReference: reference,
-			Items: items, CreateTime: now, Comment: terms.Comment, Pace: terms.Pace, Wave: s.wave(terms.Pace, 1, nil), By: by,
+			Items: items, CreateTime: now, Comment: terms.Comment, Pace: terms.Pace, Mode: mode, Wave: s.wave(terms.Pace, 1, nil), By: by,
 		}}
 		return []journal.Fact{fact}, s.limits.checkInProgress(d, items)
 	})
@@ -295,6 +299,7 @@ func (inv *invalidationState) view() *Invalidation {
 		Comment:         inv.fact.Comment,
 		By:              inv.fact.By,
 		Pace:            inv.fact.Pace,
+		Mode:            cmp.Or(string(inv.fact.Mode), distribution.InvalidationRemove),
 		Waves:           inv.turns(),
 	}
 	if n := len(inv.waves); n > 0 {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/journal"
 )
 
@@ -31,6 +32,7 @@ type Terms struct {
 	At      time.Time          // when it shall be in force
 	When    *journal.Condition // what must hold for it to be
 	Pace    *journal.Pace      // how it spares the origin; nil: it does not
+	Mode    string             // distribution.InvalidationRemove or …Stale; "": as the distribution's tag says
 }
 
 // furthest is how far ahead an invalidation may be planned.
@@ -39,6 +41,14 @@ const furthest = 366 * 24 * time.Hour
 func (t *Terms) planned() bool { return !t.At.IsZero() || t.When != nil }
 
 func (t *Terms) plan() journal.Plan { return journal.Plan{At: t.At.UTC().Round(0), When: t.When} }
+
+// mode is what the invalidation does: what is asked for, or what the tags of its distribution say.
+func (t *Terms) mode(tags map[string]string) journal.Mode {
+	if cmp.Or(t.Mode, tags[distribution.TagInvalidationMode]) == distribution.InvalidationStale {
+		return journal.Stale
+	}
+	return journal.Remove
+}
 
 func (t *Terms) check(now time.Time) error {
 	switch {
@@ -55,6 +65,10 @@ func (t *Terms) check(now time.Time) error {
 		if err := checkCondition(t.When); err != nil {
 			return err
 		}
+	}
+	if t.Mode != "" && t.Mode != distribution.InvalidationRemove && t.Mode != distribution.InvalidationStale {
+		return refuse("InvalidArgument", "The mode must be %s or %s, got %.40q. Leave it out for the distribution's default.",
+			distribution.InvalidationRemove, distribution.InvalidationStale, t.Mode)
 	}
 	return checkPace(t.Pace)
 }
@@ -168,7 +182,7 @@ func (s *state) checkPlans(d *distributionState, t *Terms) error {
 func plannedState(seq uint64, f *journal.Scheduled) *invalidationState {
 	return &invalidationState{seq: seq, planned: f, fact: &journal.Invalidated{
 		DistributionID: f.DistributionID, InvalidationID: f.InvalidationID, CallerReference: f.CallerReference,
-		Items: f.Items, CreateTime: f.CreateTime, Comment: f.Comment, Plan: &f.Plan, Pace: f.Pace, By: f.By,
+		Items: f.Items, CreateTime: f.CreateTime, Comment: f.Comment, Plan: &f.Plan, Pace: f.Pace, Mode: f.Mode, By: f.By,
 	}}
 }
 

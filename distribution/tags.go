@@ -17,6 +17,9 @@ const (
 	TagTargeted    = "warmfront:targeted"    // whether an origin can speak to this cache alone
 	TagPurge       = "warmfront:purge"       // whether edges take the method PURGE
 
+	// TagInvalidationMode is what invalidations do that do not say so themselves, as CloudFront's API has no word for it.
+	TagInvalidationMode = "warmfront:invalidation-mode"
+
 	WildcardsAnywhere = "anywhere" // as a wildcard; the default
 	WildcardsAWS      = "aws"      // as a literal asterisk, as CloudFront does
 
@@ -28,6 +31,9 @@ const (
 
 	TargetedIgnored = "ignored" // CDN-Cache-Control and Surrogate-Control say nothing; the default with CloudFront's rules
 	TargetedHeeded  = "heeded"  // one of them silences Cache-Control and Expires; the default with the RFC's
+
+	InvalidationRemove = "remove" // what they match is never shown again; the default
+	InvalidationStale  = "stale"  // it is shown while it is being revalidated
 
 	PurgeOff   = "off"   // they refuse it, as any method that is not allowed; the default
 	PurgeOn    = "on"    // from whoever shows an access key that may invalidate, by https or from the same machine
@@ -42,11 +48,12 @@ const (
 
 // switches lists what each switch can be set to.
 var switches = map[string][]string{
-	TagWildcards:   {WildcardsAnywhere, WildcardsAWS},
-	TagSemantics:   {SemanticsCloudFront, SemanticsRFC},
-	TagCompression: {CompressionCloudFront, CompressionZstd},
-	TagTargeted:    {TargetedIgnored, TargetedHeeded},
-	TagPurge:       {PurgeOff, PurgeOn, PurgePlain},
+	TagWildcards:        {WildcardsAnywhere, WildcardsAWS},
+	TagSemantics:        {SemanticsCloudFront, SemanticsRFC},
+	TagCompression:      {CompressionCloudFront, CompressionZstd},
+	TagTargeted:         {TargetedIgnored, TargetedHeeded},
+	TagPurge:            {PurgeOff, PurgeOn, PurgePlain},
+	TagInvalidationMode: {InvalidationRemove, InvalidationStale},
 }
 
 // ValidateTags checks all tags of a distribution together, as they are after a change.

@@ -32,7 +32,8 @@ type Stored struct {
 	At         time.Time // when it was stored, or renewed by a 304
 	Stamp      uint64
 	Dead       bool // a rule matches it: it will not be served, and is freed soon
-	Fresh      bool // and alive: a request now would be a hit, with a lease
+	Marked     bool // a rule has marked it stale: it is served only while it is revalidated
+	Fresh      bool // and alive, and not marked: a request now would be a hit, with a lease
 	FreshUntil time.Time
 	Age        time.Duration
 	Bytes      int64 // of the body; of one that is kept in slices, of which some may be missing
@@ -112,7 +113,8 @@ func (e *Edge) stored(x *site, o *cache.Object) *Stored {
 	s.Second = o.Fields.Get(fromField)
 	s.Memory, s.Disk = e.tiers([]byte(o.Key))
 	s.Slices, s.SlicesHere = e.slicesOf(x, o)
-	s.Fresh = !s.Dead && !e.overwritten(x, &o.Subject, began(o)) && o.Fresh.IsFresh(now)
+	s.Marked = !s.Dead && x.marked(o) != 0
+	s.Fresh = !s.Dead && !s.Marked && !e.overwritten(x, &o.Subject, began(o)) && o.Fresh.IsFresh(now)
 	return s
 }
 

@@ -27,6 +27,7 @@ type Purge struct {
 	KeyID, Secret string // of an access key, as the viewer has shown them
 	Address       string // the viewer's
 	Edge          string
+	Soft          bool // mark stale; false: as the distribution's tag says
 	Wait          bool // until it is Completed, or ctx ends
 }
 
@@ -119,6 +120,13 @@ func (v *visit) purged(q *query) (Purged, error) {
 	if v.r.ContentLength != 0 {
 		return Purged{}, &PurgeRefused{Status: 400, Message: "PURGE has no body: what is to be purged stands in the URL, or in a header with tags."}
 	}
+	switch soft := r.Fields.Get("Fastly-Soft-Purge"); soft {
+	case "", "0":
+	case "1":
+		p.Soft = true
+	default:
+		return Purged{}, &PurgeRefused{Status: 400, Message: "Fastly-Soft-Purge is 1, or left out."}
+	}
 	p.Wait = !prefers(r.Fields, "respond-async")
 	if n := v.e.purging.Add(1); n > maxPurges {
 		v.e.purging.Add(-1)
@@ -165,9 +173,6 @@ func prefers(f message.Fields, what string) bool {
 func (q *query) purgeItems() ([]string, error) {
 	bad := func(message string) ([]string, error) { return nil, &PurgeRefused{Status: 400, Message: message} }
 	r := q.req
-	if r.Fields.Has("Fastly-Soft-Purge") && r.Fields.Get("Fastly-Soft-Purge") != "0" {
-		return bad("Fastly-Soft-Purge is not known here: leave it out, and what is purged is removed.")
-	}
 	for _, name := range [...]string{q.site.CacheTagHeader, "Surrogate-Key", "Cache-Tag"} {
 		if name == "" || !r.Fields.Has(name) {
 			continue

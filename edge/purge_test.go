@@ -37,6 +37,20 @@ func (p *purged) purge(_ context.Context, x Purge) (Purged, error) {
 	return Purged{ID: "I1", Completed: x.Wait}, p.err
 }
 
+func TestPurge_Soft(t *testing.T) {
+	story(t, func(w *world) {
+		seen := &purged{}
+		w.edge.cfg.Purge = seen.purge
+		w.configure(purges("on"))
+		for _, soft := range []string{"1", "0"} {
+			w.get("PURGE /a", "Scheme: https", "Authorization: Bearer AKID:s3:cret", "Fastly-Soft-Purge: "+soft)
+		}
+		if len(seen.all) != 2 || !seen.all[0].Soft || seen.all[1].Soft {
+			t.Errorf("%+v", seen.all)
+		}
+	})
+}
+
 func basic(both string) string {
 	return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(both))
 }
@@ -74,7 +88,7 @@ func TestPurge_WhatItNames(t *testing.T) {
 		{line: "/a", fields: []string{key, "Scheme: http"}, status: 403},
 		{how: "plain", line: "/a", fields: []string{key, "Scheme: http"}, items: []string{"/a"}},
 		{line: "/a", fields: []string{key, "a body"}, status: 400},
-		{line: "/a", fields: []string{key, "Fastly-Soft-Purge: 1"}, status: 400},
+		{line: "/a", fields: []string{key, "Fastly-Soft-Purge: yes"}, status: 400},
 		{line: "/a", fields: []string{key, "Surrogate-Key: "}, status: 400},
 		{line: "/a", fields: []string{key, "Surrogate-Key: é"}, status: 400},
 		{line: "/a", fields: []string{key, "Surrogate-Key: " + strings.Repeat("a ", 1001)}, status: 400},

@@ -9,6 +9,7 @@ import (
 	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/journal"
 )
@@ -35,11 +36,15 @@ func (x *purger) purge(ctx context.Context, p edge.Purge) (edge.Purged, error) {
 	}
 	changes, stop := x.control.Watch()
 	defer stop()
+	terms := control.Terms{Comment: "PURGE at " + p.Edge}
+	if p.Soft {
+		terms.Mode = distribution.InvalidationStale
+	}
 	n := int64(len(p.Items))
 	inv, _, err := x.control.Invalidate(ctx, journal.Actor{User: key.User, AccessKey: key.ID, Address: p.Address}, p.Distribution,
 		&wire.InvalidationBatch{
 			CallerReference: wire.Ptr("purge-" + rand.Text()), Paths: &wire.Paths{Quantity: &n, Items: p.Items},
-		}, control.Terms{Comment: "PURGE at " + p.Edge})
+		}, terms)
 	if err != nil {
 		return edge.Purged{}, purgeRefusal(err)
 	}

@@ -73,12 +73,14 @@ type explainEdge struct {
 	Slices     int64   `json:"slices"`       // 0: it is not cut
 	SlicesHere int64   `json:"slicesStored"` // of them
 	Second     string  `json:"second"`
-	MatchedBy  []match `json:"matchedBy"` // what has killed it, while it is not swept away yet
+	Marked     bool    `json:"marked"`
+	MatchedBy  []match `json:"matchedBy"` // what has killed it, while it is not swept away yet, or marked it stale
 }
 
 type match struct {
 	InvalidationID string `json:"invalidationId"`
 	Item           string `json:"item"`
+	Mode           string `json:"mode"`
 }
 
 // postExplain tells what the edges make of a request, without making one.
@@ -112,7 +114,7 @@ func postExplain(_ context.Context, c *call) (any, error) {
 	if first == nil {
 		return nil, edge.ErrNoDistribution
 	}
-	b.WouldMatch = history.matching(&first.Subject, 0)
+	b.WouldMatch = history.matching(&first.Subject, 0, "")
 	c.h.explain(&b, first)
 	d, err := c.h.cfg.Control.Distribution(first.Distribution.ID)
 	if err != nil {
@@ -163,8 +165,11 @@ func explainOn(name string, x *edge.Explanation, h *history) explainEdge {
 	e.Stored, e.Status, e.StoredAt, e.Stamp, e.Fresh, e.FreshUntil = true, s.Status, instant(s.At), s.Stamp, s.Fresh, instant(s.FreshUntil)
 	e.AgeSeconds, e.Bytes, e.Hits, e.Second = int64(s.Age.Seconds()), s.Bytes, s.Hits, s.Second
 	e.Memory, e.Disk, e.Slices, e.SlicesHere = s.Memory, s.Disk, s.Slices, s.SlicesHere
-	if s.Dead {
-		e.MatchedBy = h.matching(&x.Subject, s.Stamp)
+	switch e.Marked = s.Marked; {
+	case s.Dead:
+		e.MatchedBy = h.matching(&x.Subject, s.Stamp, distribution.InvalidationRemove)
+	case s.Marked:
+		e.MatchedBy = h.matching(&x.Subject, s.Stamp, distribution.InvalidationStale)
 	}
 	return e
 }
@@ -210,16 +215,16 @@ func (h *Handler) history(id string) (*history, error) {
 func (h *history) add(inv *control.Invalidation, dialect invalidation.Dialect) {
 	for _, line := range inv.Items {
 		if item, err := invalidation.Parse(line, dialect); err == nil && len(h.items) < maxParsed {
-			h.items = append(h.items, pastItem{inv.Seq, item, match{inv.ID, line}})
+			h.items = append(h.items, pastItem{inv.Seq, item, match{inv.ID, line, inv.Mode}})
 		}
 	}
 }
 
-// matching names the items above a stamp that mean an object.
-func (h *history) matching(s *invalidation.Subject, after uint64) []match {
+// matching names the items above a stamp, of one mode or of all, that mean an object.
+func (h *history) matching(s *invalidation.Subject, after uint64, mode string) []match {
 	found := []match{}
 	for i := range h.items {
-		if x := &h.items[i]; x.seq > after && len(found) < maxMatches && x.parsed.Matches(s) {
+		if x := &h.items[i]; x.seq > after && (mode == "" || mode == x.Mode) && len(found) < maxMatches && x.parsed.Matches(s) {
 			found = append(found, x.match)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/distribution"
 )
 
 // invalidationBody is an invalidation as CloudFront has it, and who made it.
@@ -16,7 +17,8 @@ type invalidationBody struct {
 	ItemCount     int      `json:"itemCount"`
 	By            actor    `json:"by"`
 	Comment       string   `json:"comment"`
-	Plan          *plan    `json:"plan"`  // null: it was in force at once
+	Plan          *plan    `json:"plan"` // null: it was in force at once
+	Mode          string   `json:"mode"`
 	Pace          *pace    `json:"pace"`  // null: everywhere at once
 	Waves         []wave   `json:"waves"` // of one that comes location by location, the turns that have come
 }
@@ -56,7 +58,7 @@ func (h *Handler) invalidationOf(inv *control.Invalidation) invalidationBody {
 	return invalidationBody{
 		ID: inv.ID, Status: inv.Status, CreateTime: instant(inv.CreateTime), CompletedTime: instant(inv.CompletedTime),
 		Items: list(inv.Items), ItemCount: len(inv.Items), By: actor(inv.By), Comment: inv.Comment, Plan: h.planOf(inv),
-		Pace: paceOf(inv.Pace), Waves: wavesOf(inv.Waves),
+		Mode: inv.Mode, Pace: paceOf(inv.Pace), Waves: wavesOf(inv.Waves),
 	}
 }
 
@@ -98,8 +100,8 @@ type receiptHead struct {
 	CallerReference string `json:"callerReference"`
 }
 
-// receiptRow is one edge's line. Objects and Bytes are null when it is not known what there was, as for
-// edges of other processes and after a restart.
+// receiptRow is one edge's line. Objects and Bytes were dropped, or marked stale, as the invalidation's mode says. They are
+// null when it is not known what there was, as for edges of other processes and after a restart.
 type receiptRow struct {
 	Edge     string  `json:"edge"`
 	Location string  `json:"location"`
@@ -139,6 +141,9 @@ func (h *Handler) rowsOf(r *control.Receipt) []receiptRow {
 		if p := h.place(e.Edge); p != nil {
 			if n, ok := p.Edge.Receipt(r.Invalidation.DistributionID, r.Invalidation.ID); ok {
 				row.Objects, row.Bytes, row.Counted = &n.Objects, &n.Bytes, !n.Swept.IsZero()
+				if r.Invalidation.Mode == distribution.InvalidationStale {
+					row.Objects, row.Bytes = &n.Marked, &n.MarkedBytes
+				}
 				if n.Pace != nil {
 					row.Asked, row.Owed = &n.Pace.Asked, &n.Pace.Owed
 				}

@@ -1,6 +1,7 @@
 package ownapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ const maxPreview = 3000 // items, as many as an invalidation may have
 type previewBody struct {
 	Items []previewItem `json:"items"`
 	Total previewTotal  `json:"total"`
+	Mode  string        `json:"mode"` // what an invalidation does that does not say so itself
 }
 
 type previewTotal struct {
@@ -97,6 +99,7 @@ func newPreview(lines []string, tags map[string]string, tagged bool) *preview {
 		dialect = invalidation.AWS
 	}
 	p := &preview{}
+	p.body.Mode = cmp.Or(tags[distribution.TagInvalidationMode], distribution.InvalidationRemove)
 	p.body.Total.Edges = []edgeCount{}
 	for i, line := range lines {
 		out := previewItem{Item: line, Sample: []string{}}

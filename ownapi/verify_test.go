@@ -282,10 +282,11 @@ func TestExplain_NamesWhatKilledAnObject(t *testing.T) {
 		return it
 	}
 	h := &history{items: []pastItem{
-		{9, parse("/img/*"), match{"I9", "/img/*"}},
-		{8, parse("/css/*"), match{"I8", "/css/*"}},
-		{7, parse("/img/a"), match{"I7", "/img/a"}},
-		{5, parse("/*"), match{"I5", "/*"}},
+		{10, parse("/img/*"), match{"I10", "/img/*", "stale"}},
+		{9, parse("/img/*"), match{"I9", "/img/*", "remove"}},
+		{8, parse("/css/*"), match{"I8", "/css/*", "remove"}},
+		{7, parse("/img/a"), match{"I7", "/img/a", "remove"}},
+		{5, parse("/*"), match{"I5", "/*", "remove"}},
 	}}
 	x := &edge.Explanation{Subject: invalidation.Subject{Path: "/img/a"}, Stored: &edge.Stored{Stamp: 6, Dead: true}}
 	if e := explainOn("e", x, h); len(e.MatchedBy) != 2 || e.MatchedBy[0].InvalidationID != "I9" || e.MatchedBy[1].InvalidationID != "I7" {

@@ -194,6 +194,10 @@ func subject(x *client.Explanation) string {
 
 func freshness(e *client.ExplainedEdge) string {
 	switch {
+	case e.Marked && len(e.MatchedBy) > 0:
+		return "marked stale by " + e.MatchedBy[0].InvalidationID + from(e)
+	case e.Marked:
+		return "marked stale" + from(e)
 	case len(e.MatchedBy) > 0:
 		return "invalidated by " + e.MatchedBy[0].InvalidationID
 	case e.Fresh && e.FreshUntil != nil:
@@ -221,7 +225,7 @@ func printMatches(out io.Writer, x *client.Explanation) error {
 	fmt.Fprintln(out, "\nOf the last invalidations these match it, newest first:")
 	var t table
 	for _, m := range x.WouldMatch {
-		t.row("  "+m.InvalidationID, m.Item)
+		t.row("  "+m.InvalidationID, m.Item, softText(m.Mode))
 	}
 	return t.print(out)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/ownapi/client"
 )
 
@@ -128,6 +129,14 @@ func parseTime(s string) (time.Time, bool) {
 
 const dateTime = "2006-01-02 15:04:05"
 
+// softText says what an invalidation does, if it is not what is expected.
+func softText(mode string) string {
+	if mode == distribution.InvalidationStale {
+		return "marks stale"
+	}
+	return ""
+}
+
 // printHistory prints a table; with says whether it names distributions.
 func printHistory(out io.Writer, all []client.Past, with bool) error {
 	if len(all) == 0 {
@@ -156,7 +165,7 @@ func printHistory(out io.Writer, all []client.Past, with bool) error {
 		if p.Status == control.Scheduled {
 			what += "  " + planText(p.Plan)
 		}
-		for _, more := range []string{paceText(p.Pace), withdrawnText(&p.Invalidation)} {
+		for _, more := range []string{softText(p.Mode), paceText(p.Pace), withdrawnText(&p.Invalidation)} {
 			if more != "" {
 				what += "  " + more
 			}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/ownapi/client"
 )
 
@@ -29,6 +30,10 @@ Quote selectors with * or #: the shell has its own ideas about them.
 Without --wait it prints the invalidation's id and status as soon as the invalidation is accepted: it
 cannot get lost from then on. With --wait it ends when the invalidation is Completed: no edge answers with
 an object from before it any more. On a terminal it shows meanwhile how each edge gets on.
+
+With --soft what is matched is marked stale instead of dropped: it is shown to whoever asks while one request asks the origin
+in the background, and not after that. Completed means then that every edge knows. A distribution with the tag
+warmfront:invalidation-mode=stale does that by default, and --soft=false drops.
 
 With --at or --when it is accepted now, and survives any restart, but comes into force later: at a time, or when a URL
 of one of the distribution's origins answers with a field's value, as after a deploy. It is looked at every 5 seconds.
@@ -47,6 +52,7 @@ again after a failure.`
 const invalidateExample = `  warmfront invalidate EDFDVBD6EXAMPLE /index.html '/images/*'
   warmfront invalidate www.example.com '/*' --wait
   warmfront invalidate www.example.com '/docs/*' '#product:7' --preview
+  warmfront invalidate www.example.com '/*' --soft
   warmfront invalidate www.example.com '/img/*' --comment 'the new logo, ticket 4711'
   warmfront invalidate www.example.com '/sale/*' --at 2026-11-27T00:00
   warmfront invalidate www.example.com '/*' --when 'https://origin.example.com/version.txt ETag: "v42"'
@@ -62,10 +68,11 @@ type invalidate struct {
 	reference string
 	comment   string
 	at, when  string
+	soft      bool
 	gently    gently
 	timeout   time.Duration
 
-	planned client.Wish // At, When and Pace, read
+	planned client.Wish // At, When, Mode and Pace, read
 
 	api *client.Client
 	out io.Writer
@@ -114,6 +121,7 @@ func invalidateCommand() *cobra.Command {
 	f.StringVar(&c.at, "at", "", "only come into force at a `time`: 2h, 2026-11-25T18:00, 2026-11-25T18:00:00Z")
 	f.StringVar(&c.when, "when", "", "only come into force when an origin answers so: `'URL field: value'`")
 	f.StringVar(&c.reference, "reference", "", "the invalidation's caller `reference` (default: a new one)")
+	f.BoolVar(&c.soft, "soft", false, "mark stale instead of dropping (default: as the distribution's tag says)")
 	c.gently.flags(cmd)
 	c.flags(cmd, "print the invalidation as JSON, with --wait its receipt, with --preview the preview")
 	return cmd
@@ -133,6 +141,12 @@ func (c *invalidate) check(cmd *cobra.Command) error {
 		return usage("--timeout %s is in the past", c.timeout)
 	case given("reference") && c.reference == "":
 		return usage("--reference is empty: is the variable set that it comes from?")
+	}
+	if given("soft") {
+		c.planned.Mode = distribution.InvalidationRemove
+		if c.soft {
+			c.planned.Mode = distribution.InvalidationStale
+		}
 	}
 	var err error
 	if c.planned.Pace, err = c.gently.read(given); err != nil {
@@ -204,7 +218,7 @@ func (c *invalidate) run(ctx context.Context, d client.Distribution, items []str
 
 func (c *invalidate) create(ctx context.Context, d client.Distribution, items []string) (client.Created, error) {
 	inv, err := c.api.Invalidate(ctx, d.ID, client.Wish{
-		Items: items, CallerReference: c.reference, Comment: c.comment, At: c.planned.At, When: c.planned.When, Pace: c.planned.Pace})
+		Items: items, CallerReference: c.reference, Comment: c.comment, At: c.planned.At, When: c.planned.When, Pace: c.planned.Pace, Mode: c.planned.Mode})
 	var no *client.Error
 	switch {
 	case err == nil || errors.Is(err, context.Canceled):

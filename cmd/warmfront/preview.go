@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/ownapi/client"
 )
 
@@ -18,6 +20,7 @@ func (c *invalidate) runPreview(ctx context.Context, d client.Distribution, item
 	if c.json {
 		err = printJSON(c.out, p, false)
 	} else {
+		p.Mode = cmp.Or(c.planned.Mode, p.Mode)
 		err = printPreview(c.out, d, p)
 		if load := loadText(c.planned.Pace, &p.Total); err == nil && load != "" {
 			_, err = fmt.Fprintf(c.out, "\n%s\n", load)
@@ -42,7 +45,11 @@ const samples = 3 // of each selector
 
 // printPreview prints what each selector matches, edge by edge.
 func printPreview(out io.Writer, d client.Distribution, p *client.Preview) error {
-	fmt.Fprintf(out, "Nothing is invalidated. On %s (%s), %s would drop:\n", d.ID, d.DomainName, count(len(p.Items), "selector"))
+	would := "drop"
+	if p.Mode == distribution.InvalidationStale {
+		would = "mark stale"
+	}
+	fmt.Fprintf(out, "Nothing is invalidated. On %s (%s), %s would %s:\n", d.ID, d.DomainName, count(len(p.Items), "selector"), would)
 	for i := range p.Items {
 		printPreviewItem(out, &p.Items[i])
 	}

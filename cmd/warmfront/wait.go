@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/ownapi/client"
 )
 
@@ -215,7 +216,7 @@ func edgeLines(r *client.Receipt) []string {
 			more = "its turn has not come"
 		}
 		if more == "" {
-			more = dropped(e)
+			more = dropped(r.Invalidation.Mode, e)
 		}
 		t.row("  "+where(e.Edge, e.Location), state, took(e.TookMs), more)
 	}
@@ -229,12 +230,16 @@ func rank(e client.ReceiptRow) int {
 	return 0
 }
 
-// dropped says how many objects an edge has dropped, so far as it has counted them.
-func dropped(e client.ReceiptRow) string {
+// dropped says how many objects an edge has dropped or marked stale, so far as it has counted them.
+func dropped(mode string, e client.ReceiptRow) string {
 	if !e.Applied || e.Objects == nil || e.Bytes == nil || *e.Objects == 0 && !e.Counted {
 		return ""
 	}
-	s := "dropped " + count(*e.Objects, "object") + ", " + size(*e.Bytes)
+	s := "dropped "
+	if mode == distribution.InvalidationStale {
+		s = "marked "
+	}
+	s += count(*e.Objects, "object") + ", " + size(*e.Bytes)
 	if !e.Counted {
 		s += " so far"
 	}
@@ -256,7 +261,7 @@ func allDropped(r *client.Receipt) string {
 		}
 		all.Counted = all.Counted && e.Counted
 	}
-	if s := dropped(all); known && s != "" {
+	if s := dropped(r.Invalidation.Mode, all); known && s != "" {
 		return ", " + s
 	}
 	return ""

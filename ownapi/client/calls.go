@@ -196,6 +196,7 @@ type Created struct {
 	Comment         string    `json:"comment,omitempty"`
 	Plan            *Plan     `json:"plan,omitempty"`
 	Pace            *Pace     `json:"pace,omitempty"`
+	Mode            string    `json:"mode"`
 }
 
 // Wish asks for an invalidation; it may have what CloudFront's API has no field for.
@@ -207,6 +208,7 @@ type Wish struct {
 	At   *time.Time `json:"at,omitempty"`   // when it shall be in force
 	When *Condition `json:"when,omitempty"` // or what must hold for it to be
 	Pace *Pace      `json:"pace,omitempty"` // how it spares the origin
+	Mode string     `json:"mode,omitempty"` // remove, stale; "": as the distribution's tag says
 }
 
 // Withdraw takes back an invalidation that is scheduled, or the turns that it still has.
@@ -223,5 +225,5 @@ func (c *Client) Invalidate(ctx context.Context, distribution string, w Wish) (C
 		return Created{}, err
 	}
 	return Created{ID: made.ID, DistributionID: distribution, Status: made.Status, CreateTime: made.CreateTime,
-		CallerReference: made.CallerReference, Items: made.Items, Comment: made.Comment, Plan: made.Plan, Pace: made.Pace}, nil
+		CallerReference: made.CallerReference, Items: made.Items, Comment: made.Comment, Plan: made.Plan, Pace: made.Pace, Mode: made.Mode}, nil
 }

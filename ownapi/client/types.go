@@ -23,6 +23,7 @@ type Invalidation struct {
 	By            Actor      `json:"by"`
 	Comment       string     `json:"comment"`
 	Plan          *Plan      `json:"plan"`  // nil: it was in force at once
+	Mode          string     `json:"mode"`  // remove, stale
 	Pace          *Pace      `json:"pace"`  // nil: everywhere at once
 	Waves         []Wave     `json:"waves"` // of one that comes location by location, the turns that have come
 }
@@ -113,6 +114,7 @@ type EdgeCount struct {
 // Preview is what an invalidation would drop.
 type Preview struct {
 	Items []PreviewItem `json:"items"`
+	Mode  string        `json:"mode"` // of an invalidation that does not say so itself
 	Total PreviewTotal  `json:"total"`
 }
 
@@ -202,6 +204,7 @@ type ExplainedEdge struct {
 	Slices     int64      `json:"slices"`       // 0: it is not cut
 	SlicesHere int64      `json:"slicesStored"` // of them
 	Second     string     `json:"second"`       // of an origin group, if it has sent it
+	Marked     bool       `json:"marked"`       // stale, by an invalidation
 	MatchedBy  []Match    `json:"matchedBy"`
 }
 
@@ -209,6 +212,7 @@ type ExplainedEdge struct {
 type Match struct {
 	InvalidationID string `json:"invalidationId"`
 	Item           string `json:"item"`
+	Mode           string `json:"mode"`
 }
 
 // About is what runs there.
