@@ -97,3 +97,25 @@ func TestPreview_Refusals(t *testing.T) {
 		h.wantRefusal(429, "Throttling", "GET", "/distributions/"+d.ID+"/popular", "")
 	})
 }
+
+// Edge by edge, what was announced is what was dropped.
+func TestPreview_AndReceiptSayTheSame(t *testing.T) {
+	at(t, func(h *house) {
+		d := h.create(nil)
+		for i, path := range []string{"/img/a", "/img/bb", "/other", "/css/x.css", "/img/a"} {
+			h.view(i%2, d, path)
+		}
+		p := ask[previewT](h, 200, "POST", "/distributions/"+d.ID+"/preview", `{"items":["/img/*","/*.css","#img"]}`)
+		inv := h.invalidate(d, "/img/*", "/*.css", "#img")
+		h.settle(2 * time.Second)
+		r := ask[receiptT](h, 200, "GET", "/distributions/"+d.ID+"/invalidations/"+inv.ID+"/receipt", "")
+		if len(r.Edges) != 2 || p.Total.Objects == 0 {
+			t.Fatalf("%+v %+v", p.Total, r)
+		}
+		for i, e := range r.Edges {
+			if said := p.Total.Edges[i]; e.Edge != said.Edge || !e.Counted || *e.Objects != said.Objects || *e.Bytes != said.Bytes {
+				t.Errorf("%s: announced %d objects, %d octets; dropped %d, %d", e.Edge, said.Objects, said.Bytes, *e.Objects, *e.Bytes)
+			}
+		}
+	})
+}
