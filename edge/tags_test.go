@@ -89,3 +89,18 @@ func TestTags_PrivateOnesOutliveA304(t *testing.T) {
 		}
 	})
 }
+
+// A distribution that names another header, or none, does not forget what objects were called: CloudFront does, and an
+// invalidation of the old name then leaves them.
+func TestTags_OutliveTheirHeadersName(t *testing.T) {
+	for _, next := range []*wire.CacheTagConfig{nil, {HeaderName: wire.Ptr("X-Other")}} {
+		story(t, func(w *world) {
+			w.origin.on("/a", ok("v1", "Cache-Tag: b"), ok("v2"))
+			w.get("/a")
+			w.configure(func(put *journal.DistributionPut) { put.Config.CacheTagConfig = next })
+			w.expect("200 Hit v1", "/a")
+			w.invalidate("#b")
+			w.expect("200 Miss v2", "/a")
+		})
+	}
+}
