@@ -287,6 +287,29 @@ func TestH2Context_EndsWithTheStreamAndTheConnection(t *testing.T) {
 	}
 }
 
+// Who begins to answer a stream that its viewer has given up, and flushes, waits for nothing: no round will carry the
+// head.
+func TestH2Flush_OfAStreamThatWasGivenUpReturns(t *testing.T) {
+	begun, flushed := make(chan struct{}), make(chan error, 1)
+	c := viewer2(t, h2server(t, &Server{Handler: handlerFunc(func(ctx context.Context, w ResponseWriter, r *Request) {
+		close(begun)
+		<-ctx.Done()
+		w.Begin(200, nil, 10)
+		flushed <- w.Flush()
+	})}))
+	c.get(1, "/1")
+	<-begun
+	c.fr.WriteRSTStream(1, http2.ErrCodeCancel)
+	select {
+	case err := <-flushed:
+		if err == nil {
+			t.Error("the viewer is gone, and Flush knows nothing of it")
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("Flush does not return")
+	}
+}
+
 func TestH2Drain_IsSaidTwice(t *testing.T) {
 	going := make(chan struct{})
 	addr, stop := start(t, &Server{H2C: true, Handler: handlerFunc(func(_ context.Context, w ResponseWriter, r *Request) {

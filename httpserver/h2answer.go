@@ -119,7 +119,7 @@ func (a *h2answer) Flush() error {
 	if !a.begun || a.refused {
 		return nil
 	}
-	waits := a.block != nil
+	waits := a.block != nil && s.gone == nil // a stream that was given up hands nothing over, and there may be no round any more
 	mark := h.started + 1
 	a.hand(a.whole())
 	s.flushing = true

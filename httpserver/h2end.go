@@ -102,6 +102,7 @@ func (h *h2conn) die() {
 	h.queue, h.out = nil, nil
 	for _, s := range h.streams {
 		s.end(errViewerGone)
+		s.cond.Broadcast() // one that was given up before may wait for the round with its head in it
 	}
 	h.cond.Broadcast()
 }
