@@ -200,7 +200,7 @@ func (a *inline) usable(q *query, now time.Time) bool {
 	o := &a.object
 	began := time.Duration(o.FetchStart.UnixNano())
 	return len(o.Block) > 0 && o.Epoch == q.snap.life && a.alive(q.site) && int64(began) >= q.site.wrote.Load() &&
-		a.e.lease.Allows(a.e.clock(), began) && o.Fresh.IsFresh(now)
+		a.e.allows(began) && o.Fresh.IsFresh(now)
 }
 
 // alive is check.

@@ -343,7 +343,7 @@ func (f *flight) object(status int, fields message.Fields, body []byte, fresh ht
 // the sweeper finds it, and the rule is kept until then because this flight has not landed.
 func (f *flight) put(o *cache.Object, how coming) {
 	s := f.e.snap.Load()
-	if planted(stampAtStore) {
+	if planted(stampAtStore) || planted(packedAnew) && leads(f.marks, codingField) {
 		o.Stamp = s.seq
 	}
 	site := s.sites[o.Distribution]

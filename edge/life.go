@@ -22,6 +22,9 @@ func (e *Edge) begins(entry *journal.Entry) (life string) {
 		kept, mark := e.disk.Kept()
 		if strings.HasPrefix(kept, string(entry.Epoch)+"/") {
 			e.resumed = &resumption{kept, mark}
+			if planted(servesEarly) {
+				e.disk.Use(kept)
+			}
 			return kept
 		}
 	}

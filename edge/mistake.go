@@ -12,4 +12,14 @@ const (
 	compactTooEarly mistake = "compact-too-early" // E4: one rule more goes than may
 	deadCondition   mistake = "dead-condition"    // S1: a conditional request is built from a dead object
 	pinnedOnly      mistake = "pinned-only"       // S3: the decision is taken on the snapshot pinned at the start
+
+	writeUnnoted   mistake = "write-unnoted"   // RFC 9111 section 4.4: an unsafe request makes nothing old
+	packedAnew     mistake = "packed-anew"     // L2: what is compressed here is stamped when it has been
+	sliceUnchecked mistake = "slice-unchecked" // L3: the map is held against the rules, its slices are not
+	sliceOfAny     mistake = "slice-of-any"    // the version of a slice is not compared with the map's
+
+	loadUnchecked  mistake = "load-unchecked"   // L3: what comes from disk is taken to be checked already
+	loadRacesSweep mistake = "load-races-sweep" // E4: rules go although a load with a smaller position is under way
+	restartTrusted mistake = "restart-trusted"  // S3: what is on disk at the start is taken to be checked up to the last mark
+	servesEarly    mistake = "serves-early"     // P2, S5: an edge that starts goes on as the one before it, with its lease
 )

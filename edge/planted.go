@@ -8,9 +8,10 @@ import (
 	"slices"
 )
 
-var mistakes = []mistake{hitUnchecked, stampAtStore, waiterUnchecked, sweepRacesFill, compactTooEarly, deadCondition, pinnedOnly}
+var mistakes = []mistake{hitUnchecked, stampAtStore, waiterUnchecked, sweepRacesFill, compactTooEarly, deadCondition, pinnedOnly,
+	writeUnnoted, packedAnew, sliceUnchecked, sliceOfAny, loadUnchecked, loadRacesSweep, restartTrusted, servesEarly}
 
-var made = func() mistake {
+var chosen = func() mistake {
 	m := mistake(os.Getenv("WARMFRONT_PLANT"))
 	if m != "" && !slices.Contains(mistakes, m) {
 		panic(fmt.Sprintf("WARMFRONT_PLANT=%s: use one of %q", m, mistakes))
@@ -19,4 +20,4 @@ var made = func() mistake {
 }()
 
 // planted tells whether this process makes the mistake: the one that WARMFRONT_PLANT names.
-func planted(m mistake) bool { return m == made }
+func planted(m mistake) bool { return m == chosen }

@@ -106,12 +106,15 @@ func (s *sweeper) run(ctx context.Context) {
 // and then its stamp is at least the bound, or that was registered later, and then its stamp is at
 // least the floor (flights). Decisions under way have the index of their own snapshot.
 func (s *sweeper) sweep(ctx context.Context) (clean, marking bool) {
-	if planted(hitUnchecked) {
+	if planted(hitUnchecked) || planted(sliceUnchecked) || planted(loadUnchecked) {
 		<-time.After(100 * time.Millisecond) // as if there were many objects
 	}
 	snap := s.e.snap.Load()
 	undecided := s.e.undecided.Load()
-	bound := min(s.e.flights.raise(snap.seq), s.e.loads.raise(snap.seq))
+	bound := s.e.flights.raise(snap.seq)
+	if least := s.e.loads.raise(snap.seq); !planted(loadRacesSweep) {
+		bound = min(bound, least)
+	}
 	if planted(sweepRacesFill) {
 		bound = snap.seq
 	}

@@ -60,7 +60,7 @@ func atLeast(a *atomic.Int64, n int64) {
 // overwritten tells whether something of the site was written to after t0, or at that very instant. For what
 // has been fetched since the site's last write it is one comparison.
 func (e *Edge) overwritten(x *site, s *invalidation.Subject, t0 time.Duration) bool {
-	if int64(t0) >= x.wrote.Load() {
+	if int64(t0) >= x.wrote.Load() || planted(writeUnnoted) {
 		return false
 	}
 	w := e.written.Load()
