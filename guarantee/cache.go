@@ -28,6 +28,10 @@ type Batch struct {
 	Reference string    // unique
 	Items     []string  // in Warmfront's language
 	Objects   []*Object // what they match, for caches that only know single objects
+
+	// Ahead is how long from now the invalidation shall come into force, where the cache can be told so. Others do
+	// it at once.
+	Ahead time.Duration
 }
 
 // Adapters names the systems that can be checked.

@@ -1,6 +1,8 @@
 package guarantee
 
 import (
+	"bytes"
+	"io"
 	"math/rand/v2"
 	"regexp"
 	"strings"
@@ -8,7 +10,7 @@ import (
 )
 
 func TestContent_EveryPieceSaysWhatItIs(t *testing.T) {
-	o := newObjects(27)[Ranged]
+	o := newObjects(27, 0)[Ranged]
 	body := o.body(41)
 	if int64(len(body)) != o.size(41) || len(body)%lineSize != 0 {
 		t.Fatalf("%d octets, size says %d", len(body), o.size(41))
@@ -28,7 +30,7 @@ func TestContent_EveryPieceSaysWhatItIs(t *testing.T) {
 			t.Errorf("version 41 up to %d and 44 after it passed", n)
 		}
 	}
-	if o.check(41, o.body(42), 0) == nil || o.check(41, newObjects(27)[int(kinds)+int(Ranged)].body(41), 0) == nil {
+	if o.check(41, o.body(42), 0) == nil || o.check(41, newObjects(27, 0)[turns+int(Ranged)].body(41), 0) == nil {
 		t.Error("another version, or another object, passed")
 	}
 	if o.check(41, append(body, body[:1]...), 0) == nil {
@@ -38,7 +40,7 @@ func TestContent_EveryPieceSaysWhatItIs(t *testing.T) {
 
 // Every line differs between two versions, whatever their lengths.
 func TestContent_NoLineIsInTwoVersions(t *testing.T) {
-	o := newObjects(9)[Small]
+	o := newObjects(9, 0)[Small]
 	a := strings.SplitAfter(string(o.body(7)), "\n")
 	b := string(o.body(8))
 	for _, line := range a {
@@ -49,7 +51,7 @@ func TestContent_NoLineIsInTwoVersions(t *testing.T) {
 }
 
 func TestSelector_MatchesAsARegexpDoes(t *testing.T) {
-	objects := newObjects(270)
+	objects := newObjects(270, 0)
 	r := rand.New(rand.NewPCG(2, 2))
 	seen := map[string]bool{}
 	for range 3000 {
@@ -78,7 +80,7 @@ func TestSelector_MatchesAsARegexpDoes(t *testing.T) {
 
 func TestObjects_HaveDifferentTargets(t *testing.T) {
 	seen := map[string]bool{}
-	for _, o := range newObjects(1000) {
+	for _, o := range newObjects(1000, 0) {
 		if seen[o.Target()] {
 			t.Fatalf("%s twice", o.Target())
 		}
@@ -88,6 +90,51 @@ func TestObjects_HaveDifferentTargets(t *testing.T) {
 		}
 		if v, ok := o.versionOf("W/" + strings.TrimSuffix(o.etag(12), `"`) + `-gzip"`); !ok || v != 12 {
 			t.Fatalf("the weak form reads as %d, %v", v, ok)
+		}
+	}
+}
+
+// Large ones are read from anywhere without being laid out.
+func TestContent_ReaderReadsTheBody(t *testing.T) {
+	for _, o := range newObjects(turns, 64<<10) {
+		body := o.body(8)
+		r := o.reader(8)
+		whole, err := io.ReadAll(r)
+		if err != nil || !bytes.Equal(whole, body) {
+			t.Fatalf("%s: %d octets, %v; want %d", o, len(whole), err, len(body))
+		}
+		p := make([]byte, 100)
+		if n, err := r.ReadAt(p, 70); err != nil || !bytes.Equal(p[:n], body[70:170]) {
+			t.Errorf("%s: %q, %v", o, p[:n], err)
+		}
+	}
+}
+
+func TestContent_OldestOfSeveral(t *testing.T) {
+	o := newObjects(turns, 64<<10)[turns+fewLarge]
+	if o.Kind != Rebuilt {
+		t.Fatal(o.Kind)
+	}
+	a, b := o.body(41), o.body(9)
+	mixed := append(append(append([]byte(nil), a[:2*lineSize]...), b[2*lineSize:3*lineSize]...), a[3*lineSize:]...)
+	for _, c := range []struct {
+		b    []byte
+		off  int64
+		want uint64
+		bad  bool
+	}{
+		{b: a, want: 41},
+		{b: mixed, want: 9},
+		{b: mixed[3*lineSize : 5*lineSize], off: 3 * lineSize, want: 41},
+		{b: mixed[:2*lineSize+atVersion+10], want: 9}, // cut behind what says the version
+		{b: mixed[:2*lineSize+atVersion+9], want: 41},
+		{b: mixed[:10], want: 0},
+		{b: mixed[lineSize:], off: 2 * lineSize, bad: true},
+		{b: mixed[1:], bad: true},
+	} {
+		v, err := o.oldest(c.b, c.off)
+		if v != c.want || (err != nil) != c.bad {
+			t.Errorf("%d octets at %d: version %d, %v", len(c.b), c.off, v, err)
 		}
 	}
 }

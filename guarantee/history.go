@@ -39,10 +39,14 @@ type Answer struct {
 	Cache           string // X-Cache
 	Version         uint64 // 0: no content of the origin
 	Fill            uint64
-	Begun           Instant // it cannot have been begun before: Sent, or when its fill left the origin
-	Wrong           Class   // of its octets: Mixed, Torn; or none
+	Left            Instant // when its fill left the origin; 0: not known
+	Begun           Instant // it cannot have been begun before: Sent, or Left
+	Protocol        string
+	Coding          string // of what was sent as it is: made by the cache; ""
+	Wrong           Class  // of its octets: Mixed, Torn; or none
 	Why             string
 	Cut             bool // ended early, visibly
+	Refused         bool // nobody listened at the edge's address
 }
 
 // Class is the kind of a violation.
@@ -53,12 +57,13 @@ const (
 	Old
 	Late
 	Revived
+	Overwritten
 	Mixed
 	Torn
 	classes
 )
 
-var classNames = [classes]string{"none", "old", "late", "revived", "mixed", "torn"}
+var classNames = [classes]string{"none", "old", "late", "revived", "overwritten", "mixed", "torn"}
 
 func (c Class) String() string { return classNames[c] }
 
@@ -67,8 +72,9 @@ type Violation struct {
 	Class  Class
 	Object *Object
 	Answer Answer
-	Floor  uint64        // the version that it had to have at least; of Old, Late, Revived
-	By     *Invalidation // whose floor it is
+	Floor  uint64        // the version that it had to have at least; not of Mixed and Torn
+	Since  Instant       // from when on
+	By     *Invalidation // whose floor it is; nil: that of a POST
 	Events []Event       // the object's last events, in order
 }
 
@@ -85,17 +91,21 @@ type Event struct {
 // record is the history of one object.
 type record struct {
 	mu     sync.Mutex
-	floors []floor // both fields ascend; guarded by mu
+	floors floors         // what invalidations demand of all edges; guarded by mu
+	posts  map[int]floors // what POSTs that an edge has answered demand of it; guarded by mu
 	events [120]Event
 	n      int // events ever; guarded by mu
 }
 
-// floor is what an invalidation demands from an instant on.
+// floor is what an invalidation, or a POST, demands from an instant on.
 type floor struct {
 	after   Instant
 	version uint64
-	by      *Invalidation
+	by      *Invalidation // nil: a POST
 }
+
+// floors ascend in both instant and version.
+type floors []floor
 
 // floorsKept bounds the floors of an object. One that is dropped is older than that many invalidations of
 // the object; then an answer that was begun before all of those that are left is not judged.
@@ -129,20 +139,35 @@ func (r *record) completed(version uint64, by *Invalidation, now func() Instant)
 	defer r.mu.Unlock()
 	at := now()
 	r.note(Event{At: at, Completed: by})
-	if n := len(r.floors); n > 0 && r.floors[n-1].version >= version {
-		return // demanded already, and for longer
-	}
-	if len(r.floors) == floorsKept {
-		r.floors = append(r.floors[:0], r.floors[1:]...)
-	}
-	r.floors = append(r.floors, floor{at, version, by})
+	r.floors = r.floors.raise(floor{at, version, by})
 }
 
-// demanded returns the floor for what begins at an instant. With mu.
-func (r *record) demanded(at Instant) floor {
-	for i := len(r.floors) - 1; i >= 0; i-- {
-		if r.floors[i].after < at {
-			return r.floors[i]
+// posted raises the floor for one edge: it has answered a POST that has made the version.
+func (r *record) posted(edge int, version uint64, now func() Instant) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.posts == nil {
+		r.posts = map[int]floors{}
+	}
+	r.posts[edge] = r.posts[edge].raise(floor{after: now(), version: version})
+}
+
+// raise adds a floor that holds from now on.
+func (f floors) raise(x floor) floors {
+	if n := len(f); n > 0 && f[n-1].version >= x.version {
+		return f // demanded already, and for longer
+	}
+	if len(f) == floorsKept {
+		f = append(f[:0], f[1:]...)
+	}
+	return append(f, x)
+}
+
+// demanded returns the floor for what begins at an instant.
+func (f floors) demanded(at Instant) floor {
+	for i := len(f) - 1; i >= 0; i-- {
+		if f[i].after < at {
+			return f[i]
 		}
 	}
 	return floor{}
@@ -155,14 +180,16 @@ func (o *Object) judge(a *Answer) *Violation {
 	defer r.mu.Unlock()
 	r.note(Event{At: a.End, Answer: a})
 	v := &Violation{Class: a.Wrong, Object: o, Answer: *a}
-	if v.Class == None && a.Version > 0 {
-		if f := r.demanded(a.Sent); a.Version < f.version {
-			v.Class, v.Floor, v.By = Old, f.version, f.by
+	if v.Class == None && a.Version > 0 && a.Method != "POST" { // its answer says what it has made, and shows nothing
+		if f := r.floors.demanded(a.Sent); a.Version < f.version {
+			v.below(Old, f)
 			if a.Status == 304 {
 				v.Class = Revived
 			}
-		} else if f := r.demanded(a.Begun); a.Version < f.version {
-			v.Class, v.Floor, v.By = Late, f.version, f.by
+		} else if f := r.floors.demanded(a.Begun); a.Version < f.version {
+			v.below(Late, f)
+		} else if f := r.posts[a.Edge].demanded(a.Sent); a.Version < f.version {
+			v.below(Overwritten, f)
 		}
 	}
 	if v.Class == None {
@@ -170,6 +197,11 @@ func (o *Object) judge(a *Answer) *Violation {
 	}
 	v.Events = r.last()
 	return v
+}
+
+// below: the answer's version is below the floor.
+func (v *Violation) below(c Class, f floor) {
+	v.Class, v.Floor, v.Since, v.By = c, f.version, f.after, f.by
 }
 
 // history is what the whole run has seen.
@@ -183,10 +215,12 @@ type history struct {
 func (h *history) now() Instant { return time.Since(h.began) }
 
 // write gives an object its next version at the origin.
-func (h *history) write(o *Object) {
+func (h *history) write(o *Object) (version uint64) {
 	o.log.mu.Lock()
 	defer o.log.mu.Unlock()
-	o.log.note(Event{At: h.now(), Written: o.version.Add(1)})
+	version = o.version.Add(1)
+	o.log.note(Event{At: h.now(), Written: version})
+	return version
 }
 
 // demand is an invalidation under way: the floors that hold when it is Completed.
@@ -220,6 +254,16 @@ func (h *history) complete(d *demand) {
 	}
 }
 
+// ofKind returns the objects of one kind.
+func (h *history) ofKind(k Kind) (out []*Object) {
+	for _, o := range h.objects {
+		if o.Kind == k {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
 // matched returns the objects that some item means.
 func (h *history) matched(items []string) []*Object {
 	var out []*Object
@@ -240,11 +284,14 @@ func (v *Violation) String() string {
 		return fmt.Sprintf("%s answer for %s: %s", v.Class, v.Object, v.Answer.Why)
 	case Late:
 		return fmt.Sprintf("late: an answer for %s showed version %d; it was made of what left the origin %s after version %d was demanded of every answer",
-			v.Object, v.Answer.Version, ms(v.Answer.Begun-v.By.Completed), v.Floor)
+			v.Object, v.Answer.Version, ms(v.Answer.Begun-v.Since), v.Floor)
 	case Revived:
 		return fmt.Sprintf("revived: a 304 for %s confirmed version %d; it was asked for %s after version %d was demanded of every answer",
-			v.Object, v.Answer.Version, ms(v.Answer.Sent-v.By.Completed), v.Floor)
+			v.Object, v.Answer.Version, ms(v.Answer.Sent-v.Since), v.Floor)
+	case Overwritten:
+		return fmt.Sprintf("overwritten: an answer for %s showed version %d; it was asked for %s after the same edge had answered the POST that made version %d",
+			v.Object, v.Answer.Version, ms(v.Answer.Sent-v.Since), v.Floor)
 	}
 	return fmt.Sprintf("old: an answer for %s showed version %d; it was asked for %s after version %d was demanded of every answer",
-		v.Object, v.Answer.Version, ms(v.Answer.Sent-v.By.Completed), v.Floor)
+		v.Object, v.Answer.Version, ms(v.Answer.Sent-v.Since), v.Floor)
 }

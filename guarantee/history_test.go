@@ -12,7 +12,7 @@ type story struct{ history }
 
 func newStory() *story {
 	s := &story{}
-	s.objects = newObjects(9)
+	s.objects = newObjects(9, 0)
 	return s
 }
 
@@ -70,9 +70,38 @@ func TestJudge_FloorsDoNotSink(t *testing.T) {
 		at    Instant
 		floor uint64
 	}{{100, 0}, {101, 7}, {201, 7}, {300, 7}, {301, 9}} {
-		if f := o.log.demanded(c.at); f.version != c.floor {
+		if f := o.log.floors.demanded(c.at); f.version != c.floor {
 			t.Errorf("at %d: %d, should be %d", c.at, f.version, c.floor)
 		}
+	}
+}
+
+// A POST demands its version of the edge that has answered it, from then on; of no other, and not of whoever had
+// asked before.
+func TestJudge_PostsCountWhereTheyWere(t *testing.T) {
+	s := newStory()
+	o := s.objects[0]
+	o.log.posted(1, 5, func() Instant { return 100 })
+	for _, c := range []struct {
+		edge int
+		sent Instant
+		v    uint64
+		want Class
+	}{{1, 101, 4, Overwritten}, {1, 101, 5, None}, {1, 100, 4, None}, {0, 101, 4, None}} {
+		v := o.judge(&Answer{Edge: c.edge, Method: "GET", Sent: c.sent, Begun: c.sent + 50, Version: c.v, Status: 200})
+		got := None
+		if v != nil {
+			got = v.Class
+		}
+		if got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+		if v != nil && !strings.Contains(v.String(), "overwritten: an answer for /s0/small/n000.css showed version 4") {
+			t.Error(v)
+		}
+	}
+	if v := o.judge(&Answer{Edge: 1, Method: "POST", Sent: 200, Begun: 200, Version: 3, Status: 204}); v != nil {
+		t.Errorf("what a POST is told about itself: %v", v)
 	}
 }
 
@@ -90,7 +119,7 @@ func TestJudge_KeepsBounds(t *testing.T) {
 	if e := o.log.last(); len(e) != len(o.log.events) || e[len(e)-1].Answer == nil {
 		t.Errorf("%d events, the last is %+v", len(e), e[len(e)-1])
 	}
-	if f := o.log.demanded(time.Hour); f.version != 3*floorsKept+1 {
+	if f := o.log.floors.demanded(time.Hour); f.version != 3*floorsKept+1 {
 		t.Errorf("the newest floor is %d", f.version)
 	}
 }

@@ -20,10 +20,22 @@ const (
 	Variant                 // differs by query string
 	Failing                 // an error in three of four versions
 	Encoded                 // gzip for those who accept it
+	Compressed              // sent as it is, in pieces: a cache may compress it
+	Written                 // viewers change it, by POST
+	Large                   // good for a second, then asked for by its ETag; parts of it are asked for
+	Rebuilt                 // as large, and its ETag never changes; see longAgo
 	kinds
 )
 
-var kindNames = [kinds]string{"small", "slow", "revalidated", "background", "ranged", "dated", "variant", "failing", "encoded"}
+// turns is how many kinds there are about as many objects of; of the others, which are large, there are a few.
+const turns = int(Large)
+
+// fewLarge is how many.
+const fewLarge = 2
+
+var kindNames = [kinds]string{
+	"small", "slow", "revalidated", "background", "ranged", "dated", "variant", "failing", "encoded", "compressed", "written", "large", "rebuilt",
+}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -38,6 +50,7 @@ type Object struct {
 	Query  string // without "?"
 	Tags   []string
 
+	least   int           // lines that every version has
 	version atomic.Uint64 // what the origin shows; from 1 on
 	log     record
 }
@@ -59,24 +72,41 @@ const (
 	topics   = 16 // tags
 )
 
-// newObjects makes n objects, all kinds in turn, whose paths and tags give every kind of selector
-// something to match and something to leave.
-func newObjects(n int) []*Object {
-	objects := make([]*Object, n)
+// newObjects makes n objects, whose paths and tags give every kind of selector something to match and
+// something to leave, and besides a few large ones of that many octets; 0: none.
+func newObjects(n int, large int64) []*Object {
+	objects := make([]*Object, n, n+int(kinds)*fewLarge)
 	for i := range objects {
-		kind, turn := Kind(i%int(kinds)), i/int(kinds)
-		name := turn
-		o := &Object{Number: i, Kind: kind}
-		if kind == Variant {
-			name = turn / variants
-			o.Query = "v=" + strconv.Itoa(turn%variants)
+		objects[i] = newObject(i, Kind(i%turns), i/turns)
+	}
+	if large == 0 {
+		return objects
+	}
+	for kind := Large; kind < kinds; kind++ {
+		for turn := range fewLarge {
+			o := newObject(len(objects), kind, turn)
+			o.least = int(large / lineSize)
+			objects = append(objects, o)
 		}
-		o.Path = fmt.Sprintf("/s%d/%s/n%03d.%s", name%sections, kind, name, extensions[name%len(extensions)])
-		o.Tags = []string{"topic" + strconv.Itoa((i*7+turn)%topics), "kind-" + kind.String()}
-		o.version.Store(1)
-		objects[i] = o
 	}
 	return objects
+}
+
+// leastLines of each kind.
+var leastLines = [kinds]int{4, 256, 4, 4, 1024, 4, 4, 4, 4, 64, 4}
+
+// newObject makes the object with a number, which is that one of its kind.
+func newObject(i int, kind Kind, turn int) *Object {
+	name := turn
+	o := &Object{Number: i, Kind: kind, least: leastLines[kind]}
+	if kind == Variant {
+		name = turn / variants
+		o.Query = "v=" + strconv.Itoa(turn%variants)
+	}
+	o.Path = fmt.Sprintf("/s%d/%s/n%03d.%s", name%sections, kind, name, extensions[name%len(extensions)])
+	o.Tags = []string{"topic" + strconv.Itoa((i*7+turn)%topics), "kind-" + kind.String()}
+	o.version.Store(1)
+	return o
 }
 
 // etag is the validator of one version.
@@ -97,8 +127,11 @@ func (o *Object) versionOf(etag string) (uint64, bool) {
 	return v, err == nil
 }
 
-// validated tells whether the object has ETags.
-func (o *Object) validated() bool { return o.Kind != Dated && o.Kind != Failing }
+// validated tells whether the object has an ETag for each version.
+func (o *Object) validated() bool { return o.Kind != Dated && o.Kind != Failing && o.Kind != Rebuilt }
+
+// large tells whether it is one of those of which nobody wants the whole often.
+func (o *Object) large() bool { return o.Kind >= Large }
 
 // status of one version.
 func (o *Object) status(version uint64) int {

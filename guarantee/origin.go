@@ -1,7 +1,6 @@
 package guarantee
 
 import (
-	"bytes"
 	"compress/gzip"
 	"fmt"
 	"math/rand/v2"
@@ -75,6 +74,9 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a := &reply{origin: o, Object: x, w: w, r: r}
 	a.Fill.Number, a.Asked, a.Version = o.fills.Add(1), o.now(), x.version.Load()
+	if r.Method == "POST" {
+		a.Version = o.write(x)
+	}
 	for _, name := range []string{"If-None-Match", "If-Modified-Since", "Range"} {
 		if v := r.Header.Get(name); v != "" {
 			a.Condition = strings.TrimPrefix(a.Condition+", "+name+": "+v, ", ")
@@ -96,10 +98,12 @@ type reply struct {
 var control = [kinds]string{
 	Small: "max-age=3600", Slow: "max-age=3600", Revalidated: "max-age=1", Background: "max-age=1, stale-while-revalidate=30",
 	Ranged: "max-age=3600", Dated: "max-age=1", Variant: "max-age=3600", Failing: "max-age=3600", Encoded: "max-age=3600",
+	Compressed: "max-age=3600", Written: "max-age=3600", Large: "max-age=1", Rebuilt: "max-age=3600",
 }
 
 // longAgo is the date of all dated objects. Builds that are reproducible give all files one date; a
-// date is then no evidence of what is in a file, and after an invalidation must not be taken for any.
+// date is then no evidence of what is in a file, and after an invalidation must not be taken for any. In the
+// same way a rebuilt object's ETag is none, strong as it looks: there are builds that name a release so.
 const longAgo = "Tue, 01 Jan 1980 00:00:00 GMT"
 
 func (a *reply) send() {
@@ -110,9 +114,16 @@ func (a *reply) send() {
 	h.Set(versionField, strconv.FormatUint(a.Version, 10))
 	if a.validated() {
 		h.Set("ETag", a.etag(a.Version))
+	} else if a.Kind == Rebuilt {
+		h.Set("ETag", a.etag(1))
 	}
 	status := a.status(a.Version)
 	switch {
+	case a.r.Method == "POST":
+		h.Set("Cache-Control", "no-store")
+		a.head(http.StatusNoContent)
+		a.w.WriteHeader(http.StatusNoContent)
+		return
 	case a.Kind == Dated:
 		h.Set("Last-Modified", longAgo)
 		if a.r.Header.Get("If-Modified-Since") != "" {
@@ -158,12 +169,14 @@ func (a *reply) head(status int) {
 
 // content sends the body, whole or the part that is asked for.
 func (a *reply) content(status int) {
-	h, b := a.w.Header(), a.body(a.Version)
-	switch {
-	case a.Kind == Ranged && a.r.Header.Get("Range") != "":
-		// Only this kind knows ranges; the others may answer with the whole.
-		http.ServeContent(a.w, a.r, "", time.Time{}, bytes.NewReader(b))
+	h := a.w.Header()
+	if a.large() || a.Kind == Ranged && a.r.Header.Get("Range") != "" {
+		// Only these kinds know ranges; the others may answer with the whole.
+		http.ServeContent(&hesitant{reply: a}, a.r, "", time.Time{}, a.reader(a.Version))
 		return
+	}
+	b := a.body(a.Version)
+	switch {
 	case a.Kind == Encoded && strings.Contains(a.r.Header.Get("Accept-Encoding"), "gzip"):
 		h.Set("Content-Encoding", "gzip")
 		h.Set("ETag", strings.TrimSuffix(a.etag(a.Version), `"`)+`-gzip"`)
@@ -173,20 +186,41 @@ func (a *reply) content(status int) {
 		z.Close()
 		return
 	}
-	if a.Version%2 == 0 { // otherwise in chunks
+	if a.Version%2 == 0 || a.Kind == Compressed { // otherwise in chunks; what has no length is not compressed
 		h.Set("Content-Length", strconv.Itoa(len(b)))
 	}
 	a.w.WriteHeader(status)
-	if a.Kind != Slow {
+	if a.Kind != Slow && a.Kind != Compressed {
 		a.w.Write(b)
 		return
 	}
-	for at := 0; at < len(b); at += 4 << 10 {
-		a.w.Write(b[at:min(len(b), at+4<<10)])
+	piece := len(b)/4 + 1
+	for at := 0; at < len(b); at += piece {
+		a.w.Write(b[at:min(len(b), at+piece)])
 		http.NewResponseController(a.w).Flush()
 		a.pause(a.r)
 		if a.chance(150) {
 			panic(http.ErrAbortHandler)
 		}
 	}
+}
+
+// hesitant takes its time now and then between two pieces of a large body, and sometimes breaks off.
+type hesitant struct {
+	*reply
+	sent int
+}
+
+func (h *hesitant) Header() http.Header    { return h.w.Header() }
+func (h *hesitant) WriteHeader(status int) { h.w.WriteHeader(status) }
+
+func (h *hesitant) Write(p []byte) (int, error) {
+	if h.sent += len(p); h.sent > 256<<10 {
+		h.sent = 0
+		h.pause(h.r)
+		if h.chance(200) {
+			panic(http.ErrAbortHandler)
+		}
+	}
+	return h.w.Write(p)
 }

@@ -2,14 +2,13 @@ package guarantee
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -27,19 +26,29 @@ type question struct {
 	edge   int
 	method string
 	fields [][2]string
-	off    int64    // where a range begins; -1: none was asked for
+	parts  []span   // that were asked for; none: the whole
 	tags   []uint64 // versions whose validators were sent
+	third  bool     // over HTTP/3
 }
+
+// span is a part of a body, from one octet to another, inclusively.
+type span struct{ first, last int64 }
+
+func (s span) String() string { return fmt.Sprintf("%d-%d", s.first, s.last) }
 
 func (r *reader) read(ctx context.Context) {
 	for ctx.Err() == nil && r.wanted() {
 		q := r.question()
 		a := r.ask(ctx, q)
+		q.done(r)
 		if ctx.Err() != nil {
 			return // it was cut by the end of the run
 		}
 		if v := q.object.judge(a); v != nil {
 			r.violated(v)
+		}
+		if a.Method == "POST" && a.Status == http.StatusNoContent && a.Version > 0 {
+			q.object.log.posted(q.edge, a.Version, r.now)
 		}
 		r.tally(q, a)
 		if a.Status == 0 {
@@ -55,24 +64,50 @@ func (r *reader) read(ctx context.Context) {
 // question makes up a request: a third of them for what a writer has at hand, so that many come for
 // one object at once and right when it matters.
 func (r *reader) question() *question {
-	q := &question{edge: r.rnd.IntN(len(r.Edges)), method: "GET", off: -1}
+	q := &question{edge: r.rnd.IntN(len(r.Edges)), method: "GET"}
 	if hot := r.hot.Load(); hot != nil && r.rnd.IntN(3) == 0 {
 		q.object = hot
 	} else {
 		q.object = r.objects[r.rnd.IntN(len(r.objects))]
 	}
+	q.third = r.third != nil && strings.HasPrefix(r.Edges[q.edge], "https:") && r.rnd.IntN(2) == 0
+	kind := q.object.Kind
 	switch n := r.rnd.IntN(100); {
+	case kind == Written && r.unsafe && n < 10:
+		q.method = "POST"
 	case n < 12:
 		q.method = "HEAD"
 	case n < 27 && q.object.validated():
 		q.condition(r.rnd)
-	case n < 42 || q.object.Kind == Ranged && n < 90:
+	case n < 42 || kind == Ranged && n < 90 || q.object.large() && !r.download(n):
 		q.part(r.rnd)
 	}
-	if q.object.Kind == Encoded && q.off < 0 && r.rnd.IntN(2) == 0 {
-		q.add("Accept-Encoding", "gzip")
+	if (kind == Encoded || kind == Compressed) && len(q.parts) == 0 && r.rnd.IntN(3) > 0 {
+		q.add("Accept-Encoding", [...]string{"gzip", "gzip", "br", "gzip, br", "zstd"}[r.rnd.IntN(5)])
 	}
 	return q
+}
+
+// download tells whether the whole of a large object is to be asked for: seldom, and by two at once at most,
+// for each has all of it in memory.
+func (r *reader) download(n int) bool {
+	if n < 95 {
+		return false
+	}
+	select {
+	case r.downloads <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// done gives back what the question took.
+func (q *question) done(r *reader) {
+	if q.object.large() && q.method == "GET" && len(q.parts) == 0 && len(q.tags) == 0 {
+		r.buffer = bytes.Buffer{}
+		<-r.downloads
+	}
 }
 
 func (q *question) add(name, value string) { q.fields = append(q.fields, [2]string{name, value}) }
@@ -90,18 +125,40 @@ func (q *question) condition(rnd *rand.Rand) {
 	q.add("If-None-Match", strings.Join(tags, ", "))
 }
 
-// part asks for a range that every version has.
+// part asks for one range that every version has, or for up to three.
 func (q *question) part(rnd *rand.Rand) {
-	if q.object.Kind == Encoded || q.object.Kind == Failing {
+	o := q.object
+	if o.Kind == Encoded || o.Kind == Failing {
 		return // ranges of what is encoded are another's octets
 	}
-	size := q.object.leastSize()
-	q.off = rnd.Int64N(size - 1)
-	last := q.off + rnd.Int64N(min(size-q.off, 8<<10))
-	q.add("Range", fmt.Sprintf("bytes=%d-%d", q.off, last))
-	if q.object.validated() && rnd.IntN(4) == 0 {
-		now := q.object.version.Load()
-		q.add("If-Range", q.object.etag(now-min(now-1, uint64(rnd.IntN(2)))))
+	from, lines := int64(0), int64(o.least)
+	if o.large() && rnd.IntN(4) > 0 { // mostly where others ask too
+		lines = min(lines, 2<<20/lineSize)
+	}
+	several := 1
+	if rnd.IntN(4) == 0 {
+		several += rnd.IntN(3)
+	}
+	var said []string
+	for n := range int64(several) {
+		until := lines * (n + 1) / int64(several)
+		if until-from < 2 {
+			break
+		}
+		// Whole lines: each says what it is.
+		first := from + rnd.Int64N(until-from-1)
+		p := span{first * lineSize, (first+1+rnd.Int64N(min(until-first-1, 128)))*lineSize - 1}
+		if o.Kind != Rebuilt { // of which a part of a line says nothing
+			p.first += rnd.Int64N(lineSize)
+			p.last -= rnd.Int64N(min(lineSize, p.last-p.first+1))
+		}
+		from = until
+		q.parts, said = append(q.parts, p), append(said, p.String())
+	}
+	q.add("Range", "bytes="+strings.Join(said, ","))
+	if o.validated() && rnd.IntN(4) == 0 {
+		now := o.version.Load()
+		q.add("If-Range", o.etag(now-min(now-1, uint64(rnd.IntN(2)))))
 	}
 }
 
@@ -121,134 +178,25 @@ func (r *reader) ask(ctx context.Context, q *question) *Answer {
 	}
 	a.Sent = r.now()
 	a.Begun = a.Sent
-	resp, err := r.viewers.Do(req)
+	viewers := r.viewers
+	if q.third {
+		viewers = r.third
+	}
+	resp, err := viewers.Do(req)
 	a.Head = r.now()
 	if err != nil {
-		a.End, a.Cut, a.Why = a.Head, true, err.Error()
+		a.End, a.Cut, a.Why, a.Refused = a.Head, true, err.Error(), errors.Is(err, syscall.ECONNREFUSED)
 		return a
 	}
 	r.buffer.Reset()
 	_, err = r.buffer.ReadFrom(resp.Body)
 	resp.Body.Close()
-	a.End, a.Status, a.Cache = r.now(), resp.StatusCode, resp.Header.Get("X-Cache")
+	a.End, a.Status, a.Cache, a.Protocol = r.now(), resp.StatusCode, resp.Header.Get("X-Cache"), resp.Proto
+	if q.object.Kind == Compressed {
+		a.Coding = resp.Header.Get("Content-Encoding")
+	}
 	a.Cut = err != nil
 	a.origins(q.object, resp.Header)
 	a.inspect(q, resp, r.buffer.Bytes())
 	return a
-}
-
-// origins reads what the origin has written into the head.
-func (a *Answer) origins(o *Object, h http.Header) {
-	a.Version, _ = strconv.ParseUint(h.Get(versionField), 10, 64)
-	number, sent, _ := strings.Cut(h.Get(fillField), " ")
-	a.Fill, _ = strconv.ParseUint(number, 10, 64)
-	if n, err := strconv.ParseInt(sent, 10, 64); err == nil {
-		a.Begun = max(a.Begun, Instant(n))
-	}
-}
-
-// wrong notes what is not right about the octets, the first finding.
-func (a *Answer) wrong(c Class, format string, args ...any) {
-	if a.Wrong == None {
-		a.Wrong, a.Why = c, fmt.Sprintf(format, args...)
-	}
-}
-
-// inspect compares status, head and body with each other.
-func (a *Answer) inspect(q *question, resp *http.Response, body []byte) {
-	o := q.object
-	if a.Status == http.StatusNotModified {
-		a.confirms(q, resp.Header)
-		return
-	}
-	if a.Version == 0 {
-		if a.Status < 400 {
-			a.wrong(Mixed, "status %d without the origin's fields", a.Status)
-		}
-		return // made by the cache
-	}
-	if v, ok := o.versionOf(resp.Header.Get("ETag")); ok && v != a.Version {
-		a.wrong(Mixed, "the head says version %d, its ETag %d", a.Version, v)
-	}
-	off, size := int64(0), o.size(a.Version)
-	switch a.Status {
-	case http.StatusPartialContent:
-		off = a.partial(q, resp.Header, size)
-	case http.StatusRequestedRangeNotSatisfiable:
-		a.wrong(Mixed, "the range %s lies in every version, but: %s", a.Asking, resp.Status)
-		return
-	default:
-		if want := o.status(a.Version); a.Status != want {
-			a.wrong(Mixed, "version %d has status %d, not %d", a.Version, want, a.Status)
-		}
-	}
-	a.octets(q, resp, body, off, size)
-}
-
-// confirms: a 304 stands for the version whose validator was sent.
-func (a *Answer) confirms(q *question, h http.Header) {
-	if len(q.tags) == 0 {
-		a.wrong(Mixed, "304, and there was no condition")
-		return
-	}
-	v, ok := q.object.versionOf(h.Get("ETag"))
-	if !ok {
-		// It may leave the validator out. Then it says yes to the newest at best.
-		for _, t := range q.tags {
-			v = max(v, t)
-		}
-	}
-	a.Version = v
-	for _, t := range q.tags {
-		if t == v {
-			return
-		}
-	}
-	a.wrong(Mixed, "304 with the validator of version %d, asked was %s", v, a.Asking)
-}
-
-// partial reads where the part lies.
-func (a *Answer) partial(q *question, h http.Header, size int64) (off int64) {
-	var last, whole int64
-	if _, err := fmt.Sscanf(h.Get("Content-Range"), "bytes %d-%d/%d", &off, &last, &whole); err != nil || q.off < 0 {
-		a.wrong(Mixed, "206 with Content-Range %q, asked was %q", h.Get("Content-Range"), a.Asking)
-		return 0
-	}
-	if off != q.off || whole != size {
-		a.wrong(Mixed, "Content-Range is %q, version %d has %d octets, asked was %q", h.Get("Content-Range"), a.Version, size, a.Asking)
-	}
-	return off
-}
-
-// octets compares the body with the version that the head says.
-func (a *Answer) octets(q *question, resp *http.Response, body []byte, off, size int64) {
-	if a.Method == "HEAD" {
-		if n := resp.ContentLength; n >= 0 && n != size && q.object.Kind != Encoded {
-			a.wrong(Mixed, "HEAD says %d octets, version %d has %d", n, a.Version, size)
-		}
-		return
-	}
-	if resp.Header.Get("Content-Encoding") == "gzip" {
-		var err error
-		if body, err = unzip(body); err != nil && !a.Cut {
-			a.wrong(Torn, "gzip: %v", err)
-			return
-		}
-	}
-	if err := q.object.check(a.Version, body, off); err != nil {
-		a.wrong(Mixed, "the head says version %d: %v", a.Version, err)
-		return
-	}
-	if a.Status != http.StatusPartialContent && !a.Cut && int64(len(body)) != size {
-		a.wrong(Torn, "%d of %d octets, and nothing says so", len(body), size)
-	}
-}
-
-// unzip returns as much as can be decoded.
-func unzip(b []byte) ([]byte, error) {
-	z, err := gzip.NewReader(bytes.NewReader(b))
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(z)
 }

@@ -22,8 +22,13 @@ type tallies struct {
 	cut        atomic.Int64
 	caches     sync.Map // X-Cache → *atomic.Int64
 	kinds      [kinds]atomic.Int64
-	asked      [4]atomic.Int64 // plainly, part, condition, HEAD
+	asked      [5]atomic.Int64 // see askedNames
 	confirmed  atomic.Int64    // 304
+	survived   atomic.Int64    // made of what had left the origin before the edge was last absent
+	absences   []atomic.Int64  // of each edge: the instant at which nobody listened there, last
+	failure    atomic.Pointer[string]
+	protocols  sync.Map // Proto → *atomic.Int64
+	codings    sync.Map // Coding → *atomic.Int64
 	violations [classes]atomic.Int64
 	where      [kinds]atomic.Int64 // violations by kind of object
 	found      []*Violation        // the first of each class; guarded by run.out
@@ -33,7 +38,7 @@ type tallies struct {
 	shapes    map[string]int // of items completed
 }
 
-var askedNames = [...]string{"plain", "range", "conditional", "HEAD"}
+var askedNames = [...]string{"plain", "range", "conditional", "HEAD", "POST"}
 
 // latenciesKept bounds the list; further ones take the places of the first.
 const latenciesKept = 1 << 18
@@ -43,17 +48,23 @@ func (t *tallies) tally(q *question, a *Answer) {
 	t.kinds[q.object.Kind].Add(1)
 	how := 0
 	switch {
+	case a.Method == "POST":
+		how = 4
 	case a.Method == "HEAD":
 		how = 3
 	case len(q.tags) > 0:
 		how = 2
-	case q.off >= 0:
+	case len(q.parts) > 0:
 		how = 1
 	}
 	t.asked[how].Add(1)
 	switch {
 	case a.Status == 0:
 		t.failed.Add(1)
+		if a.Refused {
+			t.absences[q.edge].Store(int64(a.End))
+		}
+		t.failure.CompareAndSwap(nil, &a.Why)
 		return
 	case a.Version == 0:
 		t.empty.Add(1)
@@ -66,15 +77,30 @@ func (t *tallies) tally(q *question, a *Answer) {
 	if a.Status == 304 {
 		t.confirmed.Add(1)
 	}
-	name := a.Cache
-	if name == "" {
-		name = "(none)"
+	if absent := Instant(t.absences[q.edge].Load()); 0 < a.Left && a.Left < absent && absent < a.Sent {
+		t.survived.Add(1)
 	}
-	n, ok := t.caches.Load(name)
+	count(&t.caches, cmp.Or(a.Cache, "(none)"))
+	count(&t.protocols, a.Protocol)
+	if a.Coding != "" {
+		count(&t.codings, a.Coding)
+	}
+}
+
+// count adds one to what is counted under a name.
+func count(m *sync.Map, name string) {
+	n, ok := m.Load(name)
 	if !ok {
-		n, _ = t.caches.LoadOrStore(name, new(atomic.Int64))
+		n, _ = m.LoadOrStore(name, new(atomic.Int64))
 	}
 	n.(*atomic.Int64).Add(1)
+}
+
+// counted returns all that is.
+func counted(m *sync.Map) map[string]int64 {
+	out := map[string]int64{}
+	m.Range(func(k, v any) bool { out[k.(string)] = v.(*atomic.Int64).Load(); return true })
+	return out
 }
 
 func (t *tallies) completed(d *demand) {
@@ -96,12 +122,11 @@ func (t *tallies) completed(d *demand) {
 
 // hits counts what came from a cache without the origin, by what X-Cache says.
 func (t *tallies) hits() (n int64) {
-	t.caches.Range(func(k, v any) bool {
-		if strings.HasPrefix(strings.ToLower(k.(string)), "hit") {
-			n += v.(*atomic.Int64).Load()
+	for name, count := range counted(&t.caches) {
+		if strings.HasPrefix(strings.ToLower(name), "hit") {
+			n += count
 		}
-		return true
-	})
+	}
 	return n
 }
 
@@ -134,10 +159,14 @@ type Report struct {
 	Cache         map[string]int64 // answers by X-Cache
 	Kinds         map[string]int64 // by kind of object
 	Asked         map[string]int64 // by kind of request
+	Protocols     map[string]int64 // by version of HTTP
+	Codings       map[string]int64 // by content coding, where the cache has made it
+	Survived      int64            // of what an edge had got before nobody listened there: from its disk, after a restart
 	NotModified   int64            // 304
 	Cut           int64            // ended early, visibly
 	Empty         int64            // without content of the origin, such as a 503
 	Failed        int64            // no answer at all
+	Failure       string           `json:",omitempty"` // what the first of these was
 	Fills         uint64           // answers of the origin
 	Revalidations int64            // of these, 304
 	Invalidations int
@@ -155,15 +184,17 @@ func (r *run) report() *Report {
 		Adapter: r.Adapter, Edges: len(r.Edges), Seed: r.Seed, Objects: len(r.objects), Seconds: r.now().Seconds(),
 		Answers: r.answers.Load(), Judged: r.judged.Load(), Hits: r.hits(), NotModified: r.confirmed.Load(),
 		Cut: r.cut.Load(), Empty: r.empty.Load(), Failed: r.failed.Load(), Fills: r.fills.Load(), Revalidations: r.origin.reused.Load(),
-		Cache: map[string]int64{}, Kinds: map[string]int64{}, Asked: map[string]int64{}, Violations: map[string]int64{}, Where: map[string]int64{},
+		Cache: counted(&r.caches), Protocols: counted(&r.protocols), Codings: counted(&r.codings), Survived: r.survived.Load(), Kinds: map[string]int64{}, Asked: map[string]int64{}, Violations: map[string]int64{}, Where: map[string]int64{},
 		Invalidations: len(r.latencies), Items: r.shapes,
 	}
-	r.caches.Range(func(k, v any) bool { p.Cache[k.(string)] = v.(*atomic.Int64).Load(); return true })
 	for k := range kinds {
 		p.Kinds[k.String()] = r.tallies.kinds[k].Load()
 		if n := r.where[k].Load(); n > 0 {
 			p.Where[k.String()] = n
 		}
+	}
+	if why := r.failure.Load(); why != nil {
+		p.Failure = *why
 	}
 	for i, name := range askedNames {
 		p.Asked[name] = r.asked[i].Load()
@@ -203,9 +234,18 @@ func (p *Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "%d answers of %d edges in %.1f s (seed %d); %d judged, %d from a cache, %d times 304, %d cut visibly, %d without content, %d failed\n",
 		p.Answers, p.Edges, p.Seconds, p.Seed, p.Judged, p.Hits, p.NotModified, p.Cut, p.Empty, p.Failed)
 	fmt.Fprintf(w, "  by X-Cache      %s\n", counts(p.Cache))
-	fmt.Fprintf(w, "  by request      %s\n", counts(p.Asked))
+	fmt.Fprintf(w, "  by request      %s; %s\n", counts(p.Asked), counts(p.Protocols))
 	fmt.Fprintf(w, "  by object       %s\n", counts(p.Kinds))
+	if len(p.Codings) > 0 {
+		fmt.Fprintf(w, "  compressed      %s\n", counts(p.Codings))
+	}
 	fmt.Fprintf(w, "  origin          %d answers, %d of them 304\n", p.Fills, p.Revalidations)
+	if p.Failed > 0 {
+		fmt.Fprintf(w, "  failed          first: %s\n", p.Failure)
+	}
+	if p.Survived > 0 {
+		fmt.Fprintf(w, "  survived        %d answers of what an edge had got before it was last absent\n", p.Survived)
+	}
 	fmt.Fprintf(w, "  invalidations   %d; items: %s\n", p.Invalidations, counts(p.Items))
 	fmt.Fprintf(w, "  Completed       after %.1f ms (p50), %.1f ms (p99), %.1f ms (longest)\n", p.CompletedP50, p.CompletedP99, p.CompletedMax)
 	if p.Kept() {

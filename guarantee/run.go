@@ -2,6 +2,8 @@ package guarantee
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -10,11 +12,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -22,14 +27,19 @@ import (
 type Config struct {
 	Adapter    string   // one of Adapters
 	Edges      []string // base URLs
-	Host       string   // to send to the edges; "": what the adapter says
+	Host       string   // to send to the edges, as name of the TLS handshake too; "": what the adapter says
+	CA         string   // file of authorities that edges' certificates may be of, beside the system's; ""
+	HTTP3      bool     // ask https edges by HTTP/3 as well as by HTTP/2
 	API        string
 	OriginName string // by which the edges reach the origin; "": the host of OriginListen
 
 	AccessKeyID, SecretAccessKey, SessionToken string
 
+	Tags map[string]string // of the distribution that is made for the run
+
 	OriginListen     string // host:port; port 0 takes a free one
 	Objects          int
+	Large            int64 // octets of the large ones among them; 0: there are none
 	Readers, Writers int
 	Pause            time.Duration // of a writer between two invalidations, on average
 	Seed             uint64
@@ -50,6 +60,9 @@ type run struct {
 	origin    *origin
 	host      string
 	viewers   *http.Client
+	third     *http.Client  // over HTTP/3; nil: nobody does
+	downloads chan struct{} // capacity: how many large objects may be asked for at once, as a whole
+	unsafe    bool          // viewers send POSTs: the cache promises something about them
 	reference string
 	hot       atomic.Pointer[Object]
 	end       context.CancelFunc
@@ -78,8 +91,12 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if c.Host != "" {
 		r.host = c.Host
 	}
+	leave, err := r.connect()
+	if err != nil {
+		return nil, errors.Join(err, r.closeCache())
+	}
 	err = r.experiment(ctx)
-	r.viewers.CloseIdleConnections()
+	leave()
 	report := r.report()
 	if err = errors.Join(err, r.closeCache()); err == nil {
 		err = report.telling()
@@ -96,19 +113,21 @@ func newRun(c Config) (*run, error) {
 			return nil, fmt.Errorf("--edges: %q is not like http://host:port", e)
 		}
 	}
-	if c.Objects < int(kinds) || c.Objects > 99999 || c.Readers < 1 || c.Writers < 1 || c.Pause <= 0 {
-		return nil, fmt.Errorf("at least %d objects (at most 99999), one reader, one writer and a pause are needed", kinds)
+	if c.Objects < turns || c.Objects > 99000 || c.Readers < 1 || c.Writers < 1 || c.Pause <= 0 {
+		return nil, fmt.Errorf("at least %d objects (at most 99000), one reader, one writer and a pause are needed", turns)
 	}
-	r := &run{Config: c, history: &history{began: time.Now(), objects: newObjects(c.Objects)}}
+	if c.Large != 0 && (c.Large < 64<<10 || c.Large > 60<<20) {
+		return nil, fmt.Errorf("large objects have 64 KiB to 60 MiB, not %d octets; 0: there are none", c.Large)
+	}
+	r := &run{Config: c, history: &history{began: time.Now(), objects: newObjects(c.Objects, c.Large)}}
+	r.absences = make([]atomic.Int64, len(c.Edges))
+	r.downloads = make(chan struct{}, 2)
 	r.reference = fmt.Sprintf("check-guarantee-%d", r.began.UnixNano())
 	r.origin = newOrigin(r.history, c.Seed)
-	r.viewers = &http.Client{
-		Transport: &http.Transport{DisableCompression: true, Proxy: nil, MaxIdleConnsPerHost: c.Readers},
-		Timeout:   60 * time.Second,
-	}
 	var err error
 	switch c.Adapter {
 	case "warmfront":
+		r.unsafe = true
 		r.cache, err = newWarmfront(c)
 	case "varnish-ban":
 		r.cache = newVarnishBan(c.Edges)
@@ -118,6 +137,37 @@ func newRun(c Config) (*run, error) {
 		err = fmt.Errorf("--adapter %q: use one of %v", c.Adapter, Adapters)
 	}
 	return r, err
+}
+
+// connect makes the viewers' clients. leave closes their connections.
+func (r *run) connect() (leave func(), err error) {
+	t := &tls.Config{ServerName: r.host}
+	if name, _, err := net.SplitHostPort(r.host); err == nil {
+		t.ServerName = name
+	}
+	if r.CA != "" {
+		b, err := os.ReadFile(r.CA)
+		if err != nil {
+			return nil, fmt.Errorf("--ca: %w", err)
+		}
+		if t.RootCAs, err = x509.SystemCertPool(); err != nil {
+			t.RootCAs = x509.NewCertPool()
+		}
+		if !t.RootCAs.AppendCertsFromPEM(b) {
+			return nil, fmt.Errorf("--ca: there is no certificate in %s", r.CA)
+		}
+	}
+	const most = 60 * time.Second
+	both := &http.Transport{DisableCompression: true, Proxy: nil, MaxIdleConnsPerHost: r.Readers, TLSClientConfig: t, ForceAttemptHTTP2: true}
+	r.viewers = &http.Client{Transport: both, Timeout: most}
+	if !r.HTTP3 {
+		return both.CloseIdleConnections, nil
+	}
+	// An edge that was killed says nothing by UDP: it is given up soon.
+	patient := &quic.Config{HandshakeIdleTimeout: 2 * time.Second, MaxIdleTimeout: 3 * time.Second, KeepAlivePeriod: time.Second}
+	third := &http3.Transport{DisableCompression: true, TLSClientConfig: t, QUICConfig: patient}
+	r.third = &http.Client{Transport: third, Timeout: most}
+	return func() { both.CloseIdleConnections(); third.Close() }, nil
 }
 
 // closeCache takes back what was made, also after the run was interrupted.

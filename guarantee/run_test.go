@@ -125,7 +125,7 @@ func checked(t *testing.T, c *toy) (*Report, string) {
 	c.origin = "http://" + l
 	var out strings.Builder
 	report, err := Run(context.Background(), Config{
-		Adapter: "varnish-purge", Edges: []string{edge.URL}, OriginListen: l, Objects: 45, Readers: 16, Writers: 2,
+		Adapter: "varnish-purge", Edges: []string{edge.URL}, OriginListen: l, Objects: 44, Large: 256 << 10, Readers: 16, Writers: 2,
 		Pause: 5 * time.Millisecond, Seed: 7, Answers: 6000, Progress: io.Discard, Out: &out,
 	})
 	if err != nil {
@@ -174,7 +174,7 @@ func TestRun_ToysThatDoNot(t *testing.T) {
 }
 
 func TestRun_SaysWhatIsMissing(t *testing.T) {
-	good := Config{Adapter: "warmfront", Edges: []string{"http://127.0.0.1:1"}, Objects: 9, Readers: 1, Writers: 1, Pause: 1, OriginListen: "127.0.0.1:0"}
+	good := Config{Adapter: "warmfront", Edges: []string{"http://127.0.0.1:1"}, Objects: 11, Readers: 1, Writers: 1, Pause: 1, OriginListen: "127.0.0.1:0"}
 	for want, change := range map[string]func(*Config){
 		"--edges":           func(c *Config) { c.Edges = nil },
 		"is not like":       func(c *Config) { c.Edges = []string{"127.0.0.1:1"} },

@@ -3,6 +3,7 @@ package guarantee
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,7 @@ type warmfront struct {
 	key      sigv4.Signer
 	client   *http.Client
 	original string // name by which edges reach the origin
+	tags     map[string]string
 	distID   string
 }
 
@@ -34,7 +36,7 @@ func newWarmfront(c Config) (*warmfront, error) {
 		return nil, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set; warmfront dev prints them, and writes them to aws.env")
 	}
 	return &warmfront{
-		api: strings.TrimSuffix(c.API, "/"), client: &http.Client{Timeout: 20 * time.Second}, original: c.OriginName,
+		api: strings.TrimSuffix(c.API, "/"), client: &http.Client{Timeout: 20 * time.Second}, original: c.OriginName, tags: c.Tags,
 		key: sigv4.Signer{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, Region: "us-east-1", Service: "cloudfront"},
 	}, nil
 }
@@ -53,22 +55,42 @@ func (w *warmfront) Open(ctx context.Context, address string) (string, error) {
 	} else if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
 		host = "localhost" // CloudFront's origins have names
 	}
-	body, err := wire.Marshal("DistributionConfig", distributionConfig(host, number))
+	body, err := wire.Marshal("DistributionConfigWithTags", &wire.DistributionConfigWithTags{
+		DistributionConfig: distributionConfig(host, number), Tags: w.allTags(),
+	})
 	if err != nil {
 		return "", err
 	}
 	var made wire.Distribution
-	if _, err := w.call(ctx, "POST", "/distribution", nil, body, "Distribution", &made); err != nil {
+	if _, err := w.call(ctx, "POST", "/distribution?WithTags", nil, body, "Distribution", &made); err != nil {
 		return "", fmt.Errorf("create a distribution: %w", err)
 	}
 	w.distID = wire.Val(made.Id)
 	return wire.Val(made.DomainName), w.deployed(ctx)
 }
 
+// allTags are those that were wished for, and Zstandard, so that each coding is made.
+func (w *warmfront) allTags() *wire.Tags {
+	t := &wire.Tags{}
+	if _, ok := w.tags["warmfront:compression"]; !ok {
+		t.Items = append(t.Items, wire.Tag{Key: wire.Ptr("warmfront:compression"), Value: wire.Ptr("zstd")})
+	}
+	for k, v := range w.tags {
+		t.Items = append(t.Items, wire.Tag{Key: &k, Value: &v})
+	}
+	return t
+}
+
 // distributionConfig caches by what the origin says, down to no time at all.
 func distributionConfig(origin string, port int64) *wire.DistributionConfig {
 	const optimized = "658327ea-f89d-4fab-a63d-7e88639e58f6" // its key has the accepted encodings
 	p := wire.Ptr[string]
+	packs := func(k Kind) wire.CacheBehavior {
+		return wire.CacheBehavior{
+			PathPattern: p("/*/" + k.String() + "/*"), TargetOriginId: p("checker"), ViewerProtocolPolicy: p("allow-all"),
+			CachePolicyId: p(optimized), Compress: wire.Ptr(true),
+		}
+	}
 	return &wire.DistributionConfig{
 		CallerReference: p(fmt.Sprintf("check-guarantee-%d", time.Now().UnixNano())),
 		Comment:         p("warmfront check-guarantee"),
@@ -80,12 +102,13 @@ func distributionConfig(origin string, port int64) *wire.DistributionConfig {
 		DefaultCacheBehavior: &wire.DefaultCacheBehavior{
 			TargetOriginId: p("checker"), ViewerProtocolPolicy: p("allow-all"),
 			ForwardedValues: &wire.ForwardedValues{QueryString: wire.Ptr(true), Cookies: &wire.CookiePreference{Forward: p("none")}},
-			MinTTL:          wire.Ptr[int64](0), DefaultTTL: wire.Ptr[int64](86400), MaxTTL: wire.Ptr[int64](31536000),
+			AllowedMethods: &wire.AllowedMethods{Quantity: wire.Ptr[int64](7),
+				Items:         []string{"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"},
+				CachedMethods: &wire.CachedMethods{Quantity: wire.Ptr[int64](2), Items: []string{"GET", "HEAD"}}},
+			MinTTL: wire.Ptr[int64](0), DefaultTTL: wire.Ptr[int64](86400), MaxTTL: wire.Ptr[int64](31536000),
 		},
-		CacheBehaviors: &wire.CacheBehaviors{Quantity: wire.Ptr[int64](1), Items: []wire.CacheBehavior{{
-			PathPattern: p("/*/" + Encoded.String() + "/*"), TargetOriginId: p("checker"), ViewerProtocolPolicy: p("allow-all"),
-			CachePolicyId: p(optimized), Compress: wire.Ptr(true),
-		}}},
+		CacheBehaviors: &wire.CacheBehaviors{Quantity: wire.Ptr[int64](2), Items: []wire.CacheBehavior{packs(Encoded), packs(Compressed)}},
+		HttpVersion:    p("http2and3"),
 		CacheTagConfig: &wire.CacheTagConfig{HeaderName: p("Cache-Tag")},
 	}
 }
@@ -99,33 +122,62 @@ func (w *warmfront) deployed(ctx context.Context) error {
 }
 
 func (w *warmfront) Invalidate(ctx context.Context, b Batch) error {
+	id, err := w.create(ctx, b)
+	if err != nil {
+		return fmt.Errorf("create an invalidation: %w", err)
+	}
+	path := "/distribution/" + w.distID + "/invalidation/" + id
+	return persist(ctx, func(ctx context.Context) (bool, error) {
+		var inv wire.Invalidation
+		if _, err := w.call(ctx, "GET", path, nil, nil, "Invalidation", &inv); err != nil {
+			return final(err), err
+		}
+		return wire.Val(inv.Status) == "Completed", nil
+	})
+}
+
+// create returns the invalidation's id. Sent again with the same reference it is the same invalidation.
+func (w *warmfront) create(ctx context.Context, b Batch) (id string, err error) {
+	if b.Ahead > 0 {
+		return w.schedule(ctx, b)
+	}
 	body, err := wire.Marshal("InvalidationBatch", &wire.InvalidationBatch{
 		CallerReference: &b.Reference,
 		Paths:           &wire.Paths{Quantity: wire.Ptr(int64(len(b.Items))), Items: b.Items},
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	path := "/distribution/" + w.distID + "/invalidation"
 	var inv wire.Invalidation
-	// Sent again with the same reference it is the same invalidation.
 	err = persist(ctx, func(ctx context.Context) (bool, error) {
-		_, err := w.call(ctx, "POST", path, nil, body, "Invalidation", &inv)
+		_, err := w.call(ctx, "POST", "/distribution/"+w.distID+"/invalidation", nil, body, "Invalidation", &inv)
 		return err == nil || final(err), err
 	})
-	if err != nil {
-		return fmt.Errorf("create an invalidation: %w", err)
+	return wire.Val(inv.Id), err
+}
+
+// schedule is create for a time that is still to come, by Warmfront's own API. When it has passed before the cache could
+// be told, the invalidation comes at once.
+func (w *warmfront) schedule(ctx context.Context, b Batch) (id string, err error) {
+	var inv struct {
+		ID string `json:"id"`
 	}
-	return persist(ctx, func(ctx context.Context) (bool, error) {
-		if wire.Val(inv.Status) == "Completed" {
-			return true, nil
-		}
-		_, err := w.call(ctx, "GET", path+"/"+wire.Val(inv.Id), nil, nil, "Invalidation", &inv)
+	body, err := json.Marshal(map[string]any{"items": b.Items, "callerReference": b.Reference, "at": time.Now().Add(b.Ahead)})
+	if err != nil {
+		return "", err
+	}
+	err = persist(ctx, func(ctx context.Context) (bool, error) {
+		answer, _, err := w.send(ctx, "POST", "/warmfront/v1/distributions/"+w.distID+"/invalidations", http.Header{"Content-Type": {"application/json"}}, body)
 		if err != nil {
 			return final(err), err
 		}
-		return wire.Val(inv.Status) == "Completed", nil
+		return true, json.Unmarshal(answer, &inv)
 	})
+	if err != nil && strings.Contains(err.Error(), "is in the past") {
+		b.Ahead = 0
+		return w.create(ctx, b)
+	}
+	return inv.ID, err
 }
 
 // Close disables the distribution of the run and deletes it.
@@ -169,33 +221,39 @@ func final(err error) bool {
 	return errors.As(err, &r) && r.status < 500 && r.status != http.StatusTooManyRequests && !strings.Contains(r.text, "<Code>Throttling</Code>")
 }
 
-// call makes a signed request and reads the answer into out.
+// call asks CloudFront's API and reads the answer into out.
 func (w *warmfront) call(ctx context.Context, method, path string, h http.Header, body []byte, root string, out any) (etag string, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, w.api+"/2020-05-31"+path, bytes.NewReader(body))
-	if err != nil {
-		return "", err
-	}
-	if h != nil {
-		req.Header = h
+	if h == nil {
+		h = http.Header{}
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/xml")
+		h.Set("Content-Type", "application/xml")
 	}
-	w.key.Sign(&sigv4.Request{Method: method, Path: req.URL.EscapedPath(), Host: req.URL.Host, Header: req.Header}, body, time.Now())
-	resp, err := w.client.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return "", err
-	}
-	if resp.StatusCode >= 300 {
-		return "", &refusal{resp.StatusCode, fmt.Sprintf("%s %s: %s: %.300s", method, path, resp.Status, b)}
-	}
-	if out != nil {
+	b, etag, err := w.send(ctx, method, "/2020-05-31"+path, h, body)
+	if err == nil && out != nil {
 		err = wire.Unmarshal(b, root, out)
 	}
-	return resp.Header.Get("ETag"), err
+	return etag, err
+}
+
+// send makes a signed request.
+func (w *warmfront) send(ctx context.Context, method, target string, h http.Header, body []byte) (answer []byte, etag string, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, w.api+target, bytes.NewReader(body))
+	if err != nil {
+		return nil, "", err
+	}
+	req.Header = h
+	w.key.Sign(&sigv4.Request{Method: method, Path: req.URL.EscapedPath(), Query: req.URL.RawQuery, Host: req.URL.Host, Header: req.Header}, body, time.Now())
+	resp, err := w.client.Do(req)
+	if err != nil {
+		return nil, "", err
+	}
+	defer resp.Body.Close()
+	if answer, err = io.ReadAll(io.LimitReader(resp.Body, 1<<20)); err != nil {
+		return nil, "", err
+	}
+	if resp.StatusCode >= 300 {
+		return nil, "", &refusal{resp.StatusCode, fmt.Sprintf("%s %s: %s: %.300s", method, target, resp.Status, answer)}
+	}
+	return answer, resp.Header.Get("ETag"), nil
 }

@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// thorough tells whether this is `make test-guarantee`.
+func thorough() bool { return os.Getenv("GUARANTEE_ANSWERS") != "" }
+
+// verdict is the part of the checker's JSON that tests look at.
+type verdict struct {
+	Answers, Judged, Hits, NotModified, Cut, Empty, Failed, Survived int64
+	Invalidations                                                    int
+	Items                                                            map[string]int
+	CompletedP50, CompletedP99, CompletedMax, Seconds                float64
+	Violations, Where, Protocols, Asked                              map[string]int64
+}
+
+func (v *verdict) String() string {
+	return fmt.Sprintf("%d answers judged in %.1f s, %d of them from a cache, %d times 304, %d cut, %d without content, %d failed, %d of before an absence; %v; %d invalidations, Completed after %.1f ms (p50), %.1f ms (p99), %.1f ms (longest); violations: %v, of objects: %v",
+		v.Judged, v.Seconds, v.Hits, v.NotModified, v.Cut, v.Empty, v.Failed, v.Survived, v.Protocols, v.Invalidations, v.CompletedP50, v.CompletedP99, v.CompletedMax, v.Violations, v.Where)
+}
+
+// checkGuarantee runs the checker. meanwhile hears of the answers judged so far, now and then.
+func checkGuarantee(t *testing.T, env, args []string, meanwhile func(answers int)) (*verdict, string) {
+	t.Helper()
+	cmd := exec.Command(binary(), append([]string{"check-guarantee", "--json"}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	progress, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	for lines := bufio.NewScanner(progress); lines.Scan(); {
+		var seconds, answers int
+		if n, _ := fmt.Sscanf(lines.Text(), "%d s %d answers", &seconds, &answers); n == 2 {
+			meanwhile(answers)
+			continue
+		}
+		fmt.Fprintln(&said, lines.Text())
+	}
+	err = cmd.Wait()
+	v := &verdict{}
+	if json.Unmarshal(out.Bytes(), v) != nil {
+		t.Fatalf("the checker says %q and ends with %v\n%s", out.String(), err, said.String())
+	}
+	if kept := len(v.Violations) == 0; kept != (err == nil) {
+		t.Fatalf("the checker ends with %v; %v\n%s", err, v, said.String())
+	}
+	return v, said.String()
+}
+
+// fixedAddresses are flags for addresses that survive a restart; secure: also of https.
+func fixedAddresses(t *testing.T, secure bool) []string {
+	t.Helper()
+	var all [7]string
+	for i := range all {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		all[i] = l.Addr().String()
+	}
+	https := "off"
+	if secure {
+		https = strings.Join(all[4:], ",")
+	}
+	return []string{"--control", all[3], "--edges", strings.Join(all[:3], ","), "--edges-https", https, "--demo", "off"}
+}
+
+// against gives the checker the addresses and the key of a running process.
+func against(p *process) (env, args []string) {
+	var edges []string
+	secure := false
+	for _, e := range p.ready.Edges {
+		edges = append(edges, e.URL)
+		if e.HTTPS != "" {
+			edges, secure = append(edges, e.HTTPS), true
+		}
+	}
+	env = []string{"AWS_ACCESS_KEY_ID=" + p.ready.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + p.ready.SecretAccessKey, "AWS_SESSION_TOKEN="}
+	args = []string{"--api", p.ready.API, "--edges", strings.Join(edges, ",")}
+	if secure {
+		args = append(args, "--ca", p.ready.CA, "--http3")
+	}
+	return env, args
+}

@@ -1,0 +1,194 @@
+package guarantee
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+)
+
+// origins reads what the origin has written into the head.
+func (a *Answer) origins(o *Object, h http.Header) {
+	a.Version, _ = strconv.ParseUint(h.Get(versionField), 10, 64)
+	number, sent, _ := strings.Cut(h.Get(fillField), " ")
+	a.Fill, _ = strconv.ParseUint(number, 10, 64)
+	if n, err := strconv.ParseInt(sent, 10, 64); err == nil {
+		a.Left = Instant(n)
+		a.Begun = max(a.Begun, a.Left)
+	}
+}
+
+// wrong notes what is not right about the octets, the first finding.
+func (a *Answer) wrong(c Class, format string, args ...any) {
+	if a.Wrong == None {
+		a.Wrong, a.Why = c, fmt.Sprintf(format, args...)
+	}
+}
+
+// inspect compares status, head and body with each other.
+func (a *Answer) inspect(q *question, resp *http.Response, body []byte) {
+	o := q.object
+	if a.Status == http.StatusNotModified {
+		a.confirms(q, resp.Header)
+		return
+	}
+	if a.Version == 0 {
+		if a.Status < 400 {
+			a.wrong(Mixed, "status %d without the origin's fields", a.Status)
+		}
+		return // made by the cache
+	}
+	if v, ok := o.versionOf(resp.Header.Get("ETag")); ok && v != a.Version && o.validated() {
+		a.wrong(Mixed, "the head says version %d, its ETag %d", a.Version, v)
+	}
+	switch want := o.status(a.Version); {
+	case a.Method == "POST":
+	case a.Status == http.StatusPartialContent:
+		a.partial(q, resp.Header, body)
+	case a.Status == http.StatusRequestedRangeNotSatisfiable:
+		a.wrong(Mixed, "the range %s lies in every version, but: %s", a.Asking, resp.Status)
+	case a.Status != want:
+		a.wrong(Mixed, "version %d has status %d, not %d", a.Version, want, a.Status)
+	case a.Method == "HEAD":
+		if n := resp.ContentLength; n >= 0 && n != o.size(a.Version) && resp.Header.Get("Content-Encoding") == "" && o.Kind != Encoded {
+			a.wrong(Mixed, "HEAD says %d octets, version %d has %d", n, a.Version, o.size(a.Version))
+		}
+	default:
+		a.whole(o, resp.Header.Get("Content-Encoding"), body)
+	}
+}
+
+// confirms: a 304 stands for the version whose validator was sent.
+func (a *Answer) confirms(q *question, h http.Header) {
+	if len(q.tags) == 0 {
+		a.wrong(Mixed, "304, and there was no condition")
+		return
+	}
+	v, ok := q.object.versionOf(h.Get("ETag"))
+	if !ok {
+		// It may leave the validator out. Then it says yes to the newest at best.
+		for _, t := range q.tags {
+			v = max(v, t)
+		}
+	}
+	a.Version = v
+	for _, t := range q.tags {
+		if t == v {
+			return
+		}
+	}
+	a.wrong(Mixed, "304 with the validator of version %d, asked was %s", v, a.Asking)
+}
+
+// partial looks at the part, or the parts, of a 206.
+func (a *Answer) partial(q *question, h http.Header, body []byte) {
+	kind, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil || kind != "multipart/byteranges" {
+		a.part(q, h.Get("Content-Range"), body)
+		return
+	}
+	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
+	for n := 0; ; n++ {
+		p, err := parts.NextRawPart()
+		if err == io.EOF && n > 0 || err != nil && a.Cut {
+			return
+		}
+		var octets []byte
+		if err == nil {
+			octets, err = io.ReadAll(p)
+		}
+		if err != nil && !a.Cut {
+			a.wrong(Torn, "part %d of a 206: %v", n+1, err)
+			return
+		}
+		a.part(q, p.Header.Get("Content-Range"), octets)
+	}
+}
+
+// part looks at one: it has to be one of those that were asked for, and all of that.
+func (a *Answer) part(q *question, where string, octets []byte) {
+	var p span
+	var whole int64
+	_, err := fmt.Sscanf(where, "bytes %d-%d/%d", &p.first, &p.last, &whole)
+	asked := false
+	for _, x := range q.parts {
+		asked = asked || x == p
+	}
+	size := q.object.size(a.Version)
+	switch {
+	case err != nil || !asked:
+		a.wrong(Mixed, "206 with Content-Range %q, asked was %q", where, a.Asking)
+	case whole != size:
+		a.wrong(Mixed, "Content-Range is %q, version %d has %d octets", where, a.Version, size)
+	case int64(len(octets)) != p.last-p.first+1 && !a.Cut:
+		a.wrong(Torn, "%d octets for Content-Range %q, and nothing says so", len(octets), where)
+	default:
+		a.octets(q.object, octets, p.first)
+	}
+}
+
+// whole looks at a body that is not a part.
+func (a *Answer) whole(o *Object, coding string, body []byte) {
+	body, err := decode(coding, body)
+	if err != nil && !a.Cut {
+		a.wrong(Torn, "%s: %v", coding, err)
+		return
+	}
+	a.octets(o, body, 0)
+	if size := o.size(a.Version); !a.Cut && int64(len(body)) != size {
+		a.wrong(Torn, "%d of %d octets, and nothing says so", len(body), size)
+	}
+}
+
+// octets compares what stands at an offset of the body with the version that the head says. Where one ETag names
+// all versions, a cache that was told of none may put the octets of several together: then the least of them counts.
+func (a *Answer) octets(o *Object, b []byte, off int64) {
+	if o.Kind == Rebuilt {
+		v, err := o.oldest(b, off)
+		if err != nil {
+			a.wrong(Mixed, "%v", err)
+		} else if v > 0 {
+			a.Version = min(a.Version, v)
+		}
+		return
+	}
+	if err := o.check(a.Version, b, off); err != nil {
+		a.wrong(Mixed, "the head says version %d: %v", a.Version, err)
+	}
+}
+
+// decode returns as much as can be decoded.
+func decode(coding string, b []byte) ([]byte, error) {
+	r := io.Reader(bytes.NewReader(b))
+	switch coding {
+	case "":
+		return b, nil
+	case "gzip":
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			return nil, err
+		}
+		r = z
+	case "br":
+		r = brotli.NewReader(r)
+	case "zstd":
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return nil, err
+		}
+		defer z.Close()
+		r = z
+	default:
+		return nil, errors.New("a coding that was not asked for")
+	}
+	return io.ReadAll(r)
+}

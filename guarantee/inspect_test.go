@@ -1,0 +1,100 @@
+package guarantee
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+)
+
+// inspected is what a viewer makes of an answer about version 2 of an object.
+func inspected(o *Object, q *question, status int, body []byte, cut bool, fields ...string) *Answer {
+	h := http.Header{}
+	for _, f := range fields {
+		name, value, _ := strings.Cut(f, ": ")
+		h.Set(name, value)
+	}
+	a := &Answer{Method: "GET", Status: status, Version: 2, Cut: cut}
+	q.object = o
+	a.inspect(q, &http.Response{StatusCode: status, Header: h, ContentLength: -1}, body)
+	return a
+}
+
+func TestInspect_Parts(t *testing.T) {
+	o := newObjects(turns, 64<<10)[turns]
+	body := o.body(2)
+	one, two := span{10, 99}, span{1000, 1063}
+	multi := func(of ...string) []byte {
+		var b strings.Builder
+		for i := 0; i < len(of); i += 2 {
+			fmt.Fprintf(&b, "--X\r\nContent-Range: bytes %s/%d\r\n\r\n%s\r\n", of[i], len(body), of[i+1])
+		}
+		return []byte(b.String() + "--X--\r\n")
+	}
+	text := func(s span) string { return string(body[s.first : s.last+1]) }
+	const several = "Content-Type: multipart/byteranges; boundary=X"
+	for name, c := range map[string]struct {
+		asked  []span
+		body   []byte
+		cut    bool
+		fields []string
+		want   Class
+	}{
+		"one":                  {[]span{one}, []byte(text(one)), false, []string{fmt.Sprintf("Content-Range: bytes 10-99/%d", len(body))}, None},
+		"another than asked":   {[]span{two}, []byte(text(one)), false, []string{fmt.Sprintf("Content-Range: bytes 10-99/%d", len(body))}, Mixed},
+		"of another length":    {[]span{one}, []byte(text(one)), false, []string{"Content-Range: bytes 10-99/77"}, Mixed},
+		"too short":            {[]span{one}, []byte(text(one)[:50]), false, []string{fmt.Sprintf("Content-Range: bytes 10-99/%d", len(body))}, Torn},
+		"visibly cut":          {[]span{one}, []byte(text(one)[:50]), true, []string{fmt.Sprintf("Content-Range: bytes 10-99/%d", len(body))}, None},
+		"two":                  {[]span{one, two}, multi("10-99", text(one), "1000-1063", text(two)), false, []string{several}, None},
+		"two, one exchanged":   {[]span{one, two}, multi("10-99", text(one), "1000-1063", text(one)[:64]), false, []string{several}, Mixed},
+		"two, one not asked":   {[]span{one, two}, multi("10-99", text(one), "1001-1064", text(two)), false, []string{several}, Mixed},
+		"two, torn":            {[]span{one, two}, multi("10-99", text(one), "1000-1063", text(two))[:150], false, []string{several}, Torn},
+		"two, cut visibly":     {[]span{one, two}, multi("10-99", text(one), "1000-1063", text(two))[:150], true, []string{several}, None},
+		"without any position": {[]span{one}, []byte(text(one)), false, nil, Mixed},
+	} {
+		if a := inspected(o, &question{parts: c.asked}, 206, c.body, c.cut, c.fields...); a.Wrong != c.want {
+			t.Errorf("%s: %s, %s", name, a.Wrong, a.Why)
+		}
+	}
+}
+
+func TestInspect_Codings(t *testing.T) {
+	o := newObjects(turns, 0)[Compressed]
+	body := o.body(2)
+	var g, b, z bytes.Buffer
+	zg, zb := gzip.NewWriter(&g), brotli.NewWriter(&b)
+	zz, err := zstd.NewWriter(&z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zg.Write(body)
+	zb.Write(body)
+	zz.Write(body)
+	zg.Close()
+	zb.Close()
+	zz.Close()
+	for coding, packed := range map[string][]byte{"": body, "gzip": g.Bytes(), "br": b.Bytes(), "zstd": z.Bytes()} {
+		for cut, want := range map[int]Class{0: None, 20: Torn} {
+			if a := inspected(o, &question{}, 200, packed[:len(packed)-cut], false, "Content-Encoding: "+coding); a.Wrong != want {
+				t.Errorf("%q without %d octets: %s, %s", coding, cut, a.Wrong, a.Why)
+			}
+		}
+	}
+	if a := inspected(o, &question{}, 200, body, false, "Content-Encoding: compress"); a.Wrong != Torn {
+		t.Errorf("a coding that nobody asked for: %s, %s", a.Wrong, a.Why)
+	}
+}
+
+// Of what has one ETag for all versions the least that is shown counts.
+func TestInspect_Rebuilt(t *testing.T) {
+	o := newObjects(turns, 64<<10)[turns+fewLarge]
+	body := append(append([]byte(nil), o.body(2)[:lineSize]...), o.body(1)[lineSize:]...)
+	if a := inspected(o, &question{}, 200, body, false, `ETag: "13-1"`); a.Wrong != None || a.Version != 1 {
+		t.Errorf("%s %s, version %d", a.Wrong, a.Why, a.Version)
+	}
+}
