@@ -33,6 +33,7 @@ type Tracker struct {
 	marks   []mark // when entries were seen, oldest first; bounded by markEvery
 	slow    uint64 // completed by time
 	fast    uint64 // completed by acknowledgements
+	holding int    // members that have acknowledged no more than fast: while there are some, it cannot move
 }
 
 type member struct {
@@ -83,13 +84,14 @@ func (t *Tracker) Applied(e *Entry, now time.Duration) {
 		switch f := &e.Facts[i]; {
 		case f.EdgeJoined != nil:
 			j := f.EdgeJoined
+			t.drop(j.Edge)
 			t.members[j.Edge] = &member{
 				location: j.Location, incarnation: j.Incarnation,
 				joined: e.Seq, acked: e.Seq, heard: now,
 			}
 		case f.EdgeLeft != nil:
 			if m := t.members[f.EdgeLeft.Edge]; m != nil && m.incarnation == f.EdgeLeft.Incarnation {
-				delete(t.members, f.EdgeLeft.Edge)
+				t.drop(f.EdgeLeft.Edge)
 			}
 		}
 	}
@@ -111,6 +113,9 @@ func (t *Tracker) Acked(a Ack, now time.Duration) {
 	m.heard = now
 	if a.Seq <= m.acked && !(len(m.history) == 0 && a.Seq == m.acked) {
 		return
+	}
+	if m.acked <= t.fast && a.Seq > t.fast {
+		t.holding--
 	}
 	m.acked = a.Seq
 	if len(m.history) == maxHistory {
@@ -177,11 +182,28 @@ func (t *Tracker) advance(now time.Duration) {
 		t.slow = t.marks[0].seq
 		t.marks = t.marks[1:]
 	}
+	if t.holding > 0 || t.fast == t.seen {
+		return
+	}
+	// Nobody holds it up any more: not looked at for each acknowledgement, as there are as many as there are edges.
 	least := t.seen
 	for _, m := range t.members {
 		least = min(least, m.acked)
 	}
 	t.fast = max(t.fast, least)
+	for _, m := range t.members {
+		if m.acked <= t.fast {
+			t.holding++
+		}
+	}
+}
+
+// drop ends a membership.
+func (t *Tracker) drop(edge string) {
+	if m := t.members[edge]; m != nil && m.acked <= t.fast {
+		t.holding--
+	}
+	delete(t.members, edge)
 }
 
 // sawAt returns by when the entry, which has been seen, had been seen.
