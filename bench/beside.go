@@ -95,21 +95,23 @@ func invalidated(ctx context.Context, s *server.Server, perSecond int) (beside, 
 	}}, nil
 }
 
-// pace sends numbers at the rate until ctx ends, and returns how many were taken.
+// pace sends numbers until ctx ends, and returns how many were taken. What was held up is made up for.
 func pace(ctx context.Context, perSecond int, due chan<- int) (n int) {
 	t := time.NewTicker(time.Second / time.Duration(perSecond))
 	defer t.Stop()
-	for {
+	for began := time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return n
 		case <-t.C:
 		}
-		select {
-		case <-ctx.Done():
-			return n
-		case due <- n:
-			n++
+		for owed := int(time.Since(began).Seconds() * float64(perSecond)); n < owed; {
+			select {
+			case <-ctx.Done():
+				return n
+			case due <- n:
+				n++
+			}
 		}
 	}
 }

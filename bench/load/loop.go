@@ -38,6 +38,8 @@ type loop struct {
 	events []unix.EpollEvent
 	began  time.Time
 	over   atomic.Bool // the run's ctx ended
+	// yields means that its thread lets all others of its core go first (nice 19).
+	yields bool
 	// patient means that it sleeps while nothing comes: nothing is measured, and the origin has the same core.
 	patient bool
 }
@@ -79,11 +81,20 @@ func (l *loop) watch(ctx context.Context) (stop func()) {
 	l.over.Store(ctx.Err() != nil)
 	unwatch := context.AfterFunc(ctx, func() { l.over.Store(true) })
 	runtime.LockOSThread()
+	if l.yields {
+		renice(19)
+	}
 	return func() {
+		if l.yields {
+			renice(0)
+		}
 		runtime.UnlockOSThread()
 		unwatch()
 	}
 }
+
+// renice is for this thread. Who may not raise what was lowered keeps a slow thread: nothing worse.
+func renice(nice int) { unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), nice) }
 
 // closed asks on each connection as soon as the last unit is answered, for length, and then waits for the
 // answers that are owed; they count. With length 0 it asks once on each.
@@ -163,6 +174,8 @@ type Closed struct {
 	Connections int
 	Requests    *Requests
 	Size        int // octets of each body
+	// Yields makes it give way to what else runs on its core: for when that is measured too, or must keep a rate.
+	Yields bool
 
 	loop *loop
 }
@@ -171,6 +184,7 @@ func (c *Closed) Open(ctx context.Context) (err error) {
 	if c.loop, err = openPlain(c.Address, c.Connections, c.Size, 0, c.Requests); err != nil {
 		return err
 	}
+	c.loop.yields = c.Yields
 	_, err = c.loop.closed(ctx, 0)
 	return err
 }
