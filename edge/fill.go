@@ -93,9 +93,10 @@ func (f *flight) fill() error {
 // fetch asks the origin, or a second one in its place; with old, whether that is still good. old is alive at
 // f.stamp: lookup never hands a dead object on (S1).
 func (f *flight) fetch(old *cache.Object) (resp *origin.Response, err error) {
-	t := f.site.toll(f.e, f.subject.Load(), old != nil)
+	t := f.tollOf(old)
+	t.paid, f.prepaid = f.prepaid, false
 	if err := t.pass(f.ctx); err != nil { // before patience begins to run out: the origin is not asked yet
-		f.asked, f.retry = f.behavior, t.retryAfter()
+		f.asked, f.retry, f.unasked = f.behavior, t.retryAfter(), true
 		return nil, err
 	}
 	resp, f.asked, err = f.patiently(func(ctx context.Context, second bool) (*origin.Response, *distribution.Behavior, error) {
@@ -105,13 +106,15 @@ func (f *flight) fetch(old *cache.Object) (resp *origin.Response, err error) {
 			return f.question(b, old)
 		})
 	})
-	switch {
-	case err == nil:
+	if err == nil {
 		t.answered(resp.Status)
-	case errors.Is(err, errPaced):
+		return resp, nil
+	}
+	t.answered(0)
+	if errors.Is(err, errPaced) {
 		f.retry = t.retryAfter()
 	}
-	return resp, err
+	return nil, err
 }
 
 // question is what the origin of b is asked.

@@ -63,6 +63,8 @@ type flight struct {
 	asked *distribution.Behavior // behavior, or its Second: of whom the answer is; used by the flight's own goroutine
 
 	vacated bool // it has given back its place; used by the flight's own goroutine
+	prepaid bool // a turn of the pace was taken before it began; the same
+	unasked bool // the pace has let no question through; the same
 	retry   int  // seconds after which it may be tried again, of one that an invalidation's pace has refused; the same
 
 	ctx    context.Context

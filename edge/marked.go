@@ -21,7 +21,7 @@ import (
 // what it renews has the stamp of that question.
 //
 // A marked object is shown only by who has seen a flight under way for it that is stamped at or above the rule, or has begun
-// one (ofMarked). Whoever comes after the rule joins no flight from before (overtakes), but displaces it; what that brings is
+// one (ofMarked), or, if the invalidation is paced, who finds that there is no turn for one now (pace.go). Whoever comes after the rule joins no flight from before (overtakes), but displaces it; what that brings is
 // stored all the same if it comes first, or rules that come faster than the origin answers would keep an object as it is. When the flight ends without anything to
 // store in the object's place, the object is spent: it is put down once more as one that has expired now, so that the next who wants it
 // waits for the origin, and gets it only if that fails and stale-if-error allows it. No mark makes an object be shown for longer than it
@@ -83,7 +83,7 @@ func (v *visit) ofMarked(q *query, o *cache.Object, rule uint64, slot int) (*ans
 		return v.fetch(q, o, Invalidated, slot)
 	}
 	f := v.flight(q)
-	if !v.e.flights.underWay(f, rule) {
+	if !v.e.flights.underWay(f, rule) && f.turnFor(rule) {
 		f.refresh, f.seen = true, o
 		if o.Status < 400 {
 			f.old = o
@@ -139,7 +139,7 @@ func (f *flight) expired(o *cache.Object, now time.Time) *cache.Object {
 
 // spend ends that a marked object is shown while it is revalidated, when nothing has come in its place.
 func (f *flight) spend() {
-	if f.kept || !f.renews() {
+	if f.kept || f.unasked || !f.renews() {
 		return
 	}
 	f.shard.pen.Lock()
@@ -258,6 +258,9 @@ func (s *sweeper) marked(o *cache.Object, rule uint64) {
 func (s *sweeper) countMarked(distribution string, rule uint64, status int, size int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if x := s.e.snap.Load().sites[distribution]; x != nil && status != sliceStatus {
+		x.pacedBy(rule).met()
+	}
 	if i, ok := s.find(distribution, rule); ok {
 		if status != sliceStatus { // its map counts for all of them
 			s.receipts[i].Marked++

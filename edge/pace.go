@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
@@ -21,6 +22,10 @@ import (
 //
 // A question that would wait too long, or that too many wait beside, is refused, and its viewers are told when to
 // come again: an edge that let them pile up would answer all of them late, and others not at all.
+//
+// One that marks stale (marked.go) drops nothing, and its questions are known by the object that they are to renew. What is
+// marked is shown on while there is no turn for it: who asks for it takes one if one is free that moment, and waits for none.
+// When the origin has failed it is owed as well, for then it is not marked any more.
 //
 // It ends when everything is paid back; else after twice the time that all of it takes at its pace, from an hour to a day: what
 // nobody has asked for until then will hardly come as a crowd.
@@ -60,6 +65,7 @@ type pace struct {
 	lost  int64             // objects that were dropped
 	back  int64             // that have been paid back
 	swept bool              // nothing that is stored waits to be found dead by it
+	marks bool              // it marks stale: what it is for is not known by what is owed
 	ended bool
 }
 
@@ -95,13 +101,14 @@ func (a *pacing) add(all []paced, seq uint64, inv *journal.Invalidated) []paced 
 		return kept // the journal is read from the beginning
 	}
 	every := time.Duration(float64(time.Second) / inv.Pace.RequestsPerSecond)
+	marks := inv.Mode == journal.Stale
 	if n := len(kept) - 1; len(kept) >= maxPaces {
 		kept[n].last = seq
-		kept[n].slower(every)
+		kept[n].also(every, marks)
 		return kept
 	}
 	return append(kept, paced{seq, seq, &pace{
-		all: a, began: now - ago, every: every, turn: make(chan struct{}, 1), owed: map[uint64]uint32{},
+		all: a, began: now - ago, every: every, next: now - every, marks: marks, turn: make(chan struct{}, 1), owed: map[uint64]uint32{},
 	}})
 }
 
@@ -126,9 +133,10 @@ func (e *Edge) paceState(distribution string, rule uint64) *PaceState {
 	return &PaceState{Asked: p.asked.Load(), Owed: max(p.lost-p.back, 0)}
 }
 
-func (p *pace) slower(every time.Duration) {
+// also lets another invalidation go along.
+func (p *pace) also(every time.Duration, marks bool) {
 	p.mu.Lock()
-	p.every, p.swept = max(p.every, every), false
+	p.every, p.swept, p.marks = max(p.every, every), false, p.marks || marks
 	p.mu.Unlock()
 }
 
@@ -161,6 +169,12 @@ func (e *Edge) owe(distribution string, rule uint64, s *invalidation.Subject) (p
 		return nil, 0
 	}
 	p.lost++
+	p.write(url)
+	return p, url
+}
+
+// write puts one more on the account. With p.mu.
+func (p *pace) write(url uint64) {
 	if n := p.owed[url]; n > 0 {
 		p.owed[url] = n + 1
 	} else if p.all.owed.Add(1) > maxOwed {
@@ -169,7 +183,24 @@ func (e *Edge) owe(distribution string, rule uint64, s *invalidation.Subject) (p
 	} else {
 		p.owed[url] = 1
 	}
-	return p, url
+}
+
+// met counts an object that the pace's invalidation has marked stale.
+func (p *pace) met() {
+	if p != nil {
+		p.mu.Lock()
+		p.lost++
+		p.mu.Unlock()
+	}
+}
+
+// still notes that what was to renew a marked object has failed: it is not marked any more, but owed.
+func (p *pace) still(url uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.ended && p.owed[url] == 0 {
+		p.write(url)
+	}
 }
 
 func (p *pace) forgive(url uint64) {
@@ -218,7 +249,7 @@ func (p *pace) over(now time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	lasts := min(max(2*time.Duration(p.lost)*p.every, paceLeast), paceMost)
-	if !p.ended && (now-p.began > lasts || p.swept && !p.many && len(p.owed) == 0) {
+	if !p.ended && (now-p.began > lasts || p.swept && !p.marks && !p.many && len(p.owed) == 0) {
 		p.ended = true
 		p.all.owed.Add(-int64(len(p.owed)))
 		p.owed = nil
@@ -239,6 +270,8 @@ type toll struct {
 	p    *pace
 	url  uint64
 	paid bool // for the next question, which is the first
+
+	marked bool // what the question is to renew is there, and marked stale
 }
 
 // toll finds out which pace a question belongs to: that of the last invalidation that has dropped the object.
@@ -253,6 +286,16 @@ func (x *site) toll(e *Edge, s *invalidation.Subject, stored bool) toll {
 		}
 	}
 	return toll{}
+}
+
+// tollOf is the toll of a flight's question: by what it is to renew, if that is marked, else by what is owed.
+func (f *flight) tollOf(old *cache.Object) toll {
+	if f.cut == nil && f.seen != nil && len(f.site.paces) > 0 {
+		if p := f.site.pacedBy(f.site.marked(f.seen)); p != nil && !p.over(f.e.clock()) {
+			return toll{p: p, url: f.e.pacing.url(f.subject.Load()), marked: true}
+		}
+	}
+	return f.site.toll(f.e, f.subject.Load(), old != nil)
 }
 
 // pass waits until a question may be asked: nil, errPaced, or an *origin.Error when ctx has ended.
@@ -275,11 +318,43 @@ func (t *toll) again() func(context.Context) error {
 	return t.pass
 }
 
-// answered says that an origin has answered, and not that it fails.
+// answered says what came of the questions: status is 0 when nothing did.
 func (t *toll) answered(status int) {
-	if t.p != nil && status < 500 {
+	switch {
+	case t.p == nil:
+	case status > 0 && status < 500:
 		t.p.paid(t.url)
+	case t.marked:
+		t.p.still(t.url)
 	}
+}
+
+// try takes a turn if one is free.
+func (p *pace) try() bool {
+	select {
+	case p.turn <- struct{}{}:
+	default:
+		return false
+	}
+	defer func() { <-p.turn }()
+	if p.ahead() > 0 {
+		return false
+	}
+	p.take()
+	return true
+}
+
+// turnFor takes a turn for the renewal of what a rule has marked: false when there is none now.
+func (f *flight) turnFor(rule uint64) bool {
+	if len(f.site.paces) == 0 {
+		return true
+	}
+	p := f.site.pacedBy(rule)
+	if p == nil || p.over(f.e.clock()) {
+		return true
+	}
+	f.prepaid = p.try()
+	return f.prepaid
 }
 
 // retryAfter is when a viewer may come again, in seconds: when those that wait now have been let through. 0: nothing
