@@ -155,6 +155,19 @@ describe.each(worlds())("the walk in the %s world", (name, start) => {
     await page.getByText("Applied by 1 of 3 edge locations").first().waitFor();
   });
 
+  test("marked stale", async () => {
+    const { page } = seat;
+    await page.getByRole("button", { name: "Copy to new" }).click();
+    await page.getByLabel("Mark stale").click();
+    await page.getByText("would mark stale now").waitFor();
+    await seat.shot("16-stale", true);
+    expect(await seat.barriers()).toEqual([]);
+    await page.getByRole("button", { name: "Create invalidation (Ctrl+Enter)" }).click();
+    await page.getByText("Is marked stale: shown until its first revalidation").waitFor();
+    await page.getByText(/Applied by 3 of 3 edge locations; .* marked stale\./).waitFor();
+    expect(await seat.barriers()).toEqual([]);
+  });
+
   test("nothing was refused or fetched from elsewhere", () => {
     expect(seat.complaints).toEqual([]);
   });

@@ -1,6 +1,6 @@
 // What the fake says of an invalidation.
 
-import type { Actor, Pace, Plan, Receipt, Wave } from "../src/own";
+import type { Actor, Mode, Pace, Plan, Receipt, Wave } from "../src/own";
 import { Refusal } from "./http";
 import type { Stored, World } from "./world";
 
@@ -15,9 +15,15 @@ export interface Inv {
   comment?: string;
   plan?: Plan;
   pace?: Pace;
+  mode: Mode;
   waves: Wave[];
   withdrawn?: boolean; // on its way from one location to the next
   rows: Map<string, { at?: number; objects: number; bytes: number; counted: boolean }>;
+}
+
+// modeOf is what an invalidation of the distribution does.
+export function modeOf(d: Stored, asked?: Mode): Mode {
+  return asked ?? (d.tags["warmfront:invalidation-mode"] === "stale" ? "stale" : "remove");
 }
 
 export function line(inv: Inv) {
@@ -31,6 +37,7 @@ export function line(inv: Inv) {
     by: inv.by,
     comment: inv.comment ?? "",
     plan: inv.plan ?? null,
+    mode: inv.mode,
     pace: inv.pace ?? null,
     waves: inv.waves,
   };

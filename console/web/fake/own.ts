@@ -3,7 +3,7 @@
 import { check, hasLiteralAsterisk, literalAsterisk } from "../src/paths";
 import type { Actor, EdgeCount, Explanation, Preview, Terms, VerifiedEdge } from "../src/own";
 import { type Request, type Response, Refusal, json } from "./http";
-import { line, receipt } from "./invalidations";
+import { line, modeOf, receipt } from "./invalidations";
 import { people } from "./people";
 import { metrics } from "./traffic";
 import { type Obj, type Stored, type World, matches } from "./world";
@@ -21,7 +21,7 @@ export function own(world: World, by: Actor, request: Request): Response {
     "GET /distributions/*/invalidations": ([id = ""], _, query) => page(find(id).invalidations.map((i) => line(i)), query),
     "POST /distributions/*/invalidations": ([id = ""], body: { items: string[]; callerReference: string } & Terms) => {
       const planned = body.at || body.when;
-      const inv = planned ? world.schedule(find(id), body.items, body.callerReference, by, body) : world.invalidate(find(id), body.items, body.callerReference, by, 0, body.pace);
+      const inv = planned ? world.schedule(find(id), body.items, body.callerReference, by, body) : world.invalidate(find(id), body.items, body.callerReference, by, 0, body);
       inv.comment = body.comment ?? "";
       return line(inv);
     },
@@ -91,6 +91,7 @@ function preview(world: World, d: Stored, items: string[]): Preview {
   };
   const all = new Set<Obj>();
   return {
+    mode: modeOf(d),
     items: items.map((item) => {
       const problem = check(item);
       const hit = problem ? [] : d.objects.filter((o) => o.stored.size > 0 && matches(item, o));
@@ -153,10 +154,11 @@ function explain(world: World, d: Stored, path: string): Explanation {
         ageSeconds: copy ? Math.floor((Date.now() - copy.at) / 1000) : 0,
         bytes: copy ? (object?.bytes ?? 0) : 0,
         ...{ hits: copy?.hits ?? 0, memory: copy !== undefined, disk: false, slices: 0, slicesStored: 0, second: "" },
+        marked: false,
         matchedBy: [],
       };
     }),
-    wouldMatch: d.invalidations.flatMap((i) => i.items.filter((item) => object && matches(item, object)).map((item) => ({ invalidationId: i.id, item }))),
+    wouldMatch: d.invalidations.flatMap((i) => i.items.filter((item) => object && matches(item, object)).map((item) => ({ invalidationId: i.id, item, mode: i.mode }))),
     items: [],
   };
 }

@@ -1,8 +1,8 @@
 // The fake's truth: distributions, edges, what they have stored, and what happens to it.
 
 import type { DistributionConfig } from "@aws-sdk/client-cloudfront";
-import type { Actor, AuditEntry, Change, Pace, Plan, Terms, Wave } from "../src/own";
-import type { Inv } from "./invalidations";
+import type { Actor, AuditEntry, Change, Plan, Terms, Wave } from "../src/own";
+import { type Inv, modeOf } from "./invalidations";
 import { sampleConfig, sampleObjects } from "./sample";
 
 export interface Copy {
@@ -93,11 +93,11 @@ export class World {
   }
 
   // invalidate begins an invalidation; ago makes it one of the past.
-  invalidate(d: Stored, items: string[], reference: string, by: Actor, ago = 0, pace?: Pace): Inv {
+  invalidate(d: Stored, items: string[], reference: string, by: Actor, ago = 0, { pace, mode }: Terms = {}): Inv {
     const same = d.invalidations.find((i) => i.reference === reference);
     if (same) return same;
     const created = Date.now() - ago;
-    const inv: Inv = { id: randomId("I"), seq: ++this.seq, created, completed: undefined, items, reference, by, pace, waves: [], rows: new Map() };
+    const inv: Inv = { id: randomId("I"), seq: ++this.seq, created, completed: undefined, items, reference, by, pace, mode: modeOf(d, mode), waves: [], rows: new Map() };
     d.invalidations.unshift(inv);
     this.audit.unshift({ time: new Date(created).toISOString(), action: "CreateInvalidation", resource: `distribution/${d.id}/invalidation/${inv.id}`, by, seq: inv.seq });
     for (const e of this.edges) {
@@ -129,10 +129,10 @@ export class World {
   }
 
   // schedule keeps an invalidation for later; the fake's conditions never hold.
-  schedule(d: Stored, items: string[], reference: string, by: Actor, { comment, at, when, pace }: Terms): Inv {
+  schedule(d: Stored, items: string[], reference: string, by: Actor, { comment, at, when, pace, mode }: Terms): Inv {
     const plan: Plan = { at: at ?? null, when: when ?? null, inForce: null, withdrawn: null, lookedAt: null, waiting: "" };
     if (when) Object.assign(plan, { lookedAt: new Date().toISOString(), waiting: "the origin answers 404" });
-    const inv: Inv = { id: randomId("I"), seq: ++this.seq, created: Date.now(), completed: undefined, items, reference, by, comment: comment ?? "", plan, pace, waves: [], rows: new Map() };
+    const inv: Inv = { id: randomId("I"), seq: ++this.seq, created: Date.now(), completed: undefined, items, reference, by, comment: comment ?? "", plan, pace, mode: modeOf(d, mode), waves: [], rows: new Map() };
     d.invalidations.unshift(inv);
     this.tell({ kind: "invalidation", id: inv.id, distributionId: d.id, status: "Scheduled", seq: inv.seq });
     return inv;
@@ -150,7 +150,8 @@ export class World {
       if (!copy || copy.stamp >= inv.seq || !inv.items.some((i) => matches(i, o))) continue;
       row.objects++;
       row.bytes += o.bytes;
-      if (at > Date.now() - 5000) o.stored.delete(edge);
+      if (inv.mode === "stale") copy.stamp = inv.seq; // as if somebody had asked for it
+      else if (at > Date.now() - 5000) o.stored.delete(edge);
     }
     setTimeout(() => (row.counted = true), 400).unref();
     if ([...inv.rows.values()].every((r) => r.at !== undefined)) {

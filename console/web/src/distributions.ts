@@ -15,7 +15,7 @@ import {
 import { client } from "./client";
 import { code } from "./errors";
 import { live } from "./live";
-import type { Invalidation, Page, Terms } from "./own";
+import type { Invalidation, Mode, Page, Terms } from "./own";
 
 type Signal = AbortSignal | undefined;
 
@@ -129,6 +129,11 @@ export function recentInvalidations(id: string, signal?: Signal): Promise<Page<I
 // awsWildcards tells how the distribution's invalidations read a * that is not last.
 export function awsWildcards(tags: Record<string, string>): boolean {
   return tags["warmfront:wildcards"] === "aws";
+}
+
+// invalidationMode is what the distribution's invalidations do that do not say so themselves.
+export function invalidationMode(tags: Record<string, string>): Mode {
+  return tags["warmfront:invalidation-mode"] === "stale" ? "stale" : "remove";
 }
 
 // getInvalidationStatus returns nothing when the distribution has no such invalidation.

@@ -8,12 +8,16 @@ export interface Condition {
   value: string;
 }
 
+// Mode is what edges do with what an invalidation matches. What is marked stale is shown while it is revalidated.
+export type Mode = "remove" | "stale";
+
 // Terms are what CloudFront's API has no field for.
 export interface Terms {
   comment?: string;
   at?: string;
   when?: Condition;
   pace?: Pace;
+  mode?: Mode; // left out: as the distribution's tag says
 }
 
 // Pace is how an invalidation spares the origin.
@@ -50,6 +54,7 @@ export interface Invalidation {
   by: Actor;
   comment: string;
   plan: Plan | null; // null: it was in force at once
+  mode: Mode;
   pace: Pace | null; // null: everywhere at once
   waves: Wave[]; // of one that comes location by location, the turns that have come
 }

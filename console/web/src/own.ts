@@ -1,5 +1,7 @@
 // What Warmfront's own API, /warmfront/v1, speaks about: the things CloudFront has no words for.
 
+import type { Mode } from "./invalidation";
+
 export type Role = "viewer" | "invalidator" | "administrator";
 
 export interface Session {
@@ -22,7 +24,7 @@ export interface Actor {
   address: string;
 }
 
-export type { Condition, Invalidation, Pace, Plan, Receipt, ReceiptRow, Terms, Wave } from "./invalidation";
+export type { Condition, Invalidation, Mode, Pace, Plan, Receipt, ReceiptRow, Terms, Wave } from "./invalidation";
 
 export interface Page<T> {
   items: T[];
@@ -51,12 +53,14 @@ export interface PreviewItem {
 
 export interface Preview {
   items: PreviewItem[];
+  mode: Mode; // of an invalidation that does not say so itself
   total: { objects: number; bytes: number; requestsPerMinute: number; originRequests: number; edges: EdgeCount[] };
 }
 
 export interface Match {
   invalidationId: string;
   item: string;
+  mode: Mode;
 }
 
 export interface ExplainedEdge {
@@ -75,7 +79,8 @@ export interface ExplainedEdge {
   slices: number; // 0: it is not cut
   slicesStored: number;
   second: string; // of an origin group, if it has sent it
-  matchedBy: Match[]; // what has killed it, until it is swept away
+  marked: boolean; // stale, by an invalidation
+  matchedBy: Match[]; // what has killed it, until it is swept away, or marked it
 }
 
 export interface Explanation {

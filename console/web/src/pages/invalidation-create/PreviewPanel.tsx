@@ -6,19 +6,19 @@ import LiveRegion from "@cloudscape-design/components/live-region";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { bytes, count, plural, rate } from "../../format";
-import type { Preview } from "../../own";
+import type { Mode, Preview } from "../../own";
 import { Failure } from "../../parts/Failure";
 import { PreviewTable } from "./PreviewTable";
 import { usePreview } from "./usePreview";
 
-// PreviewPanel shows, beside the typing, what would be dropped. Nothing is, yet.
-export function PreviewPanel({ id, items }: { id: string; items: string[] }) {
+// PreviewPanel shows, beside the typing, what would be dropped or marked stale. Nothing is, yet.
+export function PreviewPanel({ id, mode, items }: { id: string; mode: Mode; items: string[] }) {
   const { data, error, loading } = usePreview(id, items);
   const total = data?.total;
   return (
     <Container
       header={
-        <Header variant="h2" description="What these paths would drop now. Nothing is dropped yet." info={loading && <StatusIndicator type="loading">Counting</StatusIndicator>}>
+        <Header variant="h2" description={`What these paths would ${mode === "stale" ? "mark stale" : "drop"} now. Nothing is invalidated yet.`} info={loading && <StatusIndicator type="loading">Counting</StatusIndicator>}>
           Preview
         </Header>
       }
@@ -26,19 +26,19 @@ export function PreviewPanel({ id, items }: { id: string; items: string[] }) {
       <SpaceBetween size="l">
         <Failure error={error} header="There is no preview" />
         {!total && !error && (
-          <Box color="text-body-secondary">{items.length > 0 ? "Asking the edges…" : "Type a path to see what it would drop."}</Box>
+          <Box color="text-body-secondary">{items.length > 0 ? "Asking the edges…" : "Type a path to see what it matches."}</Box>
         )}
-        {total && <Totals total={total} />}
+        {total && <Totals total={total} done={mode === "stale" ? "marked stale" : "dropped"} />}
         {data && <PreviewTable items={data.items} />}
       </SpaceBetween>
     </Container>
   );
 }
 
-function Totals({ total }: { total: Preview["total"] }) {
+function Totals({ total, done }: { total: Preview["total"]; done: string }) {
   return (
     <SpaceBetween size="m">
-      <LiveRegion hidden>{`${plural(total.objects, "object")} would be dropped`}</LiveRegion>
+      <LiveRegion hidden>{`${plural(total.objects, "object")} would be ${done}`}</LiveRegion>
       <KeyValuePairs
         columns={4}
         items={[

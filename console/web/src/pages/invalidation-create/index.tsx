@@ -8,11 +8,13 @@ import { useNavigate, useParams, useSearchParams } from "react-router";
 import { flash } from "../../app/flash";
 import { distributionCrumb, distributionsCrumb, usePage } from "../../app/page";
 import { client } from "../../client";
-import { awsWildcards, createInvalidation, getDistribution } from "../../distributions";
+import { awsWildcards, createInvalidation, getDistribution, invalidationMode } from "../../distributions";
+import type { Mode } from "../../own";
 import { Await } from "../../parts/Await";
 import { Failure } from "../../parts/Failure";
 import { lines } from "../../paths";
 import { useLoad, useWork } from "../../use";
+import { ModeField } from "./ModeField";
 import { PathEditor } from "./PathEditor";
 import { PreviewPanel } from "./PreviewPanel";
 import { TermsEditor, noTerms, termsOf } from "./TermsEditor";
@@ -31,13 +33,13 @@ export default function CreateInvalidation() {
   const start = useLoad(
     async (signal) => {
       const [found, items] = await Promise.all([getDistribution(id, signal), copy ? itemsOf(id, copy, signal) : params.getAll("path")]);
-      return { aws: awsWildcards(found.tags), items, name: found.tags["Name"] || found.config.Comment };
+      return { aws: awsWildcards(found.tags), preset: invalidationMode(found.tags), items, name: found.tags["Name"] || found.config.Comment };
     },
     [id, copy],
   );
   return (
     <Await of={start} what="the distribution">
-      {({ aws, items, name }) => <Form key={copy} id={id} name={name} aws={aws} initial={items.join("\n")} />}
+      {({ aws, preset, items, name }) => <Form key={copy} id={id} name={name} aws={aws} preset={preset} initial={items.join("\n")} />}
     </Await>
   );
 }
@@ -49,10 +51,19 @@ async function itemsOf(id: string, inv: string, signal: AbortSignal): Promise<st
   return of?.InvalidationBatch?.Paths?.Items ?? [];
 }
 
-function Form({ id, name, aws, initial }: { id: string; name: string | undefined; aws: boolean; initial: string }) {
+interface Props {
+  id: string;
+  name: string | undefined;
+  aws: boolean;
+  preset: Mode;
+  initial: string;
+}
+
+function Form({ id, name, aws, preset, initial }: Props) {
   const navigate = useNavigate();
   const [text, setText] = useState(initial);
   const [typed, setTyped] = useState(noTerms);
+  const [mode, setMode] = useState(preset);
   const [tried, setTried] = useState(false);
   const [reference, setReference] = useState(newReference);
   const checked = useChecked(text, aws);
@@ -71,6 +82,7 @@ function Form({ id, name, aws, initial }: { id: string; name: string | undefined
     const now = lines(text, aws);
     setTried(true);
     const terms = termsOf(typed);
+    if (terms && mode !== preset) terms.mode = mode;
     if (busy || now.length === 0 || now.some((l) => l.problem) || !terms) return;
     run(async () => {
       const made = await createInvalidation(id, now.map((l) => l.item), reference, terms);
@@ -92,6 +104,14 @@ function Form({ id, name, aws, initial }: { id: string; name: string | undefined
         <Grid gridDefinition={[{ colspan: { default: 12, s: 6 } }, { colspan: { default: 12, s: 6 } }]}>
           <SpaceBetween size="l">
             <PathEditor text={text} change={change} checked={checked} tried={tried} aws={aws} />
+            <ModeField
+              mode={mode}
+              preset={preset}
+              change={(m) => {
+                setMode(m);
+                setReference(newReference);
+              }}
+            />
             <TermsEditor typed={typed} change={changeTerms} tried={tried} />
             <SpaceBetween direction="horizontal" size="xs" alignItems="center">
               <Button variant="link" onClick={() => navigate(`/distributions/${id}/invalidations`)}>Cancel</Button>
@@ -100,7 +120,7 @@ function Form({ id, name, aws, initial }: { id: string; name: string | undefined
               </Button>
             </SpaceBetween>
           </SpaceBetween>
-          <PreviewPanel id={id} items={checked.sendable} />
+          <PreviewPanel id={id} mode={mode} items={checked.sendable} />
         </Grid>
       </SpaceBetween>
     </div>

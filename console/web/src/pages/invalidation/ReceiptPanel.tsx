@@ -15,7 +15,7 @@ export function ReceiptPanel({ receipt }: { receipt: Receipt }) {
   const applied = edges.filter((e) => e.applied);
   const sum = (of: (e: ReceiptRow) => number | null) => applied.reduce((n, e) => n + (of(e) ?? 0), 0);
   const counting = applied.some((e) => !e.counted && e.objects !== null);
-  const text = `Applied by ${applied.length} of ${plural(edges.length, "edge location")}; ${counting ? "so far " : ""}${plural(sum((e) => e.objects), "object")}, ${bytes(sum((e) => e.bytes))} dropped.`;
+  const text = `Applied by ${applied.length} of ${plural(edges.length, "edge location")}; ${counting ? "so far " : ""}${plural(sum((e) => e.objects), "object")}, ${bytes(sum((e) => e.bytes))} ${invalidation.mode === "stale" ? "marked stale" : "dropped"}.`;
   return (
     <SpaceBetween size="s">
       <Table

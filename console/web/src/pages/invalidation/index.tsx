@@ -93,6 +93,7 @@ function Details({ id, receipt }: { id: string; receipt: Receipt }) {
           { label: "Caller reference", value: i.callerReference },
           { label: "Access key", value: i.by.accessKey || "–" },
           { label: "From", value: i.by.address || "–" },
+          { label: "What is matched", value: i.mode === "stale" ? "Is marked stale: shown until its first revalidation" : "Is removed" },
           { label: "Comment", value: i.comment || "–" },
         ]}
       />

@@ -65,6 +65,7 @@ function tiers(e: ExplainedEdge): string {
 function Stored({ edge }: { edge: ExplainedEdge }) {
   if (!edge.stored) return <StatusIndicator type="stopped">Not stored</StatusIndicator>;
   const dead = edge.matchedBy[0];
+  if (edge.marked) return <StatusIndicator type="pending" wrapText>{dead ? `Marked stale by ${dead.item} of ${dead.invalidationId}` : "Marked stale"}</StatusIndicator>;
   if (dead) return <StatusIndicator type="warning" wrapText>{`Dropped by ${dead.item} of ${dead.invalidationId}`}</StatusIndicator>;
   return edge.fresh ? <StatusIndicator>Fresh</StatusIndicator> : <StatusIndicator type="pending">Stale</StatusIndicator>;
 }
