@@ -141,7 +141,7 @@ func BenchmarkPreview_3000Items(b *testing.B) {
 }
 
 // What a preview counts the receipt counts, if nothing happens in between: whatever is stored, in either tier, whole, in
-// slices, in parts and in variants, alive, stale or an error, and whatever the items are and have in common.
+// slices, in parts and in variants, alive, stale, marked so or an error, and whatever the items are and have in common.
 func TestPreview_AgreesWithTheReceipt(t *testing.T) {
 	for seed := range uint64(12) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -174,10 +174,20 @@ func TestPreview_AgreesWithTheReceipt(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				id := fmt.Sprint("I", round)
-				w.commit(journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: id, Items: lines}})
+				id, mode := fmt.Sprint("I", round), journal.Remove
+				if r.IntN(2) == 0 {
+					mode = journal.Stale
+				}
+				w.commit(journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: id, Items: lines, Mode: mode}})
 				w.settle(time.Minute)
 				got, ok := w.edge.Receipt("D1", id)
+				if mode == journal.Stale { // it counts what was not marked before
+					if !ok || got.Objects != 0 || got.Marked > p.Total.Objects || got.MarkedBytes > p.Total.Bytes || round == 0 && got.Marked != p.Total.Objects {
+						t.Errorf("seed %d, round %d, %q: the preview said %d objects, %d octets, marked were %d and %d (%+v)", seed, round, lines,
+							p.Total.Objects, p.Total.Bytes, got.Marked, got.MarkedBytes, got)
+					}
+					continue
+				}
 				if !ok || got.Swept.IsZero() || got.Objects != p.Total.Objects || got.Bytes != p.Total.Bytes {
 					t.Errorf("seed %d, round %d, %q: the preview said %d objects, %d octets, the receipt %d and %d (%+v)", seed, round, lines,
 						p.Total.Objects, p.Total.Bytes, got.Objects, got.Bytes, got)
