@@ -52,6 +52,11 @@ type Lender interface {
 	Return(v *View)
 }
 
+// Pager is a Store that has pages for large bodies (pages.Pool.Blank): Put leaves a body where it is that was written there.
+type Pager interface {
+	Blank(n int) *pages.Octets
+}
+
 // View is a stored object on loan.
 type View struct {
 	Status      int

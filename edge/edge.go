@@ -72,6 +72,7 @@ import (
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/cache/disk"
 	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/internal/pages"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
 )
@@ -144,9 +145,10 @@ type Edge struct {
 	store  cache.Store
 	now    func() time.Time
 	clock  journal.Clock
-	via    string // "1.1 <id>.cloudfront.net (CloudFront)"
-	hop    string // "<id>.cloudfront.net (CloudFront)"
-	altSvc string // where HTTP/3 is to be had; ""
+	blank  func(n int) *pages.Octets // for a large body, if the store has pages; nil: it has none
+	via    string                    // "1.1 <id>.cloudfront.net (CloudFront)"
+	hop    string                    // "<id>.cloudfront.net (CloudFront)"
+	altSvc string                    // where HTTP/3 is to be had; ""
 
 	snap    atomic.Pointer[Snap]
 	publish sync.Mutex // held to replace snap: by the follower, rarely by the sweeper
@@ -197,6 +199,9 @@ func New(cfg Config) (*Edge, error) {
 		stopped: make(chan struct{}),
 	}
 	e.via = "1.1 " + e.hop
+	if p, ok := cfg.Store.(cache.Pager); ok {
+		e.blank = p.Blank
+	}
 	e.before = e.clock() - e.lease.Timing().Lease - time.Second
 	e.undecided.Store(cfg.Disk != nil)
 	e.recent.since, e.recent.seed = e.now(), maphash.MakeSeed()

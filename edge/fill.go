@@ -13,6 +13,7 @@ import (
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/internal/pages"
 	"github.com/warmfront/warmfront/origin"
 )
 
@@ -189,7 +190,9 @@ func (f *flight) begin(h *head) {
 	}
 	f.mu.Lock()
 	f.head, f.touched = h, f.e.clock()
-	f.tape.whole = h.keep
+	if f.tape.whole = h.keep; h.keep {
+		f.tape.blank = f.e.blank
+	}
 	if !h.forAll {
 		f.closed = true
 	}
@@ -301,8 +304,10 @@ func (f *flight) complete(h *head) error {
 	f.mu.Lock()
 	size := f.tape.size
 	var body []byte
+	var in *pages.Octets
 	if f.tape.whole && (h.length < 0 || size == h.length) {
-		body, f.sealed = f.tape.body(), true
+		body, in = f.tape.body()
+		f.sealed = true
 	}
 	sealed := f.sealed
 	f.mu.Unlock()
@@ -312,7 +317,9 @@ func (f *flight) complete(h *head) error {
 	if !sealed {
 		return nil
 	}
-	f.put(f.object(h.status, f.marked(h.shared), body, h.fresh), fetched)
+	o := f.object(h.status, f.marked(h.shared), body, h.fresh)
+	o.Pages = in
+	f.put(o, fetched)
 	if f.part != nil {
 		f.e.drop(f.part)
 	}

@@ -1,5 +1,11 @@
 package edge
 
+import (
+	"math"
+
+	"github.com/warmfront/warmfront/internal/pages"
+)
+
 const (
 	tapeChunk  = 64 << 10
 	tapeWindow = 1 << 20 // how far a fill that is not kept runs ahead of its slowest reader
@@ -9,8 +15,13 @@ const (
 // tape is the body of a flight as far as it is in memory. While it is whole, all of it is in one
 // growing chunk, which becomes the object's body; when it is too long for that, it goes on in chunks
 // that are let go of when every reader has passed them. Octets that were written never change, so
-// readers may use what from returned without a lock.
+// readers may use what from returned without a lock, for as long as they refer to the tape.
+//
+// A large body whose length is known comes into the pages in which the store will keep it (cache.Pager): in the heap it
+// would grow by being copied, and be copied once more in the end.
 type tape struct {
+	blank    func(n int) *pages.Octets // nil: no pages
+	pages    *pages.Octets             // where the first chunk lies; nil: in the heap
 	whole    bool
 	chunks   [][]byte
 	base     int64 // offset of the first chunk
@@ -42,7 +53,7 @@ func (t *tape) room(expected int64) (p []byte, grown int64) {
 		if expected >= 0 {
 			first = min(expected, max(tapeChunk*4, t.sure))
 		}
-		t.chunks = append(t.chunks, make([]byte, 0, max(first, 1)))
+		t.chunks = append(t.chunks, t.first(int(max(first, 1)), expected))
 		grown = first
 	}
 	last := &t.chunks[len(t.chunks)-1]
@@ -58,11 +69,28 @@ func (t *tape) room(expected int64) (p []byte, grown int64) {
 	if expected >= 0 {
 		more = min(more, max(expected, int64(cap(*last))+1))
 	}
-	c := make([]byte, len(*last), more)
-	copy(c, *last)
+	var c []byte
+	if t.pages != nil {
+		t.pages.Populate(len(*last), int(more))
+		c = t.pages.Bytes()[:len(*last):more]
+	} else {
+		c = make([]byte, len(*last), more)
+		copy(c, *last)
+	}
 	grown += more - int64(cap(*last))
 	*last = c
 	return c[len(c):cap(c)], grown
+}
+
+// first makes the first chunk, with room for so many of the octets that are expected.
+func (t *tape) first(room int, expected int64) []byte {
+	if t.whole && t.blank != nil && expected >= pages.Least && expected <= math.MaxInt {
+		if t.pages = t.blank(int(expected)); t.pages != nil {
+			t.pages.Populate(0, room)
+			return t.pages.Bytes()[:0:room]
+		}
+	}
+	return make([]byte, 0, room)
 }
 
 // wrote says that n octets were read into what room returned.
@@ -78,17 +106,18 @@ func (t *tape) trim(off int64) {
 		t.base += int64(len(t.chunks[0]))
 		t.chunks[0] = nil
 		t.chunks = t.chunks[1:]
+		t.pages = nil
 	}
 }
 
-// body returns the whole body without slack worth mentioning.
-func (t *tape) body() []byte {
+// body returns the whole body without slack worth mentioning, and the pages in which it lies, if it does.
+func (t *tape) body() ([]byte, *pages.Octets) {
 	if len(t.chunks) == 0 {
-		return nil
+		return nil, nil
 	}
 	b := t.chunks[0]
-	if cap(b)-len(b) > len(b)/8+64 {
+	if t.pages == nil && cap(b)-len(b) > len(b)/8+64 {
 		b = append(make([]byte, 0, len(b)), b...)
 	}
-	return b[:len(b):len(b)]
+	return b[:len(b):len(b)], t.pages
 }

@@ -120,7 +120,7 @@ func (w *writer) keep(it *item) {
 	if !s.awaited(it) {
 		return
 	}
-	rec, view := w.encode(it)
+	rec, view := encode(it, &w.kept)
 	if need := padded(frameSize+int64(len(rec))) + viewSize + int64(len(view)) + entrySize; rec == nil || w.seg == nil || w.left() < need {
 		s.unawait(it)
 		return

@@ -74,6 +74,9 @@ type writer struct {
 	end   int64  // where the next record goes
 	buf   []byte // the records in front of that which are not in the file yet
 	wrote []wrote
+
+	// Where records are encoded: one that is taken, and, while room is made for it, those that are kept.
+	taken, kept []byte
 }
 
 // wrote is a record in buf.
@@ -100,7 +103,7 @@ func (w *writer) take(it *item) {
 		s.unawait(it)
 		return
 	}
-	rec, vw := w.encode(it)
+	rec, vw := encode(it, &w.taken)
 	if rec == nil && it.object != nil || !w.room(it.life, int64(len(rec)), int64(len(vw))) {
 		s.unawait(it)
 		return
@@ -136,14 +139,17 @@ func (s *Store) unawait(it *item) bool {
 	return true
 }
 
-// encode makes the record and its view; nil for a tombstone and what has no encoding.
-func (w *writer) encode(it *item) (rec, view []byte) {
+// encode makes the record, in buf, and its view; nil for a tombstone and what has no encoding.
+func encode(it *item, buf *[]byte) (rec, view []byte) {
 	if it.object == nil {
 		return nil, nil
 	}
-	rec, err := record.Form{}.Append(nil, it.object)
+	rec, err := record.Form{}.Append((*buf)[:0], it.object)
 	if err != nil {
 		return nil, nil
+	}
+	if cap(rec) <= 2*batch {
+		*buf = rec
 	}
 	return rec, viewOf(it.object)
 }

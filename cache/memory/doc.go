@@ -65,7 +65,8 @@
 // # Large bodies
 //
 // A body of 16 KiB or more lies in pages of its own (internal/pages): the kernel can send it from there
-// without copying, and the record has a number for it instead. Pages belong to whoever refers to them, so
+// without copying, and the record has a number for it instead. A fill that knows how large its body will be writes it there
+// as it comes (Blank). Pages belong to whoever refers to them, so
 // that a body in delivery stays as it is, however slow its viewer; they are freed by the garbage collector.
 // Bytes in delivery are therefore on top of the bound. So that a collector which has little to do otherwise
 // goes round in time, a fill has it do so when more than a part of the bound waits for it.

@@ -54,6 +54,7 @@ var (
 	_ cache.Store  = (*Store)(nil)
 	_ cache.Lender = (*Store)(nil)
 	_ cache.Keeper = (*Store)(nil)
+	_ cache.Pager  = (*Store)(nil)
 )
 
 // New makes an empty store.

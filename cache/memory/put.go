@@ -88,6 +88,9 @@ func (s *Store) outside(o *cache.Object) *outer {
 	return &outer{cost: outerBytes + allocated(cap(o.Body))}
 }
 
+// Blank implements cache.Pager. What is under way is on top of the bound.
+func (s *Store) Blank(n int) *pages.Octets { return s.pool.Blank(n) }
+
 // settle moves it to pages, if that is worth it.
 func (s *Store) settle(o *cache.Object, out *outer) {
 	if o.Pages == nil {

@@ -31,7 +31,7 @@ const (
 	classes = 13 // Least, 2*Least, …, most
 )
 
-// Octets are in pages of their own. They never change.
+// Octets are in pages of their own. They never change, once anybody but who made them can see them.
 type Octets struct {
 	b []byte
 }
@@ -77,24 +77,41 @@ func New(limit int64) *Pool {
 // Copy returns b's octets in pages, or nil: the pool has no room for them, or they are too few or too
 // many.
 func (p *Pool) Copy(b []byte) *Octets {
-	if p == nil || len(b) < Least || len(b) > most {
+	o := p.Blank(len(b))
+	if o != nil {
+		o.Populate(0, len(b))
+		copy(o.b, b)
+	}
+	return o
+}
+
+// Blank returns n octets, all zero, for the caller to write: each once, and before anybody else sees it. It returns nil as
+// Copy does. Those that are not written yet are not memory yet, but are counted as such.
+func (p *Pool) Blank(n int) *Octets {
+	if p == nil || n < Least || n > most {
 		return nil
 	}
-	class := bits.Len(uint(len(b)-1) / Least)
+	class := bits.Len(uint(n-1) / Least)
 	slot, ok := p.take(class)
 	if !ok {
 		return nil
 	}
 	at := p.slot(class, slot)
-	o := &Octets{at[:len(b):len(b)]}
-	copy(o.b, b)
-	memory := Rounded(len(b))
+	o := &Octets{at[:n:n]}
+	memory := Rounded(n)
 	p.held.Add(memory)
 	runtime.AddCleanup(o, func(slot int32) {
 		p.put(class, slot)
 		p.held.Add(-memory)
 	}, slot)
 	return o
+}
+
+// Populate has memory for the octets between two offsets, which are about to be written: all pages at once cost a fraction
+// of what they cost one by one, when each is written to for the first time.
+func (o *Octets) Populate(from, to int) {
+	from -= from % Least // a page's beginning, whatever its size
+	populate(o.b[from:to])
 }
 
 // Rounded is how much memory n octets take.

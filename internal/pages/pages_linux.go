@@ -18,6 +18,9 @@ func Reserve(n int) ([]byte, error) {
 // Release gives back what Reserve returned.
 func Release(b []byte) { _ = unix.Munmap(b) }
 
+// populate does nothing where the kernel does not know how: then pages come when they are written to.
+func populate(b []byte) { _ = unix.Madvise(b, unix.MADV_POPULATE_WRITE) }
+
 // Drop gives the memory of whole pages back to the kernel. The addresses stay, and are zero when they are used
 // again.
 func Drop(b []byte) error { return unix.Madvise(b, unix.MADV_DONTNEED) }

@@ -12,3 +12,5 @@ func Release([]byte) {}
 
 // Drop fails.
 func Drop([]byte) error { return errors.ErrUnsupported }
+
+func populate([]byte) {}

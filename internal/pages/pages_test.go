@@ -105,3 +105,35 @@ func TestCopy_NoRoom(t *testing.T) {
 		t.Error("no room after all has gone")
 	}
 }
+
+// What was not written is zero, whoever had it before, and populating it changes nothing.
+func TestBlank_IsZeroUntilItIsWritten(t *testing.T) {
+	p := pool(t)
+	for range 3 {
+		for _, n := range []int{Least, 100_000, 300_001} {
+			o := p.Blank(n)
+			b := o.Bytes()
+			if len(b) != n || cap(b) != n || p.Held() != Rounded(n) {
+				t.Fatalf("%d octets: room for %d, %d held", n, cap(b), p.Held())
+			}
+			copy(b, pattern(n)[:n/3])
+			o.Populate(n/3, n)
+			o.Populate(0, n)
+			o.Populate(n, n)
+			if !bytes.Equal(b[:n/3], pattern(n)[:n/3]) || bytes.ContainsFunc(b[n/3:], func(r rune) bool { return r != 0 }) {
+				t.Fatalf("%d octets: what was written has changed, or is elsewhere too", n)
+			}
+			copy(b, pattern(n))
+			runtime.KeepAlive(o)
+			collected(t, p, 0)
+		}
+	}
+	for _, n := range []int{0, Least - 1, most + 1, -1} {
+		if p.Blank(n) != nil {
+			t.Errorf("%d octets are had", n)
+		}
+	}
+	if (*Pool)(nil).Blank(Least) != nil {
+		t.Error("from no pool")
+	}
+}
