@@ -96,7 +96,7 @@ func printRuns(w io.Writer, r *result.Row) {
 // inShort is a run of which CPU is not what counts.
 func inShort(r result.Run) string {
 	if w := r.Way; w != nil {
-		return fmt.Sprintf("accepted %.1f ms (p99 %.1f)  applied %.1f (%.1f)  Completed %.1f (%.1f), the round trip is %.0f", w.Accepted, w.AcceptedP99, w.Applied, w.AppliedP99, w.Completed, w.CompletedP99, w.RoundTrip)
+		return fmt.Sprintf("accepted %.1f ms (p99 %.1f)  applied %.1f (%.1f)  Completed %.1f (%.1f), the round trip is %.0f, timers are late by %.1f at p99", w.Accepted, w.AcceptedP99, w.Applied, w.AppliedP99, w.Completed, w.CompletedP99, w.RoundTrip, w.LateP99)
 	}
 	if p := r.Purge; p != nil {
 		return fmt.Sprintf("in force after %.3f s  CPU %.2f s  first request %.1f ms, then %.1f  %.0f MiB given back after %.1f s (forgotten %.1f)  others' p99 %s (before %s), longest %s (%s)", p.Done, p.CPU, p.First, p.Misses,

@@ -65,7 +65,7 @@ func measureFleet(ctx context.Context, edges int) error {
 			Accepted: quantile(out.Accepted, 0.5), AcceptedP99: quantile(out.Accepted, 0.99),
 			Applied: quantile(out.Applied, 0.5), AppliedP99: quantile(out.Applied, 0.99),
 			Completed: quantile(out.Completed, 0.5), CompletedP99: quantile(out.Completed, 0.99),
-			RoundTrip: float64(2*farthest) / 1e6,
+			RoundTrip: float64(2*farthest) / 1e6, LateP99: quantile(out.Late, 0.99),
 		},
 	})
 }

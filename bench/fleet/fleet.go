@@ -36,6 +36,8 @@ type Outcome struct {
 	Accepted  []time.Duration // until that returned: it is on disk
 	Applied   []time.Duration // until the last edge had applied it, no answer under way without it; by the edges' clocks, all the same here
 	Completed []time.Duration // until control knew the entry that says so to be on disk
+
+	Late []time.Duration // by how much timers of this process were late meanwhile: what the machine adds at each step
 }
 
 // warm is how many invalidations count for nothing.
@@ -89,6 +91,8 @@ func (c Config) measure(ctx context.Context, plane *control.Control, edges *edge
 	}
 	watch := watchCompleted(plane, made.ID)
 	defer watch.stop()
+	late := measureLateness()
+	defer func() { out.Late = late() }()
 	type one struct {
 		id       string
 		seq      uint64
@@ -130,6 +134,30 @@ func (c Config) measure(ctx context.Context, plane *control.Control, edges *edge
 		}
 	}
 	return out, nil
+}
+
+// measureLateness asks for timers until it is ended, and returns by how much each was late.
+func measureLateness() (end func() []time.Duration) {
+	const every = 5 * time.Millisecond
+	var late []time.Duration
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			due := time.Now().Add(every)
+			select {
+			case <-stop:
+				return
+			case <-time.After(every):
+				late = append(late, time.Since(due))
+			}
+		}
+	}()
+	return func() []time.Duration {
+		close(stop)
+		<-done
+		return late
+	}
 }
 
 var actor = journal.Actor{User: "bench"}

@@ -16,6 +16,9 @@ func TestRun_NothingIsFasterThanTheWay(t *testing.T) {
 	if len(out.Accepted) != 5 || len(out.Applied) != 5 || len(out.Completed) != 5 {
 		t.Fatalf("%+v", out)
 	}
+	if len(out.Late) == 0 || Quantile(out.Late, 0) < 0 {
+		t.Errorf("timers were late by %v", out.Late)
+	}
 	for i := range out.Applied {
 		if out.Applied[i] < way || out.Completed[i] < 2*way || out.Accepted[i] <= 0 {
 			t.Errorf("accepted after %v, applied after %v, completed after %v", out.Accepted[i], out.Applied[i], out.Completed[i])

@@ -51,7 +51,7 @@ func between(written, figures []byte) ([]byte, error) {
 // ways is the table of what became of invalidations on their way.
 func ways(row *result.Row) string {
 	var b strings.Builder
-	fmt.Fprint(&b, "| | accepted | p99 | applied everywhere | p99 | Completed | p99 | spread | round trip |\n|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprint(&b, "| | accepted | p99 | applied everywhere | p99 | Completed | p99 | spread | round trip | timers late at p99 |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for i := range row.Servers {
 		s := row.Server(row.Servers[i].Name)
 		if s == nil {
@@ -61,11 +61,11 @@ func ways(row *result.Row) string {
 			return number(s.Median(func(r result.Run) float64 { return m(r.Way) })) + " ms"
 		}
 		least, most := s.Spread(result.CompletedP99)
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | **%s** | %s–%s | %s |\n", s.Name,
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | **%s** | %s–%s | %s | %s |\n", s.Name,
 			ms(func(w *result.Way) float64 { return w.Accepted }), ms(func(w *result.Way) float64 { return w.AcceptedP99 }),
 			ms(func(w *result.Way) float64 { return w.Applied }), ms(func(w *result.Way) float64 { return w.AppliedP99 }),
 			ms(func(w *result.Way) float64 { return w.Completed }), ms(func(w *result.Way) float64 { return w.CompletedP99 }),
-			number(least), number(most), ms(func(w *result.Way) float64 { return w.RoundTrip }))
+			number(least), number(most), ms(func(w *result.Way) float64 { return w.RoundTrip }), ms(func(w *result.Way) float64 { return w.LateP99 }))
 	}
 	return b.String() + failed(row)
 }

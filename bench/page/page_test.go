@@ -89,7 +89,7 @@ func TestPage_TellsWhatWasMeasuredAndWhatFailed(t *testing.T) {
 }
 
 func TestInvalidation_IsPutBetweenItsMarks(t *testing.T) {
-	run := result.Run{Answers: 1, Seconds: 1, CPU: 1, Way: &result.Way{Applied: 151, Completed: 302.5, CompletedP99: 309, RoundTrip: 300}}
+	run := result.Run{Answers: 1, Seconds: 1, CPU: 1, Way: &result.Way{Applied: 151, Completed: 302.5, CompletedP99: 309, RoundTrip: 300, LateP99: 1.5}}
 	purged := result.Run{Answers: 1, Seconds: 1, CPU: 1, Purge: &result.Purge{Done: 0.004, First: 0.5, Memory: 1500, Forgotten: 1.5, P99: 900, Longest: 4000}}
 	r := &result.Results{Form: "invalidation", Rows: []result.Row{
 		{Name: "way", Title: "The way", Load: "x", Unit: "invalidation", Servers: []result.Server{{Name: "3 edges", Runs: []result.Run{run}}}},
@@ -110,7 +110,7 @@ func TestInvalidation_IsPutBetweenItsMarks(t *testing.T) {
 	for _, want := range []string{
 		"before\n" + beginMark, endMark + "after\n",
 		"| 3 edges: Completed at p99, beyond the round trip ≤ 20 ms | 9.0 ms (9.0–9.0) | reached |",
-		"| 3 edges | 0.00 ms | 0.00 ms | 151 ms | 0.00 ms | 302 ms | **309 ms** | 309–309 | 300 ms |",
+		"| 3 edges | 0.00 ms | 0.00 ms | 151 ms | 0.00 ms | 302 ms | **309 ms** | 309–309 | 300 ms | 1.50 ms |",
 		"| Varnish with lurker | **4.00 ms** | 0 µs | 500 µs | 0 µs | 1500 MiB | not within the run; objects gone after 1.50 s | 0 µs | 900 µs | 0 µs | 4.00 ms |",
 		"nginx, files removed failed: not installed.",
 	} {

@@ -38,7 +38,7 @@ var invalidationPlots = []plot{
 	{"invalidation-hits.svg", "CPU per hit, and rules", []string{"checked", "first", "stream"}, result.CPU, "µs", nil},
 	{"invalidation-way.svg", "Edges up to 150 ms away", nil, nil, "ms", []panel{
 		{"way", "Applied on the last edge, p99", result.AppliedP99}, {"way", "Completed, p99", result.CompletedP99}}},
-	{"invalidation-prefix.svg", "A million objects dropped by their prefix", nil, nil, "seconds, milliseconds", []panel{
+	{"invalidation-prefix.svg", "Many objects dropped by their prefix", nil, nil, "seconds, milliseconds", []panel{
 		{"prefix", "In force after, s", result.Done}, {"prefix", "The slowest answer to others meanwhile, ms", result.Longest}}},
 }
 

@@ -77,6 +77,7 @@ type Way struct {
 	Applied, AppliedP99     float64 // on the last of the edges
 	Completed, CompletedP99 float64
 	RoundTrip               float64 // to the farthest edge
+	LateP99                 float64 // by how much timers of the process were late: what the machine adds at each step
 }
 
 // Purge is one invalidation of all that begins with a prefix, while other objects are asked for.
