@@ -1,0 +1,74 @@
+package e2e
+
+import (
+	"os"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestGuarantee_Machines checks the promise on edges that are processes of their own, one with a disk, while the control node is
+// killed and started again, an edge is killed and comes back, another is drained and comes back, and one stands still. With
+// GUARANTEE_PAUSE it stands still for so long: what is longer than its lease makes the test longer.
+func TestGuarantee_Machines(t *testing.T) {
+	w := newWorld(t.TempDir())
+	defer w.close()
+	if err := w.startControl([]string{"control", "--control", "127.0.0.1:0", "--journal", "127.0.0.1:0"}); err != nil {
+		t.Fatal(err)
+	}
+	start := func(name string) {
+		t.Helper()
+		var flags []string
+		if name == "FRA50-1" {
+			flags = []string{"--disk-cache", "64MiB"}
+		}
+		if err := w.startEdge(name, flags); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, name := range []string{"FRA50-1", "FRA50-2", "IAD89-1"} {
+		start(name)
+	}
+	pause := 500 * time.Millisecond
+	if d, err := time.ParseDuration(os.Getenv("GUARANTEE_PAUSE")); err == nil {
+		pause = d
+	}
+	want := (&experiment{share: 20, brief: 60000}).answers(t)
+	faults := []func(){
+		func() { w.edges["FRA50-1"].proc.kill(); start("FRA50-1") },
+		func() {
+			w.proc.kill()
+			if err := w.startControl(w.args); err != nil {
+				t.Error(err)
+			}
+		},
+		func() {
+			p := w.edges["IAD89-1"].proc.cmd.Process
+			p.Signal(syscall.SIGSTOP)
+			defer p.Signal(syscall.SIGCONT)
+			<-time.After(pause)
+		},
+		func() {
+			if err := w.edges["FRA50-2"].proc.stop(); err != nil {
+				t.Error(err)
+			}
+			start("FRA50-2")
+		},
+	}
+	done := 0
+	env, args := against(w.proc)
+	v, said := checkGuarantee(t, env, append(args, "--answers", strconv.Itoa(want), "--seed", "21"), func(int) {
+		if done < len(faults) {
+			faults[done]()
+			done++
+		}
+	})
+	t.Logf("%v; %d faults", v, done)
+	if len(v.Violations) > 0 {
+		t.Fatalf("%s", said)
+	}
+	if done == 0 {
+		t.Error("nothing happened meanwhile")
+	}
+}
