@@ -47,7 +47,7 @@ func newRoot() *cobra.Command {
   warmfront status                 the edges and how they are`,
 	}
 	root.AddCommand(devCommand(), controlCommand(), edgeCommand(), demoCommand(), guaranteeCommand(),
-		invalidateCommand(), withdrawCommand(), explainCommand(), historyCommand(), statusCommand())
+		invalidateCommand(), withdrawCommand(), explainCommand(), historyCommand(), statusCommand(), fsckCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})

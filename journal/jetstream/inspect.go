@@ -1,0 +1,115 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// Inspected is what an inspection found.
+type Inspected struct {
+	Epoch     journal.ID
+	Entries   uint64           // of the unbroken chain
+	Last      journal.Position // of that
+	Confirmed journal.Position // by the head: the last entry that is known to have been confirmed; zero: not known
+}
+
+// Inspect reads the log in c.Dir from its genesis to its end, and checks that each entry continues the chain, and that what
+// was confirmed is there. ErrLost, journal.ErrDamaged: it is not as it should be; what Inspected says is in order. The log
+// must not be open.
+//
+// The engine cuts off what it cannot read when it opens a store. So what is opened is a copy, made beside the log and removed
+// at the end; the log is only read. journal.ErrFull: there is no room for it.
+func Inspect(ctx context.Context, c Config, progress func(read, of uint64)) (found Inspected, err error) {
+	if !exists(c.path("jetstream")) {
+		return found, fmt.Errorf("%w: there is no journal in %s", ErrConfig, c.Dir)
+	}
+	c, lock, err := hold(c)
+	if err != nil {
+		return found, err
+	}
+	defer lock.Close()
+	copied, err := c.copy()
+	if err != nil {
+		return found, fmt.Errorf("journal: copy to inspect: %w", err)
+	}
+	defer os.RemoveAll(copied.Dir)
+	return copied.walk(ctx, c.Dir, progress)
+}
+
+// copy copies the parts of a log to a new directory beside it.
+func (c Config) copy() (copied Config, err error) {
+	var size int64
+	err = filepath.Walk(c.path("jetstream"), func(_ string, f os.FileInfo, err error) error {
+		if err == nil && f.Mode().IsRegular() {
+			size += f.Size()
+		}
+		return err
+	})
+	if err != nil {
+		return copied, err
+	}
+	if n, err := free(c.Dir); err != nil || n < size+c.Reserve {
+		return copied, errors.Join(err, fmt.Errorf("%w: %d MiB free in %s, %d needed", journal.ErrFull, n>>20, c.Dir, (size+c.Reserve)>>20))
+	}
+	copied = c
+	if copied.Dir, err = os.MkdirTemp(c.Dir, "inspect-"); err != nil {
+		return copied, err
+	}
+	err = os.CopyFS(copied.path("jetstream"), os.DirFS(c.path("jetstream")))
+	if err == nil && exists(c.path("head")) {
+		var b []byte
+		if b, err = os.ReadFile(c.path("head")); err == nil {
+			err = os.WriteFile(copied.path("head"), b, 0o600)
+		}
+	}
+	if err != nil {
+		os.RemoveAll(copied.Dir)
+	}
+	return copied, err
+}
+
+// walk opens the copy and reads it. dir is what the errors speak of.
+func (c Config) walk(ctx context.Context, dir string, progress func(read, of uint64)) (found Inspected, err error) {
+	h, err := openHead(c.path("head"))
+	if err != nil {
+		return found, err
+	}
+	found.Confirmed = h.last()
+	if err := h.close(); err != nil {
+		return found, err
+	}
+	l := &Log{c: c, session: session{log: c.Logger, name: "control"}}
+	if l.head, err = openHead(c.path("head")); err != nil {
+		return found, err
+	}
+	defer l.Close()
+	if err := l.start(); err != nil {
+		return found, err
+	}
+	l.c.Dir = dir
+	if _, err := l.js.Stream(ctx, streamName); errors.Is(err, jetstream.ErrStreamNotFound) {
+		return found, l.lost("the engine cannot read the store")
+	}
+	err = l.each(ctx, func(e *journal.Entry) error {
+		if progress != nil && e.Seq%maxBatch == 1 {
+			progress(e.Seq-1, found.Confirmed.Seq)
+		}
+		found.Epoch, found.Entries, found.Last = e.Epoch, e.Seq, journal.PositionOf(e)
+		return nil
+	})
+	l.epoch = found.Epoch
+	switch {
+	case err != nil:
+		return found, err
+	case found.Entries == 0 && found.Confirmed.Seq == 0:
+		return found, l.damaged("it has no genesis")
+	}
+	return found, l.witness(ctx, found.Entries)
+}
