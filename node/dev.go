@@ -115,7 +115,7 @@ type process struct {
 	ls      *listeners
 	who     *credentials
 	log     journal.Log
-	health  func() error // of the log
+	health  func() error // of the log; nil: it is another machine's
 	resolve map[string]string
 
 	// How an edge of this process joins and leaves.

@@ -63,9 +63,15 @@ func (d *process) startTelemetry(p *phase) {
 	if d.ls.telemetry == nil {
 		return
 	}
-	ready := map[string]func() error{"journal": d.health}
+	ready := map[string]func() error{}
+	if d.health != nil {
+		ready["journal"] = d.health
+	}
 	for _, pl := range d.places {
 		ready["edge "+pl.name] = pl.edge.Ready
+		if d.control == nil {
+			ready["edge "+pl.name] = pl.serves
+		}
 		d.metrics.AddEdge(pl.name, pl.location, pl.state)
 	}
 	d.ready.Telemetry = url(d.ls.telemetry)

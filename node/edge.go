@@ -42,7 +42,7 @@ func Edge(ctx context.Context, c Config) error {
 		return err
 	}
 	c.Limits = fit(c.Limits, len(ls.edges)+len(ls.secure), descriptors(), c.Logger)
-	d := &process{Config: c, ls: ls, log: log, health: log.Connected, resolve: resolve, join: log.Join, leave: log.Leave}
+	d := &process{Config: c, ls: ls, log: log, resolve: resolve, join: log.Join, leave: log.Leave}
 	return errors.Join(d.runEdge(ctx, log, who), log.Close())
 }
 
@@ -134,6 +134,15 @@ func (d *process) awaitControl(ctx context.Context, log *jetstream.Remote, p *ph
 			fmt.Fprintf(d.Out, "Not serving yet, entry %d: %v.\n", pl.edge.Stats().Seq, why)
 		},
 	})
+}
+
+// serves is what a load balancer wants to know of an edge on a machine of its own: whether it has joined. One that is cut off from
+// the control plane revalidates (L5), and if that were a reason not to send it viewers, all would be without any at once.
+func (pl *place) serves() error {
+	if pl.edge.Stats().Joined {
+		return nil
+	}
+	return pl.edge.Ready()
 }
 
 func (d *process) edgeState() *edgeState {

@@ -83,6 +83,9 @@ func TestRoles_StartStopAndComeBack(t *testing.T) {
 			if err := stop(); err != nil {
 				t.Fatal(err)
 			}
+			if err := e.places[0].serves(); err != nil {
+				t.Errorf("without a control plane it has nothing for viewers: %v", err)
+			}
 			d, stop = startRole(t, Control, cc)
 		}
 		if err := stopEdge(); err != nil {
