@@ -83,7 +83,7 @@ func (v *visit) ofMarked(q *query, o *cache.Object, rule uint64, slot int) (*ans
 		return v.fetch(q, o, Invalidated, slot)
 	}
 	f := v.flight(q)
-	if !v.e.flights.underWay(f, rule) && f.turnFor(rule) {
+	if !v.e.flights.underWay(f, rule) && f.turnFor(rule) && !planted(markUnasked) {
 		f.refresh, f.seen = true, o
 		if o.Status < 400 {
 			f.old = o
@@ -229,6 +229,7 @@ func (s *sweep) visitMarked(x *site, o *cache.Sight, checked uint64, memory bool
 			s.expel(o.Key)
 		}
 		return
+	case planted(markForgotten):
 	default:
 		s.needed.add(o.Distribution, rule)
 		s.marking = true

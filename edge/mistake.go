@@ -18,6 +18,9 @@ const (
 	sliceUnchecked mistake = "slice-unchecked" // L3: the map is held against the rules, its slices are not
 	sliceOfAny     mistake = "slice-of-any"    // the version of a slice is not compared with the map's
 
+	markForgotten mistake = "mark-forgotten" // L4: a rule that marks stale goes although something is stored that it marks
+	markUnasked   mistake = "mark-unasked"   // what is marked stale is shown, and no request to the origin is begun
+
 	loadUnchecked  mistake = "load-unchecked"   // L3: what comes from disk is taken to be checked already
 	loadRacesSweep mistake = "load-races-sweep" // E4: rules go although a load with a smaller position is under way
 	restartTrusted mistake = "restart-trusted"  // S3: what is on disk at the start is taken to be checked up to the last mark

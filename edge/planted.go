@@ -9,7 +9,7 @@ import (
 )
 
 var mistakes = []mistake{hitUnchecked, stampAtStore, waiterUnchecked, sweepRacesFill, compactTooEarly, deadCondition, pinnedOnly,
-	writeUnnoted, packedAnew, sliceUnchecked, sliceOfAny, loadUnchecked, loadRacesSweep, restartTrusted, servesEarly}
+	writeUnnoted, packedAnew, sliceUnchecked, sliceOfAny, markForgotten, markUnasked, loadUnchecked, loadRacesSweep, restartTrusted, servesEarly}
 
 var chosen = func() mistake {
 	m := mistake(os.Getenv("WARMFRONT_PLANT"))

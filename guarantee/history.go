@@ -15,6 +15,7 @@ type Invalidation struct {
 	Number    int
 	Writer    int
 	Items     []string
+	Soft      bool    // it marks stale, and removes nothing
 	Created   Instant // before the first octet of the request to create it
 	Completed Instant // after it was reported; 0: not yet
 }
@@ -45,8 +46,10 @@ type Answer struct {
 	Coding          string // of what was sent as it is: made by the cache; ""
 	Wrong           Class  // of its octets: Mixed, Torn; or none
 	Why             string
-	Cut             bool // ended early, visibly
-	Refused         bool // nobody listened at the edge's address
+	Via             string  // by which the edge signs; ""
+	Absent          Instant // when an edge, any, was last known to be absent
+	Cut             bool    // ended early, visibly
+	Refused         bool    // nobody listened at the edge's address
 }
 
 // Class is the kind of a violation.
@@ -58,12 +61,13 @@ const (
 	Late
 	Revived
 	Overwritten
+	Lingering
 	Mixed
 	Torn
 	classes
 )
 
-var classNames = [classes]string{"none", "old", "late", "revived", "overwritten", "mixed", "torn"}
+var classNames = [classes]string{"none", "old", "late", "revived", "overwritten", "lingering", "mixed", "torn"}
 
 func (c Class) String() string { return classNames[c] }
 
@@ -91,8 +95,10 @@ type Event struct {
 // record is the history of one object.
 type record struct {
 	mu     sync.Mutex
-	floors floors         // what invalidations demand of all edges; guarded by mu
-	posts  map[int]floors // what POSTs that an edge has answered demand of it; guarded by mu
+	floors floors            // what invalidations demand of all edges; guarded by mu
+	posts  map[int]floors    // what POSTs that an edge has answered demand of it; guarded by mu
+	soft   []*softFloor      // what marking stale demands, as floors are ordered; guarded by mu
+	asks   map[string][]*ask // by the edge's Via; guarded by mu
 	events [120]Event
 	n      int // events ever; guarded by mu
 }
@@ -190,6 +196,9 @@ func (o *Object) judge(a *Answer) *Violation {
 			v.below(Late, f)
 		} else if f := r.posts[a.Edge].demanded(a.Sent); a.Version < f.version {
 			v.below(Overwritten, f)
+		} else if f, why := r.lingers(a); f != nil {
+			v.below(Lingering, f.floor)
+			v.Answer.Why = why
 		}
 	}
 	if v.Class == None {
@@ -231,8 +240,8 @@ type demand struct {
 }
 
 // create enters an invalidation that is about to be created.
-func (h *history) create(writer int, items []string, objects []*Object) *demand {
-	d := &demand{Invalidation: &Invalidation{Number: int(h.batches.Add(1)), Writer: writer, Items: items}, objects: objects}
+func (h *history) create(writer int, items []string, objects []*Object, soft bool) *demand {
+	d := &demand{Invalidation: &Invalidation{Number: int(h.batches.Add(1)), Writer: writer, Items: items, Soft: soft}, objects: objects}
 	d.floors = make([]uint64, len(objects))
 	d.Created = h.now()
 	for i, o := range objects {
@@ -250,6 +259,12 @@ func (h *history) create(writer int, items []string, objects []*Object) *demand 
 func (h *history) complete(d *demand) {
 	d.Completed = h.now()
 	for i, o := range d.objects {
+		if d.Soft {
+			if o.softly() {
+				o.log.marked(d.floors[i], d.Invalidation, h.now)
+			}
+			continue
+		}
 		o.log.completed(d.floors[i], d.Invalidation, h.now)
 	}
 }
@@ -288,6 +303,9 @@ func (v *Violation) String() string {
 	case Revived:
 		return fmt.Sprintf("revived: a 304 for %s confirmed version %d; it was asked for %s after version %d was demanded of every answer",
 			v.Object, v.Answer.Version, ms(v.Answer.Sent-v.Since), v.Floor)
+	case Lingering:
+		return fmt.Sprintf("lingering: an answer for %s showed version %d, that was to be shown no more once version %d had been asked for; %s",
+			v.Object, v.Answer.Version, v.Floor, v.Answer.Why)
 	case Overwritten:
 		return fmt.Sprintf("overwritten: an answer for %s showed version %d; it was asked for %s after the same edge had answered the POST that made version %d",
 			v.Object, v.Answer.Version, ms(v.Answer.Sent-v.Since), v.Floor)

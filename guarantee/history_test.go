@@ -2,6 +2,7 @@ package guarantee
 
 import (
 	"bytes"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ func newStory() *story {
 
 // invalidated: version is demanded of the object from an instant on.
 func (s *story) invalidated(o *Object, version uint64, created, completed Instant) *Invalidation {
-	d := s.create(1, []string{o.Target()}, []*Object{o})
+	d := s.create(1, []string{o.Target()}, []*Object{o}, false)
 	d.Created, d.Completed, d.floors[0] = created, completed, version
 	o.log.completed(version, d.Invalidation, func() Instant { return completed })
 	return d.Invalidation
@@ -102,6 +103,73 @@ func TestJudge_PostsCountWhereTheyWere(t *testing.T) {
 	}
 	if v := o.judge(&Answer{Edge: 1, Method: "POST", Sent: 200, Begun: 200, Version: 3, Status: 204}); v != nil {
 		t.Errorf("what a POST is told about itself: %v", v)
+	}
+}
+
+// What is marked stale may be shown while its edge asks the origin anew, and not after that.
+func TestJudge_Lingering(t *testing.T) {
+	const done = 10 * time.Second // the marking is Completed
+	at := func(i Instant) func() Instant { return func() Instant { return i } }
+	for _, c := range []struct {
+		name   string
+		before func(o *Object)
+		a      Answer
+		want   Class
+	}{
+		{name: "shown for the first time", want: None},
+		{name: "soon again", before: func(o *Object) { o.judge(&Answer{Via: "e1", Sent: done + 1, End: done + 2, Version: 4}) },
+			a: Answer{Sent: done + grace}, want: None},
+		{name: "long after, and nothing was asked", before: func(o *Object) { o.judge(&Answer{Via: "e1", Sent: done + 1, End: done + 2, Version: 4}) },
+			a: Answer{Sent: done + grace + 3}, want: Lingering},
+		{name: "long after another edge has shown it", before: func(o *Object) { o.judge(&Answer{Via: "e2", Sent: done + 1, End: done + 2, Version: 4}) },
+			a: Answer{Sent: done + grace + 3}, want: None},
+		{name: "long after, but it was absent", before: func(o *Object) { o.judge(&Answer{Via: "e1", Sent: done + 1, End: done + 2, Version: 4}) },
+			a: Answer{Sent: done + grace + 3, Absent: done + 3}, want: None},
+		{name: "while the origin takes its time", before: func(o *Object) { o.log.asked("e1", at(done+3*grace)) },
+			a: Answer{Sent: done + 9*grace}, want: None},
+		{name: "just after the origin has answered", before: func(o *Object) { o.log.asked("e1", now(done+3*grace, done+4*grace))() },
+			a: Answer{Sent: done + 5*grace}, want: None},
+		{name: "long after the origin has answered", before: func(o *Object) { o.log.asked("e1", now(done+3*grace, done+4*grace))() },
+			a: Answer{Sent: done + 5*grace + 1}, want: Lingering},
+		{name: "the same, and new", before: func(o *Object) { o.log.asked("e1", now(done+3*grace, done+4*grace))() },
+			a: Answer{Sent: done + 5*grace + 1, Version: 5}, want: None},
+		{name: "long after the origin has answered another edge", before: func(o *Object) { o.log.asked("e2", now(done+3*grace, done+4*grace))() },
+			a: Answer{Sent: done + 5*grace + 1}, want: None},
+		{name: "what was asked before says nothing", before: func(o *Object) { o.log.asked("e1", now(done-1, done+1))() },
+			a: Answer{Sent: done + 5*grace + 1}, want: None},
+	} {
+		s := newStory()
+		o := s.objects[0]
+		o.log.marked(5, &Invalidation{Number: 1, Soft: true}, at(done))
+		if c.before != nil {
+			c.before(o)
+		}
+		a := c.a
+		a.Via, a.Method, a.Status = "e1", "GET", 200
+		a.Sent = max(a.Sent, done+1)
+		a.Begun, a.End, a.Version = a.Sent, a.Sent+1, max(a.Version, 4)
+		v := o.judge(&a)
+		if got := v != nil; got != (c.want != None) || got && v.Class != c.want {
+			t.Errorf("%s: %v", c.name, v)
+		}
+	}
+}
+
+// now gives one instant after the other.
+func now(all ...Instant) func() Instant {
+	return func() (at Instant) {
+		at, all = all[0], all[1:]
+		return at
+	}
+}
+
+func TestVia_IsTheLastHop(t *testing.T) {
+	for via, want := range map[string]string{
+		"": "", "1.1 a.cloudfront.net (CloudFront)": "a.cloudfront.net", "1.0 x, 2.0 b.cloudfront.net (CloudFront)": "b.cloudfront.net",
+	} {
+		if got := viaOf(http.Header{"Via": {via}}); got != want {
+			t.Errorf("%q: %q", via, got)
+		}
 	}
 }
 

@@ -82,8 +82,15 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			a.Condition = strings.TrimPrefix(a.Condition+", "+name+": "+v, ", ")
 		}
 	}
+	answered := func() {}
+	if r.Method == "GET" && r.Header.Get("Range") == "" {
+		answered = x.log.asked(viaOf(r.Header), o.now)
+	}
 	o.pause(r)
 	a.send()
+	if r.Context().Err() == nil {
+		answered()
+	}
 }
 
 // reply is one answer of the origin.

@@ -44,6 +44,7 @@ func (r *reader) read(ctx context.Context) {
 		if ctx.Err() != nil {
 			return // it was cut by the end of the run
 		}
+		a.Absent = r.absent()
 		if v := q.object.judge(a); v != nil {
 			r.violated(v)
 		}
@@ -73,7 +74,7 @@ func (r *reader) question() *question {
 	q.third = r.third != nil && strings.HasPrefix(r.Edges[q.edge], "https:") && r.rnd.IntN(2) == 0
 	kind := q.object.Kind
 	switch n := r.rnd.IntN(100); {
-	case kind == Written && r.unsafe && n < 10:
+	case kind == Written && r.own && n < 10:
 		q.method = "POST"
 	case n < 12:
 		q.method = "HEAD"
@@ -196,6 +197,7 @@ func (r *reader) ask(ctx context.Context, q *question) *Answer {
 		a.Coding = resp.Header.Get("Content-Encoding")
 	}
 	a.Cut = err != nil
+	a.Via = viaOf(resp.Header)
 	a.origins(q.object, resp.Header)
 	a.inspect(q, resp, r.buffer.Bytes())
 	return a

@@ -36,6 +36,7 @@ type tallies struct {
 	mu        sync.Mutex
 	latencies []Instant      // of invalidations, from create to Completed
 	shapes    map[string]int // of items completed
+	soft      int            // invalidations completed that have marked stale
 }
 
 var askedNames = [...]string{"plain", "range", "conditional", "HEAD", "POST"}
@@ -112,6 +113,9 @@ func (t *tallies) completed(d *demand) {
 	for _, it := range d.Items {
 		t.shapes[shape(it)]++
 	}
+	if d.Soft {
+		t.soft++
+	}
 	took := d.Completed - d.Created
 	if len(t.latencies) < latenciesKept {
 		t.latencies = append(t.latencies, took)
@@ -170,6 +174,7 @@ type Report struct {
 	Fills         uint64           // answers of the origin
 	Revalidations int64            // of these, 304
 	Invalidations int
+	Soft          int            // of these, how many have marked stale instead of removing
 	Items         map[string]int // by shape
 	CompletedP50  float64        // milliseconds from create to Completed
 	CompletedP99  float64
@@ -185,7 +190,7 @@ func (r *run) report() *Report {
 		Answers: r.answers.Load(), Judged: r.judged.Load(), Hits: r.hits(), NotModified: r.confirmed.Load(),
 		Cut: r.cut.Load(), Empty: r.empty.Load(), Failed: r.failed.Load(), Fills: r.fills.Load(), Revalidations: r.origin.reused.Load(),
 		Cache: counted(&r.caches), Protocols: counted(&r.protocols), Codings: counted(&r.codings), Survived: r.survived.Load(), Kinds: map[string]int64{}, Asked: map[string]int64{}, Violations: map[string]int64{}, Where: map[string]int64{},
-		Invalidations: len(r.latencies), Items: r.shapes,
+		Invalidations: len(r.latencies), Soft: r.soft, Items: r.shapes,
 	}
 	for k := range kinds {
 		p.Kinds[k.String()] = r.tallies.kinds[k].Load()
@@ -246,7 +251,7 @@ func (p *Report) Print(w io.Writer) {
 	if p.Survived > 0 {
 		fmt.Fprintf(w, "  survived        %d answers of what an edge had got before it was last absent\n", p.Survived)
 	}
-	fmt.Fprintf(w, "  invalidations   %d; items: %s\n", p.Invalidations, counts(p.Items))
+	fmt.Fprintf(w, "  invalidations   %d, %d of them mark stale; items: %s\n", p.Invalidations, p.Soft, counts(p.Items))
 	fmt.Fprintf(w, "  Completed       after %.1f ms (p50), %.1f ms (p99), %.1f ms (longest)\n", p.CompletedP50, p.CompletedP99, p.CompletedMax)
 	if p.Kept() {
 		fmt.Fprintln(w, "The guarantee was kept.")

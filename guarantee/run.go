@@ -62,7 +62,7 @@ type run struct {
 	viewers   *http.Client
 	third     *http.Client  // over HTTP/3; nil: nobody does
 	downloads chan struct{} // capacity: how many large objects may be asked for at once, as a whole
-	unsafe    bool          // viewers send POSTs: the cache promises something about them
+	own       bool          // the cache is Warmfront: it promises something about POST, and can mark stale
 	reference string
 	hot       atomic.Pointer[Object]
 	end       context.CancelFunc
@@ -127,7 +127,7 @@ func newRun(c Config) (*run, error) {
 	var err error
 	switch c.Adapter {
 	case "warmfront":
-		r.unsafe = true
+		r.own = true
 		r.cache, err = newWarmfront(c)
 	case "varnish-ban":
 		r.cache = newVarnishBan(c.Edges)
@@ -210,6 +210,14 @@ func (r *run) stopIfDone() {
 // wanted tells whether more answers are. Those without content do not count: a cache that is down is
 // not proved to keep anything.
 func (r *run) wanted() bool { return r.Answers == 0 || r.judged.Load() < r.Answers }
+
+// absent is when an edge was last known to be absent.
+func (r *run) absent() (at Instant) {
+	for i := range r.absences {
+		at = max(at, Instant(r.absences[i].Load()))
+	}
+	return at
+}
 
 // violated prints the first counterexample of each class, and ends the run unless it is to go on.
 func (r *run) violated(v *Violation) {

@@ -69,9 +69,9 @@ func (e *Event) tell(edges []string) (who, what string) {
 	case e.Written != 0:
 		return "origin", fmt.Sprintf("version %d is written", e.Written)
 	case e.Created != nil:
-		return fmt.Sprintf("writer %d", e.Created.Writer), fmt.Sprintf("creates invalidation %d: %s", e.Created.Number, strings.Join(e.Created.Items, " "))
+		return fmt.Sprintf("writer %d", e.Created.Writer), fmt.Sprintf("creates %s %d: %s", e.Created.kind(), e.Created.Number, strings.Join(e.Created.Items, " "))
 	case e.Completed != nil:
-		return fmt.Sprintf("writer %d", e.Completed.Writer), fmt.Sprintf("invalidation %d is Completed", e.Completed.Number)
+		return fmt.Sprintf("writer %d", e.Completed.Writer), fmt.Sprintf("%s %d is Completed", e.Completed.kind(), e.Completed.Number)
 	case e.Fill != nil:
 		f := e.Fill
 		return "origin", fmt.Sprintf("answer %d: %d, version %d%s; had been asked %s before", f.Number, f.Status, f.Version, asking(f.Condition), ms(f.Sent-f.Asked))
@@ -88,6 +88,14 @@ func (e *Event) tell(edges []string) (who, what string) {
 		what += ", cut"
 	}
 	return fmt.Sprintf("reader %d", a.Reader), what
+}
+
+// kind is what it is called.
+func (i *Invalidation) kind() string {
+	if i.Soft {
+		return "marking"
+	}
+	return "invalidation"
 }
 
 func asking(s string) string {

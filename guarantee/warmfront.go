@@ -138,8 +138,8 @@ func (w *warmfront) Invalidate(ctx context.Context, b Batch) error {
 
 // create returns the invalidation's id. Sent again with the same reference it is the same invalidation.
 func (w *warmfront) create(ctx context.Context, b Batch) (id string, err error) {
-	if b.Ahead > 0 {
-		return w.schedule(ctx, b)
+	if b.Ahead > 0 || b.Soft {
+		return w.wish(ctx, b)
 	}
 	body, err := wire.Marshal("InvalidationBatch", &wire.InvalidationBatch{
 		CallerReference: &b.Reference,
@@ -156,13 +156,20 @@ func (w *warmfront) create(ctx context.Context, b Batch) (id string, err error) 
 	return wire.Val(inv.Id), err
 }
 
-// schedule is create for a time that is still to come, by Warmfront's own API. When it has passed before the cache could
-// be told, the invalidation comes at once.
-func (w *warmfront) schedule(ctx context.Context, b Batch) (id string, err error) {
+// wish is create by Warmfront's own API, for what CloudFront's has no words for. When a time that was still to come has passed
+// before the cache could be told, the invalidation comes at once.
+func (w *warmfront) wish(ctx context.Context, b Batch) (id string, err error) {
 	var inv struct {
 		ID string `json:"id"`
 	}
-	body, err := json.Marshal(map[string]any{"items": b.Items, "callerReference": b.Reference, "at": time.Now().Add(b.Ahead)})
+	wish := map[string]any{"items": b.Items, "callerReference": b.Reference, "mode": "remove"}
+	if b.Ahead > 0 {
+		wish["at"] = time.Now().Add(b.Ahead)
+	}
+	if b.Soft {
+		wish["mode"] = "stale"
+	}
+	body, err := json.Marshal(wish)
 	if err != nil {
 		return "", err
 	}

@@ -44,8 +44,9 @@ func (w *writer) publish(ctx context.Context) error {
 		}
 	}
 	w.hot.Store(about)
-	d := w.create(w.number, items, matched)
-	b := Batch{Reference: fmt.Sprintf("%s-%d", w.reference, d.Number), Items: items, Objects: matched}
+	soft := w.own && w.rnd.IntN(6) == 0
+	d := w.create(w.number, items, matched, soft)
+	b := Batch{Reference: fmt.Sprintf("%s-%d", w.reference, d.Number), Items: items, Objects: matched, Soft: soft}
 	if w.rnd.IntN(10) == 0 {
 		b.Ahead = time.Duration(1 + w.rnd.Int64N(int64(200*time.Millisecond)))
 	}
