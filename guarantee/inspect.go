@@ -54,6 +54,8 @@ func (a *Answer) inspect(q *question, resp *http.Response, body []byte) {
 	case a.Method == "POST":
 	case a.Status == http.StatusPartialContent:
 		a.partial(q, resp.Header, body)
+	case a.Status == http.StatusRequestedRangeNotSatisfiable && len(q.parts) > 1:
+		a.Version = 0 // who does not give several parts may say so; it shows nothing
 	case a.Status == http.StatusRequestedRangeNotSatisfiable:
 		a.wrong(Mixed, "the range %s lies in every version, but: %s", a.Asking, resp.Status)
 	case a.Status != want:

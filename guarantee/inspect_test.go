@@ -63,6 +63,17 @@ func TestInspect_Parts(t *testing.T) {
 	}
 }
 
+// Several ranges may be refused (RFC 9110 section 14.2), one that lies in every version must not be.
+func TestInspect_Refused(t *testing.T) {
+	o := newObjects(turns, 0)[Ranged]
+	if a := inspected(o, &question{parts: []span{{0, 9}, {20, 29}}}, 416, nil, false); a.Wrong != None || a.Version != 0 {
+		t.Errorf("several: %s, version %d", a.Why, a.Version)
+	}
+	if a := inspected(o, &question{parts: []span{{0, 9}}}, 416, nil, false); a.Wrong != Mixed {
+		t.Errorf("one: %s", a.Wrong)
+	}
+}
+
 func TestInspect_Codings(t *testing.T) {
 	o := newObjects(turns, 0)[Compressed]
 	body := o.body(2)
