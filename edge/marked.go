@@ -20,12 +20,15 @@ import (
 // a question that was sent before does not take the mark away, and one that was sent after does, since
 // what it renews has the stamp of that question.
 //
-// A marked object is shown only by who has seen a flight under way for it that is stamped at or above the rule, or has begun
-// one (ofMarked), or, if the invalidation is paced, who finds that there is no turn for one now (pace.go). Whoever comes after the rule joins no flight from before (overtakes), but displaces it; what that brings is
-// stored all the same if it comes first, or rules that come faster than the origin answers would keep an object as it is. When the flight ends without anything to
-// store in the object's place, the object is spent: it is put down once more as one that has expired now, so that the next who wants it
-// waits for the origin, and gets it only if that fails and stale-if-error allows it. No mark makes an object be shown for longer than it
-// would have been otherwise; and what its origin wants revalidated once it is stale (must-revalidate, no-cache) is waited for at once.
+// A marked object is shown only by who has seen a flight under way for it that is stamped at or above the rule, or has
+// begun one (ofMarked), or, if the invalidation is paced, who finds that there is no turn for one now (pace.go). Whoever
+// comes after the rule joins no flight from before (overtakes), but displaces it; what that brings is stored all the same
+// if it comes first, or rules that come faster than the origin answers would keep an object as it is.
+//
+// When the flight ends without anything to store in the object's place, the object is spent: it is put down once more as
+// one that has expired now, so that the next who wants it waits for the origin, and gets it only if that fails and
+// stale-if-error allows it. No mark makes an object be shown for longer than it would have been otherwise; and what its
+// origin wants revalidated once it is stale (must-revalidate, no-cache) is waited for at once.
 //
 // Slices and signposts are not marked. A signpost answers nothing; and a slice belongs to the version that its map names,
 // of which the origin says whether it is still the one.
@@ -75,8 +78,9 @@ func (x *site) overtakes(f *flight) bool {
 	return f.cut == nil && f.stamp < x.soft.Newest() && x.soft.Match(f.subject.Load(), f.stamp) != 0
 }
 
-// ofMarked answers with a marked object, while one request to the origin for it is under way. If there is no room for one that nobody
-// waits for, the viewer waits for it. If there is no room for any, it is as when one has just begun: the next viewer tries.
+// ofMarked answers with a marked object, while one request to the origin for it is under way. If there is no room for one
+// that nobody waits for, the viewer waits for it. If there is no room for any, it is as when one has just begun: the next
+// viewer tries.
 func (v *visit) ofMarked(q *query, o *cache.Object, rule uint64, slot int) (*answer, step) {
 	v.e.sweeper.marked(o, rule)
 	if v.final {
@@ -127,8 +131,8 @@ func (r *reader) leaveBehind() bool {
 // renews tells that the flight is there to renew a marked object.
 func (f *flight) renews() bool { return f.seen != nil && f.cut == nil && f.site.marked(f.seen) != 0 }
 
-// expired is the same object as one that is stale from now on. It needs no rule any more: all that the flight knows of have said
-// what they have to say.
+// expired is the same object as one that is stale from now on. It needs no rule any more: all that the flight knows of
+// have said what they have to say.
 func (f *flight) expired(o *cache.Object, now time.Time) *cache.Object {
 	c := anew(o)
 	c.Block, c.Block2, c.Fresh = o.Block, o.Block2, o.Fresh.Expire(now)

@@ -201,6 +201,14 @@ func TestCompact_L4_NewestSurvives(t *testing.T) {
 	}
 }
 
+func TestRetain_RulesOneByOne(t *testing.T) {
+	x := new(Index).Add(1, parsed(t, "/a", Anywhere)).Add(2, parsed(t, "/b*", Anywhere)).Add(3, parsed(t, "#c", Anywhere))
+	y := x.Retain(func(seq uint64) bool { return seq != 2 })
+	if y.Len() != 2 || y.Newest() != 3 || y.Match(subject("/a"), 0) != 1 || y.Match(subject("/b"), 0) != 0 || y.Match(subject("/x #c"), 0) != 3 {
+		t.Errorf("%d rules, newest %d", y.Len(), y.Newest())
+	}
+}
+
 func TestMatch_NoAllocation(t *testing.T) {
 	x := mixed(2000)
 	long := strings.Repeat("/long", 2000)

@@ -104,3 +104,42 @@ func (g *segment) isComplete(s *Store) bool {
 	defer s.mu.Unlock()
 	return g.complete
 }
+
+// What a walk leaves marked says that its segment is not checked, and that the next walk must not pass it over.
+func TestRange_OfWhatIsMarked(t *testing.T) {
+	s := start(t, small(new(disktest.File)))
+	s.Use(testLife)
+	marked := ""
+	for i := 0; s.after(0) == nil || s.after(s.after(0).number) == nil || !s.after(s.after(0).number).isComplete(s.Store); i++ {
+		o := object(fmt.Sprintf("%04d", i), 1, 3000)
+		if marked == "" {
+			marked = o.Key
+		}
+		mustPut(t, s, o)
+		s.settle(t)
+	}
+	walk := func(to uint64) (visited int) {
+		met := false
+		s.Range(func(o *cache.Sight) bool {
+			met = met || o.Key == marked
+			visited++
+			return true
+		}, &Sweep{To: to, Since: func(_ string, swept uint64) bool { return swept < to }, Marked: func() (was bool) {
+			was, met = met, false
+			return was
+		}})
+		return visited
+	}
+	all := walk(5)
+	if o := s.Peek([]byte(marked)); o.Checked() != 1 {
+		t.Errorf("what is marked was checked up to %d", o.Checked())
+	}
+	if again := walk(5); again == 0 || again >= all {
+		t.Errorf("%d were visited, and then %d: those beside what is marked must be, and no others", all, again)
+	}
+	marked = ""
+	walk(5)
+	if o := s.Peek([]byte("0000")); o.Checked() != 5 {
+		t.Errorf("nothing is marked, and checked up to %d", o.Checked())
+	}
+}
