@@ -44,6 +44,8 @@ func checkPace(p *journal.Pace) error {
 		return nil
 	case p.RequestsPerSecond != 0 && !(p.RequestsPerSecond >= leastPace && p.RequestsPerSecond <= mostPace):
 		return refuse("InvalidArgument", "A pace is from %g to %d requests to origins a second, got %g.", leastPace, mostPace, p.RequestsPerSecond)
+	case p.Refetch && p.RequestsPerSecond == 0:
+		return refuse("InvalidArgument", "To fetch again what was dropped needs a pace: how many requests to origins a second it may take.")
 	case p.ByLocation != nil:
 		return checkByLocation(p.ByLocation)
 	}

@@ -326,7 +326,7 @@ func TestRollout_Refusals(t *testing.T) {
 			wantCode(t, err, want)
 		}
 		for _, terms := range []Terms{byLocation(-1), byLocation(maxPause + 1), byLocation(0, "AMS"), byLocation(0, "FRA", "FRA"),
-			paced(-1), paced(0.09), paced(10_001), paced(math.NaN()), byLocation(0, ""), byLocation(0, "a\nb"), byLocation(0, strings.Repeat("x", 65)), byLocation(0, make([]string, maxFirst+1)...)} {
+			paced(-1), {Pace: &journal.Pace{Refetch: true}}, paced(0.09), paced(10_001), paced(math.NaN()), byLocation(0, ""), byLocation(0, "a\nb"), byLocation(0, strings.Repeat("x", 65)), byLocation(0, make([]string, maxFirst+1)...)} {
 			refused("InvalidArgument", terms)
 		}
 		first := h.plan(d, "r", byLocation(time.Second), "/a")

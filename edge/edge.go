@@ -371,6 +371,7 @@ type Stats struct {
 	TagsLeft      uint64 // words in answers' cache tags that are no tags, or are too many: see invalidation.TagList
 	PaceWaiting   int64  // questions that invalidations' paces hold up
 	PaceOwed      int64  // URLs that their paces bound questions for
+	Refetched     uint64 // objects that were asked for again after an invalidation, before a viewer did
 	CompressBytes int64  // that compressors hold
 	Compressed    uint64 // bodies
 	Uncompressed  uint64 // bodies that would have been, if there had been room
@@ -384,7 +385,7 @@ func (e *Edge) Stats() Stats {
 	st := Stats{
 		Seq: s.seq, Joined: s.joined, Fresh: e.lease.Fresh(now), Distributions: len(s.sites),
 		Fills: int(e.flights.count.Load()), FillBytes: e.flights.bytes.Load(), Failovers: e.failovers.Load(), AskedAgain: e.askedAgain.Load(), Cache: e.store.Stats(),
-		PaceWaiting: e.pacing.waiting.Load(), PaceOwed: e.pacing.owed.Load(),
+		PaceWaiting: e.pacing.waiting.Load(), PaceOwed: e.pacing.owed.Load(), Refetched: e.pacing.refetched.Load(),
 		TagsLeft: e.tagsLeft.Load(), CompressBytes: e.compressors.busy(), Compressed: e.compressors.done.Load(), Uncompressed: e.compressors.refused.Load(),
 	}
 	if a := e.member.acked.Load(); a != nil {

@@ -243,6 +243,7 @@ func (s *sweep) visitMarked(x *site, o *cache.Sight, checked uint64, memory bool
 		first = s.e.store.Peek([]byte(o.Key)) == nil
 	}
 	if first {
+		x.pacedBy(rule).wants(o)
 		s.countMarked(o.Distribution, rule, o.Status, o.Size)
 	}
 }

@@ -46,13 +46,18 @@ type pacing struct {
 	e       *Edge
 	owed    atomic.Int64 // URLs
 	waiting atomic.Int64
+
+	refetching atomic.Int64  // paces: see refetch.go
+	refetched  atomic.Uint64 // objects
 }
 
 // pace is that of one invalidation. Its questions go through turn one by one; who waits there does so in order.
 type pace struct {
 	all   *pacing
 	began time.Duration // the journal's clock, when it came into force
-	turn  chan struct{} // capacity 1: held by the question that is next
+
+	refetch bool          // what is wanted most is brought back
+	turn    chan struct{} // capacity 1: held by the question that is next
 
 	waiting atomic.Int64
 	asked   atomic.Int64 // questions let through
@@ -62,6 +67,7 @@ type pace struct {
 	next  time.Duration     // when the next may be asked
 	owed  map[uint64]uint32 // by URL: objects
 	many  bool              // more were dropped than are remembered
+	hot   hot               // what is to be brought back, until the sweeper has seen all
 	lost  int64             // objects that were dropped
 	back  int64             // that have been paid back
 	swept bool              // nothing that is stored waits to be found dead by it
@@ -108,7 +114,7 @@ func (a *pacing) add(all []paced, seq uint64, inv *journal.Invalidated) []paced 
 		return kept
 	}
 	return append(kept, paced{seq, seq, &pace{
-		all: a, began: now - ago, every: every, next: now - every, marks: marks, turn: make(chan struct{}, 1), owed: map[uint64]uint32{},
+		all: a, began: now - ago, every: every, next: now - every, marks: marks, refetch: inv.Pace.Refetch, turn: make(chan struct{}, 1), owed: map[uint64]uint32{},
 	}})
 }
 
@@ -252,7 +258,7 @@ func (p *pace) over(now time.Duration) bool {
 	if !p.ended && (now-p.began > lasts || p.swept && !p.marks && !p.many && len(p.owed) == 0) {
 		p.ended = true
 		p.all.owed.Add(-int64(len(p.owed)))
-		p.owed = nil
+		p.owed, p.hot = nil, nil
 	}
 	return p.ended
 }

@@ -151,6 +151,7 @@ func (s *sweeper) sweep(ctx context.Context) (clean, marking bool) {
 	for _, x := range snap.sites {
 		x.sweptUp(snap.seq)
 	}
+	s.e.refetch(snap, snap.seq)
 	s.swept(snap.seq)
 	s.seenLife, s.seenSeq = snap.life, snap.seq
 	return bound == snap.seq, len(w.needed) > 0
@@ -208,7 +209,9 @@ func (s *sweeper) drop(o *cache.Sight, rule uint64) bool {
 	}
 	p, url := s.e.owe(o.Distribution, rule, &o.Subject)
 	dropped := o.Drop()
-	if !dropped {
+	if dropped {
+		p.wants(o)
+	} else {
 		p.forgive(url)
 	}
 	return dropped

@@ -133,6 +133,9 @@ type Pace struct {
 	// RequestsPerSecond bounds the requests to origins that it causes on each edge; 0: nothing does.
 	RequestsPerSecond float64 `json:",omitempty"`
 
+	// Refetch has edges ask for what was wanted most of what it drops, before viewers do, within that bound.
+	Refetch bool `json:",omitempty"`
+
 	ByLocation *ByLocation `json:",omitempty"` // nil: at all locations at once
 }
 

@@ -10,6 +10,7 @@ import (
 // pace is journal.Pace in this API's words.
 type pace struct {
 	RequestsPerSecond float64 `json:"requestsPerSecond"` // to origins, of each edge; 0: not bounded
+	Refetch           bool    `json:"refetch"`           // what is wanted most is brought back before viewers ask, within that
 
 	ByLocation *byLocation `json:"byLocation"` // null: at all locations at once
 }
@@ -29,10 +30,10 @@ type wave struct {
 
 // fact is what the journal has of it; nil: it asks for nothing.
 func (p *pace) fact() *journal.Pace {
-	if p == nil || p.RequestsPerSecond == 0 && p.ByLocation == nil {
+	if p == nil || p.RequestsPerSecond == 0 && !p.Refetch && p.ByLocation == nil {
 		return nil
 	}
-	out := &journal.Pace{RequestsPerSecond: p.RequestsPerSecond}
+	out := &journal.Pace{RequestsPerSecond: p.RequestsPerSecond, Refetch: p.Refetch}
 	if b := p.ByLocation; b != nil {
 		pause := time.Duration(max(min(b.PauseSeconds, 1e9), -1) * float64(time.Second)) // control knows the bounds
 		out.ByLocation = &journal.ByLocation{First: b.First, Pause: pause}
@@ -44,7 +45,7 @@ func paceOf(p *journal.Pace) *pace {
 	if p == nil {
 		return nil
 	}
-	out := &pace{RequestsPerSecond: p.RequestsPerSecond}
+	out := &pace{RequestsPerSecond: p.RequestsPerSecond, Refetch: p.Refetch}
 	if b := p.ByLocation; b != nil {
 		out.ByLocation = &byLocation{list(b.First), b.Pause.Seconds()}
 	}

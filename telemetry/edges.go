@@ -27,6 +27,7 @@ type EdgeState struct {
 	TagsLeft      uint64              // cache tags of origins that do not count
 	PaceWaiting   int64               // questions to origins that invalidations' paces hold up
 	PaceOwed      int64               // URLs for which they do
+	Refetched     uint64              // objects asked for after an invalidation, before a viewer did
 	CompressBytes int64               // that compressors hold
 	Compressed    uint64              // bodies
 	Uncompressed  uint64              // bodies left as they were for want of memory
@@ -109,6 +110,7 @@ var edgeGauges = func() []edgeGauge {
 		g("cache_tags_ignored_total", "Words in answers' cache tag headers that are no tags, or more than count: no invalidation finds an object by them.", counter, func(s EdgeState) float64 { return float64(s.TagsLeft) }),
 		g("pace_waiting", "Questions to origins that the paces of invalidations hold up.", gauge, func(s EdgeState) float64 { return float64(s.PaceWaiting) }),
 		g("pace_owed_urls", "URLs that paced invalidations have dropped and that have not been brought back.", gauge, func(s EdgeState) float64 { return float64(s.PaceOwed) }),
+		g("refetched_total", "Objects that were asked for again after a paced invalidation, before a viewer did.", counter, func(s EdgeState) float64 { return float64(s.Refetched) }),
 		g("compress_bytes", "Octets that compressors hold.", gauge, func(s EdgeState) float64 { return float64(s.CompressBytes) }),
 		g("compressed_total", "Bodies compressed here.", counter, func(s EdgeState) float64 { return float64(s.Compressed) }),
 		g("uncompressed_total", "Bodies that went out as they were because compressors held all they may.", counter, func(s EdgeState) float64 { return float64(s.Uncompressed) }),

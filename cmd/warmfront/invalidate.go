@@ -41,7 +41,7 @@ Until then it can be withdrawn: see warmfront withdraw --help.
 
 With --pace each edge asks origins only so often for what the invalidation has dropped: viewers of that wait in
 order, and those who would wait for more than 10 seconds are told to come again (503, Retry-After). With --preview it
-says what origins have to expect.
+says what origins have to expect. With --refetch edges ask for what was wanted most by themselves, within that.
 
 With --by-location it is in force at one edge location first, and at the next when every edge has applied that and --pause
 is over; Completed when it is everywhere. Until the last turn the rest can be withdrawn.
@@ -57,7 +57,7 @@ const invalidateExample = `  warmfront invalidate EDFDVBD6EXAMPLE /index.html '/
   warmfront invalidate www.example.com '/sale/*' --at 2026-11-27T00:00
   warmfront invalidate www.example.com '/*' --when 'https://origin.example.com/version.txt ETag: "v42"'
   warmfront invalidate www.example.com '/*' --by-location --first GRU50 --pause 2m --wait
-  warmfront invalidate www.example.com '/*' --pace 20/s --wait
+  warmfront invalidate www.example.com '/*' --pace 20/s --refetch --wait
   git diff --name-only HEAD^ -- site | sed 's|^site||' | warmfront invalidate www.example.com - --wait --reference "$GITHUB_SHA"`
 
 // invalidate is one run of the command.

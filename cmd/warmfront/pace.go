@@ -16,6 +16,7 @@ import (
 // gently are the flags that say how an invalidation spares the origin.
 type gently struct {
 	pace       string
+	refetch    bool
 	byLocation bool
 	first      []string
 	pause      time.Duration
@@ -24,6 +25,7 @@ type gently struct {
 func (g *gently) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&g.pace, "pace", "", "let each edge ask origins no more often for what it drops: as in `20/s`, 30/m")
+	f.BoolVar(&g.refetch, "refetch", false, "with --pace: ask for what was wanted most before viewers do")
 	f.BoolVar(&g.byLocation, "by-location", false, "come into force at one edge location after the other")
 	f.StringSliceVar(&g.first, "first", nil, "with --by-location: `locations` whose turn comes first, as in FRA50,GRU50")
 	f.DurationVar(&g.pause, "pause", 0, "with --by-location: `time` between two locations, as in 30s")
@@ -38,7 +40,10 @@ func (g *gently) read(changed func(string) bool) (*client.Pace, error) {
 			return nil, usage("--pace %w", err)
 		}
 	}
+	p.Refetch = g.refetch
 	switch {
+	case g.refetch && p.RequestsPerSecond == 0:
+		return nil, usage("--refetch is for --pace")
 	case !g.byLocation && (changed("first") || changed("pause")):
 		return nil, usage("--first and --pause are for --by-location")
 	case g.pause < 0:
@@ -73,6 +78,9 @@ func paceText(p *client.Pace) string {
 	s := ""
 	if p.RequestsPerSecond > 0 {
 		s = rateText(p.RequestsPerSecond) + " per edge"
+	}
+	if p.Refetch {
+		s += ", re-fetched"
 	}
 	if p.ByLocation == nil {
 		return s

@@ -37,13 +37,13 @@ func TestInvalidate_ByLocation(t *testing.T) {
 
 func TestInvalidate_Pace(t *testing.T) {
 	s := &server{receipts: []string{done}}
-	code, _, said := invalidateAt(t, context.Background(), s, "", "/a", "--pace", "30/m", "--wait")
-	if p := s.wish.Pace; code != exitDone || p == nil || p.RequestsPerSecond != 0.5 || p.ByLocation != nil {
+	code, _, said := invalidateAt(t, context.Background(), s, "", "/a", "--pace", "30/m", "--refetch", "--wait")
+	if p := s.wish.Pace; code != exitDone || p == nil || p.RequestsPerSecond != 0.5 || !p.Refetch || p.ByLocation != nil {
 		t.Errorf("%d %s sent %+v", code, said, s.wish)
 	}
 	both := &client.Pace{RequestsPerSecond: 20, ByLocation: &client.ByLocation{PauseSeconds: 5}}
 	for want, p := range map[string]*client.Pace{
-		"30/m per edge": s.wish.Pace, "20/s per edge, by location, pause 5s": both, "": nil,
+		"30/m per edge, re-fetched": s.wish.Pace, "20/s per edge, by location, pause 5s": both, "": nil,
 	} {
 		if got := paceText(p); got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -61,7 +61,7 @@ func TestInvalidate_Pace(t *testing.T) {
 }
 
 func TestInvalidate_ByLocationUsage(t *testing.T) {
-	for _, args := range []string{"--pause 30s", "--first FRA50", "--by-location --pause -1s", "--by-location --preview", "--pause 30s --preview", "--pace fast"} {
+	for _, args := range []string{"--pause 30s", "--first FRA50", "--by-location --pause -1s", "--by-location --preview", "--pause 30s --preview", "--pace fast", "--refetch"} {
 		code, _, said := invalidateAt(t, context.Background(), &server{}, "", append([]string{"/a"}, strings.Fields(args)...)...)
 		if code != exitUsage {
 			t.Errorf("%s: %d %s", args, code, said)

@@ -31,6 +31,7 @@ type Invalidation struct {
 // Pace is how an invalidation spares the origin.
 type Pace struct {
 	RequestsPerSecond float64 `json:"requestsPerSecond"` // to origins, of each edge; 0: not bounded
+	Refetch           bool    `json:"refetch"`           // what is wanted most is brought back before viewers ask
 
 	ByLocation *ByLocation `json:"byLocation"` // nil: at all locations at once
 }

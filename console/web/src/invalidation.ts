@@ -23,6 +23,7 @@ export interface Terms {
 // Pace is how an invalidation spares the origin.
 export interface Pace {
   requestsPerSecond: number; // to origins, of each edge; 0: not bounded
+  refetch: boolean; // what is wanted most is brought back before viewers ask
   byLocation: { first: string[]; pauseSeconds: number } | null; // null: at all locations at once
 }
 

@@ -7,12 +7,13 @@ import type { Pace } from "../../own";
 // TypedPace is what has been typed of how the origin is spared.
 export interface TypedPace {
   perSecond: string; // empty: not bounded
+  refetch: boolean;
   byLocation: boolean;
   first: string;
   pause: string; // seconds
 }
 
-export const noPace: TypedPace = { perSecond: "", byLocation: false, first: "", pause: "30" };
+export const noPace: TypedPace = { perSecond: "", refetch: false, byLocation: false, first: "", pause: "30" };
 
 // paceOf reads it: null when nothing is wanted, undefined when something is no number.
 export function paceOf(t: TypedPace): Pace | null | undefined {
@@ -21,7 +22,7 @@ export function paceOf(t: TypedPace): Pace | null | undefined {
   if (badRate(t.perSecond) || (t.byLocation && badPause(t.pause))) return undefined;
   if (!perSecond && !t.byLocation) return null;
   const first = t.first.split(/[\s,]+/).filter((l) => l !== "");
-  return { requestsPerSecond: perSecond, byLocation: t.byLocation ? { first, pauseSeconds: pause } : null };
+  return { requestsPerSecond: perSecond, refetch: t.refetch && perSecond > 0, byLocation: t.byLocation ? { first, pauseSeconds: pause } : null };
 }
 
 function badRate(s: string): string | undefined {
@@ -46,6 +47,11 @@ export function PaceFields({ typed, change }: { typed: TypedPace; change: (t: Ty
       >
         <Input value={typed.perSecond} onChange={(e) => set({ perSecond: e.detail.value })} placeholder="20" inputMode="decimal" />
       </FormField>
+      {typed.perSecond.trim() !== "" && (
+        <Checkbox checked={typed.refetch} onChange={(e) => set({ refetch: e.detail.checked })} description="Within the pace, and only while no viewer waits.">
+          Fetch again what is wanted most
+        </Checkbox>
+      )}
       <Checkbox checked={typed.byLocation} onChange={(e) => set({ byLocation: e.detail.checked })} description="Until the last location's turn, the rest can be withdrawn.">
         One edge location after the other
       </Checkbox>

@@ -7,9 +7,11 @@ test("nothing is wanted", () => {
 });
 
 test("a pace, and locations in turn", () => {
-  expect(paceOf({ ...noPace, perSecond: "0.5" })).toEqual({ requestsPerSecond: 0.5, byLocation: null });
-  expect(paceOf({ perSecond: "", byLocation: true, first: "GRU50, FRA50", pause: "0" })).toEqual({
+  expect(paceOf({ ...noPace, perSecond: "0.5" })).toEqual({ requestsPerSecond: 0.5, refetch: false, byLocation: null });
+  expect(paceOf({ ...noPace, perSecond: "5", refetch: true })).toEqual({ requestsPerSecond: 5, refetch: true, byLocation: null });
+  expect(paceOf({ perSecond: "", refetch: true, byLocation: true, first: "GRU50, FRA50", pause: "0" })).toEqual({
     requestsPerSecond: 0,
+    refetch: false,
     byLocation: { first: ["GRU50", "FRA50"], pauseSeconds: 0 },
   });
 });

@@ -29,7 +29,7 @@ export function Paced({ id, pace, receipt, reload }: { id: string; pace: Pace; r
       <KeyValuePairs
         columns={3}
         items={[
-          { label: "Requests to origins", value: pace.requestsPerSecond ? `${count(pace.requestsPerSecond)} a second and edge, ${count(pace.requestsPerSecond * edges.length)} in all` : "No limit" },
+          { label: "Requests to origins", value: pace.requestsPerSecond ? `${count(pace.requestsPerSecond)} a second and edge, ${count(pace.requestsPerSecond * edges.length)} in all${pace.refetch ? "; what is wanted most is fetched again" : ""}` : "No limit" },
           { label: "Brought back", value: owed ? `${plural(sum(edges.map((e) => e.owed)), "object")} still owed; ${plural(sum(edges.map((e) => e.asked)), "request")} let through` : "–" },
           { label: "Locations", value: pace.byLocation ? <Turns waves={of.waves} /> : "All at once" },
         ]}
