@@ -43,7 +43,7 @@ func (w *world) inline(line string) (body string, ok bool) {
 // What is asked for once in a while is read from disk each time by a plain hit; whoever needs octets otherwise has it put
 // into memory.
 func TestFar_PlainHitsLeaveTheBodyOnDisk(t *testing.T) {
-	t.Run("read", func(t *testing.T) { plainHits(t, 20_000) })
+	t.Run("read", func(t *testing.T) { plainHits(t, 10_000) })
 	t.Run("sent", func(t *testing.T) { plainHits(t, 100_000) })
 }
 

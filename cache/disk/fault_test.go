@@ -1,8 +1,10 @@
 package disk
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +22,7 @@ type world struct {
 	life int
 
 	flips bool                      // octets are hit, too
+	sent  int                       // how often something was sent from the file
 	put   map[string]map[uint64]int // sizes of all versions of a key, of any life, by stamp
 	of    map[uint64]int            // the life in which a stamp was given
 	gone  map[string]uint64         // forgotten, and that is in the file: nothing up to this stamp may come back
@@ -70,6 +73,29 @@ func (w *world) look(key string) *cache.Object {
 		w.t.Fatalf("%s: what was forgotten is back", key)
 	}
 	return o
+}
+
+// send is look for what is sent from the file, by viewers who may take longer than the process lives.
+func (w *world) send(key string) {
+	o, ref := w.s.Find([]byte(key))
+	if o == nil {
+		return
+	}
+	var proved atomic.Int64
+	p, ok := w.s.lend(ref, key, len(o.Body), &proved, noon)
+	if !ok {
+		return
+	}
+	if got := make([]byte, len(o.Body)); p.Hold() {
+		if n, _ := p.ReadAt(got, 0); !bytes.Equal(got[:n], o.Body) {
+			w.t.Fatalf("%s: other octets are sent than are found", key)
+		}
+		p.Release()
+		w.sent++
+	}
+	if w.r.IntN(3) > 0 {
+		p.Return()
+	}
 }
 
 // reopen goes on with what is left of the file. With a new life now and then; one that was interrupted is what is
@@ -138,6 +164,8 @@ func (w *world) step() {
 		if w.flips {
 			w.flip()
 		}
+	case 25, 26:
+		w.send(w.key())
 	case 24:
 		if w.r.IntN(4) == 0 {
 			w.life++
@@ -169,6 +197,7 @@ func TestFaults_NeverAWrongOctet(t *testing.T) {
 			w.step()
 		}
 		w.s.stop()
+		t.Logf("sent %d times", w.sent)
 	}
 }
 
