@@ -41,8 +41,8 @@ var (
 // FRA50 and FRA50-P1.
 func LocationOf(edge string) string { return edgeNumber.ReplaceAllString(edge, "") }
 
-// InviteEdge makes a token good for one edge. Who has it may become that edge; an edge of that name that there is
-// already is then replaced.
+// InviteEdge makes a token good for one edge. Who has it may become that edge; it takes the place of an edge of
+// that name that there was before.
 func (c *Control) InviteEdge(ctx context.Context, by journal.Actor, i Invitation) error {
 	switch {
 	case !edgeName.MatchString(i.Edge):
@@ -79,7 +79,15 @@ func (c *Control) Invited(token string) (Invitation, bool) {
 
 // AdmitEdge uses a token up, once, whatever node is asked and however often: from then on the certificate with this
 // serial number is the edge's, and no other.
+//
+// While an edge of that name may still answer, nobody takes its place (P2): the joining of the new one would end the membership of
+// the old one, which has not applied that yet.
 func (c *Control) AdmitEdge(ctx context.Context, token, hash, serial string) error {
+	if i, ok := c.Invited(token); ok {
+		if err := c.silent(i.Edge); err != nil {
+			return err
+		}
+	}
 	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
 		i := s.invited[token]
 		switch {
@@ -121,11 +129,8 @@ func (c *Control) AllAdmitted() []Admitted {
 // edge. The caller knows that it is off, or cut off from its viewers: what it still served would break the promise
 // of Completed. An edge that was heard within the lease is therefore refused.
 func (c *Control) RemoveEdge(ctx context.Context, by journal.Actor, edge string) error {
-	for _, n := range c.Nodes() {
-		if n.Edge == edge && n.Silent <= c.cfg.Timing.Wait() {
-			return refuse("Conflict", "%s is alive: it was heard %s ago. Stop it first (warmfront edge drain %s); one that has died may be removed %s after its last sign of life.",
-				edge, n.Silent.Truncate(100*time.Millisecond), edge, c.cfg.Timing.Wait().Truncate(time.Second))
-		}
+	if err := c.silent(edge); err != nil {
+		return err
 	}
 	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
 		if s.admitted[edge] == nil {
@@ -138,6 +143,18 @@ func (c *Control) RemoveEdge(ctx context.Context, by journal.Actor, edge string)
 		return facts, nil
 	})
 	return err
+}
+
+// silent refuses while an edge is a member and was heard so lately that it may still answer from its cache.
+func (c *Control) silent(edge string) error {
+	wait := c.cfg.Timing.Wait()
+	for _, n := range c.Nodes() {
+		if n.Edge == edge && n.Silent <= wait {
+			return refuse("Conflict", "%s is alive: it was heard %s ago. Stop it first (warmfront edge drain %s); one that has died may be removed or replaced %s after its last sign of life.",
+				edge, n.Silent.Truncate(100*time.Millisecond), edge, wait.Truncate(time.Second))
+		}
+	}
+	return nil
 }
 
 // What follows is the state's part.

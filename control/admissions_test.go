@@ -122,7 +122,7 @@ func TestAdmission_InvitationsThatAreRefused(t *testing.T) {
 	})
 }
 
-// P4: who may still answer is not removed.
+// P2, P4: who may still answer is neither removed nor replaced.
 func TestAdmission_RemovesOnlyTheDead(t *testing.T) {
 	bubble(t, func(t *testing.T, h *harness) {
 		h.invite("t", "FRA50-1")
@@ -130,6 +130,8 @@ func TestAdmission_RemovesOnlyTheDead(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := h.join("FRA50-1")
+		h.invite("u", "FRA50-1")
+		wantCode(t, h.AdmitEdge(t.Context(), "u", "h", "2"), "Conflict")
 		wantCode(t, h.RemoveEdge(t.Context(), someone, "FRA50-1"), "Conflict")
 		time.Sleep(journal.Timing{}.Wait() - time.Second)
 		e.ackAll()
@@ -143,6 +145,9 @@ func TestAdmission_RemovesOnlyTheDead(t *testing.T) {
 			t.Errorf("still there: %+v", h.Nodes())
 		}
 		wantCode(t, h.RemoveEdge(t.Context(), someone, "FRA50-1"), "NoSuchEdge")
+		if err := h.AdmitEdge(t.Context(), "u", "h", "2"); err != nil {
+			t.Errorf("in the place of one that is gone: %v", err)
+		}
 	})
 }
 

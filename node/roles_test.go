@@ -104,6 +104,31 @@ func TestRoles_StartStopAndComeBack(t *testing.T) {
 	}
 }
 
+// A machine takes another's place when that has stopped, and not before (P2).
+func TestEdge_TakesAnothersPlace(t *testing.T) {
+	d, stop := startRole(t, Control, controlConfig(t))
+	c := edgeConfig(t, tokenFor(t, d, "FRA50-1"))
+	_, stopFirst := startRole(t, Edge, c)
+	token := tokenFor(t, d, "FRA50-1")
+	if err := Edge(t.Context(), edgeConfig(t, token)); err == nil || !strings.Contains(err.Error(), "is alive") {
+		t.Errorf("beside the first: %v", err)
+	}
+	if err := stopFirst(); err != nil {
+		t.Fatal(err)
+	}
+	_, stopSecond := startRole(t, Edge, edgeConfig(t, token))
+	// The first is let in no more.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	c.Token = ""
+	if err := Edge(ctx, c); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the first, again: %v", err)
+	}
+	if err := errors.Join(stopSecond(), stop()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEdge_WhatItRefuses(t *testing.T) {
 	d, stop := startRole(t, Control, controlConfig(t))
 	token := tokenFor(t, d, "FRA50-1")

@@ -62,8 +62,8 @@ func edgeCommand() *cobra.Command {
 
 const edgeTokenLong = `Makes a token with which one machine becomes an edge, once, before it expires. The edge has the name that is
 given here; what it begins with is its edge location: FRA50-1 and FRA50-2 are two machines of FRA50, FRA50-P1 is alone in its
-own. A token for a name that there is already is for a machine that replaces it: when it is used, the earlier one is let
-in no more.`
+own. A token for a name that there is already is for a machine that replaces it, which must be off: when the token is used, it
+is let in no more.`
 
 func edgeTokenCommand() *cobra.Command {
 	var c connection
