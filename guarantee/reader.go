@@ -138,14 +138,11 @@ func (q *question) part(rnd *rand.Rand) {
 	}
 	several := 1
 	if rnd.IntN(4) == 0 {
-		several += rnd.IntN(3)
+		several = min(several+rnd.IntN(3), int(lines/2))
 	}
 	var said []string
 	for n := range int64(several) {
 		until := lines * (n + 1) / int64(several)
-		if until-from < 2 {
-			break
-		}
 		// Whole lines: each says what it is.
 		first := from + rnd.Int64N(until-from-1)
 		p := span{first * lineSize, (first+1+rnd.Int64N(min(until-first-1, 128)))*lineSize - 1}
