@@ -362,6 +362,9 @@ func (f *flight) put(o *cache.Object, how coming) {
 	}
 	f.shard.pen.Lock()
 	defer f.shard.pen.Unlock()
+	if how == heldOn && f.surpassed() {
+		return
+	}
 	if f.e.flights.claim(f) {
 		f.e.keep(o, how)
 		f.kept = true

@@ -223,7 +223,7 @@ func (t *flights) claim(f *flight) bool {
 	f.shard.mu.Unlock()
 	if !ok && displaced {
 		there := t.e.peek([]byte(f.key))
-		ok = there == nil || there.Epoch == f.life && there.Stamp < f.stamp
+		ok = there == nil || there.Epoch == f.life && (there.Stamp < f.stamp || there.Stamp == f.stamp && began(there) < f.began)
 	}
 	return ok
 }

@@ -162,6 +162,13 @@ func (f *flight) spend() {
 	}
 }
 
+// surpassed tells that something else has come in the place of what the flight was to renew: one that it had displaced has
+// stored. With shard.pen.
+func (f *flight) surpassed() bool {
+	there := f.e.store.Peek([]byte(f.key))
+	return there != nil && f.seen != nil && there.Epoch == f.life && there.Stamp >= f.seen.Stamp && began(there) > began(f.seen)
+}
+
 // reclaim is claim for a flight that may have been withdrawn, unless another has its place. release ends it.
 func (t *flights) reclaim(f *flight) bool {
 	f.shard.mu.Lock()

@@ -666,3 +666,33 @@ func TestMarked_AgainWhileItIsRenewed(t *testing.T) {
 		})
 	}
 }
+
+// What has been displaced may be stamped like what it renews: then the later fetch is the younger one. And when the one
+// that has displaced it fails, what it falls back to does not take its place.
+func TestMarked_DisplacedWithTheSameStamp(t *testing.T) {
+	story(t, func(w *world) {
+		second, gate2 := gated(ok("v2", "Cache-Control: max-age=60"))
+		third, gate3 := gated(status(503, "down"))
+		w.origin.on("/a", ok("v1", "Cache-Control: max-age=1, stale-while-revalidate=60"), second, third)
+		w.get("/a")
+		w.settle(1500 * time.Millisecond)
+		stamp := w.object("/a").Stamp
+		w.expect("200 Hit v1", "/a")
+		if now := w.edge.snap.Load().seq; now != stamp {
+			t.Fatalf("stamped %d, and now it is %d", stamp, now)
+		}
+		w.mark("/a")
+		w.expect("200 Hit v1", "/a")
+		w.wantWhy("Hit marked-stale")
+		close(gate2)
+		synctest.Wait()
+		if o := w.object("/a"); string(o.Body) != "v2" {
+			t.Errorf("stored is %s", o.Body)
+		}
+		close(gate3)
+		synctest.Wait()
+		if o := w.object("/a"); string(o.Body) != "v2" {
+			t.Errorf("after the failure stored is %s", o.Body)
+		}
+	})
+}
