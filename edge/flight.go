@@ -50,7 +50,7 @@ type flight struct {
 	// What the object has beside its fields, if it is compressed here. Set before head is.
 	marks message.Fields
 
-	seen    *cache.Object // what the lookup had found, alive or not; nil: nothing
+	seen    *cache.Object // what the lookup had found, alive or not; nil: nothing, or the origin has said that it is gone
 	refresh bool          // begun for no viewer, to renew a stale object
 	held    bool          // the viewer's ticket stays open: the final attempt
 
@@ -59,6 +59,7 @@ type flight struct {
 	displaced bool // a rule that marks has come, and a younger one has its place; guarded by shard.mu
 	visitor   bool // it has its key's place only while it spends; guarded by shard.mu
 	kept      bool // something of it was stored; used by the flight's own goroutine
+	spent     bool // the same, of what it was to renew (marked.go)
 
 	asked *distribution.Behavior // behavior, or its Second: of whom the answer is; used by the flight's own goroutine
 
@@ -89,6 +90,7 @@ type flight struct {
 	lent        int64 // octets of a slice that has come, and that is still being read
 	sourceTaken bool  // and with it the flight's context
 	leaderGone  bool  // who began it
+	stays       bool  // see stay
 }
 
 // head is what a flight's answer begins with.
@@ -244,7 +246,7 @@ func (r *reader) settle() bool {
 // to decide on it. Its body may still be coming. With f.mu.
 func (f *flight) done() bool {
 	passing := f.head != nil && f.closed && !f.tape.whole && f.head.object == nil
-	return f.undecided == 0 && (f.ended || passing)
+	return f.undecided == 0 && !f.stays && (f.ended || passing)
 }
 
 func (f *flight) landIfDone() {

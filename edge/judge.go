@@ -151,5 +151,6 @@ func (f *flight) tag(fields message.Fields) {
 func (f *flight) forgetGone(h *head) {
 	if (h.status == 404 || h.status == 410) && f.old != nil && !h.keep && !f.alone && h.noStore != httpcache.Authorized {
 		f.e.drop(f.old)
+		f.seen = nil // nor is it spent
 	}
 }

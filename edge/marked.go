@@ -143,9 +143,12 @@ func (f *flight) expired(o *cache.Object, now time.Time) *cache.Object {
 
 // spend ends that a marked object is shown while it is revalidated, when nothing has come in its place.
 func (f *flight) spend() {
-	if f.kept || f.unasked || !f.renews() {
+	if f.kept || f.unasked || f.spent || !f.renews() {
 		return
 	}
+	f.spent = true
+	stays := f.stay()
+	defer f.stayed()
 	f.shard.pen.Lock()
 	defer f.shard.pen.Unlock()
 	if !f.e.flights.reclaim(f) {
@@ -154,9 +157,11 @@ func (f *flight) spend() {
 	defer f.e.flights.release(f)
 	o := f.seen
 	switch there := f.e.store.Peek([]byte(o.Key)); {
-	case f.key != o.Key: // it has no place of its own any more
+	case there != nil && !o.Is(there):
+	case f.key != o.Key, // it has no place of its own any more
+		!stays: // rules that would kill it may be forgotten already (L4)
 		f.e.drop(o)
-	case there == nil || o.Is(there):
+	default:
 		f.e.store.Put(f.expired(o, f.e.now()))
 		f.e.forgetOnDisk(o.Key)
 	}
@@ -167,6 +172,21 @@ func (f *flight) spend() {
 func (f *flight) surpassed() bool {
 	there := f.e.store.Peek([]byte(f.key))
 	return there != nil && f.seen != nil && there.Epoch == f.life && there.Stamp >= f.seen.Stamp && began(there) > began(f.seen)
+}
+
+// stay keeps the flight from landing until stayed, and tells whether it has not yet.
+func (f *flight) stay() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stays = !f.done()
+	return f.stays
+}
+
+func (f *flight) stayed() {
+	f.mu.Lock()
+	f.stays = false
+	f.mu.Unlock()
+	f.landIfDone()
 }
 
 // reclaim is claim for a flight that may have been withdrawn, unless another has its place. release ends it.
@@ -186,7 +206,7 @@ func (t *flights) release(f *flight) {
 	f.shard.mu.Lock()
 	defer f.shard.mu.Unlock()
 	f.storing = false
-	if f.visitor {
+	if f.visitor && f.shard.byKey[f.key] == f {
 		delete(f.shard.byKey, f.key)
 	}
 }
