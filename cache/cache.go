@@ -51,6 +51,23 @@ type Far struct{ Place, Time uint64 }
 // Away tells that the object has been taken out of a store that does not have its body.
 func (o *Object) Away() bool { return o.Far != Far{} && o.Body == nil }
 
+// SliceStatus is the Status of a slice of an answer with status 200, which is no answer by itself.
+const SliceStatus = 1
+
+// Answered is a Status as invalidations see it; 0, which is no answer's, might be any.
+func Answered(status int) int {
+	if status == SliceStatus {
+		return 200
+	}
+	return status
+}
+
+// Describe tells Subject what conditions look at: the status, the content type, when it was stored. The host is in the
+// key, of which the package knows nothing.
+func (o *Object) Describe() {
+	o.Subject.Status, o.Subject.ContentType, o.Subject.Stored = Answered(o.Status), o.Fields.Get("Content-Type"), o.Fresh.Stored
+}
+
 // Used counts a hit; see count.
 func (o *Object) Used() {
 	if n := one(o.Hits.Load()); n > 0 {

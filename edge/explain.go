@@ -85,6 +85,7 @@ func (e *Edge) explainOne(snap *Snap, x *site, r *message.Request) *Explanation 
 	path := x.RootedPath(r.Path)
 	lookup := query{snap: snap, site: x, behavior: x.Behavior(path), req: r, path: path}
 	key := lookup.behavior.AppendKey(nil, x.Distribution, r)
+	lookup.key = key
 	out := &Explanation{
 		Distribution: x.Distribution, Behavior: lookup.behavior, Key: distribution.KeyText(key), Subject: *lookup.subject(),
 	}

@@ -341,6 +341,7 @@ func (f *flight) object(status int, fields message.Fields, body []byte, fresh ht
 		Stamp: f.stamp, Epoch: f.life, FetchStart: instant(f.since),
 		Status: status, Fields: fields, Block: one, Block2: two, Body: body, Fresh: fresh,
 	}
+	o.Describe()
 	if f.part != nil {
 		o.Stamp = min(o.Stamp, f.part.Stamp) // L2
 		o.SetChecked(f.stamp)                // both are alive up to there

@@ -33,6 +33,7 @@ func (f *flight) judge(resp *origin.Response) *head {
 	h.keep = v.OK && small && !f.alone
 	// What must be asked for again by everybody is not shared either: private, no-store, max-age=0.
 	h.forAll = v.OK && small && v.Fresh.IsFresh(now)
+	f.known(resp.Status, resp.Fields, now)
 	f.tag(resp.Fields)
 	if is, ok := f.sliceable(resp, v); ok {
 		f.cutUp(h, resp, is)
@@ -131,6 +132,13 @@ func (e *Edge) tagged(x *site, fields message.Fields) []string {
 		e.tagsLeft.Add(uint64(left))
 	}
 	return tags
+}
+
+// known tells the subject what conditions look at, before anybody decides by it.
+func (f *flight) known(status int, fields message.Fields, now time.Time) {
+	s := *f.subject.Load()
+	s.Status, s.ContentType, s.Stored = status, fields.Get("Content-Type"), now
+	f.subject.Store(&s)
 }
 
 // tag gives the subject its tags, before anybody decides by it.

@@ -73,6 +73,7 @@ func (v *visit) pass(q *query, why Reason) (*answer, step) {
 	}
 	s := *f.subject.Load()
 	s.Tags = v.e.tagged(q.site, resp.Fields)
+	s.Status, s.ContentType, s.Stored = resp.Status, resp.Fields.Get("Content-Type"), v.e.now()
 	a.life, a.stamp, a.began, a.subject = f.life, f.stamp, f.began, &s
 	return a, v.decide(q, a)
 }

@@ -30,6 +30,7 @@ func (f *flight) renew(resp *origin.Response) {
 	// The old tags stay, unless the 304 names others.
 	s := f.old.Subject
 	f.subject.Store(&s)
+	f.known(f.old.Status, merged, now)
 	if f.site.CacheTagHeader != "" && resp.Fields.Has(f.site.CacheTagHeader) {
 		f.tag(resp.Fields)
 	}
@@ -41,7 +42,7 @@ func (f *flight) renew(resp *origin.Response) {
 	o.Hits.Store(f.old.Hits.Load())
 	if v.OK {
 		how := renewed
-		if !slices.Equal(o.Subject.Tags, f.old.Subject.Tags) {
+		if !slices.Equal(o.Subject.Tags, f.old.Subject.Tags) || o.Subject.ContentType != f.old.Subject.ContentType {
 			how = fetched // what is on disk would not die by the new ones
 		}
 		f.put(o, how)

@@ -52,7 +52,7 @@ const (
 )
 
 // sliceStatus is that of a slice, which is no answer.
-const sliceStatus = 1
+const sliceStatus = cache.SliceStatus
 
 func isMap(o *cache.Object) bool   { return leads(o.Fields, mapField) }
 func isSlice(o *cache.Object) bool { return o.Status == sliceStatus }

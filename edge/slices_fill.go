@@ -111,9 +111,13 @@ func (f *flight) judgeSlice(resp *origin.Response) *head {
 
 // sliceHead is the head of a slice that is on its way. What may not be stored is for one viewer only.
 func (f *flight) sliceHead(v httpcache.Verdict) *head {
+	fields := message.Fields{{Name: sliceField, Value: version(f.cut.of)}}
+	if is := f.cut.of.Subject.ContentType; is != "" {
+		fields.Add("Content-Type", is) // a condition that means the map means its slices
+	}
 	return &head{
 		status: sliceStatus, length: f.cut.is.Range(f.cut.n).Length, fresh: v.Fresh, noStore: v.Reason,
-		shared: message.Fields{{Name: sliceField, Value: version(f.cut.of)}},
+		shared: fields,
 		keep:   v.OK && !f.alone, forAll: v.OK,
 	}
 }

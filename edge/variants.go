@@ -87,7 +87,8 @@ func (f *flight) place(fields message.Fields) bool {
 	sign := &cache.Object{
 		Key: base, Distribution: f.site.ID, Subject: *f.subject.Load(), Stamp: f.stamp, Epoch: f.life, FetchStart: instant(f.began),
 	}
-	sign.Subject.Tags = nil // a tag is one variant's
+	sign.Subject.Tags = nil                               // a tag is one variant's
+	sign.Subject.Status, sign.Subject.ContentType = 0, "" // and so is what conditions look at: they all hold
 	var variants []string
 	if old != nil {
 		names, variants = f.merged(old, names)

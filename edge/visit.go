@@ -241,6 +241,7 @@ func (q *query) subject() *invalidation.Subject {
 	}
 	s.Query, s.QueryIgnored = q.behavior.KeyedQuery(q.req)
 	s.Query = strings.Clone(s.Query)
+	s.Host = distribution.KeyHost(string(q.key))
 	return s
 }
 

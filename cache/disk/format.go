@@ -5,7 +5,7 @@ import (
 	"hash/crc32"
 )
 
-// The file, version 1; numbers are little-endian. A superblock, stains, then slots of one size, each with one
+// The file, version 2; numbers are little-endian. A superblock, stains, then slots of one size, each with one
 // segment or nothing:
 //
 //	superblock   0  "WFDISK" and u16 version
@@ -31,7 +31,7 @@ import (
 //	view            u32  octets that follow the place
 //	                u64  hash of the key
 //	                u32  offset of the record in units of 8 octets, and u32 its octets
-//	                a cache/record, without body and fields
+//	                a cache/record, without body, and of the fields only Content-Type
 //
 //	table entry     u64  hash, u32 offset in units of 8 octets, u32 octets of the record; both 0: gone
 //
@@ -39,7 +39,7 @@ import (
 // earlier segment has left in the slot can be taken for this one's.
 const (
 	magic   = "WFDISK"
-	version = 1
+	version = 2
 
 	superSize   = 4096
 	superUsed   = 48

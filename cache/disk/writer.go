@@ -6,6 +6,7 @@ import (
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/cache/record"
+	"github.com/warmfront/warmfront/internal/message"
 )
 
 // batch is up to how many octets are written at once; one object may be more.
@@ -159,6 +160,9 @@ func viewOf(o *cache.Object) []byte {
 	bare := cache.Object{
 		Key: o.Key, Distribution: o.Distribution, Subject: o.Subject, Stamp: o.Stamp, Epoch: o.Epoch,
 		FetchStart: o.FetchStart, Status: o.Status, Body: o.Body, Fresh: o.Fresh,
+	}
+	if is := o.Fields.Get("Content-Type"); is != "" {
+		bare.Fields = message.Fields{{Name: "Content-Type", Value: is}}
 	}
 	b, err := record.Form{Bodiless: true}.Append(nil, &bare)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/cache/record"
 	"github.com/warmfront/warmfront/internal/stripe"
-	"github.com/warmfront/warmfront/invalidation"
 )
 
 // Get returns the object under key, or nil, and counts the use. It takes no lock.
@@ -73,7 +72,7 @@ func (s *Store) Lend(stripe uint32, key []byte, v *cache.View) bool {
 		s.guard.leave(stripe, parity)
 		return false
 	}
-	v.Loan = cache.Loan{Record: e.rec, Stripe: stripe, Parity: parity, Subject: subject}
+	v.Loan = cache.Loan{Record: e.rec, Stripe: stripe, Parity: parity, Subject: s.subject}
 	e.use()
 	return true
 }
@@ -101,8 +100,6 @@ func (s *Store) show(sh *shard, e entry, v *cache.View) bool {
 	v.Epoch, v.Mark = s.epochs.name(uint32(r.Epoch())), e.mark
 	return true
 }
-
-func subject(r []byte, s *invalidation.Subject) { record.Record(r).Subject(s) }
 
 // NoteUsed implements cache.Keeper.
 func (s *Store) NoteUsed(key string, serial, hits uint64) {

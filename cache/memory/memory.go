@@ -11,7 +11,9 @@ import (
 	"unsafe"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/cache/record"
 	"github.com/warmfront/warmfront/internal/pages"
+	"github.com/warmfront/warmfront/invalidation"
 )
 
 // Config of a Store.
@@ -33,10 +35,11 @@ type Store struct {
 	capacity  int64
 	budget    int64 // of held: the capacity without what overdraw may take
 	maxObject int64
-	inline    int          // octets of the largest body that lies with its record
-	since     time.Time    // from which records count
-	seed      maphash.Seed // random: nobody outside can choose keys that collide
-	shift     int          // a hash's highest bits choose the shard
+	inline    int                                     // octets of the largest body that lies with its record
+	since     time.Time                               // from which records count
+	subject   func(r []byte, s *invalidation.Subject) // cache.Loan's
+	seed      maphash.Seed                            // random: nobody outside can choose keys that collide
+	shift     int                                     // a hash's highest bits choose the shard
 	shards    []shard
 	epochs    *names
 	ids       *names // of distributions
@@ -85,6 +88,8 @@ func New(c Config) (*Store, error) {
 		land:      &land{all: map[*byte][]byte{}},
 		pool:      pages.New(c.Capacity),
 	}
+	since := s.since
+	s.subject = func(r []byte, s *invalidation.Subject) { record.Record(r).Subject(since, s) }
 	s.field = newField(size, int(c.Capacity/int64(size))*5/4+8*n, n, s.land)
 	for i := range s.shards {
 		s.shards[i].reset(newTable(leastSlots, s.land))

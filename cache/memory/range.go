@@ -76,8 +76,9 @@ func (s *Store) see(sh *shard, e entry, b *batch) {
 	v.Distribution, v.Epoch = s.ids.name(r.Distribution()), s.epochs.name(uint32(r.Epoch()))
 	v.Stamp, v.Status, v.Size, v.Stored = r.Stamp(), r.Status(), int64(r.BodySize()), r.Fresh(s.since).Stored
 	v.Hits, v.Seen, v.Serial = e.mark.Hits(), e.mark.Checked(), e.serial()
-	r.Subject(&v.Subject)
+	r.Subject(s.since, &v.Subject)
 	v.Subject.Path, v.Subject.Alias, v.Subject.Query = b.copied(v.Subject.Path), b.copied(v.Subject.Alias), b.copied(v.Subject.Query)
+	v.Subject.Host, v.Subject.ContentType = b.copied(v.Subject.Host), b.copied(v.Subject.ContentType)
 	for i, tag := range v.Subject.Tags {
 		v.Subject.Tags[i] = b.copied(tag)
 	}

@@ -87,6 +87,24 @@ func (d *decoder) subject(s *invalidation.Subject) {
 	}
 }
 
+// contentType reads the fields until it finds that one.
+func (d *decoder) contentType() string {
+	n := d.count()
+	l := linesOf(d.head)
+	for range n {
+		var f message.Field
+		if d.flags&inHead != 0 {
+			f, _ = l.next()
+		} else {
+			f = message.Field{Name: text(d.text()), Value: text(d.text())}
+		}
+		if len(f.Name) == len("Content-Type") && (message.Fields{f}).Has("Content-Type") {
+			return f.Value
+		}
+	}
+	return ""
+}
+
 // fresh reads what of an object's freshness is not in the head.
 func (d *decoder) fresh(f *httpcache.Freshness, since time.Time) {
 	if d.flags&times != 0 {

@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/invalidation"
 )
@@ -133,6 +134,8 @@ func (r Record) Object(since time.Time, body []byte) *cache.Object {
 	}
 	d := r.afterFresh()
 	d.object(o)
+	o.Subject.Host = distribution.KeyHost(o.Key)
+	o.Describe()
 	return o
 }
 
@@ -142,11 +145,18 @@ func (r Record) Names() (epoch, distribution string) {
 	return d.names()
 }
 
-// Subject sets s, whose slice of tags is used again, to what invalidations match.
-func (r Record) Subject(s *invalidation.Subject) {
+// Subject sets s, whose slice of tags is used again, to what invalidations match. since is as for Fresh.
+func (r Record) Subject(since time.Time, s *invalidation.Subject) {
 	d := r.afterFresh()
 	d.names()
 	d.subject(s)
+	s.Host = distribution.KeyHost(text(r.Key()))
+	s.Status, s.Stored = cache.Answered(r.Status()), at(origin(since), r.i64(40))
+	if is := r.ContentType(); len(is) > 0 {
+		s.ContentType = text(is)
+	} else {
+		s.ContentType = d.contentType()
+	}
 }
 
 func (r Record) exact() bool { return binary.LittleEndian.Uint32(r[48:]) == exactly }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/invalidation"
@@ -127,6 +128,8 @@ func TestAppend_RoundTrip(t *testing.T) {
 func same(t *testing.T, f Form, rec Record, o *cache.Object) {
 	t.Helper()
 	want := *shallow(o)
+	want.Describe()
+	want.Subject.Host = distribution.KeyHost(o.Key)
 	if !f.Heads {
 		want.Block, want.Block2 = nil, nil
 	}
@@ -143,8 +146,8 @@ func same(t *testing.T, f Form, rec Record, o *cache.Object) {
 		t.Errorf("got  %+v\nwant %+v", shallow(got), &want)
 	}
 	var s invalidation.Subject
-	if rec.Subject(&s); !reflect.DeepEqual(s, o.Subject) {
-		t.Errorf("subject %+v, want %+v", s, o.Subject)
+	if rec.Subject(f.Since, &s); !reflect.DeepEqual(s, want.Subject) {
+		t.Errorf("subject %+v, want %+v", s, want.Subject)
 	}
 	if e, d := rec.Names(); e != want.Epoch || d != want.Distribution {
 		t.Errorf("names %q and %q", e, d)
