@@ -12,7 +12,7 @@ import (
 // HistoryFilter says which invalidations are wanted; a zero field wants all.
 type HistoryFilter struct {
 	DistributionID string
-	Text           string    // is part of an item, the comment, the caller reference or the id; case does not matter
+	Text           string    // is part of an item, a condition, the comment, the caller reference or the id; case does not matter
 	By             string    // the user, the access key or the address
 	Status         string    // InProgress, Completed, Scheduled, Withdrawn
 	From, Before   time.Time // when it was accepted
@@ -67,7 +67,7 @@ func (f *HistoryFilter) wants(inv *invalidationState) bool {
 		f.By != "" && v.By.User != f.By && v.By.AccessKey != f.By && v.By.Address != f.By:
 		return false
 	}
-	return f.Text == "" || has(v.Comment) || has(v.ID) || has(v.CallerReference) || slices.ContainsFunc(v.Items, has)
+	return f.Text == "" || has(v.Comment) || has(v.ID) || has(v.CallerReference) || has(WhereText(v.Where)) || slices.ContainsFunc(v.Items, has)
 }
 
 // newestBefore begins a walk through the invalidations of one distribution, or of all when id is "".

@@ -33,9 +33,10 @@ type Invalidation struct {
 	Withdrawn time.Time     // zero when it was not
 	By        journal.Actor
 
-	Pace  *journal.Pace // nil: it has none
-	Mode  string        // distribution.InvalidationRemove or …Stale
-	Waves []Wave        // of one that comes location by location, the turns that have come
+	Where *journal.Where // nil: it has none
+	Pace  *journal.Pace  // nil: it has none
+	Mode  string         // distribution.InvalidationRemove or …Stale
+	Waves []Wave         // of one that comes location by location, the turns that have come
 }
 
 // maxReference and maxComment bound what is kept as long as its invalidation; in bytes.
@@ -58,6 +59,9 @@ func (c *Control) CreateInvalidation(ctx context.Context, by journal.Actor, dist
 // which is not looked at. One that is planned is as durable as any: a restart does not lose it.
 func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distributionID string, b *wire.InvalidationBatch, terms Terms) (inv *Invalidation, created bool, err error) {
 	items, err := c.checkBatch(b)
+	if err == nil {
+		err = terms.checkWhere()
+	}
 	if err != nil {
 		return nil, false, err
 	}
@@ -81,6 +85,7 @@ func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distribution
 			case !sameItems(old.fact.Items, items):
 				other = "paths"
 			case terms.planned() && !reflect.DeepEqual(old.fact.Plan, wire.Ptr(terms.plan())),
+				WhereText(old.fact.Where) != WhereText(terms.Where), // also if there were some: what was dropped is less than is asked for
 				terms.Pace != nil && !reflect.DeepEqual(old.fact.Pace, terms.Pace),
 				terms.Mode != "" && terms.mode(nil) != old.fact.Mode:
 				other = "terms"
@@ -107,13 +112,13 @@ func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distribution
 		if terms.planned() {
 			fact = journal.Fact{Scheduled: &journal.Scheduled{
 				DistributionID: distributionID, InvalidationID: id, CallerReference: reference,
-				Items: items, CreateTime: now, Comment: terms.Comment, Plan: terms.plan(), Pace: terms.Pace, Mode: mode, By: by,
+				Items: items, CreateTime: now, Comment: terms.Comment, Plan: terms.plan(), Where: terms.Where, Pace: terms.Pace, Mode: mode, By: by,
 			}}
 			return []journal.Fact{fact}, s.checkPlans(d, &terms)
 		}
 		fact = journal.Fact{Invalidated: &journal.Invalidated{
 			DistributionID: distributionID, InvalidationID: id, CallerReference: reference,
-			Items: items, CreateTime: now, Comment: terms.Comment, Pace: terms.Pace, Mode: mode, Wave: s.wave(terms.Pace, 1, nil), By: by,
+			Items: items, CreateTime: now, Comment: terms.Comment, Where: terms.Where, Pace: terms.Pace, Mode: mode, Wave: s.wave(terms.Pace, 1, nil), By: by,
 		}}
 		return []journal.Fact{fact}, s.limits.checkInProgress(d, items)
 	})
@@ -298,6 +303,7 @@ func (inv *invalidationState) view() *Invalidation {
 		Seq:             inv.seq,
 		Comment:         inv.fact.Comment,
 		By:              inv.fact.By,
+		Where:           inv.fact.Where,
 		Pace:            inv.fact.Pace,
 		Mode:            cmp.Or(string(inv.fact.Mode), distribution.InvalidationRemove),
 		Waves:           inv.turns(),

@@ -31,6 +31,7 @@ type Terms struct {
 	Comment string             // why; one line
 	At      time.Time          // when it shall be in force
 	When    *journal.Condition // what must hold for it to be
+	Where   *journal.Where     // what narrows its items; nil: nothing
 	Pace    *journal.Pace      // how it spares the origin; nil: it does not
 	Mode    string             // distribution.InvalidationRemove or …Stale; "": as the distribution's tag says
 }
@@ -182,7 +183,7 @@ func (s *state) checkPlans(d *distributionState, t *Terms) error {
 func plannedState(seq uint64, f *journal.Scheduled) *invalidationState {
 	return &invalidationState{seq: seq, planned: f, fact: &journal.Invalidated{
 		DistributionID: f.DistributionID, InvalidationID: f.InvalidationID, CallerReference: f.CallerReference,
-		Items: f.Items, CreateTime: f.CreateTime, Comment: f.Comment, Plan: &f.Plan, Pace: f.Pace, Mode: f.Mode, By: f.By,
+		Items: f.Items, CreateTime: f.CreateTime, Comment: f.Comment, Plan: &f.Plan, Where: f.Where, Pace: f.Pace, Mode: f.Mode, By: f.By,
 	}}
 }
 

@@ -116,11 +116,20 @@ func (e *Edge) foldInvalidated(d *draft, entry *journal.Entry, inv *journal.Inva
 		}
 		items = append(items, item)
 	}
+	var where *invalidation.Where
+	if w := inv.Where; w != nil {
+		var err error
+		if where, err = invalidation.ParseWhere(invalidation.Conditions(*w)); err != nil {
+			e.log.Error("invalidation's conditions cannot be read; it is applied without",
+				"distribution", inv.DistributionID, "invalidation", inv.InvalidationID, "err", err)
+			where = nil
+		}
+	}
 	next := *last
 	if inv.Mode == journal.Stale {
-		next.soft = last.soft.Add(entry.Seq, items...)
+		next.soft = last.soft.AddWhere(entry.Seq, where, items...)
 	} else {
-		next.index = last.index.Add(entry.Seq, items...)
+		next.index = last.index.AddWhere(entry.Seq, where, items...)
 	}
 	next.newest = max(next.index.Newest(), next.soft.Newest())
 	if inv.Pace != nil || len(last.paces) > 0 {

@@ -42,7 +42,7 @@ type Previewed struct {
 const maxSample = 10
 
 // Preview looks at what is stored and changes nothing. It fails with ErrNoDistribution and ctx's error.
-func (e *Edge) Preview(ctx context.Context, distribution string, items []invalidation.Item) (*Preview, error) {
+func (e *Edge) Preview(ctx context.Context, distribution string, items []invalidation.Item, where *invalidation.Where) (*Preview, error) {
 	p := &Preview{Items: make([]Previewed, len(items))}
 	s := newSieve(items, 0)
 	hits := e.recent.read(e.now())
@@ -50,6 +50,9 @@ func (e *Edge) Preview(ctx context.Context, distribution string, items []invalid
 	err := e.living(ctx, distribution, func(o *cache.Sight) {
 		n := hits.of(o.Key)
 		p.All.add(o, n)
+		if !where.Matches(&o.Subject) {
+			return
+		}
 		hit := false
 		s.each(&o.Subject, func(i int) {
 			hit = true

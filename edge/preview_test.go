@@ -39,7 +39,7 @@ func TestPreview(t *testing.T) {
 		w.invalidate("/gone")
 		origins := len(w.origin.asked)
 
-		p, err := w.edge.Preview(w.t.Context(), "D1", items(t, "/img/*", "/img/b", "#NEWS", "/none", "/gone", "/img/*"))
+		p, err := w.edge.Preview(w.t.Context(), "D1", items(t, "/img/*", "/img/b", "#NEWS", "/none", "/gone", "/img/*"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func TestPreview(t *testing.T) {
 			t.Error("the origin was asked")
 		}
 		w.expect("200 Hit 12345", "/img/a") // no effect
-		if _, err := w.edge.Preview(w.t.Context(), "D2", nil); !errors.Is(err, ErrNoDistribution) {
+		if _, err := w.edge.Preview(w.t.Context(), "D2", nil, nil); !errors.Is(err, ErrNoDistribution) {
 			t.Error(err)
 		}
 	})
@@ -78,10 +78,10 @@ func TestPreview_GivenUp(t *testing.T) {
 		}
 		gone, leave := context.WithCancel(w.t.Context())
 		leave()
-		if _, err := w.edge.Preview(gone, "D1", items(t, "/*")); !errors.Is(err, context.Canceled) {
+		if _, err := w.edge.Preview(gone, "D1", items(t, "/*"), nil); !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-		p, err := w.edge.Preview(w.t.Context(), "D1", items(t, "/*"))
+		p, err := w.edge.Preview(w.t.Context(), "D1", items(t, "/*"), nil)
 		if err != nil || p.Total.Objects != 2*scanBatch || len(p.Items[0].Sample) != maxSample {
 			t.Errorf("%+v %v", p, err)
 		}
@@ -170,7 +170,13 @@ func TestPreview_AgreesWithTheReceipt(t *testing.T) {
 				if len(lines) == 0 {
 					lines = []string{"/*"}
 				}
-				p, err := w.edge.Preview(t.Context(), "D1", items(t, lines...))
+				where := []journal.Where{{}, {}, {Status: []string{"200"}}, {Status: []string{"4xx", "206"}}, {ContentType: []string{"text/*"}},
+					{StoredBefore: w.edge.now().Add(-30 * time.Second)}, {Host: []string{"elsewhere.test"}}}[r.IntN(7)]
+				narrowed, err := invalidation.ParseWhere(invalidation.Conditions(where))
+				if err != nil {
+					t.Fatal(err)
+				}
+				p, err := w.edge.Preview(t.Context(), "D1", items(t, lines...), narrowed)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -178,7 +184,7 @@ func TestPreview_AgreesWithTheReceipt(t *testing.T) {
 				if r.IntN(2) == 0 {
 					mode = journal.Stale
 				}
-				w.commit(journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: id, Items: lines, Mode: mode}})
+				w.commit(journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: id, Items: lines, Mode: mode, Where: &where}})
 				w.settle(time.Minute)
 				got, ok := w.edge.Receipt("D1", id)
 				if mode == journal.Stale { // it counts what was not marked before

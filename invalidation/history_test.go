@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 )
 
 // hands are what an edge does with an index. The tests replace one by another that makes a mistake.
@@ -255,7 +256,7 @@ func TestHistory_FindsMistakes(t *testing.T) {
 		})},
 		{"stored at that very time counts as before", 5, withConditions(func(c Conditions) Conditions {
 			if !c.StoredBefore.IsZero() {
-				c.StoredBefore = c.StoredBefore.Add(1)
+				c.StoredBefore = c.StoredBefore.Add(time.Millisecond)
 			}
 			return c
 		})},

@@ -226,7 +226,7 @@ var hosts = []string{"a.example", "b.example", "c.example"}
 
 // moment is one of few times, some of them very near to each other.
 func moment(n int) time.Time {
-	return time.Unix(1_700_000_000, 0).Add(time.Duration(n/3)*time.Hour + time.Duration(n%3))
+	return time.Unix(1_700_000_000, 0).Add(time.Duration(n/3)*time.Hour + time.Duration(n%3)*time.Millisecond)
 }
 
 func randomWhere(r *rand.Rand) *Where {
@@ -363,7 +363,7 @@ func FuzzIndex(f *testing.F) {
 	f.Add("404 /*\n4xx /*\nimage/* /*\n@a /a*\n<5 /*\n<4 /*\n200,404,5xx /a", "/a", "", "", "", true, uint8(2), 404, "Image/x;y", "a", int64(4))
 	f.Fuzz(func(t *testing.T, lines, path, alias, query, tags string, ignored bool, below uint8, status int, is, host string, at int64) {
 		s := &Subject{Path: path, Alias: alias, Query: query, QueryIgnored: ignored,
-			Host: strings.ToLower(host), Status: status % 1000, ContentType: is, Stored: time.Unix(0, at)}
+			Host: strings.ToLower(host), Status: status % 1000, ContentType: is, Stored: time.UnixMilli(at % (1 << 40))}
 		s.Tags, _ = TagListOf("X-Tags").Parse(tags)
 		var x *Index
 		o := newOracle()
@@ -396,7 +396,7 @@ func FuzzIndex(f *testing.F) {
 	})
 }
 
-// shorthand reads conditions as tests write them: "404,4xx,image/*,@host,<seconds".
+// shorthand reads conditions as tests write them: "404,4xx,image/*,@host,<milliseconds".
 func shorthand(text string) (c Conditions) {
 	for v := range strings.SplitSeq(text, ",") {
 		switch {
@@ -405,7 +405,7 @@ func shorthand(text string) (c Conditions) {
 			c.Host = append(c.Host, v[1:])
 		case v[0] == '<':
 			n, _ := strconv.ParseUint(v[1:], 10, 20)
-			c.StoredBefore = time.Unix(0, int64(n))
+			c.StoredBefore = time.UnixMilli(int64(n))
 		case strings.Contains(v, "/"):
 			c.ContentType = append(c.ContentType, v)
 		default:

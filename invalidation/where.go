@@ -17,7 +17,7 @@ type Conditions struct {
 	Status       []string  // codes and classes: "404", "4xx"
 	ContentType  []string  // "text/css", "image/*"
 	Host         []string  // by which viewers ask for it
-	StoredBefore time.Time // zero: no such condition
+	StoredBefore time.Time // in milliseconds; zero: no such condition
 }
 
 // Where is Conditions, parsed. It is immutable. nil narrows nothing.
@@ -61,7 +61,7 @@ func ParseWhere(c Conditions) (*Where, error) {
 		if t.Year() < 1970 || t.Year() > 2200 {
 			return nil, &WhereError{"StoredBefore", t.Format(time.RFC3339), "Give a time such as 2026-05-01T12:00:00Z."}
 		}
-		w.before = t.UnixNano()
+		w.before = t.Add(time.Millisecond - 1).Truncate(time.Millisecond).UnixNano() // as APIs show times; rather more than less
 	}
 	if len(w.status)+len(w.types)+len(w.hosts) == 0 && w.before == unbounded {
 		return nil, nil

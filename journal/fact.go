@@ -79,6 +79,7 @@ type Invalidated struct {
 	CreateTime      time.Time // when it came into force
 	Comment         string    `json:",omitempty"` // why, in the words of whoever made it
 	Mode            Mode      `json:",omitempty"`
+	Where           *Where    `json:",omitempty"` // nil: all that Items name
 	Pace            *Pace     `json:",omitempty"` // nil: everywhere at once
 	By              Actor
 
@@ -111,8 +112,18 @@ type Scheduled struct {
 	Comment         string `json:",omitempty"`
 	Mode            Mode   `json:",omitempty"`
 	Plan            Plan
-	Pace            *Pace `json:",omitempty"`
+	Where           *Where `json:",omitempty"`
+	Pace            *Pace  `json:",omitempty"`
 	By              Actor
+}
+
+// Where narrows Items to what was answered so: of each condition that has values, one must hold
+// (invalidation.Conditions).
+type Where struct {
+	Status       []string  `json:",omitempty"` // "404", "4xx"
+	ContentType  []string  `json:",omitempty"` // "text/css", "image/*"
+	Host         []string  `json:",omitempty"`
+	StoredBefore time.Time `json:",omitzero"`
 }
 
 // Plan is when a scheduled invalidation comes into force: one of them is set.

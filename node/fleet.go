@@ -20,11 +20,12 @@ import (
 // question is what a control node asks of an edge on another machine, answer what comes back. Both are JSON; a version
 // that does not know a question says so.
 type question struct {
-	Do           string // "state", "receipt", "preview", "popular", "traffic", "drain"
-	Distribution string `json:",omitempty"`
-	Invalidation string `json:",omitempty"`
-	Items        []item `json:",omitempty"`
-	Most         int    `json:",omitempty"`
+	Do           string                   // "state", "receipt", "preview", "popular", "traffic", "drain"
+	Distribution string                   `json:",omitempty"`
+	Invalidation string                   `json:",omitempty"`
+	Items        []item                   `json:",omitempty"`
+	Where        *invalidation.Conditions `json:",omitempty"`
+	Most         int                      `json:",omitempty"`
 }
 
 // item is an invalidation.Item as text, with the dialect in which that means it.
@@ -67,8 +68,12 @@ func (d *process) answer(ctx context.Context, b []byte, drain func()) []byte {
 			}
 		case "preview":
 			var items []invalidation.Item
-			if items, err = parse(q.Items); err == nil {
-				a.Preview, err = pl.edge.Preview(ctx, q.Distribution, items)
+			var where *invalidation.Where
+			if items, err = parse(q.Items); err == nil && q.Where != nil {
+				where, err = invalidation.ParseWhere(*q.Where)
+			}
+			if err == nil {
+				a.Preview, err = pl.edge.Preview(ctx, q.Distribution, items, where)
 			}
 		case "popular":
 			a.Popular, err = pl.edge.Popular(ctx, q.Distribution, q.Most)
@@ -263,12 +268,17 @@ func (d *distant) Receipt(distribution, invalidation string) (edge.Receipt, bool
 	return *a.Receipt, true
 }
 
-func (d *distant) Preview(ctx context.Context, distribution string, items []invalidation.Item) (*edge.Preview, error) {
+func (d *distant) Preview(ctx context.Context, distribution string, items []invalidation.Item, where *invalidation.Where) (*edge.Preview, error) {
 	lines, err := text(items)
 	if err != nil {
 		return nil, err
 	}
-	a, err := d.fleet.ask(ctx, d.name, question{Do: "preview", Distribution: distribution, Items: lines})
+	q := question{Do: "preview", Distribution: distribution, Items: lines}
+	if where != nil {
+		c := where.Conditions()
+		q.Where = &c
+	}
+	a, err := d.fleet.ask(ctx, d.name, q)
 	if err != nil {
 		return nil, err
 	}

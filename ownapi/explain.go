@@ -55,6 +55,7 @@ type explainSubject struct {
 	Path  string   `json:"path"`
 	Query string   `json:"query"`
 	Tags  []string `json:"tags"`
+	Host  string   `json:"host"` // "": it is for every host
 }
 
 type explainEdge struct {
@@ -81,6 +82,7 @@ type match struct {
 	InvalidationID string `json:"invalidationId"`
 	Item           string `json:"item"`
 	Mode           string `json:"mode"`
+	Where          *where `json:"where"` // what narrows it
 }
 
 // postExplain tells what the edges make of a request, without making one.
@@ -147,7 +149,7 @@ func (h *Handler) explain(b *explainBody, x *edge.Explanation) {
 		b.Behavior.Origins = append(b.Behavior.Origins, s.Origin.ID)
 	}
 	b.CacheKey.Readable = x.Key
-	b.Subject = explainSubject{x.Subject.Path, x.Subject.Query, list(x.Subject.Tags)}
+	b.Subject = explainSubject{x.Subject.Path, x.Subject.Query, list(x.Subject.Tags), x.Subject.Host}
 	if p, err := h.cfg.Control.CachePolicy(x.Behavior.CachePolicyID); err == nil {
 		b.CachePolicy = &explainPolicy{ID: p.ID}
 		if p.Config.Name != nil {
@@ -179,6 +181,7 @@ type history struct{ items []pastItem }
 
 type pastItem struct {
 	seq    uint64
+	where  *invalidation.Where
 	parsed invalidation.Item
 	match
 }
@@ -213,9 +216,13 @@ func (h *Handler) history(id string) (*history, error) {
 }
 
 func (h *history) add(inv *control.Invalidation, dialect invalidation.Dialect) {
+	narrowed, err := parseWhere(inv.Where)
+	if err != nil {
+		narrowed = nil // as edges do
+	}
 	for _, line := range inv.Items {
 		if item, err := invalidation.Parse(line, dialect); err == nil && len(h.items) < maxParsed {
-			h.items = append(h.items, pastItem{inv.Seq, item, match{inv.ID, line, inv.Mode}})
+			h.items = append(h.items, pastItem{inv.Seq, narrowed, item, match{inv.ID, line, inv.Mode, whereOf(inv.Where)}})
 		}
 	}
 }
@@ -224,7 +231,7 @@ func (h *history) add(inv *control.Invalidation, dialect invalidation.Dialect) {
 func (h *history) matching(s *invalidation.Subject, after uint64, mode string) []match {
 	found := []match{}
 	for i := range h.items {
-		if x := &h.items[i]; x.seq > after && (mode == "" || mode == x.Mode) && len(found) < maxMatches && x.parsed.Matches(s) {
+		if x := &h.items[i]; x.seq > after && (mode == "" || mode == x.Mode) && len(found) < maxMatches && x.parsed.Matches(s) && x.where.Matches(s) {
 			found = append(found, x.match)
 		}
 	}

@@ -16,14 +16,15 @@ type invalidationWish struct {
 	CallerReference string   `json:"callerReference"` // "": a new one
 	Comment         string   `json:"comment"`
 
-	At   *time.Time `json:"at"`   // when it shall be in force; null: at once, or when When holds
-	When *condition `json:"when"` // what must hold for it to be
-	Pace *pace      `json:"pace"` // how it spares the origin; null: it does not
-	Mode string     `json:"mode"` // remove, stale; "": as the distribution's tag says
+	At    *time.Time `json:"at"`    // when it shall be in force; null: at once, or when When holds
+	When  *condition `json:"when"`  // what must hold for it to be
+	Where *whereWish `json:"where"` // what narrows the items; null: nothing
+	Pace  *pace      `json:"pace"`  // how it spares the origin; null: it does not
+	Mode  string     `json:"mode"`  // remove, stale; "": as the distribution's tag says
 }
 
 func (w *invalidationWish) terms() control.Terms {
-	t := control.Terms{Comment: w.Comment, When: (*journal.Condition)(w.When), Pace: w.Pace.fact(), Mode: w.Mode}
+	t := control.Terms{Comment: w.Comment, When: (*journal.Condition)(w.When), Where: w.Where.fact(), Pace: w.Pace.fact(), Mode: w.Mode}
 	if w.At != nil {
 		t.At = *w.At
 	}

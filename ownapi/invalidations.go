@@ -19,6 +19,7 @@ type invalidationBody struct {
 	Comment       string   `json:"comment"`
 	Plan          *plan    `json:"plan"` // null: it was in force at once
 	Mode          string   `json:"mode"`
+	Where         *where   `json:"where"` // null: all that the items name
 	Pace          *pace    `json:"pace"`  // null: everywhere at once
 	Waves         []wave   `json:"waves"` // of one that comes location by location, the turns that have come
 }
@@ -58,7 +59,7 @@ func (h *Handler) invalidationOf(inv *control.Invalidation) invalidationBody {
 	return invalidationBody{
 		ID: inv.ID, Status: inv.Status, CreateTime: instant(inv.CreateTime), CompletedTime: instant(inv.CompletedTime),
 		Items: list(inv.Items), ItemCount: len(inv.Items), By: actor(inv.By), Comment: inv.Comment, Plan: h.planOf(inv),
-		Mode: inv.Mode, Pace: paceOf(inv.Pace), Waves: wavesOf(inv.Waves),
+		Mode: inv.Mode, Where: whereOf(inv.Where), Pace: paceOf(inv.Pace), Waves: wavesOf(inv.Waves),
 	}
 }
 

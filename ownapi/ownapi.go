@@ -38,7 +38,7 @@ type Edge interface {
 	Stats() edge.Stats
 	Ready() error
 	Receipt(distribution, invalidation string) (edge.Receipt, bool)
-	Preview(ctx context.Context, distribution string, items []invalidation.Item) (*edge.Preview, error)
+	Preview(ctx context.Context, distribution string, items []invalidation.Item, where *invalidation.Where) (*edge.Preview, error)
 	Explain(q edge.Question) (*edge.Explanation, error)
 	Popular(ctx context.Context, distribution string, most int) (*edge.Popular, error)
 }

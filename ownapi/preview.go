@@ -61,13 +61,18 @@ type preview struct {
 // postPreview tells what an invalidation would drop, without dropping it.
 func postPreview(ctx context.Context, c *call) (any, error) {
 	var in struct {
-		Items []string `json:"items"`
+		Items []string   `json:"items"`
+		Where *whereWish `json:"where"`
 	}
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
 	if len(in.Items) == 0 || len(in.Items) > maxPreview {
 		return nil, invalid("Send 1 to %d items.", maxPreview)
+	}
+	narrowed, err := parseWhere(in.Where.fact())
+	if err != nil {
+		return nil, err
 	}
 	d, err := c.h.cfg.Control.Distribution(c.PathValue("id"))
 	if err != nil {
@@ -80,7 +85,7 @@ func postPreview(ctx context.Context, c *call) (any, error) {
 
 	p := newPreview(in.Items, d.Tags, d.Config.CacheTagConfig != nil)
 	for _, place := range c.h.places() {
-		found, err := place.Edge.Preview(ctx, d.ID, p.items)
+		found, err := place.Edge.Preview(ctx, d.ID, p.items, narrowed)
 		if errors.Is(err, edge.ErrNoDistribution) { // not applied there yet: nothing is stored
 			found, err = &edge.Preview{Items: make([]edge.Previewed, len(p.items))}, nil
 		}

@@ -282,11 +282,11 @@ func TestExplain_NamesWhatKilledAnObject(t *testing.T) {
 		return it
 	}
 	h := &history{items: []pastItem{
-		{10, parse("/img/*"), match{"I10", "/img/*", "stale"}},
-		{9, parse("/img/*"), match{"I9", "/img/*", "remove"}},
-		{8, parse("/css/*"), match{"I8", "/css/*", "remove"}},
-		{7, parse("/img/a"), match{"I7", "/img/a", "remove"}},
-		{5, parse("/*"), match{"I5", "/*", "remove"}},
+		{10, nil, parse("/img/*"), match{"I10", "/img/*", "stale", nil}},
+		{9, nil, parse("/img/*"), match{"I9", "/img/*", "remove", nil}},
+		{8, nil, parse("/css/*"), match{"I8", "/css/*", "remove", nil}},
+		{7, nil, parse("/img/a"), match{"I7", "/img/a", "remove", nil}},
+		{5, nil, parse("/*"), match{"I5", "/*", "remove", nil}},
 	}}
 	x := &edge.Explanation{Subject: invalidation.Subject{Path: "/img/a"}, Stored: &edge.Stored{Stamp: 6, Dead: true}}
 	if e := explainOn("e", x, h); len(e.MatchedBy) != 2 || e.MatchedBy[0].InvalidationID != "I9" || e.MatchedBy[1].InvalidationID != "I7" {

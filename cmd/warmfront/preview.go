@@ -13,7 +13,7 @@ import (
 )
 
 func (c *invalidate) runPreview(ctx context.Context, d client.Distribution, items []string) error {
-	p, err := c.api.Preview(ctx, d.ID, items)
+	p, err := c.api.Preview(ctx, d.ID, items, c.planned.Where)
 	if err != nil {
 		return c.failed(err)
 	}

@@ -173,7 +173,7 @@ func TestInvalidate_WaitsThroughARestart(t *testing.T) {
 	if code != exitDone || !strings.HasSuffix(out, "Completed in 5.2 s, dropped 3 objects, 3.0 KiB so far\n") || !strings.Contains(out, "Starting.") {
 		t.Errorf("%d\n%s%s", code, out, said)
 	}
-	if got := fmt.Sprint(s.wish); got != "{[/a /b #c] r why <nil> <nil> <nil> }" {
+	if got := fmt.Sprint(s.wish); got != "{[/a /b #c] r why <nil> <nil> <nil> <nil> }" {
 		t.Errorf("sent %s", got)
 	}
 }

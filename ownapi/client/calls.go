@@ -61,9 +61,13 @@ func (c *Client) Metrics(ctx context.Context, distribution string, minutes int) 
 }
 
 // Preview tells what an invalidation would drop.
-func (c *Client) Preview(ctx context.Context, distribution string, items []string) (*Preview, error) {
+func (c *Client) Preview(ctx context.Context, distribution string, items []string, where *Where) (*Preview, error) {
+	in := struct {
+		Items []string `json:"items"`
+		Where *Where   `json:"where,omitempty"`
+	}{items, where}
 	out := &Preview{}
-	return out, c.own(ctx, "POST", "/distributions/"+url.PathEscape(distribution)+"/preview", map[string][]string{"items": items}, out)
+	return out, c.own(ctx, "POST", "/distributions/"+url.PathEscape(distribution)+"/preview", in, out)
 }
 
 // Explain tells what the edges make of a request.
@@ -195,6 +199,7 @@ type Created struct {
 	Items           []string  `json:"items"`
 	Comment         string    `json:"comment,omitempty"`
 	Plan            *Plan     `json:"plan,omitempty"`
+	Where           *Where    `json:"where,omitempty"`
 	Pace            *Pace     `json:"pace,omitempty"`
 	Mode            string    `json:"mode"`
 }
@@ -205,10 +210,11 @@ type Wish struct {
 	CallerReference string   `json:"callerReference,omitempty"`
 	Comment         string   `json:"comment,omitempty"`
 
-	At   *time.Time `json:"at,omitempty"`   // when it shall be in force
-	When *Condition `json:"when,omitempty"` // or what must hold for it to be
-	Pace *Pace      `json:"pace,omitempty"` // how it spares the origin
-	Mode string     `json:"mode,omitempty"` // remove, stale; "": as the distribution's tag says
+	At    *time.Time `json:"at,omitempty"`    // when it shall be in force
+	When  *Condition `json:"when,omitempty"`  // or what must hold for it to be
+	Where *Where     `json:"where,omitempty"` // what narrows the items
+	Pace  *Pace      `json:"pace,omitempty"`  // how it spares the origin
+	Mode  string     `json:"mode,omitempty"`  // remove, stale; "": as the distribution's tag says
 }
 
 // Withdraw takes back an invalidation that is scheduled, or the turns that it still has.
@@ -225,5 +231,5 @@ func (c *Client) Invalidate(ctx context.Context, distribution string, w Wish) (C
 		return Created{}, err
 	}
 	return Created{ID: made.ID, DistributionID: distribution, Status: made.Status, CreateTime: made.CreateTime,
-		CallerReference: made.CallerReference, Items: made.Items, Comment: made.Comment, Plan: made.Plan, Pace: made.Pace, Mode: made.Mode}, nil
+		CallerReference: made.CallerReference, Items: made.Items, Comment: made.Comment, Plan: made.Plan, Where: made.Where, Pace: made.Pace, Mode: made.Mode}, nil
 }

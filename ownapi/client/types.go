@@ -24,8 +24,17 @@ type Invalidation struct {
 	Comment       string     `json:"comment"`
 	Plan          *Plan      `json:"plan"`  // nil: it was in force at once
 	Mode          string     `json:"mode"`  // remove, stale
+	Where         *Where     `json:"where"` // nil: all that Items name
 	Pace          *Pace      `json:"pace"`  // nil: everywhere at once
 	Waves         []Wave     `json:"waves"` // of one that comes location by location, the turns that have come
+}
+
+// Where narrows items to what was answered so: of each condition that has values, one must hold.
+type Where struct {
+	Status       []string   `json:"status"`      // "404", "4xx"
+	ContentType  []string   `json:"contentType"` // "text/css", "image/*"
+	Host         []string   `json:"host"`
+	StoredBefore *time.Time `json:"storedBefore"`
 }
 
 // Pace is how an invalidation spares the origin.
@@ -173,6 +182,7 @@ type Explanation struct {
 		Path  string   `json:"path"`
 		Query string   `json:"query"`
 		Tags  []string `json:"tags"`
+		Host  string   `json:"host"` // "": it is for every host
 	} `json:"subject"`
 	Edges      []ExplainedEdge `json:"edges"`
 	WouldMatch []Match         `json:"wouldMatch"`
@@ -214,6 +224,7 @@ type Match struct {
 	InvalidationID string `json:"invalidationId"`
 	Item           string `json:"item"`
 	Mode           string `json:"mode"`
+	Where          *Where `json:"where"` // what narrows it
 }
 
 // About is what runs there.
