@@ -165,7 +165,7 @@ func printHistory(out io.Writer, all []client.Past, with bool) error {
 		if p.Status == control.Scheduled {
 			what += "  " + planText(p.Plan)
 		}
-		for _, more := range []string{softText(p.Mode), paceText(p.Pace), withdrawnText(&p.Invalidation)} {
+		for _, more := range []string{whereText(p.Where), softText(p.Mode), paceText(p.Pace), withdrawnText(&p.Invalidation)} {
 			if more != "" {
 				what += "  " + more
 			}

@@ -46,6 +46,9 @@ says what origins have to expect. With --refetch edges ask for what was wanted m
 With --by-location it is in force at one edge location first, and at the next when every edge has applied that and --pause
 is over; Completed when it is everywhere. Until the last turn the rest can be withdrawn.
 
+With --status, --content-type, --host and --stored-before only those of the selected objects are meant of which each is true;
+of several values of one, one has to be. With --preview they say what would be dropped then.
+
 Sent again with the same --reference and selectors it is the same invalidation, so that a script can try
 again after a failure.`
 
@@ -53,6 +56,7 @@ const invalidateExample = `  warmfront invalidate EDFDVBD6EXAMPLE /index.html '/
   warmfront invalidate www.example.com '/*' --wait
   warmfront invalidate www.example.com '/docs/*' '#product:7' --preview
   warmfront invalidate www.example.com '/*' --soft
+  warmfront invalidate www.example.com '/*' --status 404,5xx
   warmfront invalidate www.example.com '/img/*' --comment 'the new logo, ticket 4711'
   warmfront invalidate www.example.com '/sale/*' --at 2026-11-27T00:00
   warmfront invalidate www.example.com '/*' --when 'https://origin.example.com/version.txt ETag: "v42"'
@@ -69,10 +73,11 @@ type invalidate struct {
 	comment   string
 	at, when  string
 	soft      bool
+	narrow    narrow
 	gently    gently
 	timeout   time.Duration
 
-	planned client.Wish // At, When, Mode and Pace, read
+	planned client.Wish // At, When, Where, Mode and Pace, read
 
 	api *client.Client
 	out io.Writer
@@ -122,6 +127,7 @@ func invalidateCommand() *cobra.Command {
 	f.StringVar(&c.when, "when", "", "only come into force when an origin answers so: `'URL field: value'`")
 	f.StringVar(&c.reference, "reference", "", "the invalidation's caller `reference` (default: a new one)")
 	f.BoolVar(&c.soft, "soft", false, "mark stale instead of dropping (default: as the distribution's tag says)")
+	c.narrow.flags(cmd)
 	c.gently.flags(cmd)
 	c.flags(cmd, "print the invalidation as JSON, with --wait its receipt, with --preview the preview")
 	return cmd
@@ -149,6 +155,9 @@ func (c *invalidate) check(cmd *cobra.Command) error {
 		}
 	}
 	var err error
+	if c.planned.Where, err = c.narrow.read(given, time.Now()); err != nil {
+		return err
+	}
 	if c.planned.Pace, err = c.gently.read(given); err != nil {
 		return err
 	}
@@ -218,7 +227,7 @@ func (c *invalidate) run(ctx context.Context, d client.Distribution, items []str
 
 func (c *invalidate) create(ctx context.Context, d client.Distribution, items []string) (client.Created, error) {
 	inv, err := c.api.Invalidate(ctx, d.ID, client.Wish{
-		Items: items, CallerReference: c.reference, Comment: c.comment, At: c.planned.At, When: c.planned.When, Pace: c.planned.Pace, Mode: c.planned.Mode})
+		Items: items, CallerReference: c.reference, Comment: c.comment, At: c.planned.At, When: c.planned.When, Where: c.planned.Where, Pace: c.planned.Pace, Mode: c.planned.Mode})
 	var no *client.Error
 	switch {
 	case err == nil || errors.Is(err, context.Canceled):

@@ -22,6 +22,9 @@ func (c *invalidate) runPreview(ctx context.Context, d client.Distribution, item
 	} else {
 		p.Mode = cmp.Or(c.planned.Mode, p.Mode)
 		err = printPreview(c.out, d, p)
+		if only := whereText(c.planned.Where); err == nil && only != "" {
+			_, err = fmt.Fprintf(c.out, "\nThat is %s.\n", only)
+		}
 		if load := loadText(c.planned.Pace, &p.Total); err == nil && load != "" {
 			_, err = fmt.Fprintf(c.out, "\n%s\n", load)
 		}
