@@ -1,6 +1,6 @@
 // What the fake says of an invalidation.
 
-import type { Actor, Mode, Pace, Plan, Receipt, Wave } from "../src/own";
+import type { Actor, Mode, Pace, Plan, Receipt, Wave, Where } from "../src/own";
 import { Refusal } from "./http";
 import type { Stored, World } from "./world";
 
@@ -14,6 +14,7 @@ export interface Inv {
   by: Actor;
   comment?: string;
   plan?: Plan;
+  where?: Where;
   pace?: Pace;
   mode: Mode;
   waves: Wave[];
@@ -38,6 +39,7 @@ export function line(inv: Inv) {
     comment: inv.comment ?? "",
     plan: inv.plan ?? null,
     mode: inv.mode,
+    where: inv.where ?? null,
     pace: inv.pace ?? null,
     waves: inv.waves,
   };

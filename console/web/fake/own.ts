@@ -23,6 +23,7 @@ export function own(world: World, by: Actor, request: Request): Response {
       const planned = body.at || body.when;
       const inv = planned ? world.schedule(find(id), body.items, body.callerReference, by, body) : world.invalidate(find(id), body.items, body.callerReference, by, 0, body);
       inv.comment = body.comment ?? "";
+      inv.where = body.where;
       return line(inv);
     },
     "POST /distributions/*/invalidations/*/withdraw": ([id = "", of]) => {

@@ -16,8 +16,17 @@ export interface Terms {
   comment?: string;
   at?: string;
   when?: Condition;
+  where?: Where;
   pace?: Pace;
   mode?: Mode; // left out: as the distribution's tag says
+}
+
+// Where narrows the items to what was answered so: of each condition that has values, one must hold.
+export interface Where {
+  status: string[];
+  contentType: string[];
+  host: string[];
+  storedBefore: string | null;
 }
 
 // Pace is how an invalidation spares the origin.
@@ -56,6 +65,7 @@ export interface Invalidation {
   comment: string;
   plan: Plan | null; // null: it was in force at once
   mode: Mode;
+  where: Where | null; // null: all that the items name
   pace: Pace | null; // null: everywhere at once
   waves: Wave[]; // of one that comes location by location, the turns that have come
 }

@@ -6,14 +6,14 @@ import LiveRegion from "@cloudscape-design/components/live-region";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { bytes, count, plural, rate } from "../../format";
-import type { Mode, Preview } from "../../own";
+import type { Mode, Preview, Where } from "../../own";
 import { Failure } from "../../parts/Failure";
 import { PreviewTable } from "./PreviewTable";
 import { usePreview } from "./usePreview";
 
 // PreviewPanel shows, beside the typing, what would be dropped or marked stale. Nothing is, yet.
-export function PreviewPanel({ id, mode, items }: { id: string; mode: Mode; items: string[] }) {
-  const { data, error, loading } = usePreview(id, items);
+export function PreviewPanel({ id, mode, items, where }: { id: string; mode: Mode; items: string[]; where: Where | null }) {
+  const { data, error, loading } = usePreview(id, items, where);
   const total = data?.total;
   return (
     <Container

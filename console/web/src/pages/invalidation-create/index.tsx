@@ -9,7 +9,7 @@ import { flash } from "../../app/flash";
 import { distributionCrumb, distributionsCrumb, usePage } from "../../app/page";
 import { client } from "../../client";
 import { awsWildcards, createInvalidation, getDistribution, invalidationMode } from "../../distributions";
-import type { Mode } from "../../own";
+import type { Mode, Receipt, Where } from "../../own";
 import { Await } from "../../parts/Await";
 import { Failure } from "../../parts/Failure";
 import { lines } from "../../paths";
@@ -18,6 +18,7 @@ import { ModeField } from "./ModeField";
 import { PathEditor } from "./PathEditor";
 import { PreviewPanel } from "./PreviewPanel";
 import { TermsEditor, noTerms, termsOf } from "./TermsEditor";
+import { WhereEditor, typedOf, whereOf } from "./WhereEditor";
 import { useChecked } from "./useChecked";
 
 export default function CreateInvalidation() {
@@ -32,14 +33,18 @@ export default function CreateInvalidation() {
   );
   const start = useLoad(
     async (signal) => {
-      const [found, items] = await Promise.all([getDistribution(id, signal), copy ? itemsOf(id, copy, signal) : params.getAll("path")]);
-      return { aws: awsWildcards(found.tags), preset: invalidationMode(found.tags), items, name: found.tags["Name"] || found.config.Comment };
+      const [found, items, where] = await Promise.all([
+        getDistribution(id, signal),
+        copy ? itemsOf(id, copy, signal) : params.getAll("path"),
+        copy ? conditionsOf(id, copy, signal) : null,
+      ]);
+      return { aws: awsWildcards(found.tags), preset: invalidationMode(found.tags), items, where, name: found.tags["Name"] || found.config.Comment };
     },
     [id, copy],
   );
   return (
     <Await of={start} what="the distribution">
-      {({ aws, preset, items, name }) => <Form key={copy} id={id} name={name} aws={aws} preset={preset} initial={items.join("\n")} />}
+      {({ name, aws, preset, items, where }) => <Form key={copy} id={id} name={name} aws={aws} preset={preset} initial={items.join("\n")} where={where} />}
     </Await>
   );
 }
@@ -51,17 +56,24 @@ async function itemsOf(id: string, inv: string, signal: AbortSignal): Promise<st
   return of?.InvalidationBatch?.Paths?.Items ?? [];
 }
 
+async function conditionsOf(id: string, inv: string, signal: AbortSignal): Promise<Where | null> {
+  const path = `/distributions/${encodeURIComponent(id)}/invalidations/${encodeURIComponent(inv)}/receipt`;
+  return (await client.own<Receipt>("GET", path, undefined, signal)).invalidation.where;
+}
+
 interface Props {
   id: string;
   name: string | undefined;
   aws: boolean;
   preset: Mode;
   initial: string;
+  where: Where | null; // of what is copied
 }
 
-function Form({ id, name, aws, preset, initial }: Props) {
+function Form({ id, name, aws, preset, initial, where }: Props) {
   const navigate = useNavigate();
   const [text, setText] = useState(initial);
+  const [narrowed, setNarrowed] = useState(typedOf(where));
   const [typed, setTyped] = useState(noTerms);
   const [mode, setMode] = useState(preset);
   const [tried, setTried] = useState(false);
@@ -78,12 +90,18 @@ function Form({ id, name, aws, preset, initial }: Props) {
     setTyped(next);
     setReference(newReference); // and another time as well
   };
+  const changeWhere = (next: typeof narrowed) => {
+    setNarrowed(next);
+    setReference(newReference);
+  };
+  const only = whereOf(narrowed);
   const submit = () => {
     const now = lines(text, aws);
     setTried(true);
     const terms = termsOf(typed);
     if (terms && mode !== preset) terms.mode = mode;
-    if (busy || now.length === 0 || now.some((l) => l.problem) || !terms) return;
+    if (busy || now.length === 0 || now.some((l) => l.problem) || !terms || only === undefined) return;
+    if (only) terms.where = only;
     run(async () => {
       const made = await createInvalidation(id, now.map((l) => l.item), reference, terms);
       flash({ type: "success", header: `Successfully created invalidation ${made}` });
@@ -112,6 +130,7 @@ function Form({ id, name, aws, preset, initial }: Props) {
                 setReference(newReference);
               }}
             />
+            <WhereEditor typed={narrowed} change={changeWhere} />
             <TermsEditor typed={typed} change={changeTerms} tried={tried} />
             <SpaceBetween direction="horizontal" size="xs" alignItems="center">
               <Button variant="link" onClick={() => navigate(`/distributions/${id}/invalidations`)}>Cancel</Button>
@@ -120,7 +139,7 @@ function Form({ id, name, aws, preset, initial }: Props) {
               </Button>
             </SpaceBetween>
           </SpaceBetween>
-          <PreviewPanel id={id} mode={mode} items={checked.sendable} />
+          <PreviewPanel id={id} mode={mode} items={only === undefined ? [] : checked.sendable} where={only ?? null} />
         </Grid>
       </SpaceBetween>
     </div>

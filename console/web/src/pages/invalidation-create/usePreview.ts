@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { client } from "../../client";
 import { isAborted } from "../../errors";
-import type { Preview } from "../../own";
+import type { Preview, Where } from "../../own";
 import { maxItems } from "../../paths";
 
 const settle = 350; // milliseconds without typing before the edges are asked
@@ -13,10 +13,11 @@ interface State {
   loading: boolean;
 }
 
-// usePreview asks what the items would drop, some time after the last change of them.
-export function usePreview(id: string, items: string[]): State {
+// usePreview asks what the items would drop under these conditions, some time after the last change.
+export function usePreview(id: string, items: string[], where: Where | null): State {
   const [state, setState] = useState<State>({ of: [], data: undefined, error: undefined, loading: false });
   const key = items.join("\n");
+  const only = JSON.stringify(where);
   useEffect(() => {
     const wanted = key === "" ? [] : key.split("\n").slice(0, maxItems);
     if (wanted.length === 0) {
@@ -26,7 +27,7 @@ export function usePreview(id: string, items: string[]): State {
     const stopper = new AbortController();
     setState((s) => ({ ...s, loading: true }));
     const timer = setTimeout(() => {
-      client.own<Preview>("POST", `/distributions/${encodeURIComponent(id)}/preview`, { items: wanted }, stopper.signal).then(
+      client.own<Preview>("POST", `/distributions/${encodeURIComponent(id)}/preview`, { items: wanted, where: JSON.parse(only) as Where | null }, stopper.signal).then(
         (data) => setState({ of: wanted, data, error: undefined, loading: false }),
         (error: unknown) => !isAborted(error) && setState((s) => ({ ...s, error, loading: false })),
       );
@@ -35,6 +36,6 @@ export function usePreview(id: string, items: string[]): State {
       clearTimeout(timer);
       stopper.abort();
     };
-  }, [id, key]);
+  }, [id, key, only]);
   return state;
 }

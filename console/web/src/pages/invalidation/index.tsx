@@ -17,6 +17,7 @@ import { Time } from "../../parts/Time";
 import { VerifyPanel } from "../../parts/verify/VerifyPanel";
 import { useLoad, useMay } from "../../use";
 import { ObjectPaths } from "./ObjectPaths";
+import { Narrowed } from "./Narrowed";
 import { Paced } from "./Paced";
 import { Planned } from "./Planned";
 import { ReceiptPanel } from "./ReceiptPanel";
@@ -44,6 +45,7 @@ export default function Invalidation() {
         {(r) => (
           <SpaceBetween size="l">
             <Details id={id} receipt={r} />
+            {r.invalidation.where && <Narrowed where={r.invalidation.where} />}
             {r.invalidation.plan && <Planned id={id} of={r.invalidation} plan={r.invalidation.plan} reload={receipt.reload} />}
             {r.invalidation.pace && inForce(r) && <Paced id={id} pace={r.invalidation.pace} receipt={r} reload={receipt.reload} />}
             {inForce(r) && <ReceiptPanel receipt={r} />}
