@@ -56,11 +56,14 @@ func (s *shelves) put(p place, seq uint64, change func(*node) int) {
 func (s *shelves) fileAmong(r *rule) {
 	var places [2 + innerPieces]place
 	name := r.item.String()
+	if r.item.literal {
+		name = literalName + name // another meaning, which shares nothing with those of the same spelling
+	}
 	best, least := place{}, -1
 	for _, p := range r.item.places(places[:0]) {
 		root, d := s.of(p.shelf)
 		others := (*root).get(d, p.key).among()
-		if here := others.get(ahead, name); here != nil && here.has(r.item.literal) {
+		if here := others.get(ahead, name); here.count() > 0 {
 			best = p
 			break
 		}
@@ -70,24 +73,13 @@ func (s *shelves) fileAmong(r *rule) {
 	}
 	s.put(best, r.seq, func(n *node) (rules int) {
 		m := n.extend()
-		m.among, rules = m.among.put(ahead, name, r.seq, func(n *node) int {
-			// Items of the same name that mean different things, each in its dialect, are parted.
-			if r.item.literal {
-				return n.renew(open, r)
-			}
-			return n.renew(whole, r)
-		})
+		m.among, rules = m.among.put(ahead, name, r.seq, func(n *node) int { return n.renew(whole, r) })
 		return rules
 	})
 }
 
-// has tells whether a wildcard item of this name is here, in this dialect.
-func (n *node) has(literal bool) bool {
-	if literal {
-		return n.open != nil || n.more != nil && n.more.open != nil
-	}
-	return n.whole != nil || n.more != nil && n.more.whole != nil
-}
+// literalName begins the names of items of the AWS dialect that mean something else than they would in the other.
+const literalName = "\x00"
 
 // cost guesses how many comparisons a rule at p will cause: it shares its place with others, and each
 // doubling of a piece's length makes it four times less likely to be met. The inner shelf costs double, as

@@ -1,5 +1,7 @@
 package invalidation
 
+import "strings"
+
 // The hot path. Each function takes the greatest number found so far, looks only at what is above it, and
 // returns the greatest number found then. Nothing here allocates.
 
@@ -84,45 +86,84 @@ func (n *node) matchOpen(t *target, s *Subject, best uint64) uint64 {
 
 // matchAmong compares the wildcard items filed under a piece that the text has.
 func (n *node) matchAmong(t *target, s *Subject, best uint64) uint64 {
-	if n == nil || n.max <= best {
+	if n == nil || n.fork == nil {
 		return best
 	}
-	if n.whole != nil || n.open != nil || n.more != nil {
-		best = n.matchNamed(t, s, best)
+	for i, kid := range n.fork.kids {
+		if n.fork.keys[i] == literalName[0] {
+			best = kid.matchEach(t, s, best)
+		} else {
+			best = kid.matchNames(t, s, 0, 0, 0, best)
+		}
 	}
+	return best
+}
+
+// matchNames compares items whose names begin alike with the text, what they share only once: depth bytes of their names are
+// above n, of which those before i, where 0 or a wildcard is, take the text up to j. If a part up to a wildcard is not in the
+// text, nothing below can match.
+func (n *node) matchNames(t *target, s *Subject, depth, i, j int, best uint64) uint64 {
+	if n.max <= best {
+		return best
+	}
+	if n.fork == nil {
+		return n.matchNamed(t, s, i, j, best)
+	}
+	if last := strings.LastIndexByte(n.label, '*'); last >= 0 {
+		end := depth + last + 1
+		next, ok := n.any().item.reach(t, end, i, j)
+		if !ok {
+			return best
+		}
+		i, j = end, next
+	}
+	best = n.matchNamed(t, s, i, j, best)
+	depth += len(n.label)
+	for _, kid := range n.fork.kids {
+		best = kid.matchNames(t, s, depth, i, j, best)
+	}
+	return best
+}
+
+// matchEach compares items one by one.
+func (n *node) matchEach(t *target, s *Subject, best uint64) uint64 {
+	if n.max <= best {
+		return best
+	}
+	best = n.matchNamed(t, s, 0, 0, best)
 	if n.fork != nil {
 		for _, kid := range n.fork.kids {
-			best = kid.matchAmong(t, s, best)
+			best = kid.matchEach(t, s, best)
 		}
 	}
 	return best
 }
 
-// matchNamed compares the items of one name. The rules of a slot are about the same item; it is compared once.
-func (n *node) matchNamed(t *target, s *Subject, best uint64) uint64 {
-	if r := n.whole; r != nil && r.seq > best && r.item.glob(t) {
+// matchNamed compares the item of a name from i on with the text from j on. All rules at n are about it.
+func (n *node) matchNamed(t *target, s *Subject, i, j int, best uint64) uint64 {
+	if r := n.whole; r != nil && r.seq > best && r.item.matchesFrom(t, i, j) {
 		best = r.matchRow(s, best)
 	}
-	if r := n.open; r != nil && r.seq > best && r.item.glob(t) {
-		best = r.matchRow(s, best)
-	}
-	if n.more == nil {
-		return best
-	}
-	for _, cells := range [2]*node{n.more.whole, n.more.open} {
-		if cells != nil && cells.max > best && cells.any().item.glob(t) {
-			best = cells.matchCells(s, best)
+	if n.more != nil && n.more.whole != nil && n.more.whole.max > best {
+		if it := &n.more.whole.any().item; it.matchesFrom(t, i, j) {
+			best = n.more.whole.matchCells(s, best)
 		}
 	}
 	return best
 }
 
-// any returns some rule at n or below.
+// any returns some rule at n or below; there is one.
 func (n *node) any() *rule {
-	for n.whole == nil {
-		n = n.fork.kids[0]
+	for {
+		switch {
+		case n.whole != nil:
+			return n.whole
+		case n.more != nil && n.more.whole != nil:
+			n = n.more.whole
+		default:
+			n = n.fork.kids[0]
+		}
 	}
-	return n.whole
 }
 
 // matchTag looks for a rule of exactly this tag.

@@ -92,18 +92,30 @@ func (t *target) spelling(i int, c byte) int {
 	return 0
 }
 
-// glob compares a path item with the whole text. After a mismatch only the last wildcard takes one more byte:
-// an earlier one cannot do better, since what stands between two wildcards was found as far left as it occurs.
-// That holds with spellings of different length too: two occurrences of one character never overlap.
+// glob compares a path item with the whole text.
 func (it *Item) glob(t *target) bool {
-	p := it.text
-	star, taken := -1, 0 // the last wildcard, and up to where it reaches
-	i, j := 0, 0
+	return it.matchesFrom(t, 0, 0)
+}
+
+// matchesFrom is glob for a text up to j of which it is known that it matches the item up to i.
+func (it *Item) matchesFrom(t *target, i, j int) bool {
+	_, ok := it.reach(t, len(it.text), i, j)
+	return ok
+}
+
+// reach compares a part of a path item with the text from j on: that from i, which is 0 or stands behind a wildcard, up to end.
+// A part that ends with a wildcard needs not reach to the text's end, and next is how little of the text it takes. After a
+// mismatch only the last wildcard takes one more byte: an earlier one cannot do better, since what stands between two
+// wildcards was found as far left as it occurs. That holds with spellings of different length too: two occurrences
+// of one character never overlap.
+func (it *Item) reach(t *target, end, i, j int) (next int, ok bool) {
+	p := it.text[:end]
+	star, taken := i-1, j // the last wildcard, and up to where it reaches
 	for j < t.size {
 		if i < len(p) {
 			if it.wild(i) {
 				if i == len(p)-1 {
-					return true
+					return j, true
 				}
 				star, taken = i, j
 				i++
@@ -120,7 +132,7 @@ func (it *Item) glob(t *target) bool {
 			}
 		}
 		if star < 0 {
-			return false
+			return 0, false
 		}
 		taken++
 		i, j = star+1, taken
@@ -128,7 +140,7 @@ func (it *Item) glob(t *target) bool {
 	for i < len(p) && it.wild(i) {
 		i++
 	}
-	return i == len(p)
+	return j, i == len(p)
 }
 
 func (it *Item) spelled(i int) (byte, bool) {
