@@ -109,8 +109,10 @@
 //	memory                                180 bytes a rule and its text
 //
 // The worst case is worth knowing: wildcards made of nothing but one-letter pieces ("/*a*b*c*") have no rare
-// piece, and an object is then compared with most of them, once (1.6 ms for 10,000); each comparison costs at most
-// the product of both lengths. Tries of nested prefixes ("/a", "/aa", "/aaa", …) are as deep as the longest.
+// piece, and an object is then compared with most of them, once (0.3 ms for 10,000: what they have in common from the
+// left is compared once); each comparison costs at most the product of both lengths. The same goes for an object whose key has no
+// host and for ten thousand hosts, each with a time before it was stored; without the times it is as fast as ever. Tries of nested
+// prefixes ("/a", "/aa", "/aaa", …) are as deep as the longest.
 //
 // # Roads not taken
 //
