@@ -22,8 +22,10 @@ func TestKeyHost(t *testing.T) {
 			t.Errorf("%q: %q, want %q", c.headers, got, c.want)
 		}
 		for i := range key { // no key at all, and whatever looks a little like one
-			KeyHost(string(key[:i]))
-			KeyHost(string(key[i:]))
+			if got := KeyHost(string(key[:i])); got != "" && got != c.want {
+				t.Errorf("%v octets of it: %q", i, got)
+			}
+			_ = KeyHost(string(key[i:]))
 		}
 	}
 }
