@@ -3,6 +3,7 @@ package control
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/warmfront/warmfront/journal"
@@ -37,6 +38,7 @@ func TestWhere_IsAcceptedInCanonicalForm(t *testing.T) {
 			t.Errorf("no condition is a condition: %+v", empty.Where)
 		}
 		time.Sleep(2 * time.Hour)
+		synctest.Wait()
 		if v, _ := h.Invalidation(d.ID, later.ID); v.InForce.IsZero() || WhereText(v.Where) != WhereText(planned.Where) {
 			t.Errorf("in force: %+v", v)
 		}
