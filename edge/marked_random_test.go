@@ -30,6 +30,9 @@ type fading struct {
 	reasons sync.Map            // by X-Amz-Cf-Id
 	old     atomic.Int64        // answers that were shown because they are marked
 
+	// How often memory was emptied: what is not there any more may be followed by something older that is marked.
+	emptyings atomic.Int64
+
 	seenMu sync.Mutex
 	seen   map[string]int64 // by path and coding: what somebody has got, and was Completed; guarded by seenMu
 }
@@ -67,6 +70,7 @@ func (f *fading) view(until time.Time) {
 		i := f.n(paths)
 		coding := []string{"identity", "gzip"}[f.n(2)]
 		key := strconv.Itoa(i) + coding
+		emptied := f.emptyings.Load()
 		f.seenMu.Lock()
 		seen := f.seen[key]
 		f.seenMu.Unlock()
@@ -74,14 +78,17 @@ func (f *fading) view(until time.Time) {
 		v := &viewer{}
 		f.edge.Serve(context.Background(), v, request("/p"+strconv.Itoa(i), "Accept-Encoding: "+coding))
 		got, err := strconv.ParseInt(v.fields.Get("X-Version"), 10, 64)
+		if f.emptyings.Load() != emptied {
+			seen = 0
+		}
 		if err == nil && !v.aborted {
-			f.check(i, key, v, got, max(seen, marked), removed, seen)
+			f.check(i, key, v, got, max(seen, marked), removed, seen, emptied)
 		}
 		f.pause()
 	}
 }
 
-func (f *fading) check(i int, key string, v *viewer, got, least, removed, seen int64) {
+func (f *fading) check(i int, key string, v *viewer, got, least, removed, seen, emptied int64) {
 	why, _ := f.reasons.Load(v.fields.Get("X-Amz-Cf-Id"))
 	switch {
 	case got < removed:
@@ -96,7 +103,9 @@ func (f *fading) check(i int, key string, v *viewer, got, least, removed, seen i
 	due := min(got, max(f.marked[i].Load(), f.removed[i].Load()))
 	time.Sleep(10 * time.Millisecond) // by now it is stored
 	f.seenMu.Lock()
-	f.seen[key] = max(f.seen[key], due)
+	if f.emptyings.Load() == emptied {
+		f.seen[key] = max(f.seen[key], due)
+	}
 	f.seenMu.Unlock()
 }
 
@@ -150,6 +159,10 @@ func TestPromise_OfWhatIsMarkedAtRandom(t *testing.T) {
 				g.Go(func() { f.change(until) })
 				for seed%3 == 1 && time.Now().Before(until) {
 					time.Sleep(7 * time.Second)
+					f.seenMu.Lock()
+					f.emptyings.Add(1)
+					clear(f.seen)
+					f.seenMu.Unlock()
 					f.emptied()
 				}
 				g.Wait()
