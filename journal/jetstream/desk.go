@@ -237,8 +237,8 @@ type applicationAnswer struct {
 }
 
 // askInbox is where an edge answers what it was asked. Nothing else comes there: an edge sees the inbox, and might
-// answer in the name of others.
-const askInbox = inbox + "_ask"
+// answer in the name of others. It is no edge's own inbox, whatever that is called.
+const askInbox = inbox + "-ask"
 
 // Ask asks an edge. Nobody there: ErrAway.
 func (l *Log) Ask(ctx context.Context, edge string, question []byte) ([]byte, error) {

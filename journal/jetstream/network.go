@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"net"
 	"sync"
 
@@ -34,7 +35,8 @@ type Peer struct {
 // guard decides what each connection may do.
 type guard struct {
 	c   *Network
-	own string // what the connection of this process shows
+	own string         // what the connection of this process shows
+	srv *server.Server // set before it starts
 
 	mu    sync.Mutex
 	edges map[string]map[uint64]struct{} // connections, by edge; guarded by mu
@@ -85,8 +87,14 @@ func (g *guard) Check(c server.ClientAuthentication) bool {
 	case p == nil:
 		return false
 	case p.Edge != "":
+		if !g.note(p.Edge, c.GetID()) {
+			return false
+		}
+		// Disconnect may have come before the connection was noted: then this is what sees that the admission has ended.
+		if again := g.c.Admit(state, c.GetOpts().Token); again == nil || again.Edge != p.Edge {
+			return false
+		}
 		c.RegisterUser(&server.User{Username: p.Edge, Permissions: permitEdge(token(p.Edge))})
-		g.note(p.Edge, c.GetID())
 	default:
 		c.RegisterUser(&server.User{Username: p.Token, Permissions: permitApplicant(token(p.Token))})
 	}
@@ -112,17 +120,33 @@ func permitApplicant(name string) *server.Permissions {
 	}
 }
 
-// note remembers an edge's connection, so that it can be closed. Those that have ended are forgotten with the next.
-func (g *guard) note(edge string, id uint64) {
+// note remembers an edge's connection, so that it can be closed, and reports whether the edge may have another.
+func (g *guard) note(edge string, id uint64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.edges[edge] == nil || len(g.edges[edge]) >= maxNoted {
+	if len(g.edges[edge]) >= maxNoted {
+		maps.DeleteFunc(g.edges[edge], func(id uint64, _ struct{}) bool { return g.srv.GetClient(id) == nil }) // ended
+	}
+	if len(g.edges[edge]) >= maxNoted {
+		return false
+	}
+	if g.edges[edge] == nil {
 		g.edges[edge] = map[uint64]struct{}{}
 	}
 	g.edges[edge][id] = struct{}{}
+	return true
 }
 
-// maxNoted: an edge has one connection, and for a moment two. More are the remains of earlier ones.
+// begin is for a new engine, which knows none of the connections.
+func (g *guard) begin(srv *server.Server) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.srv = srv
+	clear(g.edges)
+}
+
+// maxNoted is how many connections one edge may have at once (L9). It has one, and after failures of the network some that
+// are dead and have not been found out; none is forgotten before it has ended, or it would outlive the admission.
 const maxNoted = 64
 
 // Disconnect closes the connections of an edge that is not admitted any more.

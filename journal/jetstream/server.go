@@ -81,6 +81,9 @@ func startServer(c Config, g *guard) (*server.Server, error) {
 	}
 	l := &logger{log: c.Logger}
 	srv.SetLoggerV2(l, false, false, false)
+	if g != nil {
+		g.begin(srv)
+	}
 	srv.Start()
 	// With a logger of our own a fatal error does not exit the process: it just leaves a server that is
 	// not up. So everything is asked.

@@ -1,0 +1,88 @@
+package jetstream
+
+import (
+	"crypto/tls"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Whatever an edge is called, it hears no answers that are another's.
+func TestNetwork_NoNameIsTheInboxOfQuestions(t *testing.T) {
+	for _, name := range []string{"ask", "_ask", "-ask", "", "ask.x", "*", ">"} {
+		if p := permitEdge(token(name)).Subscribe.Allow; slices.Contains(p, askInbox+".>") {
+			t.Errorf("an edge called %q may subscribe to %v", name, p)
+		}
+		if p := permitApplicant(token(name)).Subscribe.Allow; slices.Contains(p, askInbox+".>") {
+			t.Errorf("a token called %q may subscribe to %v", name, p)
+		}
+	}
+}
+
+// However many connections somebody makes with an edge's certificate, the end of the admission ends them all.
+func TestNetwork_DisconnectsAllThatAnEdgeHas(t *testing.T) {
+	p := newPKI(t)
+	l := open(t, Config{Dir: t.TempDir(), Network: p.network(t)})
+	id := p.edge(t, "FRA50-1")
+	var there []*nats.Conn
+	for range maxNoted + 8 {
+		nc, err := nats.Connect("tls://"+l.Addr(), nats.Secure(id), nats.CustomInboxPrefix(inbox+"_FRA50-1"), nats.NoReconnect())
+		if err == nil {
+			t.Cleanup(nc.Close)
+			_, err = nc.RTT()
+		}
+		if err == nil {
+			there = append(there, nc)
+		}
+	}
+	if len(there) != maxNoted {
+		t.Errorf("%d connections of one edge, want %d", len(there), maxNoted)
+	}
+	// Those that have ended make room.
+	there[0].Close()
+	eventually(t, "room for another", func() bool {
+		nc, err := nats.Connect("tls://"+l.Addr(), nats.Secure(id), nats.CustomInboxPrefix(inbox+"_FRA50-1"), nats.NoReconnect())
+		if err != nil {
+			return false
+		}
+		t.Cleanup(nc.Close)
+		there = append(there, nc)
+		_, err = nc.RTT()
+		return err == nil
+	})
+	l.Disconnect("FRA50-1")
+	eventually(t, "the end of all", func() bool {
+		return !slices.ContainsFunc(there, func(nc *nats.Conn) bool { return nc.IsConnected() })
+	})
+}
+
+// An admission that ends while a connection is being let in ends that, too.
+func TestNetwork_AdmissionEndsMeanwhile(t *testing.T) {
+	p := newPKI(t)
+	n := p.network(t)
+	admit := n.Admit
+	var l *Log
+	var once sync.Once
+	gone := false
+	n.Admit = func(c *tls.ConnectionState, token string) *Peer {
+		if gone {
+			return nil
+		}
+		peer := admit(c, token)
+		if peer != nil && peer.Edge != "" {
+			once.Do(func() { gone = true; l.Disconnect(peer.Edge) })
+		}
+		return peer
+	}
+	l = open(t, Config{Dir: t.TempDir(), Network: n})
+	nc, err := nats.Connect("tls://"+l.Addr(), nats.Secure(p.edge(t, "FRA50-1")), nats.CustomInboxPrefix(inbox+"_FRA50-1"), nats.NoReconnect())
+	if err == nil {
+		_, err = nc.RTT()
+		nc.Close()
+	}
+	if err == nil {
+		t.Error("an edge is connected whose admission has ended")
+	}
+}
