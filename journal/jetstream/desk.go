@@ -125,13 +125,14 @@ func (e *told) Error() string { return e.words }
 func (e *told) Unwrap() error { return e.kind }
 
 // readQuestion and readAnswer are a read by an edge. An answer is as many messages as it takes, since one holds no
-// two large entries; all but the last say More.
+// two large entries; all but the last say More, and each says which it is: one that is lost must not look like a hole in the log.
 type readQuestion struct {
 	From uint64
 	Max  int
 }
 
 type readAnswer struct {
+	Part    int               `json:",omitempty"` // from 0
 	Entries []json.RawMessage `json:",omitempty"`
 	More    bool              `json:",omitempty"`
 	refusal
@@ -157,7 +158,7 @@ func (l *Log) answerRead(ctx context.Context, m *nats.Msg) {
 		if size > 0 && size+len(b) > answerBytes {
 			a.More = true
 			l.respond(m, a)
-			a, size = readAnswer{}, 0
+			a, size = readAnswer{Part: a.Part + 1}, 0
 		}
 		a.Entries, size = append(a.Entries, b), size+len(b)
 	}

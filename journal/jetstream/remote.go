@@ -177,7 +177,7 @@ func (l *Remote) Read(ctx context.Context, from uint64, max int) ([]*journal.Ent
 	}
 	defer sub.Unsubscribe()
 	var entries []*journal.Entry
-	for {
+	for part := 0; ; part++ {
 		m, err := sub.NextMsgWithContext(ctx)
 		if err != nil {
 			return nil, l.wrap("read", err)
@@ -188,6 +188,9 @@ func (l *Remote) Read(ctx context.Context, from uint64, max int) ([]*journal.Ent
 		}
 		if err := a.err(); err != nil {
 			return nil, l.wrap("read", err)
+		}
+		if a.Part != part { // the connection was another one for a moment
+			return nil, fmt.Errorf("journal: read: part %d of the answer was lost", part)
 		}
 		for _, b := range a.Entries {
 			e, err := journal.Decode(b)
