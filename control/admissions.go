@@ -81,13 +81,8 @@ func (c *Control) Invited(token string) (Invitation, bool) {
 // serial number is the edge's, and no other.
 //
 // While an edge of that name may still answer, nobody takes its place (P2): the joining of the new one would end the membership of
-// the old one, which has not applied that yet.
+// the old one, which has not applied that yet. Conflict says so, and the token stays good.
 func (c *Control) AdmitEdge(ctx context.Context, token, hash, serial string) error {
-	if i, ok := c.Invited(token); ok {
-		if err := c.silent(i.Edge); err != nil {
-			return err
-		}
-	}
 	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
 		i := s.invited[token]
 		switch {
@@ -97,6 +92,9 @@ func (c *Control) AdmitEdge(ctx context.Context, token, hash, serial string) err
 			return nil, refuse("AccessDenied", "The token is used up, since %s. Make another one: warmfront edge token %s", i.used.Format(time.RFC3339), i.fact.Edge)
 		case !i.fact.Expires.After(c.now()):
 			return nil, refuse("AccessDenied", "The token has expired, at %s. Make another one: warmfront edge token %s", i.fact.Expires.Format(time.RFC3339), i.fact.Edge)
+		}
+		if err := c.mustBeDead(s, i.fact.Edge); err != nil {
+			return nil, err
 		}
 		return []journal.Fact{{EdgeAdmitted: &journal.EdgeAdmitted{Token: token, Edge: i.fact.Edge, Location: i.fact.Location, Serial: serial}}}, nil
 	})
@@ -129,12 +127,12 @@ func (c *Control) AllAdmitted() []Admitted {
 // edge. The caller knows that it is off, or cut off from its viewers: what it still served would break the promise
 // of Completed. An edge that was heard within the lease is therefore refused.
 func (c *Control) RemoveEdge(ctx context.Context, by journal.Actor, edge string) error {
-	if err := c.silent(edge); err != nil {
-		return err
-	}
 	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
 		if s.admitted[edge] == nil {
 			return nil, refuse("NoSuchEdge", "There is no edge %.70q that was admitted with a token.", edge)
+		}
+		if err := c.mustBeDead(s, edge); err != nil {
+			return nil, err
 		}
 		facts := []journal.Fact{{EdgeRemoved: &journal.EdgeRemoved{Edge: edge, By: by}}}
 		if m := s.members[edge]; m != nil {
@@ -145,16 +143,35 @@ func (c *Control) RemoveEdge(ctx context.Context, by journal.Actor, edge string)
 	return err
 }
 
-// silent refuses while an edge is a member and was heard so lately that it may still answer from its cache.
-func (c *Control) silent(edge string) error {
-	wait := c.cfg.Timing.Wait()
-	for _, n := range c.Nodes() {
-		if n.Edge == edge && n.Silent <= wait {
-			return refuse("Conflict", "%s is alive: it was heard %s ago. Stop it first (warmfront edge drain %s); one that has died may be removed or replaced %s after its last sign of life.",
-				edge, n.Silent.Truncate(100*time.Millisecond), edge, wait.Truncate(time.Second))
-		}
+// mustBeDead refuses while a member of that name may hold a lease. It belongs into the commit that ends the membership: the
+// member that is looked at is then the one that it ends, and no process that has joined meanwhile.
+func (c *Control) mustBeDead(s *state, edge string) error {
+	if s.members[edge] == nil {
+		return nil
 	}
-	return nil
+	c.tracking.mu.Lock()
+	silent := c.tracking.tracker.Silent(edge, c.cfg.Clock())
+	c.tracking.mu.Unlock()
+	if silent > c.cfg.Timing.Wait() {
+		return nil
+	}
+	return refuse("Conflict", "%s is alive: it was heard %s ago. Stop it first (warmfront edge drain %s); one that has died may be removed or replaced %s after its last sign of life.",
+		edge, silent.Truncate(100*time.Millisecond), edge, c.cfg.Timing.Wait().Truncate(time.Second))
+}
+
+// JoinAdmitted is Join for an edge on another machine: only one that is admitted joins, and where it was admitted to. The end of
+// its admission, which may come while it asks, is then the end of its membership.
+func (c *Control) JoinAdmitted(ctx context.Context, edge journal.EdgeJoined) error {
+	_, err := c.join(ctx, edge, func(s *state) error {
+		switch a := s.admitted[edge.Edge]; {
+		case a == nil:
+			return refuse("AccessDenied", "There is no edge %.70q that was admitted with a token.", edge.Edge)
+		case a.fact.Location != edge.Location:
+			return refuse("AccessDenied", "The edge %s was admitted to %s, not to %.70q.", edge.Edge, a.fact.Location, edge.Location)
+		}
+		return nil
+	})
+	return err
 }
 
 // What follows is the state's part.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/memory"
 )
 
 // invite makes a token whose hash is "h".
@@ -157,4 +158,80 @@ func TestLocationOf(t *testing.T) {
 			t.Errorf("%s: %s, want %s", edge, got, want)
 		}
 	}
+}
+
+// P4, for a machine that takes another's place: while the other may hold a lease it would go on serving, and nobody waits for
+// it once its successor has joined.
+func TestAdmission_ReplacesOnlyTheDead(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		h.invite("a", "FRA50-1")
+		if err := h.AdmitEdge(t.Context(), "a", "h", "1"); err != nil {
+			t.Fatal(err)
+		}
+		first := h.join("FRA50-1")
+		h.invite("b", "FRA50-1")
+		wantCode(t, h.AdmitEdge(t.Context(), "b", "h", "2"), "Conflict")
+		if a, _ := h.Admitted("FRA50-1"); a.Serial != "1" {
+			t.Errorf("admitted is %+v", a)
+		}
+		time.Sleep(journal.Timing{}.Wait() - time.Second)
+		wantCode(t, h.AdmitEdge(t.Context(), "b", "h", "2"), "Conflict")
+		time.Sleep(2 * time.Second)
+		if err := h.AdmitEdge(t.Context(), "b", "h", "2"); err != nil {
+			t.Errorf("silent for long: %v", err)
+		}
+		first.leave()
+		second := h.join("FRA50-1")
+		h.invite("c", "FRA50-1")
+		wantCode(t, h.AdmitEdge(t.Context(), "c", "h", "3"), "Conflict")
+		second.leave()
+		if err := h.AdmitEdge(t.Context(), "c", "h", "3"); err != nil {
+			t.Errorf("it has left: %v", err)
+		}
+	})
+}
+
+// An edge that starts again while it is being removed is alive.
+func TestAdmission_RemovesNobodyWhoHasJoinedMeanwhile(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		h.invite("a", "FRA50-1")
+		if err := h.AdmitEdge(t.Context(), "a", "h", "1"); err != nil {
+			t.Fatal(err)
+		}
+		h.join("FRA50-1")
+		time.Sleep(journal.Timing{}.Wait() + time.Second)
+		// Another control node has just written that it is back, and this one does not know it yet.
+		other := start(t, h.log, Limits{})
+		defer other.stop()
+		h.log.SetFaults(memory.Faults{Push: func(*journal.Entry) memory.Push { return memory.Dropped }})
+		if _, err := other.Join(t.Context(), journal.EdgeJoined{Edge: "FRA50-1", Location: "FRA", Incarnation: "back"}); err != nil {
+			t.Fatal(err)
+		}
+		wantCode(t, h.RemoveEdge(t.Context(), someone, "FRA50-1"), "Conflict")
+	})
+}
+
+func TestAdmission_OnlyTheAdmittedJoin(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		e := journal.EdgeJoined{Edge: "FRA50-1", Location: "FRA50", Incarnation: "i"}
+		wantCode(t, h.JoinAdmitted(t.Context(), e), "AccessDenied")
+		h.invite("a", "FRA50-1")
+		if err := h.AdmitEdge(t.Context(), "a", "h", "1"); err != nil {
+			t.Fatal(err)
+		}
+		elsewhere := e
+		elsewhere.Location = "IAD89"
+		wantCode(t, h.JoinAdmitted(t.Context(), elsewhere), "AccessDenied")
+		if err := h.JoinAdmitted(t.Context(), e); err != nil || len(h.Nodes()) != 1 {
+			t.Errorf("%v, %+v", err, h.Nodes())
+		}
+		time.Sleep(journal.Timing{}.Wait() + time.Second)
+		if err := h.RemoveEdge(t.Context(), someone, "FRA50-1"); err != nil {
+			t.Fatal(err)
+		}
+		wantCode(t, h.JoinAdmitted(t.Context(), e), "AccessDenied")
+		if len(h.Nodes()) != 0 {
+			t.Errorf("a member that nobody can remove: %+v", h.Nodes())
+		}
+	})
 }

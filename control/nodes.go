@@ -44,11 +44,18 @@ func (c *Control) Nodes() []Node {
 // serves. A new incarnation replaces the old one: after a crash nobody has left, and the name says
 // who it was. Joining again as who one is returns the same number.
 func (c *Control) Join(ctx context.Context, edge journal.EdgeJoined) (uint64, error) {
+	return c.join(ctx, edge, func(*state) error { return nil })
+}
+
+func (c *Control) join(ctx context.Context, edge journal.EdgeJoined, check func(*state) error) (uint64, error) {
 	if edge.Edge == "" || edge.Incarnation == "" {
 		return 0, refuse("InvalidArgument", "An edge joins with its name and an incarnation that is new at each start.")
 	}
 	var joined uint64
 	e, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
+		if err := check(s); err != nil {
+			return nil, err
+		}
 		if m := s.members[edge.Edge]; m != nil && m.EdgeJoined == edge {
 			joined = m.seq
 			return nil, nil

@@ -171,6 +171,14 @@ func (t *Tracker) Rows(seq uint64, now time.Duration) []Row {
 	return rows
 }
 
+// Silent returns how long ago a member's last sign of life was; 0 of who is none.
+func (t *Tracker) Silent(edge string, now time.Duration) time.Duration {
+	if m := t.members[edge]; m != nil {
+		return now - m.heard
+	}
+	return 0
+}
+
 // Members returns how many edges are members.
 func (t *Tracker) Members() int { return len(t.members) }
 

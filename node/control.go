@@ -71,7 +71,14 @@ func (d *process) runControl(ctx context.Context, log *jetstream.Log, g *gate) (
 		return err
 	}
 	g.control.Store(d.control) // from here on edges are let in
-	closeDesk, err := log.ServeEdges(jetstream.Desk{Join: d.join, Leave: d.leave, Admit: g.admit, Version: d.Version})
+	admit := func(ctx context.Context, line string, a jetstream.Application) (*jetstream.Admission, error) {
+		given, err := g.admit(ctx, line, a)
+		if err == nil {
+			log.Disconnect(given.Edge) // who had the name before
+		}
+		return given, err
+	}
+	closeDesk, err := log.ServeEdges(jetstream.Desk{Join: d.control.JoinAdmitted, Leave: d.leave, Admit: admit, Version: d.Version})
 	if err != nil {
 		return err
 	}
