@@ -1,6 +1,7 @@
 package ownapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -47,7 +48,8 @@ const (
 	verifyBytes = 64 << 20         // of a body that are read
 )
 
-// newVerifyClient speaks to edges of this process only: the addresses are ours, not the caller's. It
+// newVerifyClient speaks to edges of this process only: the addresses are ours, not the caller's, nor what a machine elsewhere
+// says of itself. It
 // follows nothing, since a Location is the origin's to choose, and asks no proxy.
 //
 // Over TLS it asks under the distribution's name. Who answers is known by the address, and whom viewers
@@ -104,7 +106,8 @@ type verification struct {
 	client           *http.Client
 }
 
-// postVerify requests a path of a distribution through each edge of this process, as a viewer would.
+// postVerify requests a path of a distribution through each edge of this process, as a viewer would. Those on other machines are
+// listed with an error: which address reaches them from here is not known, and one of theirs may be another's here.
 func postVerify(ctx context.Context, c *call) (any, error) {
 	var in struct {
 		Path    string            `json:"path"`
@@ -139,6 +142,10 @@ func postVerify(ctx context.Context, c *call) (any, error) {
 	var all sync.WaitGroup
 	for i := range places {
 		p := &places[i]
+		if i >= len(c.h.cfg.Places) {
+			b.Edges[i] = verifyEdge{Edge: p.Name, Location: p.Location, Scheme: cmp.Or(in.Scheme, "http"), Error: "the edge is on another machine, and is not asked from here"}
+			continue
+		}
 		all.Go(func() { b.Edges[i] = c.h.verify(ctx, p, q) })
 	}
 	all.Wait()
