@@ -138,9 +138,14 @@ func (a *Authority) Control() (*tls.Config, error) {
 }
 
 // SignEdge makes an edge's certificate of its request, and returns it with its serial number. What the request says beside its
-// key counts for nothing.
+// key counts for nothing. The key must be of P-256, as an Applicant's is: what others cost to check, their makers choose.
 func (a *Authority) SignEdge(request []byte, edge string) (der []byte, serial string, err error) {
 	r, err := x509.ParseCertificateRequest(request)
+	if err == nil {
+		if key, ok := r.PublicKey.(*ecdsa.PublicKey); !ok || key.Curve != elliptic.P256() {
+			err = errors.New("its key is not of P-256")
+		}
+	}
 	if err == nil {
 		err = r.CheckSignature()
 	}
@@ -197,5 +202,17 @@ func writeFile(path string, b []byte, mode fs.FileMode) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes a rename durable, and with it the order of several.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
