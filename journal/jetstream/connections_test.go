@@ -86,3 +86,25 @@ func TestNetwork_AdmissionEndsMeanwhile(t *testing.T) {
 		t.Error("an edge is connected whose admission has ended")
 	}
 }
+
+// Who has a token cannot take all connections that there are.
+func TestNetwork_ApplicantsAreFew(t *testing.T) {
+	p := newPKI(t)
+	l := open(t, Config{Dir: t.TempDir(), Network: p.network(t)})
+	anonymous := &tls.Config{RootCAs: p.pool, ServerName: controlHost}
+	there := 0
+	for range maxApplicants + 4 {
+		nc, err := nats.Connect("tls://"+l.Addr(), nats.Secure(anonymous), nats.Token("known"), nats.CustomInboxPrefix(inbox+"_known"), nats.NoReconnect())
+		if err != nil {
+			continue
+		}
+		t.Cleanup(nc.Close)
+		if _, err := nc.RTT(); err == nil {
+			there++
+		}
+	}
+	if there != maxApplicants {
+		t.Errorf("%d connections with a token, want %d", there, maxApplicants)
+	}
+	connected(t, p.dial(t, l.Addr(), "FRA50-1"))
+}

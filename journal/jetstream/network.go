@@ -87,7 +87,7 @@ func (g *guard) Check(c server.ClientAuthentication) bool {
 	case p == nil:
 		return false
 	case p.Edge != "":
-		if !g.note(p.Edge, c.GetID()) {
+		if !g.note(p.Edge, c.GetID(), maxNoted) {
 			return false
 		}
 		// Disconnect may have come before the connection was noted: then this is what sees that the admission has ended.
@@ -95,6 +95,8 @@ func (g *guard) Check(c server.ClientAuthentication) bool {
 			return false
 		}
 		c.RegisterUser(&server.User{Username: p.Edge, Permissions: permitEdge(token(p.Edge))})
+	case !g.note(applicants, c.GetID(), maxApplicants):
+		return false
 	default:
 		c.RegisterUser(&server.User{Username: p.Token, Permissions: permitApplicant(token(p.Token))})
 	}
@@ -121,13 +123,13 @@ func permitApplicant(name string) *server.Permissions {
 }
 
 // note remembers an edge's connection, so that it can be closed, and reports whether the edge may have another.
-func (g *guard) note(edge string, id uint64) bool {
+func (g *guard) note(edge string, id uint64, most int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.edges[edge]) >= maxNoted {
+	if len(g.edges[edge]) >= most {
 		maps.DeleteFunc(g.edges[edge], func(id uint64, _ struct{}) bool { return g.srv.GetClient(id) == nil }) // ended
 	}
-	if len(g.edges[edge]) >= maxNoted {
+	if len(g.edges[edge]) >= most {
 		return false
 	}
 	if g.edges[edge] == nil {
@@ -148,6 +150,13 @@ func (g *guard) begin(srv *server.Server) {
 // maxNoted is how many connections one edge may have at once (L9). It has one, and after failures of the network some that
 // are dead and have not been found out; none is forgotten before it has ended, or it would outlive the admission.
 const maxNoted = 64
+
+// maxApplicants is how many connections there may be with tokens, all together (L9): those who have one, used up as it may be,
+// cannot take the connections of the edges. They are noted under a name that no edge has.
+const (
+	maxApplicants = 256
+	applicants    = ""
+)
 
 // Disconnect closes the connections of an edge that is not admitted any more.
 func (l *Log) Disconnect(edge string) {
