@@ -88,7 +88,22 @@ func (d *process) answer(ctx context.Context, b []byte, drain func()) []byte {
 	if err != nil {
 		a = answer{Error: err.Error(), NoDistribution: errors.Is(err, edge.ErrNoDistribution)}
 	}
+	return a.encode()
+}
+
+// encode makes an answer's octets. One that no message holds comes without the samples of a preview, or else as an error: who
+// asks would wait for it in vain, and not learn why.
+func (a *answer) encode() []byte {
 	out, err := json.Marshal(a)
+	if err == nil && len(out) > jetstream.MaxAnswer && a.Preview != nil {
+		for i := range a.Preview.Items {
+			a.Preview.Items[i].Sample = nil
+		}
+		out, err = json.Marshal(a)
+	}
+	if err == nil && len(out) > jetstream.MaxAnswer {
+		err = fmt.Errorf("the edge's answer is too long, of %d octets: ask for less at once", len(out))
+	}
 	if err != nil {
 		out, _ = json.Marshal(answer{Error: err.Error()})
 	}

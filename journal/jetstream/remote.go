@@ -276,6 +276,9 @@ func skew(sent, received, theirs time.Time) time.Duration {
 	return max(sent.Round(0).Sub(theirs), theirs.Sub(received.Round(0)), 0)
 }
 
+// MaxAnswer is how long an answer may be. A longer one is not sent.
+const MaxAnswer = maxPayload
+
 // Answer answers what the control plane asks of this edge until stop.
 func (l *Remote) Answer(answer func(ctx context.Context, question []byte) []byte) (stop func(), err error) {
 	return l.serve(askPrefix+token(l.name), "", maxAsked, func(ctx context.Context, m *nats.Msg) {
