@@ -121,9 +121,7 @@ func Kept(r Run) float64     { return r.Kept }
 func Invalidations(r Run) float64 { return r.Invalidated }
 
 // Measures of a way, in ms.
-func Applied(r Run) float64      { return r.way().Applied }
 func AppliedP99(r Run) float64   { return r.way().AppliedP99 }
-func Completed(r Run) float64    { return r.way().Completed }
 func CompletedP99(r Run) float64 { return r.way().CompletedP99 }
 
 // Beyond is what Completed takes at p99 longer than the round trip to the farthest edge, in ms.
