@@ -144,7 +144,7 @@ func (e *Edge) needs(id, key string) *flight {
 	if x == nil || !s.joined || !x.Enabled {
 		return nil
 	}
-	o := e.store.Peek([]byte(key))
+	o := e.get(s, []byte(key)) // with its body, wherever that is
 	if o != nil && (o.Epoch != s.life || x.check(o) == 0 && x.marked(o) == 0) {
 		return nil
 	}
