@@ -48,6 +48,7 @@ func (e *Edge) fold(d *draft, entry *journal.Entry, f *journal.Fact) {
 	case f.DistributionPut != nil:
 		e.foldPut(d, entry, f.DistributionPut)
 	case f.DistributionDeleted != nil:
+		d.sites[f.DistributionDeleted.ID].goes()
 		d.put(f.DistributionDeleted.ID, nil)
 		d.touch(f.DistributionDeleted.ID)
 		d.routes = true
@@ -159,6 +160,9 @@ func (e *Edge) reset(reason string) {
 	// In one critical section with the snapshot: no decision on what comes next may find the lease
 	// of what was before.
 	e.lease.Revoke()
+	for _, x := range e.snap.Load().sites {
+		x.goes()
+	}
 	e.snap.Store(&Snap{hosts: noHosts, tickets: newTickets()})
 	e.publish.Unlock()
 

@@ -255,12 +255,31 @@ func (p *pace) over(now time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	lasts := min(max(2*time.Duration(p.lost)*p.every, paceLeast), paceMost)
-	if !p.ended && (now-p.began > lasts || p.swept && !p.marks && !p.many && len(p.owed) == 0) {
+	if now-p.began > lasts || p.swept && !p.marks && !p.many && len(p.owed) == 0 {
+		p.end()
+	}
+	return p.ended
+}
+
+// end lets its memory go. With p.mu.
+func (p *pace) end() {
+	if !p.ended {
 		p.ended = true
 		p.all.owed.Add(-int64(len(p.owed)))
 		p.owed, p.hot = nil, nil
 	}
-	return p.ended
+}
+
+// goes ends the paces of a distribution that is not there any more; nil: it was not.
+func (x *site) goes() {
+	if x == nil {
+		return
+	}
+	for _, p := range x.paces {
+		p.mu.Lock()
+		p.end()
+		p.mu.Unlock()
+	}
 }
 
 // owes tells whether a question for the URL is one that the invalidation has caused; stored: there is something alive

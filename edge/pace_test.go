@@ -538,3 +538,26 @@ func TestPace_MarkedWhoseOriginFails(t *testing.T) {
 		}
 	})
 }
+
+// With its distribution, or the whole log, a pace goes: what it remembers is no longer counted among all that may be.
+func TestPace_GoesWithItsDistribution(t *testing.T) {
+	for name, end := range map[string]func(w *world){
+		"deleted":  func(w *world) { w.commit(journal.Fact{DistributionDeleted: &journal.DistributionDeleted{ID: "D1"}}) },
+		"replaced": func(w *world) { w.log.Replace(); w.settle(time.Minute) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			pacedStory(t, func(w *world, _ *counting) {
+				w.fill(20)
+				w.pace(1, "/o/*")
+				w.settle(time.Second)
+				if w.owed() != 20 {
+					t.Fatalf("%d are owed", w.owed())
+				}
+				end(w)
+				if w.owed() != 0 {
+					t.Errorf("%d are owed for ever", w.owed())
+				}
+			})
+		})
+	}
+}
