@@ -2,7 +2,7 @@ package distribution
 
 import "strings"
 
-// KeyHost returns the host in a cache key, without its port; "" if the key has none, and what is stored under it is for
+// KeyHost returns the host in a cache key, without its port and final dot; "" if the key has none, and what is stored under it is for
 // every host of the distribution. It is a part of key, and costs a walk over what is in front of it.
 func KeyHost(key string) string {
 	for range 3 { // id, method, path
@@ -24,7 +24,7 @@ func KeyHost(key string) string {
 			if i := strings.LastIndexByte(value, ':'); i > strings.LastIndexByte(value, ']') {
 				value = value[:i]
 			}
-			return value
+			return strings.TrimSuffix(value, ".") // which is the same name
 		}
 	}
 	return ""

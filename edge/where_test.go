@@ -195,3 +195,19 @@ func TestL3_ConditionsMeetVariants(t *testing.T) {
 		}
 	}, unswept)
 }
+
+// A name with its final dot is the same name.
+func TestWhere_HostWithItsFinalDot(t *testing.T) {
+	story(t, func(w *world) {
+		w.configure(func(p *journal.DistributionPut) {
+			headers := &wire.CachePolicyHeadersConfig{HeaderBehavior: wire.Ptr("whitelist"), Headers: &wire.Headers{Quantity: wire.Ptr(int64(1)), Items: []string{"Host"}}}
+			p.CachePolicies["policy"].ParametersInCacheKeyAndForwardedToOrigin.HeadersConfig = headers
+		})
+		for _, host := range []string{"d1.localhost", "d1.localhost."} {
+			w.origin.on("/a", ok("v1"), ok("v2"))
+			w.expect("200 Miss v1", "/a", "Host: "+host)
+			w.commit(journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: "I", Items: []string{"/a"}, Where: &journal.Where{Host: []string{"d1.localhost"}}}})
+			w.expect("200 Miss v2", "/a", "Host: "+host)
+		}
+	})
+}
