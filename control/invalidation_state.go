@@ -1,0 +1,169 @@
+package control
+
+import (
+	"cmp"
+	"reflect"
+	"time"
+
+	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/journal"
+)
+
+// invalidationState is an invalidation in the fold.
+type invalidationState struct {
+	fact      *journal.Invalidated
+	seq       uint64
+	completed *journal.Completed // what declared it; nil while in progress
+
+	// Of one that is planned, or was and has been withdrawn.
+	planned   *journal.Scheduled
+	withdrawn *journal.Withdrawn
+
+	waves []*waveState // of one that comes location by location, the first of which is fact
+}
+
+func newInvalidation(seq uint64, f *journal.Invalidated) *invalidationState {
+	inv := &invalidationState{fact: f, seq: seq}
+	if f.Wave != nil {
+		inv.waves = []*waveState{{fact: f, seq: seq}}
+	}
+	return inv
+}
+
+func (s *state) invalidation(distributionID, id string) (*invalidationState, error) {
+	d, err := s.distribution(distributionID)
+	if err != nil {
+		return nil, err
+	}
+	if inv := d.byID[id]; inv != nil {
+		return inv, nil
+	}
+	return nil, refuse("NoSuchInvalidation", "The specified invalidation does not exist: %q. List the invalidations of %s to find its id.", id, distributionID)
+}
+
+// mustBeSame refuses items and terms that are not those of the invalidation whose caller reference came with them.
+func (inv *invalidationState) mustBeSame(items []string, t *Terms) error {
+	other := ""
+	switch {
+	case !sameItems(inv.fact.Items, items):
+		other = "paths"
+	case t.planned() && !reflect.DeepEqual(inv.fact.Plan, wire.Ptr(t.plan())),
+		WhereText(inv.fact.Where) != WhereText(t.Where), // also if there were some: what was dropped is less than is asked for
+		t.Pace != nil && !reflect.DeepEqual(inv.fact.Pace, t.Pace),
+		t.Mode != "" && t.mode(nil) != inv.fact.Mode:
+		other = "terms"
+	default:
+		return nil
+	}
+	return refuse("InvalidationBatchAlreadyExists",
+		"The caller reference %q was used for the invalidation %s with other %s. Use a new caller reference.", inv.fact.CallerReference, inv.fact.InvalidationID, other)
+}
+
+// view makes the public form; the state is held for reading.
+func (inv *invalidationState) view() *Invalidation {
+	v := &Invalidation{
+		ID:              inv.fact.InvalidationID,
+		DistributionID:  inv.fact.DistributionID,
+		CallerReference: inv.fact.CallerReference,
+		Items:           inv.fact.Items,
+		Status:          InProgress,
+		CreateTime:      inv.fact.CreateTime,
+		Seq:             inv.seq,
+		Comment:         inv.fact.Comment,
+		By:              inv.fact.By,
+		Where:           inv.fact.Where,
+		Pace:            inv.fact.Pace,
+		Mode:            cmp.Or(string(inv.fact.Mode), distribution.InvalidationRemove),
+		Waves:           inv.turns(),
+	}
+	if n := len(inv.waves); n > 0 {
+		v.Seq = inv.waves[n-1].seq
+	}
+	if v.Plan = inv.fact.Plan; v.Plan != nil {
+		v.InForce = inv.fact.CreateTime
+	}
+	if !inv.fact.Accepted.IsZero() {
+		v.CreateTime = inv.fact.Accepted
+	}
+	switch {
+	case inv.completed != nil:
+		v.Status, v.CompletedTime = Completed, inv.completed.At
+	case inv.withdrawn != nil:
+		v.Status, v.Withdrawn = Withdrawn, inv.withdrawn.Time
+		if len(inv.waves) == 0 {
+			v.InForce = time.Time{}
+		}
+	case inv.planned != nil:
+		v.Status, v.InForce = Scheduled, time.Time{}
+	}
+	return v
+}
+
+// invalidate folds an accepted invalidation in.
+func (s *state) invalidate(seq uint64, f *journal.Invalidated) []Change {
+	d := s.distributions[f.DistributionID]
+	if d == nil {
+		return nil
+	}
+	if f.Wave != nil && f.Wave.Number > 1 {
+		return s.roll(seq, d, f)
+	}
+	d.unplan(f.InvalidationID)
+	inv := newInvalidation(seq, f)
+	if inv.rolls() {
+		d.rolling = append(d.rolling, inv)
+	}
+	d.invalidations = append(d.invalidations, inv)
+	d.byID[f.InvalidationID] = inv
+	d.byReference[f.CallerReference] = inv
+	d.items += len(f.Items)
+	d.inProgress++
+	d.itemsInProgress += len(f.Items)
+	d.wildcardsInProgress += wildcards(f.Items)
+	s.open = append(s.open, open{seq: seq, distribution: f.DistributionID, invalidation: f.InvalidationID})
+	d.forget(s.limits, f.CreateTime)
+	return []Change{{Kind: ChangeInvalidation, ID: f.InvalidationID, DistributionID: f.DistributionID, Status: InProgress}}
+}
+
+// complete marks one completed, or its wave, and returns its status.
+func (d *distributionState) complete(o open, by *journal.Completed) string {
+	inv := d.byID[o.invalidation]
+	switch last := inv.completeWave(o.seq, by); {
+	case inv.withdrawn != nil:
+		return Withdrawn
+	case !last:
+		return InProgress
+	}
+	inv.completed = by
+	d.progressed(inv)
+	return Completed
+}
+
+// progressed says that one is not in progress any more.
+func (d *distributionState) progressed(inv *invalidationState) {
+	d.inProgress--
+	d.itemsInProgress -= len(inv.fact.Items)
+	d.wildcardsInProgress -= wildcards(inv.fact.Items)
+}
+
+// forget drops the oldest completed invalidations beyond the limits, and their caller references
+// with them (L9). It is part of the fold: now is the time of the newest fact, no clock's.
+func (d *distributionState) forget(l Limits, now time.Time) {
+	n := 0
+	for n < len(d.invalidations) {
+		old := d.invalidations[n]
+		tooMany := len(d.invalidations)-n > l.History || d.items > l.HistoryItems
+		if old.completed == nil && old.withdrawn == nil || old.moving() || !tooMany && now.Sub(old.fact.CreateTime) <= l.HistoryAge {
+			break
+		}
+		d.items -= len(old.fact.Items)
+		delete(d.byID, old.fact.InvalidationID)
+		if d.byReference[old.fact.CallerReference] == old {
+			delete(d.byReference, old.fact.CallerReference)
+		}
+		d.invalidations[n] = nil // the array outlives the slice
+		n++
+	}
+	d.invalidations = d.invalidations[n:]
+}
