@@ -135,11 +135,9 @@ func (t *flights) board(f *flight, alone, solo bool) (*reader, boarding) {
 		there = nil
 	}
 	if there != nil && f.site.overtakes(there) {
-		if old = true; !there.storing {
-			there.displaced = true // it may store as long as nothing younger is stored
-			delete(sh.byKey, f.key)
-			there = nil
-		}
+		there.displaced = true // it may store as long as nothing younger is stored; and if it is about to, f comes after it
+		delete(sh.byKey, f.key)
+		there = nil
 	}
 	if there != nil && !alone && !there.storing && there.silent(f.began) {
 		delete(sh.byKey, f.key) // whoever comes from now on joins f instead
