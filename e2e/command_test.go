@@ -3,8 +3,10 @@ package e2e
 import (
 	"errors"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -35,6 +37,16 @@ func warmfront(ts *testscript.TestScript, neg bool, args []string) {
 		of(ts).code = exit.ExitCode()
 	}
 	check(ts, neg, err)
+}
+
+// tells REGEXP ARG...: what the binary, as a command, says on standard output before long, however often it is asked.
+func tells(ts *testscript.TestScript, neg bool, args []string) {
+	wanted, err := regexp.Compile(args[0])
+	ts.Check(err)
+	check(ts, neg, of(ts).until(20*time.Second, func() (bool, error) {
+		err := ts.Exec(binary(), args[1:]...)
+		return err == nil && wanted.MatchString(ts.ReadFile("stdout")), err
+	}))
 }
 
 // code N: the last command line ended with N.

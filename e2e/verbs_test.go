@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 			"invalidate": invalidate, "completed": completed,
 			"get": get, "soon": soon, "background": background, "begun": begunVerb, "answer": answerVerb,
 			"api": apiVerb, "logged": logged, "metric": metric,
-			"warmfront": warmfront, "code": code,
+			"warmfront": warmfront, "tells": tells, "code": code,
 		},
 	})
 }
