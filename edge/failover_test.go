@@ -162,7 +162,7 @@ func TestFailover_ValidatorsGoToTheirOrigin(t *testing.T) {
 		// The first is asked without a condition, the second with its own; the object stays the second's.
 		w.origin.on("/2/a", status(304, "", "Cache-Control: max-age=1", sorry))
 		w.expect("200 RefreshHit sorry", "/a")
-		asked := w.origin.asked
+		asked := w.origin.all()
 		first, second := asked[len(asked)-2], asked[len(asked)-1]
 		if first.Path != "/a" || first.Fields.Has("If-Modified-Since") {
 			t.Errorf("the first was asked %+v", first)

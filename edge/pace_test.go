@@ -191,7 +191,8 @@ func TestPace_InOrderAndWhoLeavesTakesNoTurn(t *testing.T) {
 		if asked, most := o.most(); asked != 10 || most != 1 {
 			t.Errorf("asked %d times, %d in a second", asked, most)
 		}
-		for i, r := range w.origin.asked[len(w.origin.asked)-10:] {
+		asked := w.origin.all()
+		for i, r := range asked[len(asked)-10:] {
 			if r.Path != fmt.Sprint("/o/", i) {
 				t.Errorf("%d is %s", i, r.Path)
 			}
@@ -282,7 +283,7 @@ func TestPace_SlicesAndRanges(t *testing.T) {
 		w.get("/a")
 		w.pace(1, "/a")
 		w.settle(2 * time.Second)
-		before, began := len(w.origin.asked), time.Now()
+		before, began := len(w.origin.all()), time.Now()
 		var all []*viewer
 		for _, span := range []string{"bytes=15-34", "bytes=70-74", "bytes=40-49", "bytes=0-94"} {
 			all = append(all, w.ask("/a", "Range: "+span))
@@ -293,7 +294,7 @@ func TestPace_SlicesAndRanges(t *testing.T) {
 				t.Errorf("%d", v.status)
 			}
 		}
-		asked := len(w.origin.asked) - before
+		asked := len(w.origin.all()) - before
 		if took := time.Since(began); asked < 2 || took < time.Duration(asked-1)*time.Second {
 			t.Errorf("%d questions in %s", asked, took)
 		}

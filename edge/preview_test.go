@@ -37,7 +37,7 @@ func TestPreview(t *testing.T) {
 		}
 		w.get("/img/b", "Accept-Encoding: gzip") // a variant: another object, the same path
 		w.invalidate("/gone")
-		origins := len(w.origin.asked)
+		origins := len(w.origin.all())
 
 		p, err := w.edge.Preview(w.t.Context(), "D1", items(t, "/img/*", "/img/b", "#NEWS", "/none", "/gone", "/img/*"), nil)
 		if err != nil {
@@ -59,7 +59,7 @@ func TestPreview(t *testing.T) {
 		if p.Total != (Tally{4, 16, 3}) || p.All != (Tally{5, 17, 3}) {
 			t.Errorf("%+v", p)
 		}
-		if len(w.origin.asked) != origins {
+		if len(w.origin.all()) != origins {
 			t.Error("the origin was asked")
 		}
 		w.expect("200 Hit 12345", "/img/a") // no effect

@@ -27,12 +27,12 @@ func TestRefetch_TheMostWantedFirstWithinThePace(t *testing.T) {
 				}
 			}
 			o.forget()
-			asked := len(w.origin.asked)
+			asked := len(w.origin.all())
 			w.bringBack(2, mode, "/o/*")
 			w.settle(3*time.Second + 100*time.Millisecond)
 			want := []string{"/o/5", "/o/10", "/o/3", "/o/8", "/o/1", "/o/6"}
 			for i, path := range want {
-				if got := w.origin.asked[asked+i].Path; got != path {
+				if got := w.origin.all()[asked+i].Path; got != path {
 					t.Errorf("%s is brought back as number %d, want %s", got, i, path)
 				}
 				w.expect("200 Hit v2", path)

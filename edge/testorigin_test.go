@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -70,6 +71,13 @@ func (o *testOrigin) times(path string) (n int) {
 		}
 	}
 	return n
+}
+
+// all lists what it has been asked so far.
+func (o *testOrigin) all() []*origin.Request {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.asked)
 }
 
 func (o *testOrigin) last() *origin.Request {
