@@ -112,8 +112,6 @@ None of the last invalidations matches it.
 }
 
 func TestPrintHistory(t *testing.T) {
-	defer func(l *time.Location) { time.Local = l }(time.Local)
-	time.Local = time.UTC
 	all := *parse[[]client.Past](t, `[
 		{"distributionId":"E1","id":"I2","status":"InProgress","createTime":"2026-05-14T12:00:01Z","completedTime":null,"items":["/a","/b","/c","/d"],"by":{"user":"anna","accessKey":"WF1","address":"192.0.2.1"}},
 		{"distributionId":"E22","id":"I1","status":"Completed","createTime":"2026-05-14T12:00:00Z","completedTime":"2026-05-14T12:00:00.031Z","tookMs":31,"comment":"ticket 7","items":["#news"],"by":{"user":"","accessKey":"","address":""}}]`)
@@ -121,16 +119,17 @@ func TestPrintHistory(t *testing.T) {
 	if err := printHistory(&out, all, true); err != nil {
 		t.Fatal(err)
 	}
+	here := func(i int) string { return all[i].CreateTime.Local().Format(dateTime) }
 	expect(t, out.String(), `ID  DISTRIBUTION  STATUS      CREATED              TOOK   BY          FROM       SELECTORS
-I2  E1            InProgress  2026-05-14 12:00:01  -      anna (WF1)  192.0.2.1  /a, /b, /c and 1 more
-I1  E22           Completed   2026-05-14 12:00:00  31 ms  -           -          #news  ticket 7
+I2  E1            InProgress  `+here(0)+`  -      anna (WF1)  192.0.2.1  /a, /b, /c and 1 more
+I1  E22           Completed   `+here(1)+`  31 ms  -           -          #news  ticket 7
 `)
 	out.Reset()
 	if err := printHistory(&out, all[1:], false); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, out.String(), `ID  STATUS     CREATED              TOOK   BY  FROM  SELECTORS
-I1  Completed  2026-05-14 12:00:00  31 ms  -   -     #news  ticket 7
+I1  Completed  `+here(1)+`  31 ms  -   -     #news  ticket 7
 `)
 	out.Reset()
 	if err := printHistory(&out, nil, false); err != nil {
