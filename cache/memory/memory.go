@@ -180,6 +180,9 @@ func (s *Store) Clear() {
 
 // empty takes everything out of a shard. The lock is held.
 func (s *Store) empty(sh *shard) {
+	// Out of reach first: of what is retired before, an epoch may begin and end with readers that still find it.
+	old, t := sh.tab.Load(), newTable(leastSlots, s.land)
+	sh.tab.Store(t)
 	for q := range sh.queues {
 		for seg := sh.queues[q].oldest; seg != none; seg = sh.queues[q].oldest {
 			s.retire(sh, seg)
@@ -190,8 +193,8 @@ func (s *Store) empty(sh *shard) {
 			s.paged.Add(-o.paged())
 		}
 	}
-	old, left := sh.tab.Load(), sh.memory.Load() // bodies, table and ghost
-	sh.reset(newTable(leastSlots, s.land))
+	left := sh.memory.Load() // bodies, table and ghost
+	sh.reset(t)
 	s.held.Add(sh.memory.Load() - left)
 	if old.land != nil {
 		s.guard.retire(func() { s.land.release(old.land) })

@@ -142,3 +142,33 @@ func look(t *testing.T, s *Store, stripe uint32, key string) (read int64) {
 	}
 	return read
 }
+
+// What Clear takes out nobody finds any more when its memory is given back: others free meanwhile.
+func TestClear_WhileOthersReadAndFree(t *testing.T) {
+	s := open(t, Config{Capacity: 2 << 20})
+	key := func(r *rand.Rand) string { return fmt.Sprintf("%d/key", r.IntN(200)) }
+	var readers sync.WaitGroup
+	var done atomic.Bool
+	for g := range 2 {
+		readers.Go(func() {
+			for r := rand.New(rand.NewPCG(9, uint64(g))); !done.Load() && !t.Failed(); runtime.Gosched() {
+				look(t, s, uint32(g), key(r))
+			}
+		})
+	}
+	readers.Go(func() {
+		for ; !done.Load(); runtime.Gosched() {
+			s.guard.collect()
+		}
+	})
+	r := rand.New(rand.NewPCG(10, 0))
+	for range 60 {
+		for range 200 {
+			s.Put(sealed(r, key(r), r.IntN(4000)))
+		}
+		s.Clear()
+	}
+	done.Store(true)
+	readers.Wait()
+	checkBooks(t, s)
+}
