@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -113,8 +114,10 @@ func (d *process) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 		Control: d.control, Lookup: lookup, Keys: d.who.keys, Users: d.who.users, Meter: d.meter, Rate: d.rate,
 		Version: d.Version, Suffix: d.Suffix, Logger: d.Logger.With("role", "ownapi"), Proxied: d.ProxyProtocol,
 	}
+	c.Nodes = d.controlNodes
 	for _, pl := range d.places {
-		at := ownapi.Place{Name: pl.name, Location: pl.location, URL: url(pl.l), Edge: pl.edge, Origins: pl.origin}
+		at := ownapi.Place{Name: pl.name, Location: pl.location, URL: url(pl.l), Version: d.Version, Edge: pl.edge, Origins: pl.origin}
+		at.Traffic = func() (hits, misses uint64) { return d.metrics.Traffic(pl.name) }
 		if pl.secure != nil {
 			at.HTTPS = secureURL(pl.secure)
 		}
@@ -127,6 +130,16 @@ func (d *process) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 		c.Demo = &ownapi.Demo{URL: d.ready.Demo, DistributionID: d.ready.DemoDistribution}
 	}
 	return ownapi.New(c)
+}
+
+// controlNodes is this process, as a node of the control plane.
+func (d *process) controlNodes() []ownapi.ControlNode {
+	host, _ := os.Hostname()
+	n := ownapi.ControlNode{Name: host, Version: d.Version, Position: d.control.Seq()}
+	if d.health != nil {
+		n.Err = d.health()
+	}
+	return []ownapi.ControlNode{n}
 }
 
 // startAccessLog opens the log before the first request can be answered; it is written until after the last.

@@ -151,6 +151,7 @@ func (d *process) edgeState() *edgeState {
 	if pl.secure != nil {
 		s.HTTPS = secureURL(pl.secure)
 	}
+	s.Hits, s.Misses = d.metrics.Traffic(pl.name)
 	if err := pl.edge.Ready(); err != nil {
 		s.NotReady = err.Error()
 	}

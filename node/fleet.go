@@ -61,7 +61,8 @@ func (f *fleet) connected() []ownapi.Place {
 		if s != nil {
 			e := all[i]
 			f.places = append(f.places, ownapi.Place{
-				Name: e.Edge, Location: e.Location, URL: s.URL, HTTPS: s.HTTPS, Edge: &distant{f, e.Edge, s},
+				Name: e.Edge, Location: e.Location, URL: s.URL, HTTPS: s.HTTPS, Version: s.Version, Edge: &distant{f, e.Edge, s},
+				Traffic: func() (hits, misses uint64) { return s.Hits, s.Misses },
 			})
 		}
 	}

@@ -44,6 +44,7 @@ type answer struct {
 type edgeState struct {
 	Version, URL, HTTPS string
 	NotReady            string // why; "": it is
+	Hits, Misses        uint64 // answers since the process started
 	Stats               edge.Stats
 }
 

@@ -120,8 +120,8 @@ func (m *Meter) grow(id string) *series {
 	return s
 }
 
-// run collects at each step's end until ctx ends.
-func (m *Meter) run(ctx context.Context) {
+// run collects at each step's end until ctx ends, and calls then.
+func (m *Meter) run(ctx context.Context, then func()) {
 	for {
 		now := m.now()
 		t := time.NewTimer(now.Truncate(step).Add(step).Sub(now))
@@ -131,6 +131,7 @@ func (m *Meter) run(ctx context.Context) {
 			return
 		case <-t.C:
 			m.collect(m.now())
+			then()
 		}
 	}
 }

@@ -45,6 +45,7 @@ func getOpenAPI(context.Context, *call) (any, error) { return json.RawMessage(op
 
 type nodeBody struct {
 	Edge       string    `json:"edge"`
+	Version    string    `json:"version"` // "": it does not answer
 	Location   string    `json:"location"`
 	URL        string    `json:"url"` // "" of another process's
 	Joined     instant   `json:"joined"`
@@ -55,6 +56,7 @@ type nodeBody struct {
 	LeaseAgeMs float64   `json:"leaseAgeMs"`
 	Cache      nodeCache `json:"cache"`
 	Ready      bool      `json:"ready"`
+	HitRatio   *float64  `json:"hitRatio"` // of the last five minutes
 
 	OriginsDown []originDown `json:"originsDown"`
 }
@@ -86,14 +88,39 @@ func listNodes(_ context.Context, c *call) (any, error) {
 	for _, p := range c.h.places() {
 		if !slices.ContainsFunc(all, func(b nodeBody) bool { return b.Edge == p.Name }) {
 			b := nodeBody{Edge: p.Name, Location: p.Location, OriginsDown: []originDown{}}
-			b.ask(&p)
+			c.h.ask(&b, &p)
 			all = append(all, b)
 		}
 	}
 	slices.SortFunc(all, func(a, b nodeBody) int { return strings.Compare(a.Edge, b.Edge) })
 	return struct {
-		Edges []nodeBody `json:"edges"`
-	}{all}, nil
+		Edges   []nodeBody    `json:"edges"`
+		Control []controlBody `json:"control"`
+	}{all, c.h.controlNodes()}, nil
+}
+
+// controlBody is a machine with the control plane.
+type controlBody struct {
+	Name     string `json:"name"`
+	Version  string `json:"version"`
+	Position uint64 `json:"position"`
+	Ready    bool   `json:"ready"`
+	Problem  string `json:"problem"` // why it is not
+}
+
+func (h *Handler) controlNodes() []controlBody {
+	all := []controlBody{}
+	if h.cfg.Nodes == nil {
+		return all
+	}
+	for _, n := range h.cfg.Nodes() {
+		b := controlBody{Name: n.Name, Version: n.Version, Position: n.Position, Ready: n.Err == nil}
+		if n.Err != nil {
+			b.Problem = n.Err.Error()
+		}
+		all = append(all, b)
+	}
+	return all
 }
 
 func (h *Handler) node(n control.Node, now time.Time) nodeBody {
@@ -103,15 +130,16 @@ func (h *Handler) node(n control.Node, now time.Time) nodeBody {
 		Heard:       instant(now.Add(-n.Silent)), Lease: lease(n.Silent <= journal.Timing{}.Defaults().Lease), LeaseAgeMs: ms(n.Silent),
 	}
 	if p := h.place(n.Edge); p != nil {
-		b.ask(p)
+		h.ask(&b, p)
 	}
 	return b
 }
 
 // ask fills in what only the edge itself knows.
-func (b *nodeBody) ask(p *Place) {
+func (h *Handler) ask(b *nodeBody, p *Place) {
 	s := p.Edge.Stats()
-	b.URL, b.Ready = p.URL, p.Edge.Ready() == nil
+	b.URL, b.Version, b.Ready = p.URL, p.Version, p.Edge.Ready() == nil
+	b.HitRatio = h.ratios.of(p)
 	b.Lease, b.LeaseAgeMs = lease(s.Fresh), ms(s.SinceFresh)
 	b.Cache = nodeCache{s.Cache.Objects, s.Cache.Bytes, s.Cache.Capacity, s.Cache.Evictions}
 	if p.Origins == nil {

@@ -47,8 +47,17 @@ type Edge interface {
 // "http://127.0.0.1:8081" and "https://127.0.0.1:8441"; HTTPS is "" when the edge speaks plain HTTP only.
 type Place struct {
 	Name, Location, URL, HTTPS string
+	Version                    string
 	Edge                       Edge
 	Origins                    Origins
+	Traffic                    func() (hits, misses uint64) // since the edge started; nil: not known
+}
+
+// ControlNode is a machine with the control plane.
+type ControlNode struct {
+	Name, Version string
+	Position      uint64 // of the journal, as far as it has read
+	Err           error  // why it cannot do its work; nil: it can
 }
 
 // Origins knows which origins do not answer: an *origin.Client.
@@ -66,10 +75,11 @@ type Config struct {
 	Lookup  auth.Lookup // auth.Chain(keys.Lookup, sessions.Lookup)
 	Keys    *auth.Keys
 	Users   *auth.Users
-	Places  []Place // the edges of this process; may be empty
-	Fleet   *Fleet  // those of other machines; nil: this process takes none
-	Proxied bool    // connections to Places begin with a header of the PROXY protocol
-	Meter   *Meter  // the one that the edges report to; default: one that hears nothing
+	Places  []Place              // the edges of this process; may be empty
+	Fleet   *Fleet               // those of other machines; nil: this process takes none
+	Nodes   func() []ControlNode // those of the control plane; nil: not known
+	Proxied bool                 // connections to Places begin with a header of the PROXY protocol
+	Meter   *Meter               // the one that the edges report to; default: one that hears nothing
 
 	Version   string
 	Suffix    string // of distributions' domain names
@@ -106,6 +116,7 @@ type Handler struct {
 	mux  *http.ServeMux
 
 	streams, scans, verifies semaphore
+	ratios                   ratios
 
 	closing chan struct{} // closed when Run ends: streams end with it
 	close   func()
@@ -153,7 +164,8 @@ func New(cfg Config) (*Handler, error) {
 // server's shutdown.
 func (h *Handler) Run(ctx context.Context) error {
 	defer h.close()
-	h.cfg.Meter.run(ctx)
+	h.ratios.note(h.places())
+	h.cfg.Meter.run(ctx, func() { h.ratios.note(h.places()) })
 	return nil
 }
 

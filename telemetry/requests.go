@@ -240,3 +240,22 @@ func (q *requests) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstHistogram(q.duration, t.count(), float64(t.nanos)/1e9, upTo, l.edge, l.name)
 	}
 }
+
+// Traffic returns how many answers of an edge came from its cache, and how many could have, since the process started.
+func (m *Metrics) Traffic(edge string) (hits, misses uint64) {
+	q := m.requests
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for l, c := range q.byLabels {
+		if l.edge != edge {
+			continue
+		}
+		switch t, _ := c.read(); l.result {
+		case "Hit", "RefreshHit":
+			hits += t.count()
+		case "Miss":
+			misses += t.count()
+		}
+	}
+	return hits, misses
+}

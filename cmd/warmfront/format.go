@@ -91,11 +91,15 @@ func span(d time.Duration) string {
 
 // percent writes a ratio without making 99.99 % a hundred.
 func percent(part, whole uint64) string {
-	p := 100 * float64(part) / float64(whole)
-	if part < whole {
-		p = min(p, 99.9)
+	return share(float64(part) / float64(whole))
+}
+
+// share writes a part of one in the same way.
+func share(f float64) string {
+	if f < 1 {
+		f = min(f, 0.999)
 	}
-	return fmt.Sprintf("%.1f %%", p)
+	return fmt.Sprintf("%.1f %%", 100*f)
 }
 
 // few joins the first of many.

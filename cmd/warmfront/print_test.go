@@ -139,8 +139,9 @@ I1  Completed  `+here(1)+`  31 ms  -   -     #news  ticket 7
 }
 
 func TestPrintStatus(t *testing.T) {
-	s := parse[status](t, `{"endpoint":"http://127.0.0.1:9000","version":"v1","edges":[
-		{"edge":"fra-1","location":"FRA50","applied":1207,"behind":0,"lease":"fresh","ready":true,"cache":{"objects":12345,"bytes":7000000,"capacity":268435456,"evictions":0}},
+	s := parse[status](t, `{"endpoint":"http://127.0.0.1:9000","version":"v1",
+		"control":[{"name":"c1","version":"v1","position":1207,"ready":false,"problem":"the disk is full"}],"edges":[
+		{"edge":"fra-1","location":"FRA50","version":"v1","hitRatio":0.9999,"applied":1207,"behind":0,"lease":"fresh","ready":true,"cache":{"objects":12345,"bytes":7000000,"capacity":268435456,"evictions":0}},
 		{"edge":"gru-1","location":"","applied":1007,"behind":200,"lease":"expired","leaseAgeMs":65000,"ready":false,"cache":{}}]}`)
 	s.Traffic = &traffic{Minutes: 5, Requests: 1500, RequestsPerSecond: 5.25, OriginRequests: 12, hits: 1400, misses: 7}
 	var out bytes.Buffer
@@ -149,9 +150,11 @@ func TestPrintStatus(t *testing.T) {
 	}
 	expect(t, out.String(), `Warmfront v1 at http://127.0.0.1:9000, 2 edges
 
-EDGE   LOCATION  READY  LEASE                  APPLIED  BEHIND  OBJECTS  CACHED   CAPACITY  EVICTED
-fra-1  FRA50     yes    fresh                  1207     0       12,345   6.7 MiB  256 MiB   0
-gru-1  -         no     expired 1 min 5 s ago  1007     200     0        0 B      0 B       0
+NODE   ROLE     LOCATION  VERSION  READY  LEASE                  APPLIED  BEHIND  HITS    OBJECTS  CACHED   FILL   EVICTED
+c1     control  -         v1       no     -                      1207
+fra-1  edge     FRA50     v1       yes    fresh                  1207     0       99.9 %  12,345   6.7 MiB  2.6 %  0
+gru-1  edge     -         -        no     expired 1 min 5 s ago  1007     200     -       0        0 B      -      0
+c1: the disk is full
 
 Traffic: 5.2 requests a second; last 5 minutes: 1,500 requests, hit ratio 99.5 %, 12 to origins
 `)
@@ -172,7 +175,7 @@ func TestWatchStatus_DrawsInPlace(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(f.rows) != 6 || f.rows[0] != "Warmfront v1 at http://x, 0 edges" {
+	if len(f.rows) != 7 || f.rows[0] != "Warmfront v1 at http://x, 0 edges" {
 		t.Errorf("%s", f.text())
 	}
 }

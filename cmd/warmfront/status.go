@@ -13,9 +13,11 @@ import (
 	"github.com/warmfront/warmfront/ownapi/client"
 )
 
-const statusLong = `Shows the edges and how they are. LEASE is fresh while an edge may answer from its cache without asking;
-APPLIED is how far in the journal it is, BEHIND how many entries there are since; CACHED of CAPACITY is what it
-has stored. Traffic is that of the last five minutes, counted in steps of ten seconds.`
+const statusLong = `Shows the machines of a Warmfront, control plane and edges, and how they are. LEASE is fresh while an edge may
+answer from its cache without asking; APPLIED is how far in the journal it is, BEHIND how many entries there are since; HITS is
+the share of hits among its answers of the last five minutes, CACHED what it has stored, FILL how much of its memory that takes. An
+edge that does not answer has no VERSION: the rest is what was last heard of it. Traffic is that of the last five minutes, counted
+in steps of ten seconds. With --watch, one screen that changes; where the output is no terminal, plain lines again and again.`
 
 const statusExample = `  warmfront status
   warmfront status --watch
@@ -27,7 +29,7 @@ func statusCommand() *cobra.Command {
 	var c connection
 	var watch bool
 	cmd := &cobra.Command{
-		Use: "status", Short: "The edges and how they are: lease, how far behind, what they have cached",
+		Use: "status", Short: "The machines and how they are: version, lease, how far behind, what they have cached",
 		Long: statusLong, Example: statusExample, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			api, err := c.open(cmd)
@@ -54,10 +56,11 @@ func statusCommand() *cobra.Command {
 
 // status is what is known of a running Warmfront.
 type status struct {
-	Endpoint string        `json:"endpoint"`
-	Version  string        `json:"version"`
-	Edges    []client.Node `json:"edges"`
-	Traffic  *traffic      `json:"traffic"` // nil when there are too many distributions to ask about
+	Endpoint string               `json:"endpoint"`
+	Version  string               `json:"version"`
+	Control  []client.ControlNode `json:"control"`
+	Edges    []client.Node        `json:"edges"`
+	Traffic  *traffic             `json:"traffic"` // nil when there are too many distributions to ask about
 }
 
 // traffic is of all distributions, of the last minutes.
@@ -82,9 +85,11 @@ func readStatus(ctx context.Context, api *client.Client) (*status, error) {
 		return nil, err
 	}
 	s := &status{Endpoint: api.Endpoint(), Version: about.Version}
-	if s.Edges, err = api.Nodes(ctx); err != nil {
+	nodes, err := api.AllNodes(ctx)
+	if err != nil {
 		return nil, err
 	}
+	s.Control, s.Edges = nodes.Control, nodes.Edges
 	all, err := api.Distributions(ctx, trafficOf+1)
 	if err != nil || len(all) > trafficOf {
 		return s, err
@@ -138,24 +143,42 @@ func printStatus(out io.Writer, s *status) error {
 
 func statusLines(s *status) []string {
 	var t table
-	t.row("EDGE", "LOCATION", "READY", "LEASE", "APPLIED", "BEHIND", "OBJECTS", "CACHED", "CAPACITY", "EVICTED")
+	t.row("NODE", "ROLE", "LOCATION", "VERSION", "READY", "LEASE", "APPLIED", "BEHIND", "HITS", "OBJECTS", "CACHED", "FILL", "EVICTED")
+	var problems []string
+	for _, n := range s.Control {
+		t.row(n.Name, "control", "-", dash(n.Version), yes(n.Ready), "-", fmt.Sprint(n.Position), "", "", "", "", "", "")
+		if n.Problem != "" {
+			problems = append(problems, clean(n.Name+": "+n.Problem))
+		}
+	}
 	for _, n := range s.Edges {
-		ready := "no"
-		if n.Ready {
-			ready = "yes"
-		}
-		lease := n.Lease
-		if lease != "fresh" {
-			lease += " " + took(n.LeaseAgeMs) + " ago"
-		}
-		t.row(n.Edge, dash(n.Location), ready, lease, fmt.Sprint(n.Applied), number(n.Behind),
-			number(n.Cache.Objects), size(n.Cache.Bytes), size(n.Cache.Capacity), number(n.Cache.Evictions))
+		t.row(edgeRow(&n)...)
 	}
 	all := []string{clean(fmt.Sprintf("Warmfront %s at %s, %s", s.Version, s.Endpoint, count(len(s.Edges), "edge"))), ""}
-	if len(s.Edges) > 0 {
-		all = append(all, t.lines()...)
+	all = append(all, t.lines()...)
+	return append(append(all, problems...), "", trafficLine(s.Traffic))
+}
+
+func edgeRow(n *client.Node) []string {
+	lease, hits, fill := n.Lease, "-", "-"
+	if lease != "fresh" {
+		lease += " " + took(n.LeaseAgeMs) + " ago"
 	}
-	return append(all, "", trafficLine(s.Traffic))
+	if n.HitRatio != nil {
+		hits = share(*n.HitRatio)
+	}
+	if n.Cache.Capacity > 0 {
+		fill = percent(uint64(n.Cache.Bytes), uint64(n.Cache.Capacity))
+	}
+	return []string{n.Edge, "edge", dash(n.Location), dash(n.Version), yes(n.Ready), lease, fmt.Sprint(n.Applied), number(n.Behind),
+		hits, number(n.Cache.Objects), size(n.Cache.Bytes), fill, number(n.Cache.Evictions)}
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }
 
 func trafficLine(t *traffic) string {

@@ -19,11 +19,14 @@ func (c *Client) About(ctx context.Context) (*About, error) {
 
 // Nodes tells how the edges are.
 func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
-	var out struct {
-		Edges []Node `json:"edges"`
-	}
-	err := c.own(ctx, "GET", "/nodes", nil, &out)
-	return out.Edges, err
+	all, err := c.AllNodes(ctx)
+	return all.Edges, err
+}
+
+// AllNodes tells how the edges and the nodes of the control plane are.
+func (c *Client) AllNodes(ctx context.Context) (out AllNodes, err error) {
+	err = c.own(ctx, "GET", "/nodes", nil, &out)
+	return out, err
 }
 
 // EdgeToken is a token with which a machine becomes an edge.

@@ -256,8 +256,25 @@ type Node struct {
 	LeaseAgeMs float64    `json:"leaseAgeMs"`
 	Cache      NodeCache  `json:"cache"`
 	Ready      bool       `json:"ready"`
+	Version    string     `json:"version"`  // "": it does not answer
+	HitRatio   *float64   `json:"hitRatio"` // of the last five minutes; nil: nothing could have been a hit
 
 	OriginsDown []OriginDown `json:"originsDown"`
+}
+
+// ControlNode is a machine with the control plane.
+type ControlNode struct {
+	Name     string `json:"name"`
+	Version  string `json:"version"`
+	Position uint64 `json:"position"` // of the journal, as far as it has read
+	Ready    bool   `json:"ready"`
+	Problem  string `json:"problem"` // why it is not
+}
+
+// AllNodes are the machines of a Warmfront.
+type AllNodes struct {
+	Edges   []Node        `json:"edges"`
+	Control []ControlNode `json:"control"`
 }
 
 // OriginDown is an address that has not answered an edge for a while.

@@ -180,6 +180,8 @@ function node(world: World, e: World["edges"][number]) {
     cache: { objects: objects.length, bytes: objects.reduce((n, o) => n + o.bytes, 0), capacity: 256 << 20, evictions: 0 },
     originsDown: down ? [{ address: "shop.example.com:443", since: new Date(Date.now() - 30_000).toISOString(), failure: "ConnectTimeout" }] : [],
     ready: !down,
+    version: down ? "" : "v1.0.0",
+    hitRatio: down ? null : 0.97,
   };
 }
 

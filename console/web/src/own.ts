@@ -124,6 +124,8 @@ export interface EdgeNode {
   leaseAgeMs: number;
   cache: { objects: number; bytes: number; capacity: number; evictions: number };
   ready: boolean;
+  version: string; // empty when it does not answer
+  hitRatio: number | null; // of the last five minutes
   originsDown: { address: string; since: string; failure: string }[]; // that have not answered for a while
 }
 
