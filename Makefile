@@ -10,7 +10,7 @@ VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo u
 LDFLAGS    := -s -w -X main.version=$(VERSION)
 FUZZTIME   ?= 3s
 
-.PHONY: help run build console test lint unit fuzz model e2e test-guarantee conformance conformance-test clients web bench bench-full bench-index bench-invalidation performance generate generated deps clean
+.PHONY: help run build console test lint unit fuzz model e2e test-guarantee test-cluster conformance conformance-test clients web bench bench-full bench-index bench-invalidation performance generate generated deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F":.*## " '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ e2e: $(BIN) ## scenario scripts against the real binary
 
 test-guarantee: $(BIN) ## 1,000,000 answers checked, every planted mistake found, Varnish and nginx beside us
 	cd e2e && WARMFRONT=$(CURDIR)/$(BIN) GUARANTEE_ANSWERS=$${GUARANTEE_ANSWERS:-1000000} $(GO) test -count=1 -timeout 60m -v -run TestGuarantee .
+
+test-cluster: deps $(BIN) ## machines in network namespaces: cut off, lossy, killed, standing still for longer than a lease, disks full and broken
+	cd e2e && WARMFRONT=$(CURDIR)/$(BIN) CLUSTER_PAUSE=$${CLUSTER_PAUSE:-36s} $(GO) test -count=1 -timeout 30m -v -run TestCluster .
 
 clients: $(BIN) ## AWS CLI, boto3 and Terraform against the real binary
 	WARMFRONT=$(CURDIR)/$(BIN) e2e/clients/run

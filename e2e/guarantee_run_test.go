@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,7 +32,13 @@ func (v *verdict) String() string {
 // checkGuarantee runs the checker. meanwhile hears of the answers judged so far, now and then.
 func checkGuarantee(t *testing.T, env, args []string, meanwhile func(answers int)) (*verdict, string) {
 	t.Helper()
-	cmd := exec.Command(binary(), append([]string{"check-guarantee", "--json"}, args...)...)
+	return checkGuaranteeOn(t, nil, env, args, func(_ *os.Process, answers int) { meanwhile(answers) })
+}
+
+// checkGuaranteeOn runs it on a host, and gives its process to meanwhile, which may interrupt it.
+func checkGuaranteeOn(t *testing.T, h *host, env, args []string, meanwhile func(p *os.Process, answers int)) (*verdict, string) {
+	t.Helper()
+	cmd := h.command(binary(), append([]string{"check-guarantee", "--json"}, args...)...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var out bytes.Buffer
@@ -49,7 +54,7 @@ func checkGuarantee(t *testing.T, env, args []string, meanwhile func(answers int
 	for lines := bufio.NewScanner(progress); lines.Scan(); {
 		var seconds, answers int
 		if n, _ := fmt.Sscanf(lines.Text(), "%d s %d answers", &seconds, &answers); n == 2 {
-			meanwhile(answers)
+			meanwhile(cmd.Process, answers)
 			continue
 		}
 		fmt.Fprintln(&said, lines.Text())

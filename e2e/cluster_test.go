@@ -1,0 +1,165 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// cluster is control nodes and edges, each on a host of its own, and a desk: the host of the checker and its origin.
+type cluster struct {
+	t        *testing.T
+	dir      string
+	wire     *wire
+	desk     *host
+	controls []*node
+	edges    []*node
+}
+
+// node is one machine: a host, a directory and the process that runs there.
+type node struct {
+	name string
+	host *host
+	dir  string
+	disk *volume  // on which dir is; nil: file systems cannot be mounted here
+	args []string // of its next start
+	proc *process
+}
+
+const (
+	originPort  = 8200
+	originName  = "checker.test"
+	controlPort = 9000
+	journalPort = 4443
+	viewerPort  = 80
+)
+
+// startCluster starts control nodes and edges. Locations are three, of two edges each.
+func startCluster(t *testing.T, controls, edges int) *cluster {
+	t.Helper()
+	w, err := newWire(t)
+	if err != nil {
+		t.Skipf("LEFT OUT, there are no network namespaces here: %v", err)
+	}
+	c := &cluster{t: t, dir: t.TempDir(), wire: w}
+	c.desk = c.host("desk")
+	for i := range controls {
+		c.controls = append(c.controls, c.node(fmt.Sprintf("control%d", i+1)))
+	}
+	for i := range edges {
+		c.edges = append(c.edges, c.node(fmt.Sprintf("%s-%d", []string{"FRA50", "IAD89", "GRU3"}[i/2%3], i+1)))
+	}
+	t.Cleanup(c.close) // before the volumes are unmounted
+	for _, n := range c.controls {
+		n.args = []string{"control", "--control", n.host.at(controlPort), "--journal", n.host.at(journalPort)}
+		c.start(n)
+	}
+	for _, n := range c.edges {
+		n.args = []string{"edge", "--http", n.host.at(viewerPort), "--https", "off", "--cache-size", "16MiB",
+			"--origin", originName + "=" + c.desk.at(originPort)}
+		if n == c.edges[1] {
+			n.args = append(n.args, "--disk-cache", "64MiB")
+		}
+		once := n.args
+		n.args = append(once[:len(once):len(once)], "--token", c.token(n.name))
+		c.start(n)
+		n.args = once
+	}
+	return c
+}
+
+func (c *cluster) host(name string) *host {
+	c.t.Helper()
+	h, err := c.wire.host(name)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return h
+}
+
+func (c *cluster) node(name string) *node {
+	dir := filepath.Join(c.dir, name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		c.t.Fatal(err)
+	}
+	n := &node{name: name, host: c.host(name), dir: dir}
+	disk, err := newVolume(c.t, dir, 256)
+	if err != nil {
+		c.t.Logf("no disk of %s gets full: %v", name, err)
+		return n
+	}
+	n.dir, n.disk = disk.dir, disk
+	return n
+}
+
+// start starts a node, or starts it again.
+func (c *cluster) start(n *node) {
+	c.t.Helper()
+	p, err := launchOn(n.host, n.dir, n.args)
+	if err != nil {
+		c.t.Fatalf("%s: %v", n.name, err)
+	}
+	n.proc = p
+}
+
+func (c *cluster) close() {
+	for _, n := range append(c.edges, c.controls...) {
+		if n.proc == nil {
+			continue
+		}
+		select {
+		case <-n.proc.ended:
+		default:
+			n.proc.kill()
+		}
+	}
+}
+
+func (c *cluster) token(name string) string {
+	c.t.Helper()
+	out, err := c.desk.command(binary(), "edge", "token", name, "--data", filepath.Join(c.controls[0].dir, "data")).Output()
+	if err != nil {
+		c.t.Fatalf("edge token: %v", err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// fault is something that goes wrong and is mended again, both within run.
+type fault struct {
+	name string
+	run  func() error
+}
+
+// check runs the checker against all edges while faults happen one after another, with rest between them.
+func (c *cluster) check(faults []fault, rest time.Duration) (*verdict, string) {
+	c.t.Helper()
+	var urls, apis []string
+	for _, n := range c.edges {
+		urls = append(urls, "http://"+n.host.at(viewerPort))
+	}
+	for _, n := range c.controls {
+		apis = append(apis, n.proc.ready.API)
+	}
+	env, _ := against(c.controls[0].proc)
+	args := []string{"--api", strings.Join(apis, ","), "--edges", strings.Join(urls, ","), "--large", "0", "--seed", "22", "--duration", "1h", "--readers", "8", "--pause", "200ms",
+		"--origin-listen", c.desk.at(originPort), "--origin-name", originName}
+	next, since := 0, time.Now()
+	return checkGuaranteeOn(c.t, c.desk, env, args, func(p *os.Process, answers int) {
+		switch {
+		case time.Since(since) < rest:
+		case next == len(faults):
+			p.Signal(os.Interrupt)
+		default:
+			f := faults[next]
+			began := time.Now()
+			if err := f.run(); err != nil {
+				c.t.Errorf("%s: %v", f.name, err)
+			}
+			c.t.Logf("%s: %v, from %d answers on", f.name, time.Since(began).Round(time.Millisecond), answers)
+			next, since = next+1, time.Now()
+		}
+	})
+}
