@@ -166,6 +166,71 @@ func TestAuthority_Broken(t *testing.T) {
 	}
 }
 
+// Half of an authority is never completed with a new half: that would be another authority, and no edge would be known.
+func TestAuthority_HalfIsRefused(t *testing.T) {
+	for _, missing := range []string{rootFile, rootKeyFile} {
+		dir := t.TempDir()
+		a := authority(t, dir)
+		kept, err := os.ReadFile(filepath.Join(dir, missing))
+		if err == nil {
+			err = os.Remove(filepath.Join(dir, missing))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, open := range []func() error{
+			func() error { _, err := OpenAuthority(dir, nil); return err },
+			func() error { _, err := LookAtAuthority(dir); return err },
+		} {
+			if err := open(); err == nil || !strings.Contains(err.Error(), missing+" is missing") || !strings.Contains(err.Error(), "backup") {
+				t.Errorf("without %s: %v", missing, err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, missing), kept, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if b := authority(t, dir); b.Fingerprint() != a.Fingerprint() {
+			t.Error("restored, it is another one")
+		}
+	}
+}
+
+// A first start that was cut off is finished by the next one, wherever that was.
+func TestAuthority_CutOffAtItsBeginning(t *testing.T) {
+	dir := t.TempDir()
+	a := authority(t, dir)
+	if err := os.Rename(filepath.Join(dir, rootKeyFile), filepath.Join(dir, begunKeyFile)); err != nil {
+		t.Fatal(err)
+	}
+	if b := authority(t, dir); b.Fingerprint() != a.Fingerprint() {
+		t.Error("with both written, the next start makes another one")
+	}
+	if err := os.Rename(filepath.Join(dir, rootKeyFile), filepath.Join(dir, begunKeyFile)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, rootFile)); err != nil {
+		t.Fatal(err)
+	}
+	b := authority(t, dir)
+	if c := authority(t, dir); b.Fingerprint() != c.Fingerprint() {
+		t.Error("with the key alone, it does not last")
+	}
+}
+
+func TestLookAtAuthority_MakesNone(t *testing.T) {
+	dir := t.TempDir()
+	if at, err := LookAtAuthority(dir); !at.IsZero() || err != nil {
+		t.Errorf("%v, %v", at, err)
+	}
+	if all, _ := os.ReadDir(dir); len(all) > 0 {
+		t.Errorf("it made %v", all)
+	}
+	a := authority(t, dir)
+	if at, err := LookAtAuthority(dir); !at.Equal(a.Expires()) || err != nil {
+		t.Errorf("%v, %v", at, err)
+	}
+}
+
 func TestIdentity_Broken(t *testing.T) {
 	dir := t.TempDir()
 	for _, text := range []string{"", "{", "{}", `{"Edge":"a","Addresses":["x:1"]}`} {

@@ -23,6 +23,8 @@ import (
 const (
 	rootFile    = "authority.pem"
 	rootKeyFile = "authority-key.pem"
+
+	begunKeyFile = rootKeyFile + ".begun" // of an authority whose certificate is not written yet
 )
 
 const (
@@ -46,10 +48,16 @@ func OpenAuthority(dir string, now func() time.Time) (*Authority, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	if err := finish(dir); err != nil {
+		return nil, err
+	}
 	a := &Authority{now: now}
 	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, rootFile), filepath.Join(dir, rootKeyFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if half := halfOf(dir); half != nil {
+			return nil, half
+		}
 		return a, a.begin(dir)
 	case err != nil:
 		return nil, fmt.Errorf("%s and %s in %s are no certificate with its key: restore them from a backup, for with others no edge is known: %w", rootFile, rootKeyFile, dir, err)
@@ -65,8 +73,20 @@ func OpenAuthority(dir string, now func() time.Time) (*Authority, error) {
 	return a, nil
 }
 
-// begin makes the authority. The key is there before the certificate: half of a pair, which a start that was cut off leaves
-// behind, looks like none.
+// halfOf says which file of an authority is missing while the other is there. To make another authority then would lock out
+// every edge that the first has admitted.
+func halfOf(dir string) error {
+	for file, other := range map[string]string{rootFile: rootKeyFile, rootKeyFile: rootFile} {
+		if _, err := os.Stat(filepath.Join(dir, other)); err == nil {
+			return fmt.Errorf("%s is missing in %s, and its %s is there: restore it from a backup, for with another authority no edge is known. "+
+				"If no edge was ever admitted, or all are to be admitted anew, move %s away", file, dir, other, other)
+		}
+	}
+	return nil
+}
+
+// begin makes the authority. Both files get their names when both are whole on disk, the certificate first; a start that was cut
+// off in between is finished by the next one.
 func (a *Authority) begin(dir string) (err error) {
 	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return err
@@ -80,10 +100,28 @@ func (a *Authority) begin(dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := writeKey(filepath.Join(dir, rootKeyFile), a.key); err != nil {
+	if err := writeKey(filepath.Join(dir, begunKeyFile), a.key); err != nil {
 		return err
 	}
-	return writePEM(filepath.Join(dir, rootFile), "CERTIFICATE", a.root.Raw, 0o644)
+	if err := writePEM(filepath.Join(dir, rootFile), "CERTIFICATE", a.root.Raw, 0o644); err != nil {
+		return err
+	}
+	return finish(dir)
+}
+
+// finish gives the key of a new authority its name, if its certificate is there and the key still waits for it.
+func finish(dir string) error {
+	begun := filepath.Join(dir, begunKeyFile)
+	if _, err := os.Stat(filepath.Join(dir, rootFile)); err != nil {
+		return nil
+	}
+	if err := os.Rename(begun, filepath.Join(dir, rootKeyFile)); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	return syncDir(dir)
 }
 
 // sign makes a certificate that ends no later than the authority.
@@ -104,6 +142,24 @@ func (a *Authority) sign(t *x509.Certificate, public any) (*x509.Certificate, er
 		return nil, err
 	}
 	return x509.ParseCertificate(der)
+}
+
+// Expires is when the authority ends, and with it every certificate of its.
+func (a *Authority) Expires() time.Time { return a.root.NotAfter }
+
+// LookAtAuthority returns when the authority of a directory ends, zero where there is none, and fails where OpenAuthority would. It
+// changes nothing.
+func LookAtAuthority(dir string) (expires time.Time, err error) {
+	if _, err := os.Stat(filepath.Join(dir, rootFile)); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(dir, rootKeyFile)); errors.Is(err, fs.ErrNotExist) {
+			return time.Time{}, nil
+		}
+	}
+	a, err := OpenAuthority(dir, nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return a.Expires(), nil
 }
 
 // Fingerprint names the authority in tokens.

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Files of an edge's directory. The last one written, identity.json, is what makes it whole.
@@ -32,6 +33,9 @@ type Identity struct {
 	pair tls.Certificate
 	root *x509.Certificate
 }
+
+// Expires is when the edge's certificate ends.
+func (i *Identity) Expires() time.Time { return i.pair.Leaf.NotAfter }
 
 // TLS is how the edge shows itself to control nodes, and what it expects of them.
 func (i *Identity) TLS() *tls.Config {
