@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 )
 
 // pairs are the certificates of a directory, with their keys: NAME.crt or NAME.pem beside NAME.key, or NAME.pem
@@ -92,4 +94,28 @@ func readPairs(dir string) (*pairs, error) {
 		}
 	}
 	return p, nil
+}
+
+// Listed is a certificate of a directory.
+type Listed struct {
+	File    string
+	Names   []string
+	Expires time.Time
+}
+
+// List reads a directory of certificates as Open does, and fails where that would.
+func List(dir string) ([]Listed, error) {
+	p, err := readPairs(dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []Listed
+	for _, x := range p.list {
+		names := slices.Clone(x.Leaf.DNSNames)
+		for _, ip := range x.Leaf.IPAddresses {
+			names = append(names, ip.String())
+		}
+		all = append(all, Listed{x.file, names, x.Leaf.NotAfter})
+	}
+	return all, nil
 }

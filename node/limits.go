@@ -18,11 +18,14 @@ func descriptors() int {
 	return int(l.Cur)
 }
 
+// roomFor is how many connections each listener may have.
+func roomFor(listeners, descriptors int) int { return max(descriptors/4*3/max(listeners, 1), 1) }
+
 // fit makes the connections of viewers fit the descriptors: without one left, nobody could be accepted,
 // nor an origin be asked. A quarter is for origins and everything else. A number that somebody has asked for
 // stands, with a warning; the default gives way.
 func fit(l httpserver.Limits, listeners, descriptors int, log *slog.Logger) httpserver.Limits {
-	room := max(descriptors/4*3/max(listeners, 1), 1)
+	room := roomFor(listeners, descriptors)
 	switch {
 	case l.MaxConns == 0 && room < httpserver.DefaultMaxConns:
 		l.MaxConns = room

@@ -21,7 +21,7 @@ const controlExample = `  warmfront control --journal 0.0.0.0:4443 --advertise c
   warmfront control --data /var/lib/warmfront --ready-file /run/warmfront/ready --suffix cdn.example.com
   warmfront edge token FRA50-1`
 
-func controlCommand() *cobra.Command {
+func controlCommand(do doing) *cobra.Command {
 	var c node.Config
 	var common *commonFlags
 	var quotas *quotaFlags
@@ -32,11 +32,11 @@ func controlCommand() *cobra.Command {
 			if err := quotas.into(&c); err != nil {
 				return err
 			}
-			return common.run(node.Control)
+			return common.run(role{node.Control, node.CheckControl})
 		},
 	}
 	f := cmd.Flags()
-	common = addCommon(cmd, &c)
+	common = addCommon(cmd, &c, do)
 	addControl(cmd, &c)
 	quotas = addQuotas(cmd)
 	f.StringVar(&c.Journal, "journal", "127.0.0.1:4443", "`address` to which edges of other machines come")

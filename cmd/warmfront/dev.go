@@ -28,7 +28,7 @@ const devExample = `  warmfront dev
   warmfront dev --edges-https off
   warmfront dev --origin my-bucket.s3.amazonaws.com=127.0.0.1:8090 --origin '*.example.com=http://127.0.0.1:3000'`
 
-func devCommand() *cobra.Command {
+func devCommand(do doing) *cobra.Command {
 	var c node.Config
 	var common *commonFlags
 	var viewers *viewerFlags
@@ -48,11 +48,11 @@ func devCommand() *cobra.Command {
 			if err := quotas.into(&c); err != nil {
 				return err
 			}
-			return common.run(node.Dev)
+			return common.run(role{node.Dev, node.CheckDev})
 		},
 	}
 	f := cmd.Flags()
-	common = addCommon(cmd, &c)
+	common = addCommon(cmd, &c, do)
 	viewers = addViewers(cmd, &c)
 	addControl(cmd, &c)
 	f.StringSliceVar(&c.Edges, "edges", []string{"127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:8083"}, "`addresses` of the edges, one edge location each")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -28,7 +27,7 @@ const edgeExample = `  warmfront edge --token wfe1.eyJhIjpb... --http 0.0.0.0:80
   warmfront edge --disk-cache 200GiB --certificates /etc/warmfront/certificates
   warmfront edge drain FRA50-1`
 
-func edgeCommand() *cobra.Command {
+func edgeCommand(do doing) *cobra.Command {
 	var c node.Config
 	var http, https string
 	var common *commonFlags
@@ -44,19 +43,15 @@ func edgeCommand() *cobra.Command {
 			if err := viewers.check("https"); err != nil {
 				return err
 			}
-			if c.Token == "" {
-				c.Token = os.Getenv("WARMFRONT_EDGE_TOKEN")
-			}
-			return common.run(node.Edge)
+			return common.run(role{node.Edge, node.CheckEdge})
 		},
 	}
 	f := cmd.Flags()
-	common = addCommon(cmd, &c)
+	common = addCommon(cmd, &c, do)
 	viewers = addViewers(cmd, &c)
 	f.StringVar(&http, "http", "127.0.0.1:8081", "`address` for viewers")
 	f.StringVar(&https, "https", "127.0.0.1:8441", "`address` for viewers by https, or \"off\"")
-	f.StringVar(&c.Token, "token", "", "`token` with which this machine becomes an edge, once (default $WARMFRONT_EDGE_TOKEN)")
-	cmd.AddCommand(edgeTokenCommand(), edgeDrainCommand(), edgeRemoveCommand())
+	f.StringVar(&c.Token, "token", "", "`token` with which this machine becomes an edge, once; $WARMFRONT_EDGE_TOKEN keeps it out of the list of processes")
 	return cmd
 }
 

@@ -8,6 +8,8 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+
+	"github.com/warmfront/warmfront/internal/units"
 )
 
 // clean shows control characters instead of sending them to somebody's terminal: names, tags and paths
@@ -44,23 +46,8 @@ func count[N int | int64 | uint64](n N, thing string) string {
 	return number(n) + " " + thing + "s"
 }
 
-// size writes a number of bytes in the units that --cache-size takes.
-func size(n int64) string {
-	if n < 1<<10 {
-		return strconv.FormatInt(n, 10) + " B"
-	}
-	f, unit := float64(n)/(1<<10), "KiB"
-	for _, next := range []string{"MiB", "GiB", "TiB"} {
-		if f < 1023.95 {
-			break
-		}
-		f, unit = f/(1<<10), next
-	}
-	if f < 9.95 {
-		return fmt.Sprintf("%.1f %s", f, unit)
-	}
-	return fmt.Sprintf("%.0f %s", f, unit)
-}
+// size writes a number of octets.
+func size(n int64) string { return units.Size(n) }
 
 // took writes a time that something took, with two or three digits that matter.
 func took(ms float64) string {

@@ -46,7 +46,9 @@ func newRoot() *cobra.Command {
   warmfront invalidate --help      drop what is cached, and know when it is gone everywhere
   warmfront status                 the edges and how they are`,
 	}
-	root.AddCommand(devCommand(), controlCommand(), edgeCommand(), demoCommand(), guaranteeCommand(),
+	edge := edgeCommand(start)
+	edge.AddCommand(edgeTokenCommand(), edgeDrainCommand(), edgeRemoveCommand())
+	root.AddCommand(devCommand(start), controlCommand(start), edge, configCommand(), demoCommand(), guaranteeCommand(),
 		invalidateCommand(), withdrawCommand(), explainCommand(), historyCommand(), statusCommand(), fsckCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, cmd.CommandPath())

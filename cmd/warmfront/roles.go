@@ -15,15 +15,43 @@ import (
 	"github.com/warmfront/warmfront/telemetry"
 )
 
+// role is a process that stays.
+type role struct {
+	run   func(context.Context, node.Config) error
+	check func(node.Config) node.Findings
+}
+
+// doing is what a command does with a role whose settings make sense: starting it, or something else.
+type doing func(cmd *cobra.Command, s *settings, r role, c node.Config) error
+
+// start runs the role until it is stopped.
+func start(cmd *cobra.Command, _ *settings, r role, c node.Config) error {
+	slog.SetDefault(c.Logger) // a library that prints, prints there: QUIC's, when it finds UDP's buffers small
+	if err := r.run(cmd.Context(), c); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil // Ctrl-C before everything served is a clean stop too
+}
+
 // commonFlags are those of every process that stays.
 type commonFlags struct {
 	cmd                 *cobra.Command
+	do                  doing
+	settings            *settings
 	c                   *node.Config
 	logLevel, logFormat string
 }
 
-func addCommon(cmd *cobra.Command, c *node.Config) *commonFlags {
-	x := &commonFlags{cmd: cmd, c: c}
+// addCommon adds them. What cmd.RunE does comes after the settings are read.
+func addCommon(cmd *cobra.Command, c *node.Config, do doing) *commonFlags {
+	x := &commonFlags{cmd: cmd, c: c, do: do, settings: addSettings(cmd)}
+	inner := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := x.settings.read(); err != nil {
+			return err
+		}
+		return x.settings.traced(inner(cmd, args))
+	}
 	f := cmd.Flags()
 	f.StringVar(&c.Data, "data", defaultData(), "`directory` for everything that is kept")
 	f.StringVar(&c.ReadyFile, "ready-file", "", "`file` to write, as JSON, when everything serves; removed at the stop")
@@ -36,19 +64,15 @@ func addCommon(cmd *cobra.Command, c *node.Config) *commonFlags {
 	return x
 }
 
-// run runs the role until it is stopped.
-func (x *commonFlags) run(role func(context.Context, node.Config) error) (err error) {
+// run does what the command is for.
+func (x *commonFlags) run(r role) (err error) {
 	if x.c.Logger, err = logger(x.logLevel, x.logFormat); err != nil {
 		return err
 	}
-	slog.SetDefault(x.c.Logger) // a library that prints, prints there: QUIC's, when it finds UDP's buffers small
 	x.c.Version = version
 	x.c.Out, x.c.Err = x.cmd.OutOrStdout(), x.cmd.ErrOrStderr()
 	x.c.Getenv = os.Getenv
-	if err := role(x.cmd.Context(), *x.c); !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil // Ctrl-C before everything served is a clean stop too
+	return x.do(x.cmd, x.settings, r, *x.c)
 }
 
 // addControl adds what is said to a control plane alone.
