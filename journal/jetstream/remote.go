@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -53,6 +54,7 @@ func Dial(c RemoteConfig) (*Remote, error) {
 	l := &Remote{c: c, session: session{log: c.Logger, name: c.Edge, remote: true}}
 	nc, err := nats.Connect(urls(c.Addresses), l.options(
 		nats.CustomInboxPrefix(inbox+"_"+token(c.Edge)), nats.Secure(c.TLS), nats.Timeout(remoteConnect),
+		nats.SetCustomDialer(&gathering{net.Dialer{Timeout: remoteConnect}}),
 		nats.RetryOnFailedConnect(true), nats.CustomReconnectDelay(again),
 		nats.IgnoreAuthErrorAbort(), // the node may not know its edges yet
 		nats.PingInterval(remotePing), nats.MaxPingsOutstanding(remotePings),
