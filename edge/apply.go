@@ -9,36 +9,39 @@ import (
 	"github.com/warmfront/warmfront/journal"
 )
 
-// apply is E2: it makes the next entry true for every later decision. From the follower's goroutine.
+// apply is E2: it makes the next entries true for every later decision, all at once. From the follower's goroutine.
 //
 // The order matters. The snapshot first: from here on lookups and stores judge by the new rules.
 // Then the flights: what they bring is already refused, poisoning only lets their waiters go at once.
-// Then the lease, which may become fresh by this entry, and last the acknowledgement's queue.
-func (e *Edge) apply(entry *journal.Entry) {
+// Then the lease, which may become fresh by these entries, and last the acknowledgement's queue.
+func (e *Edge) apply(entries []*journal.Entry) {
 	if planted(servesEarly) && !e.lease.Synced() {
 		<-time.After(time.Millisecond) // as if the log were long
 	}
 	e.publish.Lock()
-	d := e.snap.Load().draft()
-	if d.seq == 0 {
-		d.epoch, d.life = entry.Epoch, e.begins(entry)
+	old := e.snap.Load()
+	d := old.draft()
+	for _, entry := range entries {
+		if d.seq == 0 {
+			d.epoch, d.life = entry.Epoch, e.begins(entry)
+		}
+		d.life = e.resume(entry, d.life)
+		d.seq = entry.Seq
+		for i := range entry.Facts {
+			e.fold(d, entry, &entry.Facts[i])
+		}
 	}
-	d.life = e.resume(entry, d.life)
-	d.seq = entry.Seq
-	for i := range entry.Facts {
-		e.fold(d, entry, &entry.Facts[i])
-	}
-	old, next := e.snap.Load(), d.snap()
+	next := d.snap()
 	e.snap.Store(next)
 	e.publish.Unlock()
 
 	if len(d.touched) > 0 {
 		if !planted(waiterUnchecked) && !planted(stampAtStore) && !planted(packedAnew) { // a courtesy, behind which these would hide
-			e.flights.poison(next, d.touched)
+			e.flights.poison(old, next, d.touched)
 		}
 		e.sweeper.wake()
 	}
-	e.lease.Applied(entry.Seq)
+	e.lease.Applied(next.seq)
 	e.member.applied(old, next, d.told)
 }
 
@@ -157,16 +160,17 @@ func (e *Edge) foldJoined(d *draft, j *journal.EdgeJoined) {
 // nothing is served until this edge has joined the new one.
 func (e *Edge) reset(reason string) {
 	e.publish.Lock()
+	old := e.snap.Load()
 	// In one critical section with the snapshot: no decision on what comes next may find the lease
 	// of what was before.
 	e.lease.Revoke()
-	for _, x := range e.snap.Load().sites {
+	for _, x := range old.sites {
 		x.goes()
 	}
 	e.snap.Store(&Snap{hosts: noHosts, tickets: newTickets()})
 	e.publish.Unlock()
 
-	e.flights.poison(e.snap.Load(), nil)
+	e.flights.poison(old, e.snap.Load(), nil)
 	e.store.Clear()
 	if e.disk != nil {
 		e.loads.restart()

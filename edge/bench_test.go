@@ -39,7 +39,7 @@ func still(b testing.TB) *Edge {
 		{{Tick: &journal.Tick{}}}, {{DistributionPut: put}},
 		{{EdgeJoined: &journal.EdgeJoined{Edge: "FRA50-1", Incarnation: e.member.incarnation()}}},
 	} {
-		e.apply(&journal.Entry{Epoch: "e", Seq: uint64(i + 1), Facts: facts})
+		e.apply([]*journal.Entry{{Epoch: "e", Seq: uint64(i + 1), Facts: facts}})
 	}
 	e.lease.ProbeAnswered(id, 2)
 	if err := e.Ready(); err != nil {
@@ -166,8 +166,8 @@ func BenchmarkApplyInvalidation(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				seq++
-				e.apply(&journal.Entry{Epoch: "e", Seq: seq, Facts: []journal.Fact{{Invalidated: &journal.Invalidated{
-					DistributionID: "D1", InvalidationID: "I", Items: []string{"/img/*"}}}}})
+				e.apply([]*journal.Entry{{Epoch: "e", Seq: seq, Facts: []journal.Fact{{Invalidated: &journal.Invalidated{
+					DistributionID: "D1", InvalidationID: "I", Items: []string{"/img/*"}}}}}})
 				select {
 				case <-e.member.pending:
 				default:

@@ -248,9 +248,9 @@ func (t *flights) stored(f *flight) {
 }
 
 // poison wakes whoever waits on what can no longer be decided for: flights of the touched
-// distributions that a rule matches or whose configuration has changed; all when touched is nil. It is
-// a courtesy: Decide refuses them anyway (S3).
-func (t *flights) poison(s *Snap, touched map[string]bool) {
+// distributions that a rule matches or whose configuration has changed; all when touched is nil. old is the snapshot before
+// s. It is a courtesy: Decide refuses them anyway (S3).
+func (t *flights) poison(old, s *Snap, touched map[string]bool) {
 	var hit []*flight
 	for i := range t.shards {
 		sh := &t.shards[i]
@@ -270,7 +270,7 @@ func (t *flights) poison(s *Snap, touched map[string]bool) {
 		if s.life != f.life || x == nil || x.rev != f.site.rev {
 			f.poison()
 		} else if rule := x.index.Match(f.subject.Load(), f.stamp); rule != 0 {
-			if rule == s.seq { // it has been overtaken now, and not before: who waits for it asks again
+			if rule > old.seq { // it has been overtaken now, and not before: who waits for it asks again
 				t.e.owe(f.site.ID, rule, f.subject.Load())
 			}
 			f.poison()

@@ -14,8 +14,9 @@ type FollowerConfig struct {
 	Log  Log
 	From Position // what has been applied already; zero: nothing
 
-	// Apply takes the next entry. It is called in order, from Run's goroutine only.
-	Apply func(*Entry)
+	// Apply takes the next entries, one or more: as many as are there, for what they have in common costs once then. It
+	// is called in order, from Run's goroutine only, and keeps nothing of the slice.
+	Apply func([]*Entry)
 
 	// Reset is called when the log is not the one that was followed (E1): everything stored is dead, the
 	// lease is to be revoked, and Apply starts again with the genesis. From Run's goroutine.
@@ -42,6 +43,7 @@ type Follower struct {
 	kept    []*Entry    // pushes since then that did not fit, at most maxMailbox
 	known   map[ID]bool // what the last answer brought: their pushes may come later
 	pushed  Position    // of the newest push that fitted, or that a read had brought before
+	fitted  []*Entry    // pushes that are to be applied next
 	reads   sync.WaitGroup
 
 	pos  atomic.Pointer[Position]
@@ -159,19 +161,36 @@ func (f *Follower) take() (missing bool) {
 		f.look = false
 	}
 	f.mu.Unlock()
-	for _, e := range pushed {
-		look = f.fit(e) || look
-	}
-	return look
+	return f.fit(pushed) || look
 }
 
-// fit applies a push that is the next entry, and reports whether one that is not calls for a read.
-func (f *Follower) fit(e *Entry) (missing bool) {
-	if accepted, _ := f.cur.pushed(e); accepted {
-		f.apply(e)
-		f.pushed = f.cur.at
-		return false
+// fit applies those of some pushes that are the next entries, and reports whether one that is not calls for a read.
+func (f *Follower) fit(pushed []*Entry) (missing bool) {
+	next := f.fitted[:0]
+	for _, e := range pushed {
+		if f.next(e) {
+			next = append(next, e)
+		} else {
+			missing = f.misses(e) || missing
+		}
 	}
+	f.apply(next)
+	clear(next)
+	f.fitted = next
+	return missing
+}
+
+// next tells whether a push is the next entry, and moves on to it.
+func (f *Follower) next(e *Entry) bool {
+	accepted, _ := f.cur.pushed(e)
+	if accepted {
+		f.pushed = f.cur.at
+	}
+	return accepted
+}
+
+// misses tells whether a push that is not the next entry calls for a read.
+func (f *Follower) misses(e *Entry) bool {
 	if f.known[e.ID] {
 		f.pushed = PositionOf(e)
 		return false // merely late
@@ -214,26 +233,25 @@ func (f *Follower) answered(a answer) error {
 	}
 	for _, e := range apply {
 		f.known[e.ID] = true
-		f.apply(e)
 	}
+	f.apply(apply)
 	if broken != "" {
 		f.reset(broken)
 		// Through Run's back-off: a log that is broken in the middle would be read in a circle.
 		return errors.New(broken)
 	}
-	missing := false
-	for _, e := range kept {
-		missing = f.fit(e) || missing
-	}
-	if missing || !end && f.pushed != f.cur.at {
+	if missing := f.fit(kept); missing || !end && f.pushed != f.cur.at {
 		f.Look()
 	}
 	return nil
 }
 
-func (f *Follower) apply(e *Entry) {
-	f.c.Apply(e)
-	at := PositionOf(e)
+func (f *Follower) apply(entries []*Entry) {
+	if len(entries) == 0 {
+		return
+	}
+	f.c.Apply(entries)
+	at := PositionOf(entries[len(entries)-1])
 	f.pos.Store(&at)
 }
 

@@ -3,13 +3,16 @@ package journal_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/journaltest"
 	"github.com/warmfront/warmfront/journal/memory"
 )
 
@@ -25,10 +28,10 @@ type following struct {
 func follow(t *testing.T, l *memory.Log, from journal.Position) *following {
 	f := &following{}
 	f.Follower = journal.NewFollower(journal.FollowerConfig{Log: counted{l, f}, From: from,
-		Apply: func(e *journal.Entry) {
+		Apply: func(entries []*journal.Entry) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
-			f.applied = append(f.applied, e)
+			f.applied = append(f.applied, entries...)
 		},
 		Reset: func(reason string) {
 			f.mu.Lock()
@@ -183,17 +186,52 @@ func TestE1_LostLastPush(t *testing.T) {
 	})
 }
 
+// What comes while Apply takes its time is applied together, in order.
+func TestE1_WhatComesMeanwhileIsAppliedTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := memory.New()
+		release := make(chan struct{})
+		var calls []string
+		f := journal.NewFollower(journal.FollowerConfig{Log: l, Every: time.Hour, Apply: func(entries []*journal.Entry) {
+			call := ""
+			for _, e := range entries {
+				call += fmt.Sprint(e.Seq, " ")
+			}
+			if calls = append(calls, call); entries[0].Seq == 2 {
+				<-release
+			}
+		}})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- f.Run(ctx) }()
+		synctest.Wait()
+		write(t, l, 1)
+		synctest.Wait()
+		write(t, l, 4)
+		if at := f.Position().Seq; at != 1 {
+			t.Errorf("stands at %d before 2 is applied", at)
+		}
+		close(release)
+		synctest.Wait()
+		if want := []string{"1 ", "2 ", "3 4 5 6 "}; !slices.Equal(calls, want) || f.Position().Seq != 6 {
+			t.Errorf("applied %q, want %q; stands at %d", calls, want, f.Position().Seq)
+		}
+		cancel()
+		<-done
+	})
+}
+
 // What does not fit into the mailbox is read, also when nothing is pushed after it.
 func TestE1_MailboxOverflow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := memory.New()
 		release := make(chan struct{})
 		var n int
-		f := journal.NewFollower(journal.FollowerConfig{Log: l, Every: time.Hour, Apply: func(e *journal.Entry) {
+		f := journal.NewFollower(journal.FollowerConfig{Log: l, Every: time.Hour, Apply: journaltest.Each(func(e *journal.Entry) {
 			if n++; e.Seq == 2 {
 				<-release
 			}
-		}})
+		})})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- f.Run(ctx) }()
@@ -289,11 +327,11 @@ func TestE1_FarAwayItIsNoLaterThanThePushes(t *testing.T) {
 		write(t, l, 1000)
 		at := map[uint64]time.Time{}
 		var mu sync.Mutex
-		f := journal.NewFollower(journal.FollowerConfig{Log: away{l, way}, Apply: func(e *journal.Entry) {
+		f := journal.NewFollower(journal.FollowerConfig{Log: away{l, way}, Apply: journaltest.Each(func(e *journal.Entry) {
 			mu.Lock()
 			defer mu.Unlock()
 			at[e.Seq] = time.Now()
-		}})
+		})})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- f.Run(ctx) }()
@@ -334,7 +372,7 @@ func TestE1_PushLostWhileItReads(t *testing.T) {
 			}
 			return memory.Delivered
 		}})
-		f := journal.NewFollower(journal.FollowerConfig{Log: away{l, time.Second}, Every: time.Hour, Apply: func(*journal.Entry) {}})
+		f := journal.NewFollower(journal.FollowerConfig{Log: away{l, time.Second}, Every: time.Hour, Apply: func([]*journal.Entry) {}})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- f.Run(ctx) }()
@@ -373,7 +411,7 @@ func TestFollower_UnreadableLogIsTriedAgain(t *testing.T) {
 func TestFollower_ClosedLog(t *testing.T) {
 	l := memory.New()
 	l.Close()
-	f := journal.NewFollower(journal.FollowerConfig{Log: l, Apply: func(*journal.Entry) {}})
+	f := journal.NewFollower(journal.FollowerConfig{Log: l, Apply: func([]*journal.Entry) {}})
 	if err := f.Run(t.Context()); !errors.Is(err, journal.ErrClosed) {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/journaltest"
 	"github.com/warmfront/warmfront/journal/memory"
 )
 
@@ -26,7 +27,7 @@ func TestProber_KeepsTheLease(t *testing.T) {
 		clock := func() time.Duration { return time.Since(start) }
 		lease := journal.NewLease(journal.Timing{})
 		f := journal.NewFollower(journal.FollowerConfig{Log: l, Every: 1000 * time.Hour, // the answers must do
-			Apply: func(e *journal.Entry) { lease.Applied(e.Seq) },
+			Apply: journaltest.Each(func(e *journal.Entry) { lease.Applied(e.Seq) }),
 			Reset: func(string) { lease.Revoke() }})
 		reconnects := 0
 		p := &journal.Prober{Log: l, Lease: lease, Follower: f, Clock: clock,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/journaltest"
 )
 
 // BenchmarkCommit is what an API call that changes something waits for: decided, synced, applied.
@@ -31,7 +32,7 @@ func BenchmarkPublishToApplied(b *testing.B) {
 	applied := make(chan uint64, 100)
 	const edges = 3
 	for range edges {
-		f := journal.NewFollower(journal.FollowerConfig{Log: l, Apply: func(e *journal.Entry) { applied <- e.Seq }})
+		f := journal.NewFollower(journal.FollowerConfig{Log: l, Apply: journaltest.Each(func(e *journal.Entry) { applied <- e.Seq })})
 		go f.Run(b.Context())
 		<-applied
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/journaltest"
 )
 
 const entries = 200
@@ -178,11 +179,11 @@ func accepted(t *testing.T, dir string, want []*journal.Entry, kept int) {
 	resets := 0
 	f := journal.NewFollower(journal.FollowerConfig{Log: l, From: journal.PositionOf(want[len(want)-1]),
 		Reset: func(string) { resets++ },
-		Apply: func(e *journal.Entry) {
+		Apply: journaltest.Each(func(e *journal.Entry) {
 			if e.Seq == uint64(n+1) {
 				cancel()
 			}
-		}})
+		})})
 	if err := f.Run(ctx); !errors.Is(err, context.Canceled) || resets != 1 {
 		t.Fatalf("follower: %v, %d resets", err, resets)
 	}

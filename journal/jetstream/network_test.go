@@ -406,7 +406,7 @@ func TestRemote_BeforeTheControlPlane(t *testing.T) {
 		t.Error("read from nobody")
 	}
 	applied := make(chan uint64, 10)
-	f := journal.NewFollower(journal.FollowerConfig{Log: r, Apply: func(e *journal.Entry) { applied <- e.Seq }})
+	f := journal.NewFollower(journal.FollowerConfig{Log: r, Apply: journaltest.Each(func(e *journal.Entry) { applied <- e.Seq })})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); f.Run(ctx) }()

@@ -135,15 +135,24 @@ func testWriterReopen(t *testing.T, s Subject) {
 	}
 }
 
+// Each is a Follower's Apply that takes the entries one by one.
+func Each(apply func(*journal.Entry)) func([]*journal.Entry) {
+	return func(entries []*journal.Entry) {
+		for _, e := range entries {
+			apply(e)
+		}
+	}
+}
+
 // following runs a follower until the test ends and returns what it applies.
 func following(t *testing.T, l journal.Log, lease *journal.Lease) (*journal.Follower, <-chan *journal.Entry) {
 	applied := make(chan *journal.Entry, 10000)
-	f := journal.NewFollower(journal.FollowerConfig{Log: l, Apply: func(e *journal.Entry) {
+	f := journal.NewFollower(journal.FollowerConfig{Log: l, Apply: Each(func(e *journal.Entry) {
 		if lease != nil {
 			lease.Applied(e.Seq)
 		}
 		applied <- e
-	}, Reset: func(reason string) { t.Errorf("reset: %s", reason) }})
+	}), Reset: func(reason string) { t.Errorf("reset: %s", reason) }})
 	running(t, f.Run)
 	return f, applied
 }
