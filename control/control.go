@@ -177,6 +177,17 @@ func (c *Control) commit(ctx context.Context, decide func(s *state) ([]journal.F
 	return e, outcome(err)
 }
 
+// commitTogether is commit for what may share an entry with others; decide also gets the facts before its own there, see
+// journal.Writer.Together. weight is about the bytes of its facts.
+func (c *Control) commitTogether(ctx context.Context, weight int, decide func(s *state, before []journal.Fact) ([]journal.Fact, error)) (e *journal.Entry, part int, err error) {
+	e, part, err = c.writer.Together(ctx, weight, func(before []journal.Fact) ([]journal.Fact, error) {
+		c.mu.RLock()
+		defer c.mu.RUnlock()
+		return decide(c.state, before)
+	})
+	return e, part, outcome(err)
+}
+
 // now is the time to put into a fact: in UTC, with the milliseconds that the API shows, so that what
 // is live equals what is replayed.
 func (c *Control) now() time.Time { return c.cfg.Now().UTC().Truncate(time.Millisecond) }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"container/heap"
+	"fmt"
 	"slices"
 	"sort"
 	"strconv"
@@ -29,10 +30,10 @@ func (c *Control) History(f HistoryFilter, marker string, max int) (Page[*Receip
 	if max <= 0 || max > maxPage {
 		max = maxPage
 	}
-	before := ^uint64(0)
+	before := age{seq: ^uint64(0)}
 	if marker != "" {
-		var err error
-		if before, err = strconv.ParseUint(marker, 10, 64); err != nil {
+		var ok bool
+		if before, ok = parseAge(marker); !ok {
 			return Page[*Receipt]{}, refuse("InvalidArgument", "The marker %.40q is none of this list. Start again without a marker.", marker)
 		}
 	}
@@ -47,7 +48,9 @@ func (c *Control) History(f HistoryFilter, marker string, max int) (Page[*Receip
 	looked := 0
 	for inv := newest.pop(); inv != nil; inv = newest.pop() {
 		if len(p.Items) == max || looked == scanned {
-			p.Truncated, p.NextMarker = true, strconv.FormatUint(inv.seq+1, 10)
+			last := inv.age()
+			last.part++
+			p.Truncated, p.NextMarker = true, last.String()
 			break
 		}
 		if looked++; f.wants(inv) {
@@ -71,10 +74,10 @@ func (f *HistoryFilter) wants(inv *invalidationState) bool {
 }
 
 // newestBefore begins a walk through the invalidations of one distribution, or of all when id is "".
-func (s *state) newestBefore(id string, before uint64) (all ages, err error) {
+func (s *state) newestBefore(id string, before age) (all ages, err error) {
 	add := func(d *distributionState) {
 		for _, list := range [][]*invalidationState{d.invalidations, d.planned} {
-			if n := sort.Search(len(list), func(i int) bool { return list[i].seq >= before }); n > 0 {
+			if n := sort.Search(len(list), func(i int) bool { return !list[i].age().before(before) }); n > 0 {
 				all = append(all, list[:n])
 			}
 		}
@@ -94,11 +97,31 @@ func (s *state) newestBefore(id string, before uint64) (all ages, err error) {
 	return all, nil
 }
 
+// age is where in the journal an invalidation is: several may be in one entry.
+type age struct {
+	seq  uint64
+	part int
+}
+
+func (inv *invalidationState) age() age { return age{inv.seq, inv.part} }
+
+func (a age) before(b age) bool { return a.seq < b.seq || a.seq == b.seq && a.part < b.part }
+
+// String is a marker.
+func (a age) String() string { return fmt.Sprintf("%d.%d", a.seq, a.part) }
+
+func parseAge(s string) (a age, ok bool) {
+	seq, part, cut := strings.Cut(s, ".")
+	n, err := strconv.ParseUint(seq, 10, 64)
+	m, err2 := strconv.ParseUint(part, 10, 31)
+	return age{n, int(m)}, cut && err == nil && err2 == nil
+}
+
 // ages are lists of invalidations, oldest first, as a heap by their newest. None is empty.
 type ages [][]*invalidationState
 
 func (a ages) Len() int           { return len(a) }
-func (a ages) Less(i, j int) bool { return a[i][len(a[i])-1].seq > a[j][len(a[j])-1].seq }
+func (a ages) Less(i, j int) bool { return a[j][len(a[j])-1].age().before(a[i][len(a[i])-1].age()) }
 func (a ages) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
 func (a *ages) Push(x any)        { *a = append(*a, x.([]*invalidationState)) }
 func (a *ages) Pop() any {

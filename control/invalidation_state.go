@@ -14,6 +14,7 @@ import (
 type invalidationState struct {
 	fact      *journal.Invalidated
 	seq       uint64
+	part      int                // which fact of that entry
 	completed *journal.Completed // what declared it; nil while in progress
 
 	// Of one that is planned, or was and has been withdrawn.
@@ -100,8 +101,8 @@ func (inv *invalidationState) view() *Invalidation {
 	return v
 }
 
-// invalidate folds an accepted invalidation in.
-func (s *state) invalidate(seq uint64, f *journal.Invalidated) []Change {
+// invalidate folds an accepted invalidation in, a part of the entry with that number.
+func (s *state) invalidate(seq uint64, part int, f *journal.Invalidated) []Change {
 	d := s.distributions[f.DistributionID]
 	if d == nil {
 		return nil
@@ -111,6 +112,7 @@ func (s *state) invalidate(seq uint64, f *journal.Invalidated) []Change {
 	}
 	d.unplan(f.InvalidationID)
 	inv := newInvalidation(seq, f)
+	inv.part = part
 	if inv.rolls() {
 		d.rolling = append(d.rolling, inv)
 	}

@@ -66,7 +66,7 @@ func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distribution
 	reference := wire.Val(b.CallerReference)
 	var fact journal.Fact
 	var existing *Invalidation
-	e, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
+	decide := func(s *state, before []journal.Fact) ([]journal.Fact, error) {
 		existing = nil
 		d, err := s.distribution(distributionID)
 		if err != nil {
@@ -83,6 +83,9 @@ func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distribution
 			}
 			existing = old.view()
 			return nil, nil
+		}
+		if len(before) > 0 && (terms.planned() || terms.Pace != nil || among(before, distributionID, reference)) {
+			return nil, journal.ErrNext // that is decided on the fold alone
 		}
 		id := newInvalidationID()
 		for d.byID[id] != nil {
@@ -107,8 +110,9 @@ func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distribution
 			DistributionID: distributionID, InvalidationID: id, CallerReference: reference,
 			Items: items, CreateTime: now, Comment: terms.Comment, Where: terms.Where, Pace: terms.Pace, Mode: mode, Wave: s.wave(terms.Pace, 1, nil), By: by,
 		}}
-		return []journal.Fact{fact}, s.limits.checkInProgress(d, items)
-	})
+		return []journal.Fact{fact}, s.limits.checkInProgress(d, items, before)
+	}
+	e, _, err := c.commitTogether(ctx, weigh(items)+len(reference)+len(terms.Comment), decide)
 	switch {
 	case errors.Is(err, journal.ErrTooLarge):
 		return nil, false, refuse("BatchTooLarge", "The paths of the batch are too long together. Split it, or use a wildcard path for many.")
@@ -146,17 +150,47 @@ func (c *Control) checkBatch(b *wire.InvalidationBatch) ([]string, error) {
 	return slices.Clone(items), nil
 }
 
-// checkInProgress holds the quotas of items in progress.
-func (l Limits) checkInProgress(d *distributionState, items []string) error {
-	inProgress, more := d.itemsInProgress, len(items)
+// among tells whether the reference is that of one of the facts.
+func among(facts []journal.Fact, distributionID, reference string) bool {
+	return slices.ContainsFunc(facts, func(f journal.Fact) bool {
+		switch {
+		case f.Invalidated != nil:
+			return f.Invalidated.CallerReference == reference && f.Invalidated.DistributionID == distributionID
+		case f.Scheduled != nil:
+			return f.Scheduled.CallerReference == reference && f.Scheduled.DistributionID == distributionID
+		}
+		return false
+	})
+}
+
+// weigh is about how many bytes the fact with these items has in the journal.
+func weigh(items []string) int {
+	n := 512
+	for _, item := range items {
+		n += len(item) + 3
+	}
+	return n
+}
+
+// checkInProgress holds the quotas of items in progress, those of the facts before these in their entry included.
+func (l Limits) checkInProgress(d *distributionState, items []string, before []journal.Fact) error {
+	inProgress, wildInProgress, more := d.itemsInProgress, d.wildcardsInProgress, len(items)
+	for _, f := range before {
+		if f.Invalidated != nil && f.Invalidated.DistributionID == d.put.ID {
+			inProgress += len(f.Invalidated.Items)
+			if l.WildcardsInProgress > 0 {
+				wildInProgress += wildcards(f.Invalidated.Items)
+			}
+		}
+	}
 	if l.WildcardsInProgress > 0 {
 		wild := wildcards(items)
-		if d.wildcardsInProgress+wild > l.WildcardsInProgress {
+		if wildInProgress+wild > l.WildcardsInProgress {
 			return refuse("TooManyInvalidationsInProgress",
 				"Processing your request would exceed the maximum of %d wildcard paths in progress: %d are. Wait until some are completed.",
-				l.WildcardsInProgress, d.wildcardsInProgress)
+				l.WildcardsInProgress, wildInProgress)
 		}
-		inProgress, more = inProgress-d.wildcardsInProgress, more-wild
+		inProgress, more = inProgress-wildInProgress, more-wild
 	}
 	if inProgress+more > l.InvalidationsInProgress {
 		return refuse("TooManyInvalidationsInProgress",

@@ -70,7 +70,7 @@ func (s *state) apply(e *journal.Entry) (changes []Change) {
 	s.seq = e.Seq
 	for i := range e.Facts {
 		s.note(e, i)
-		changes = append(changes, s.applyFact(e, &e.Facts[i])...)
+		changes = append(changes, s.applyFact(e, i)...)
 	}
 	for i := range changes {
 		changes[i].Seq = e.Seq
@@ -78,14 +78,15 @@ func (s *state) apply(e *journal.Entry) (changes []Change) {
 	return changes
 }
 
-func (s *state) applyFact(e *journal.Entry, f *journal.Fact) []Change {
+func (s *state) applyFact(e *journal.Entry, part int) []Change {
+	f := &e.Facts[part]
 	switch {
 	case f.DistributionPut != nil:
 		return s.putDistribution(e.Seq, f.DistributionPut)
 	case f.DistributionDeleted != nil:
 		return s.deleteDistribution(f.DistributionDeleted.ID)
 	case f.Invalidated != nil:
-		return s.invalidate(e.Seq, f.Invalidated)
+		return s.invalidate(e.Seq, part, f.Invalidated)
 	case f.Scheduled != nil:
 		return s.schedule(e.Seq, f.Scheduled)
 	case f.Withdrawn != nil:

@@ -29,7 +29,7 @@ type WriterConfig struct {
 // Writer appends decided facts to the log by rules W1–W4. Any number of writers, on any number of nodes, may
 // write to one log: the compare-and-swap on the slot orders them, and who loses decides again.
 //
-// Its methods may be called concurrently. One commit runs at a time; who only reads the fold is not its
+// Its methods may be called concurrently. One commit runs at a time, those of Together in groups; who only reads the fold is not its
 // concern and waits for nothing but Apply.
 type Writer struct {
 	c WriterConfig
@@ -43,6 +43,7 @@ type Writer struct {
 	broken atomic.Pointer[error] // W4: set once, never cleared
 
 	ticks ticks
+	queue queue // of Together
 }
 
 // attempt bounds a single try of an append or a read; what it did is then found out (W3).
@@ -72,20 +73,17 @@ func (w *Writer) Position() Position { return *w.pos.Load() }
 
 // CatchUp applies everything that the log has.
 func (w *Writer) CatchUp(ctx context.Context) error {
-	if err := w.take(ctx); err != nil {
-		return err
-	}
-	defer w.release()
-	_, err := w.catchUp(ctx)
-	return err
+	return w.catchUpTo(ctx, 0)
 }
 
 // Run keeps the fold caught up with what other writers append, until ctx ends or the log turns out to be
 // broken (W4).
 func (w *Writer) Run(ctx context.Context) error {
 	wake := make(chan struct{}, 1)
+	var heard atomic.Uint64
 	stop, err := w.c.Log.Live(func(e *Entry) {
 		if e.Seq > w.Position().Seq {
+			heard.Store(e.Seq)
 			select {
 			case wake <- struct{}{}:
 			default:
@@ -99,9 +97,10 @@ func (w *Writer) Run(ctx context.Context) error {
 	safety := time.NewTicker(w.c.Every)
 	defer safety.Stop()
 	retry := backoff{least: 20 * time.Millisecond, most: 5 * time.Second}
+	reach := uint64(0) // what a push has told of; 0: whatever there is
 	for {
 		pushed, again := wake, (<-chan time.Time)(nil)
-		switch err := w.CatchUp(ctx); {
+		switch err := w.catchUpTo(ctx, reach); {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, ErrBroken) || errors.Is(err, ErrClosed):
@@ -115,10 +114,26 @@ func (w *Writer) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-pushed:
+			reach = heard.Load()
 		case <-again:
+			reach = 0
 		case <-safety.C:
+			reach = 0
 		}
 	}
+}
+
+// catchUpTo is CatchUp, unless that entry has been applied meanwhile: most pushes are of this writer's own.
+func (w *Writer) catchUpTo(ctx context.Context, seq uint64) error {
+	if err := w.take(ctx); err != nil {
+		return err
+	}
+	defer w.release()
+	if seq > 0 && w.cur.at.Seq >= seq {
+		return nil
+	}
+	_, err := w.catchUp(ctx)
+	return err
 }
 
 // Commit appends what decide returns and gives it to Apply before it returns (W1, W2). decide reads the
@@ -134,43 +149,9 @@ func (w *Writer) Commit(ctx context.Context, decide func() ([]Fact, error)) (*En
 		return nil, err
 	}
 	defer w.release()
-	if w.cur.at.Seq == 0 {
-		if _, err := w.catchUp(ctx); err != nil {
-			return nil, err
-		}
-		if w.cur.at.Seq == 0 {
-			return nil, fmt.Errorf("%w: there is no genesis entry", ErrBroken)
-		}
-	}
-	var waiting *tickBatch // probes that this commit will have answered
-	for {
-		facts, err := decide()
-		if err != nil || len(facts) == 0 {
-			// A refusal must not come from a state that another writer has changed meanwhile.
-			grown, behind := w.catchUp(ctx)
-			if behind == nil && grown {
-				continue
-			}
-			w.ticks.finish(waiting, 0, errTickAgain)
-			if behind != nil {
-				return nil, behind
-			}
-			return nil, err
-		}
-		if waiting == nil {
-			waiting = w.ticks.take()
-		}
-		e := &Entry{Epoch: w.cur.at.Epoch, Seq: w.cur.at.Seq + 1, ID: NewID(), Prev: w.cur.at.ID, Time: w.c.Now().Round(0).UTC(), Facts: facts}
-		stored, err := w.append(ctx, e)
-		if err != nil {
-			w.ticks.finish(waiting, 0, tickError(ctx, err))
-			return nil, err
-		}
-		if stored {
-			w.ticks.finish(waiting, e.Seq, nil)
-			return e, nil
-		}
-	}
+	p := &proposal{ctx: ctx, decide: func([]Fact) ([]Fact, error) { return decide() }, done: make(chan struct{})}
+	w.commit(ctx, []*proposal{p})
+	return p.entry, p.err
 }
 
 // append brings e into its slot and reports true, or finds another entry there and reports false (W3). In

@@ -1,0 +1,221 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Commits that come while another is on its way to the disk go there together, as one entry: what a disk syncs in a
+// second bounds entries, and not what is in them. Each of a group is decided on the fold and on the facts that the ones
+// before it have in the same entry.
+
+const (
+	// maxGroup and maxGroupWeight bound a group; who is too heavy for it goes alone.
+	maxGroup       = 1024
+	maxGroupWeight = 256 << 10
+	// groupPatience bounds how long the proposals of a group wait for what became of it, beyond that it is in doubt.
+	groupPatience = 15 * time.Second
+)
+
+// ErrNext is what a decide function of Together returns when what is before it in its entry keeps it from being decided:
+// it is asked again for the next entry.
+var ErrNext = errors.New("journal: to be decided with the next entry")
+
+// proposal is one commit of a group.
+type proposal struct {
+	ctx    context.Context
+	weight int
+	decide func(before []Fact) ([]Fact, error)
+
+	// Of the turn that decides.
+	first, facts int   // which facts of the entry are its own
+	refused      error // with no facts: why
+
+	done  chan struct{} // closed when entry and err are set
+	entry *Entry
+	err   error
+}
+
+func (p *proposal) finish(e *Entry, err error) {
+	if p.facts > 0 && err == nil {
+		p.entry = e
+	}
+	p.err = err
+	close(p.done)
+}
+
+// queue is who waits to be in a group.
+type queue struct {
+	mu      sync.Mutex
+	waiting []*proposal
+}
+
+func (q *queue) add(p *proposal) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, p)
+}
+
+// leave takes p out; false: a group has it.
+func (q *queue) leave(p *proposal) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, one := range q.waiting {
+		if one == p {
+			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// take returns the next group, those who came first.
+func (q *queue) take() []*proposal {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n, weight := 0, 0
+	for n < len(q.waiting) && n < maxGroup && (n == 0 || weight+q.waiting[n].weight <= maxGroupWeight) {
+		weight += q.waiting[n].weight
+		n++
+	}
+	group := append([]*proposal(nil), q.waiting[:n]...)
+	rest := copy(q.waiting, q.waiting[n:])
+	clear(q.waiting[rest:])
+	q.waiting = q.waiting[:rest]
+	return group
+}
+
+// back returns proposals to the front.
+func (q *queue) back(later []*proposal) {
+	if len(later) == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(later, q.waiting...)
+}
+
+// Together is Commit for those that may share an entry with others. decide also gets the facts that are before its own in the
+// entry, and must decide as if they were in the fold, or return ErrNext. weight is about how many bytes its facts are.
+// first says which fact of the entry is the first of its own. Whoever waits for a commit under way joins the next.
+func (w *Writer) Together(ctx context.Context, weight int, decide func(before []Fact) ([]Fact, error)) (e *Entry, first int, err error) {
+	p := &proposal{ctx: ctx, weight: weight, decide: decide, done: make(chan struct{})}
+	w.queue.add(p)
+	select {
+	case w.turn <- struct{}{}:
+		w.leadGroups(ctx, p)
+	case <-p.done:
+	case <-ctx.Done():
+		if w.queue.leave(p) {
+			return nil, 0, ctx.Err()
+		}
+	}
+	select {
+	case <-p.done:
+		return p.entry, p.first, p.err
+	case <-ctx.Done(): // it is in a group that another leads
+		return nil, 0, fmt.Errorf("%w: %w", ErrDoubt, ctx.Err())
+	}
+}
+
+// leadGroups commits groups until p has been in one, and gives the turn back.
+func (w *Writer) leadGroups(ctx context.Context, p *proposal) {
+	defer w.release()
+	for {
+		select {
+		case <-p.done:
+			return
+		default:
+		}
+		group := w.queue.take()
+		if broken := w.broken.Load(); broken != nil {
+			for _, one := range group {
+				one.finish(nil, *broken)
+			}
+			continue
+		}
+		// Not the leader's own time: the others' entry does not fail because its caller has gone.
+		one, cancel := context.WithTimeout(context.WithoutCancel(ctx), groupPatience)
+		w.queue.back(w.commit(one, group))
+		cancel()
+	}
+}
+
+// commit appends what the proposals of a group decide, and finishes them, but for those that it returns: they are to be decided
+// with the next entry. With the turn.
+func (w *Writer) commit(ctx context.Context, group []*proposal) (later []*proposal) {
+	fail := func(err error) []*proposal {
+		for _, p := range group {
+			p.finish(nil, err)
+		}
+		return nil
+	}
+	if w.cur.at.Seq == 0 {
+		if _, err := w.catchUp(ctx); err != nil {
+			return fail(err)
+		}
+		if w.cur.at.Seq == 0 {
+			return fail(fmt.Errorf("%w: there is no genesis entry", ErrBroken))
+		}
+	}
+	var waiting *tickBatch // probes that this commit will have answered
+	for {
+		facts := decideAll(group)
+		if len(facts) == 0 {
+			// A refusal must not come from a state that another writer has changed meanwhile.
+			grown, behind := w.catchUp(ctx)
+			if behind == nil && grown {
+				continue
+			}
+			w.ticks.finish(waiting, 0, errTickAgain)
+			if behind != nil {
+				return fail(behind)
+			}
+			return finishAll(group, nil)
+		}
+		if waiting == nil {
+			waiting = w.ticks.take()
+		}
+		e := &Entry{Epoch: w.cur.at.Epoch, Seq: w.cur.at.Seq + 1, ID: NewID(), Prev: w.cur.at.ID, Time: w.c.Now().Round(0).UTC(), Facts: facts}
+		stored, err := w.append(ctx, e)
+		if err != nil {
+			w.ticks.finish(waiting, 0, tickError(ctx, err))
+			return fail(err)
+		}
+		if stored { // in the slot behind the fold: so refusals, too, have seen the whole log
+			w.ticks.finish(waiting, e.Seq, nil)
+			return finishAll(group, e)
+		}
+	}
+}
+
+// decideAll asks the proposals one after another, and returns the facts of them all.
+func decideAll(group []*proposal) (facts []Fact) {
+	for _, p := range group {
+		p.first, p.facts = len(facts), 0
+		if p.refused = p.ctx.Err(); p.refused != nil {
+			continue
+		}
+		var own []Fact
+		if own, p.refused = p.decide(facts); p.refused == nil {
+			p.facts = len(own)
+			facts = append(facts, own...)
+		}
+	}
+	return facts
+}
+
+// finishAll tells the proposals what became of them, but for those that it returns.
+func finishAll(group []*proposal, e *Entry) (later []*proposal) {
+	for _, p := range group {
+		if errors.Is(p.refused, ErrNext) {
+			later = append(later, p)
+			continue
+		}
+		p.finish(e, p.refused)
+	}
+	return later
+}
