@@ -89,8 +89,9 @@ bench-full: $(BIN) ## all rows of the bench, more and longer rounds: half an hou
 bench-invalidation: $(BIN) ## the way of invalidations, hits under rules, a million objects dropped; beside Varnish and nginx, in 12 minutes
 	@bench/run -invalidation $(ARGS)
 
-bench-index: ## the index, and the way of an invalidation, as Go benchmarks
+bench-index: ## the index, what is accepted in a second, and the way of an invalidation, as Go benchmarks
 	$(GO) test -run '^$$' -bench 'Stale|Match' -benchmem ./invalidation
+	$(GO) test -run '^$$' -bench 'Accept' -benchtime 3s ./control
 	$(GO) test -run '^$$' -bench 'Invalidate' -benchtime 300x ./node
 
 performance: ## docs/performance.md, the figures in docs/invalidation.md, and plots from their .json in docs; RESULTS=build/bench/full.json, or invalidation.json, replaces one

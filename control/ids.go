@@ -3,7 +3,6 @@ package control
 import (
 	"crypto/rand"
 	"fmt"
-	"math/big"
 	"strings"
 )
 
@@ -29,13 +28,16 @@ func newUUID() string {
 
 func randomWord(alphabet string) string {
 	var word [idLength]byte
-	size := big.NewInt(int64(len(alphabet)))
-	for i := range word {
-		n, err := rand.Int(rand.Reader, size)
-		if err != nil {
-			panic("BUG: no randomness: " + err.Error()) // crypto/rand does not fail
+	var drawn [2 * idLength]byte
+	fair := 256 - 256%len(alphabet) // numbers from there on would make the first letters likelier
+	for n := 0; n < len(word); {
+		rand.Read(drawn[:])
+		for _, x := range drawn {
+			if int(x) < fair && n < len(word) {
+				word[n] = alphabet[int(x)%len(alphabet)]
+				n++
+			}
 		}
-		word[i] = alphabet[n.Int64()]
 	}
 	return string(word[:])
 }
