@@ -22,6 +22,7 @@ func Compile(put Source) (*Distribution, error) {
 		AWSWildcards:      put.Tags[TagWildcards] == WildcardsAWS,
 		RFC:               put.Tags[TagSemantics] == SemanticsRFC,
 		PurgePlain:        put.Tags[TagPurge] == PurgePlain,
+		Isolation:         IsolationOf(put.Tags),
 		HTTPVersion:       wire.Val(c.HttpVersion),
 	}
 	d.Purge = d.PurgePlain || put.Tags[TagPurge] == PurgeOn

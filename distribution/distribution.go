@@ -61,6 +61,7 @@ type Distribution struct {
 	Targeted       bool   // tag warmfront:targeted=heeded, or RFC without that tag: CDN-Cache-Control and Surrogate-Control count
 	Purge          bool   // tag warmfront:purge=on or plain: the edge itself takes PURGE
 	PurgePlain     bool   // tag warmfront:purge=plain: by plain HTTP too
+	Isolation      Isolation
 	HTTPVersion    string // "http1.1", "http2", "http3" or "http2and3": see HTTP2 and HTTP3
 	Security       *Security
 

@@ -17,6 +17,8 @@ const (
 	TagTargeted    = "warmfront:targeted"    // whether an origin can speak to this cache alone
 	TagPurge       = "warmfront:purge"       // whether edges take the method PURGE
 
+	TagIsolation = "warmfront:isolation" // what an edge does that has lost the journal
+
 	// TagInvalidationMode is what invalidations do that do not say so themselves, as CloudFront's API has no word for it.
 	TagInvalidationMode = "warmfront:invalidation-mode"
 
@@ -34,6 +36,11 @@ const (
 
 	InvalidationRemove = "remove" // what they match is never shown again; the default
 	InvalidationStale  = "stale"  // it is shown while it is being revalidated
+
+	IsolationRevalidate = "revalidate"  // asks the origin whether what it has is still good; the default
+	IsolationBypass     = "bypass"      // goes past its cache
+	IsolationFail       = "fail"        // answers nothing
+	IsolationServeStale = "serve-stale" // goes on as if nothing had been invalidated, which may not be so
 
 	PurgeOff   = "off"   // they refuse it, as any method that is not allowed; the default
 	PurgeOn    = "on"    // from whoever shows an access key that may invalidate, by https or from the same machine
@@ -54,6 +61,7 @@ var switches = map[string][]string{
 	TagTargeted:         {TargetedIgnored, TargetedHeeded},
 	TagPurge:            {PurgeOff, PurgeOn, PurgePlain},
 	TagInvalidationMode: {InvalidationRemove, InvalidationStale},
+	TagIsolation:        {IsolationRevalidate, IsolationBypass, IsolationFail, IsolationServeStale},
 }
 
 // ValidateTags checks all tags of a distribution together, as they are after a change.

@@ -59,6 +59,8 @@ type inline struct {
 	visit  visit
 	object cache.View // on loan while Answer runs
 
+	assumed bool // it is alive: nobody knows (isolation.go)
+
 	subject invalidation.Subject
 	kind    []byte    // Content-Type of the last answer
 	body    []byte    // of the last answer by HTTP/2, if it is small
@@ -200,7 +202,14 @@ func (a *inline) usable(q *query, now time.Time) bool {
 	o := &a.object
 	began := time.Duration(o.FetchStart.UnixNano())
 	return len(o.Block) > 0 && o.Epoch == q.snap.life && a.alive(q.site) && int64(began) >= q.site.wrote.Load() &&
-		a.e.allows(began) && o.Fresh.IsFresh(now)
+		a.warranted(q.site, began) && o.Fresh.IsFresh(now)
+}
+
+// warranted is allows.
+func (a *inline) warranted(x *site, began time.Duration) bool {
+	w := a.e.allows(x, began)
+	a.assumed = w == assumed
+	return w != none
 }
 
 // alive is check.
@@ -284,6 +293,9 @@ func (a *inline) complete(id []byte, head bool) {
 		x.Bytes = o.Size
 	}
 	x.Outcome, x.Reason, x.Status = Hit, Fresh, o.Status
+	if a.assumed {
+		x.Reason = IsolationServeStale
+	}
 	x.ID = unsafe.String(unsafe.SliceData(id), len(id)) // an Exchange is valid during Observe, as long as dst
 	a.kind = append(a.kind[:0], o.ContentType...)
 	x.ContentType = unsafe.String(unsafe.SliceData(a.kind), len(a.kind)) // as long as ID

@@ -114,9 +114,6 @@ type Config struct {
 	// the journal. Its errors are *PurgeRefused, or not known to the viewer. Nil: no distribution takes the method.
 	Purge func(context.Context, Purge) (Purged, error)
 
-	// Refuse: without a lease on the journal stored objects are not revalidated but refused (L5).
-	Refuse bool
-
 	MaxObject      int64 // octets of the largest body that is kept whole; default 64 MiB
 	SliceFrom      int64 // longer bodies are kept in slices, if they can be; default 16 MiB
 	SliceSize      int64 // octets of a slice; default 4 MiB, less where the store is small

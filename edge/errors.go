@@ -33,6 +33,7 @@ var failures = [reasons]struct {
 	TooManyFills:         {503, CapacityExceeded, "This edge is fetching as much as it may. Try again in a moment."},
 	Paced:                {503, Failed, "What was asked for is being renewed, slowly, so that its origin can keep up. Try again in a moment."},
 	OnlyIfCached:         {504, Failed, "The request wants a stored answer only, and there is none that it could get."},
+	IsolationFail:        {503, CapacityExceeded, "This edge cannot reach its control plane, and must not answer for this distribution meanwhile."},
 	LeaseLost:            {503, CapacityExceeded, "This edge cannot reach its control plane and must not answer from its cache."},
 	OriginDown:           {502, Failed, "CloudFront wasn't able to connect to the origin. It has not answered for a while and will be asked again in a moment."},
 	OriginBusy:           {503, Failed, "This edge is asking the origin as much as it may. Try again in a moment."},

@@ -49,8 +49,9 @@ func (f *flight) fill() error {
 	if f.cut != nil {
 		return f.fillSlice()
 	}
-	resp, err := f.fetch(f.old)
-	if err == nil && resp.Status == 304 && f.old != nil && f.knows(f.asked, f.old.Fields) {
+	old := f.askable()
+	resp, err := f.fetch(old)
+	if err == nil && resp.Status == 304 && old != nil && f.knows(f.asked, f.old.Fields) {
 		if was, _ := original(f.old.Fields); httpcache.Confirms(was, resp.Fields) {
 			defer resp.Body.Close()
 			f.renew(resp)
@@ -137,7 +138,7 @@ func (f *flight) question(b *distribution.Behavior, old *cache.Object) *origin.R
 	}
 	if old != nil && f.knows(b, old.Fields) {
 		was, _ := original(old.Fields)
-		fields = append(fields, httpcache.Validators(was)...)
+		fields = append(fields, f.validators(was)...)
 	}
 	return &origin.Request{
 		Method: f.request.Method, Path: fw.Path, Query: fw.Query, HasQuery: fw.HasQuery,

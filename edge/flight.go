@@ -36,6 +36,7 @@ type flight struct {
 	id       string           // X-Amz-Cf-Id of the request that began it
 	began    time.Duration    // t0
 	since    time.Duration    // t0 of the oldest octets that it may hand out: began, or the part's
+	doubtful bool             // old may be dead for all that is known: the edge is isolated (isolation.go). The fill's own
 	old      *cache.Object    // stale, alive at stamp: what a 304 renews, or a failure falls back to; or nil
 	part     *cache.Object    // fresh, alive at stamp: the beginning, of which the rest is asked for; or nil
 	cut      *cut             // the slice that is asked for; nil: it is for none

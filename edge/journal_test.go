@@ -101,17 +101,6 @@ func TestL5_WithoutTheJournalHitsAreRevalidated(t *testing.T) {
 	})
 }
 
-func TestL5_OrRefusedIfSoConfigured(t *testing.T) {
-	story(t, func(w *world) {
-		w.origin.on("/a", ok("v1"))
-		w.expect("200 Miss v1", "/a")
-		w.cutOff()
-		w.settle(40 * time.Second)
-		w.expect("503 CapacityExceeded page", "/a")
-		w.wantWhy("CapacityExceeded lease-lost")
-	}, func(w *world) { w.config.Refuse = true })
-}
-
 func TestL5_StaleOnErrorObeysTheLease(t *testing.T) {
 	story(t, func(w *world) {
 		w.origin.on("/a", ok("v1", `ETag: "1"`, "Cache-Control: max-age=3600"), status(502, "down"))

@@ -94,7 +94,7 @@ func (e *Edge) judge(q *query, o *cache.Object, now time.Time) (st state, rule u
 	switch {
 	case e.overwritten(q.site, &o.Subject, began(o)):
 		return overwritten, 0
-	case !e.allows(began(o)):
+	case e.allows(q.site, began(o)) == none:
 		return fenced, 0
 	}
 	if rule = q.site.marked(o); rule != 0 {
@@ -142,9 +142,6 @@ func (v *visit) obtain(q *query, slot int) (*answer, step) {
 		v.e.drop(o)
 		return v.fetchOrPart(q, nil, Overwritten, slot)
 	case fenced:
-		if v.e.cfg.Refuse {
-			return v.failure(LeaseLost), found
-		}
 		return v.fetch(q, o, LeaseLost, slot)
 	}
 	if rule != 0 {
@@ -314,27 +311,10 @@ func (v *visit) decide(q *query, a *answer) step {
 		}
 		return again
 	}
-	if !v.leased(a) {
+	if !v.leased(q, a) {
 		return v.unleased(a)
 	}
 	return found
-}
-
-// allows is the lease's word on what was fetched at t0, as of now.
-func (e *Edge) allows(t0 time.Duration) bool {
-	return e.lease.Allows(e.clock(), t0) || planted(servesEarly)
-}
-
-// leased is S3's clause about time, with a clock read now: a cached reading would be wrong after the
-// process was stopped. Before the first probe only what was fetched since the start counts (S5), and
-// that for no longer than L: then a rule that is not known may have been completed without this edge.
-func (v *visit) leased(a *answer) bool {
-	t0 := a.fetched()
-	if v.e.allows(t0) {
-		return true
-	}
-	now := v.e.clock()
-	return a.reader != nil && !v.e.lease.Synced() && now-t0 <= v.e.lease.Timing().Lease
 }
 
 // fetched is when the fetch of the answer began.

@@ -49,6 +49,7 @@ const (
 	StaleOnError                       // stale, the origin has failed
 	StaleOnRequest                     // stale, the viewer takes it (max-stale)
 	Revalidated                        // stale, the origin said 304
+	IsolationServeStale                // perhaps invalidated: the journal has not been heard of (isolation.go)
 
 	// Fetched, because …
 	Cold            // … there was no object
@@ -57,6 +58,7 @@ const (
 	Insisted        // … the viewer wants the origin's word (no-cache, max-age, min-fresh)
 	Expired         // … the object was stale
 	LeaseLost       // … the journal had not been heard of (L5)
+	IsolationBypass // … it had not, and the distribution wants nothing cached then
 	Unshared        // … the fill that it waited for brought what is for one viewer only
 	MethodUncached  // … answers to this method are not cached
 	CachingDisabled // … the behavior does not cache
@@ -80,6 +82,7 @@ const (
 	ExpectationFailed    // … Expect asks for what nobody knows
 	RangeNotSatisfiable  // … the range lies beyond the end
 	PreconditionFailed   // … If-Match or If-Unmodified-Since does not hold
+	IsolationFail        // … the journal has not been heard of, and the distribution wants nothing answered then
 	NotMember            // … this edge has not joined, or not yet again (P2)
 	Overtaken            // … rules came faster than the origin answered
 	TooManyFills         // … the edge is fetching as much as it may
@@ -115,7 +118,9 @@ var reasonNames = [reasons]string{
 	Fresh: "fresh", Collapsed: "collapsed", StaleWhileRevalidate: "stale-while-revalidate",
 	MarkedStale: "marked-stale", StaleOnError: "stale-on-error", StaleOnRequest: "stale-on-request", Overwritten: "overwritten", Insisted: "insisted",
 	OnlyIfCached: "only-if-cached", Revalidated: "revalidated",
-	Cold: "cold", Invalidated: "invalidated", Expired: "expired", LeaseLost: "lease-lost", Unshared: "unshared",
+	Cold: "cold", Invalidated: "invalidated", Expired: "expired", LeaseLost: "lease-lost",
+	IsolationServeStale: "isolation-serve-stale", IsolationBypass: "isolation-bypass", IsolationFail: "isolation-fail",
+	Unshared:       "unshared",
 	MethodUncached: "method-uncached", CachingDisabled: "caching-disabled", RangeUncached: "range-uncached", WebSocket: "websocket",
 	ToHTTPS: "to-https", Purging: "purging", Challenged: "challenged", UnknownHost: "unknown-host", Disabled: "disabled", Misdirected: "misdirected", BadTarget: "bad-target",
 	MethodNotAllowed: "method-not-allowed", HTTPSOnly: "https-only", UnexpectedBody: "unexpected-body",

@@ -153,9 +153,13 @@ const movedBody = "<html>\r\n<head><title>301 Moved Permanently</title></head>\r
 
 // elsewhere are the reasons whose stories need more than a request: where they are told.
 var elsewhere = map[Reason]string{
-	Collapsed:    "TestCollapse_WaitersStreamAlong",
-	Invalidated:  "TestS1_NoConditionFromADeadObject",
-	LeaseLost:    "TestS5_BeforeTheFirstProbeNothingStoredIsServed",
+	Collapsed:           "TestCollapse_WaitersStreamAlong",
+	Invalidated:         "TestS1_NoConditionFromADeadObject",
+	LeaseLost:           "TestS5_BeforeTheFirstProbeNothingStoredIsServed",
+	IsolationServeStale: "TestIsolation_ServeStaleGoesOn",
+	IsolationBypass:     "TestIsolation_BypassAsksEachTime",
+	IsolationFail:       "TestIsolation_FailAnswersNothing",
+
 	Unshared:     "TestCollapse_PrivateAnswersAreNotShared",
 	NotMember:    "TestP2_NothingIsServedBeforeJoining",
 	Overtaken:    "TestL9_RulesFasterThanASlowOrigin",

@@ -34,9 +34,10 @@ type stream struct{ body io.ReadCloser }
 // What the behavior does not cache is no object: rules say nothing about it, and it must not be sent
 // twice, so there is no decision to take anew. A range of what it does cache is one: it is compared
 // with the rules as everything else, and fetched again when one has overtaken it; the final attempt
-// takes the whole instead, whose head it can wait for with a limit.
+// takes the whole instead, whose head it can wait for with a limit. So is what goes past the cache because the edge is
+// isolated (isolation.go).
 func (v *visit) pass(q *query, why Reason) (*answer, step) {
-	object := why == RangeUncached
+	object := why == RangeUncached || why == IsolationBypass
 	f := v.flight(q)
 	if object {
 		for _, r := range v.readers {

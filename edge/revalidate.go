@@ -9,8 +9,8 @@ import (
 	"github.com/warmfront/warmfront/origin"
 )
 
-// renew makes a new object of the old one's body and a 304: with the stamp and the fetch start of the
-// conditional request, for at that moment the origin said that these octets are good (L2).
+// renew makes a new object of the old one's body and a 304: with the stamp of the conditional request, for the old one was alive
+// then, and its fetch start, if at that moment the origin said that these very octets are good (L2, S3).
 func (f *flight) renew(resp *origin.Response) {
 	now := f.e.now()
 	was, coding := original(f.old.Fields)
@@ -39,6 +39,9 @@ func (f *flight) renew(resp *origin.Response) {
 	}
 	o := f.object(f.old.Status, f.marked(fields), f.old.Body, v.Fresh)
 	o.Pages = f.old.Pages
+	if !f.doubtful && !httpcache.Proves(was, resp.Fields) {
+		o.FetchStart = f.old.FetchStart
+	}
 	o.Hits.Store(f.old.Hits.Load())
 	if v.OK {
 		how := renewed
@@ -64,7 +67,7 @@ func (f *flight) fallBack(why httpcache.StaleUse, pause, latency time.Duration) 
 		old = f.expired(old, now)
 	}
 	if old == nil || old.Fresh.MayServeStale(now, why) != httpcache.StaleAllowed ||
-		!f.e.lease.Allows(f.e.clock(), began(old)) {
+		f.e.allows(f.site, began(old)) == none {
 		return false
 	}
 	held := held(old, now, why, pause)

@@ -185,7 +185,7 @@ func (w *walk) usable(o *cache.Object, n int64, s *Snap) (_ *cache.Object, ok bo
 		return nil, false
 	}
 	// L5: without a lease it is as good as the map if it is not older.
-	if !e.lease.Fresh(e.clock()) && began(o) < began(w.of) {
+	if e.isolated() && began(o) < began(w.of) && e.allows(x, began(o)) != assumed {
 		return o, false
 	}
 	return o, true

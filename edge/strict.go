@@ -30,9 +30,7 @@ func (v *visit) obtainStrict(q *query, o *cache.Object, slot int) (*answer, step
 			v.e.drop(o)
 			why = Overwritten
 		case st == fenced:
-			if why, old = LeaseLost, o; v.e.cfg.Refuse {
-				return v.failure(LeaseLost), found
-			}
+			why, old = LeaseLost, o
 		case rule != 0 && (use.OK() || use == httpcache.AskStale):
 			if st == usableMarked && !w.OnlyIfCached {
 				return v.ofMarked(q, o, rule, slot)
@@ -80,7 +78,7 @@ func capable(fields message.Fields) message.Fields {
 
 // forwardReasons are RFC 9211's words for why a request went on to the origin.
 var forwardReasons = [reasons]string{
-	Cold: "uri-miss", Invalidated: "miss", Overwritten: "miss", Expired: "stale", Revalidated: "stale", LeaseLost: "stale",
+	Cold: "uri-miss", Invalidated: "miss", Overwritten: "miss", Expired: "stale", Revalidated: "stale", LeaseLost: "stale", IsolationBypass: "bypass",
 	Unshared: "miss", MethodUncached: "method", CachingDisabled: "bypass", RangeUncached: "bypass", Insisted: "request",
 }
 
@@ -102,6 +100,9 @@ func (v *visit) appendCacheStatus(f message.Fields, a *answer) message.Fields {
 	case a.object != nil && a.reader == nil, a.reason == Fresh:
 		s = append(s, "; hit; ttl="...)
 		s = strconv.AppendInt(s, int64(a.fresh.FreshUntil.Sub(v.now).Truncate(time.Second)/time.Second), 10)
+		if a.reason == IsolationServeStale {
+			s = append(append(s, "; detail="...), a.reason.String()...)
+		}
 	default:
 		word := cmp.Or(forwardReasons[why], "miss")
 		if why == Invalidated && a.outcome == RefreshHit {

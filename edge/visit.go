@@ -182,6 +182,9 @@ func (v *visit) answerFor() (*answer, step) {
 		return v.pass(q, why)
 	}
 	q.key = q.behavior.AppendKey(q.key[:0], q.site.Distribution, q.req)
+	if v.bypasses(q) {
+		return v.bypass(q)
+	}
 	a, st := v.obtain(q, 0)
 	if st == found && a.isMap() {
 		a, st = v.throughSlices(q, a, 0)
@@ -192,7 +195,10 @@ func (v *visit) answerFor() (*answer, step) {
 	if st != found {
 		return nil, st
 	}
-	return a, v.decide(q, a)
+	if st = v.decide(q, a); st == found {
+		v.ownUp(q, a)
+	}
+	return a, st
 }
 
 // pin fixes configuration and position of the attempt (S1), and returns what the edge answers by itself.
@@ -213,6 +219,9 @@ func (v *visit) pin(q *query) *answer {
 	v.x.Distribution, v.x.Domain = q.site.ID, q.site.DomainName
 	if !q.site.Enabled {
 		return v.failure(Disabled)
+	}
+	if q.site.Isolation == distribution.Fail && v.e.isolated() {
+		return v.failure(IsolationFail)
 	}
 	if q.misdirected() {
 		return v.failure(Misdirected)

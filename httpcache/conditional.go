@@ -83,6 +83,21 @@ func Validators(obj message.Fields) message.Fields {
 	return v
 }
 
+// StrongValidators is Validators for who must be certain that a 304 means the very octets that are stored: only an entity tag
+// changes whenever they do (RFC 9110 section 8.8.1). A date does not: two versions in a second have the same, and so have all files
+// of a reproducible build.
+func StrongValidators(obj message.Fields) message.Fields {
+	if etag := obj.Get("ETag"); !varyStar(obj) && strongMatch(etag, etag) {
+		return message.Fields{{Name: "If-None-Match", Value: etag}}
+	}
+	return nil
+}
+
+// Proves tells whether a 304 to the Validators of a stored answer says that its octets are the very ones.
+func Proves(obj, fresh304 message.Fields) bool {
+	return strongMatch(obj.Get("ETag"), fresh304.Get("ETag"))
+}
+
 // order is how two dates lie to each other; without one of them there is none.
 type order uint8
 

@@ -141,3 +141,24 @@ func FuzzConditional(f *testing.F) {
 		}
 	})
 }
+
+func TestStrongValidators(t *testing.T) {
+	for etag, strong := range map[string]bool{`"1"`: true, `W/"1"`: false, "": false} {
+		obj := message.Fields{{Name: "Last-Modified", Value: "Tue, 01 Jan 1980 00:00:00 GMT"}}
+		if etag != "" {
+			obj.Add("ETag", etag)
+		}
+		got := StrongValidators(obj)
+		if len(got) > 0 != strong || strong && (len(got) != 1 || got.Get("If-None-Match") != etag) {
+			t.Errorf("%q: asked by %v", etag, got)
+		}
+		for fresh, same := range map[string]bool{etag: strong, `"2"`: false, `W/"1"`: false, "": false} {
+			if Proves(obj, message.Fields{{Name: "ETag", Value: fresh}}) != same {
+				t.Errorf("%q and %q: %v", etag, fresh, !same)
+			}
+		}
+	}
+	if got := StrongValidators(message.Fields{{Name: "ETag", Value: `"1"`}, {Name: "Vary", Value: "*"}}); got != nil {
+		t.Errorf("with Vary: * asked by %v", got)
+	}
+}

@@ -84,6 +84,12 @@ func (l *Lease) Allows(now, began time.Duration) bool {
 		(l.timing.SelfFence == 0 || within(now, fresh, l.timing.SelfFence))
 }
 
+// Had reports whether the edge, fresh or not, has once been so, and is not to be silent yet: synced ∧ now−t_fresh ≤ L2. It is
+// no part of S3: who serves by it has given up the promise.
+func (l *Lease) Had(now time.Duration) bool {
+	return l.synced.Load() && (l.timing.SelfFence == 0 || within(now, l.fresh.Load(), l.timing.SelfFence))
+}
+
 // Since returns the reading of the clock since which everything accepted before is known to be applied;
 // ok is false before the first.
 func (l *Lease) Since() (t time.Duration, ok bool) {

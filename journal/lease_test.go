@@ -152,6 +152,23 @@ func TestLease_YoungObjects(t *testing.T) {
 	}
 }
 
+// Who serves without freshness does so only after having had it, and until L2.
+func TestLease_Had(t *testing.T) {
+	l := NewLease(Timing{SelfFence: 60 * s})
+	if l.Had(1 * s) {
+		t.Error("never synced")
+	}
+	l.ProbeAnswered(l.ProbeSent(0), 1)
+	l.Applied(1)
+	if !l.Had(60*s) || l.Had(60*s+1) {
+		t.Error("L2 does not end it")
+	}
+	l.Revoke()
+	if l.Had(2 * s) {
+		t.Error("the log was replaced")
+	}
+}
+
 // TestLease_Lemma2: whatever the order of events, when the lease says fresh at now, everything appended
 // until now−L is applied.
 func TestLease_Lemma2(t *testing.T) {
