@@ -97,6 +97,7 @@ func (s *state) putDistribution(seq uint64, p *journal.DistributionPut) []Change
 		s.open = append(s.open, open{seq: seq, distribution: p.ID})
 	}
 	d.put = p
+	d.clinging.put(seq, p.Tags)
 	return []Change{{Kind: ChangeDistribution, ID: p.ID, Status: s.distributionStatus(d)}}
 }
 

@@ -43,6 +43,8 @@ type distributionState struct {
 
 	planned []*invalidationState // scheduled, neither in force nor withdrawn, in order of their numbers
 	rolling []*invalidationState // of invalidations: turns of theirs are still to come
+
+	clinging clinging
 }
 
 // CreateDistribution makes a distribution. Errors: DistributionAlreadyExists, CNAMEAlreadyExists,

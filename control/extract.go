@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/journal"
 )
 
@@ -20,8 +21,8 @@ import (
 // but ticks and the completions of what is gone. Of what is older:
 //
 //   - of each distribution the first fact, the last two that changed something at the edges, and the last:
-//     what it is, since when it is so for the edges, and whether they know; in between belong its
-//     invalidations, which need it to exist;
+//     what it is, since when it is so for the edges, and whether they know; the last by which edges that are cut off go on
+//     (isolation.go); in between belong its invalidations, which need it to exist;
 //   - of a deleted one the first and the deletion, for its domain name, which must never be used again;
 //   - of edges on other machines the tokens that are remembered, the admissions in force, and all removals;
 //   - the newest fact of each policy and of each member's join;
@@ -77,6 +78,13 @@ func (x *Extract) Entries() []*journal.Entry {
 			done := *f.Completed
 			n, _ := slices.BinarySearchFunc(x.held, done.UpTo+1, bySeq)
 			done.UpTo = uint64(n) + 1
+			done.Edges = slices.Clone(done.Edges)
+			for k := range done.Edges {
+				if acked := &done.Edges[k].Acked; *acked > 0 {
+					n, _ := slices.BinarySearchFunc(x.held, *acked+1, bySeq)
+					*acked = uint64(n) + 1
+				}
+			}
 			renumbered[i].Facts[j].Completed = &done
 		}
 	}
@@ -210,7 +218,7 @@ func oldPuts(entries []*journal.Entry, limits Limits) map[any]bool {
 	for _, h := range puts {
 		needed[h.first] = true
 		if d := s.distributions[h.first.ID]; d != nil && d.put == h.last {
-			needed[h.before], needed[h.deployed], needed[h.last] = true, true, true
+			needed[h.before], needed[h.deployed], needed[h.last], needed[h.clung] = true, true, true, true
 		}
 	}
 	return needed
@@ -219,10 +227,13 @@ func oldPuts(entries []*journal.Entry, limits Limits) map[any]bool {
 // putHistory is what must be known of a distribution's facts. The last but one that changed something at
 // the edges is there because of the last, which may undo it: right after the first it would seem to change
 // nothing.
-type putHistory struct{ first, before, deployed, last *journal.DistributionPut }
+type putHistory struct{ first, before, deployed, last, clung *journal.DistributionPut }
 
 func (h *putHistory) add(p *journal.DistributionPut, changesEdges bool) {
 	h.last = p
+	if distribution.IsolationOf(p.Tags) == distribution.ServeStale {
+		h.clung = p
+	}
 	if changesEdges {
 		h.before, h.deployed = h.deployed, p
 	}

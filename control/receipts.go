@@ -1,7 +1,6 @@
 package control
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +24,7 @@ type ReceiptRow struct {
 	At       time.Time     // when it had applied it; zero when it has not, or when it is no longer remembered
 	Took     time.Duration // from accepted to applied; so far, while waiting
 	Lagging  string        // why it has not applied it, when that takes long; else ""
+	Unbound  bool          // Completed does not speak for it: it is cut off, and goes on showing what it has (isolation.go)
 	Waits    bool          // its location's turn has not come; of one that was withdrawn, it never will
 }
 
@@ -48,11 +48,11 @@ func (c *Control) receipt(inv *invalidationState) *Receipt {
 	if len(inv.waves) > 0 {
 		return c.rolloutReceipt(r, inv)
 	}
-	accepted := inv.fact.CreateTime
+	accepted, d := inv.fact.CreateTime, c.state.distributions[inv.fact.DistributionID]
 	if done := inv.completed; done != nil {
 		r.Took = since(accepted, done.At)
 		for _, e := range done.Edges {
-			row := completedRow(e, accepted, done.At)
+			row := c.completedRow(e, d, inv.seq, accepted, done.At)
 			r.Edges = append(r.Edges, row)
 			if row.Applied { // done.At is in whole milliseconds, row.At is not
 				r.Took = max(r.Took, row.Took)
@@ -62,7 +62,7 @@ func (c *Control) receipt(inv *invalidationState) *Receipt {
 	}
 	now := c.now()
 	r.Took = since(accepted, now)
-	for _, row := range c.trackedRows(inv.seq) {
+	for _, row := range c.trackedRows(d, inv.seq) {
 		r.Edges = append(r.Edges, row.since(accepted, now))
 	}
 	return r
@@ -71,7 +71,7 @@ func (c *Control) receipt(inv *invalidationState) *Receipt {
 // rolloutReceipt is of one that comes location by location: what each completed wave's fact has of the edges that it was
 // for, how those get on whose turn it is, and who waits.
 func (c *Control) rolloutReceipt(r *Receipt, inv *invalidationState) *Receipt {
-	accepted, now := inv.fact.CreateTime, c.now()
+	accepted, now, d := inv.fact.CreateTime, c.now(), c.state.distributions[inv.fact.DistributionID]
 	end := now
 	if inv.completed != nil {
 		end = inv.completed.At
@@ -81,7 +81,7 @@ func (c *Control) rolloutReceipt(r *Receipt, inv *invalidationState) *Receipt {
 	r.Took = since(accepted, end)
 	for _, w := range inv.waves {
 		if w.completed == nil {
-			for _, row := range c.trackedRows(w.seq) {
+			for _, row := range c.trackedRows(d, w.seq) {
 				if w.fact.Wave.Covers(row.Location) {
 					r.Edges = append(r.Edges, row.since(accepted, now))
 				}
@@ -90,7 +90,7 @@ func (c *Control) rolloutReceipt(r *Receipt, inv *invalidationState) *Receipt {
 		}
 		for _, e := range w.completed.Edges {
 			if w.fact.Wave.Covers(e.Location) {
-				r.Edges = append(r.Edges, completedRow(e, accepted, w.completed.At))
+				r.Edges = append(r.Edges, c.completedRow(e, d, w.seq, accepted, w.completed.At))
 			}
 		}
 	}
@@ -115,18 +115,17 @@ func (row ReceiptRow) since(accepted, now time.Time) ReceiptRow {
 	return row
 }
 
-// completedRow is an edge's line as the fact has it.
-func completedRow(e journal.EdgeApplied, accepted, completed time.Time) ReceiptRow {
+// completedRow is an edge's line as the fact has it, of entry seq of d.
+func (c *Control) completedRow(e journal.EdgeApplied, d *distributionState, seq uint64, accepted, completed time.Time) ReceiptRow {
 	if e.At.IsZero() {
-		return ReceiptRow{Edge: e.Edge, Location: e.Location, Took: since(accepted, completed),
-			Lagging: "did not acknowledge it; completed when its lease had provably run out, since when it serves no hit from before"}
+		return c.silentRow(ReceiptRow{Edge: e.Edge, Location: e.Location, Took: since(accepted, completed)}, d, seq, e.Acked)
 	}
 	return ReceiptRow{Edge: e.Edge, Location: e.Location, Applied: true, At: e.At, Took: since(accepted, e.At)}
 }
 
-// trackedRows gives the lines of what is in progress, without Took. Edges that joined later began
+// trackedRows gives the lines of entry seq of d, which is in progress, without Took. Edges that joined later began
 // with it and have no line.
-func (c *Control) trackedRows(seq uint64) (rows []ReceiptRow) {
+func (c *Control) trackedRows(d *distributionState, seq uint64) (rows []ReceiptRow) {
 	c.tracking.mu.Lock()
 	defer c.tracking.mu.Unlock()
 	now := c.cfg.Clock()
@@ -137,10 +136,7 @@ func (c *Control) trackedRows(seq uint64) (rows []ReceiptRow) {
 		}
 		row := ReceiptRow{Edge: r.Edge, Location: r.Location, Applied: r.Applied, At: r.AppliedAt}
 		if r.Lagging {
-			row.Lagging = fmt.Sprintf("has applied entries up to %d, this is %d; last heard of %s ago", r.Acked, seq, r.Silent.Round(100*time.Millisecond))
-			if waiting {
-				row.Lagging += fmt.Sprintf("; waited for until its lease has provably run out, in %s", (due - now).Round(time.Second))
-			}
+			row.Lagging = lagging(&r, d, seq, due-now, waiting)
 		}
 		rows = append(rows, row)
 	}

@@ -137,20 +137,28 @@ func (c *Control) declarable() (done *journal.Completed, due time.Duration) {
 		return nil, max(at-now, time.Millisecond)
 	}
 	done = &journal.Completed{UpTo: upTo, At: c.now()}
-	if c.tracking.tracker.Members() > journal.CompletedEdges {
-		return done, 0
-	}
-	for _, r := range c.tracking.tracker.Rows(upTo, now) {
-		if r.Applied && r.AppliedAt.IsZero() {
-			continue // it joined later and began with it
-		}
+	done.Edges = completedEdges(c.tracking.tracker, upTo, now)
+	return done, 0
+}
+
+// completedEdges are the members' parts. Those that joined later began with it, and have none.
+func completedEdges(t *journal.Tracker, upTo uint64, now time.Duration) (edges []journal.EdgeApplied) {
+	many := t.Members() > journal.CompletedEdges
+	for _, r := range t.Rows(upTo, now) {
 		row := journal.EdgeApplied{Edge: r.Edge, Location: r.Location}
-		if r.Applied {
+		switch {
+		case !r.Applied:
+			row.Acked = r.Acked
+		case many, r.AppliedAt.IsZero():
+			continue
+		default:
 			row.At = r.AppliedAt.UTC().Round(0)
 		}
-		done.Edges = append(done.Edges, row)
+		if edges = append(edges, row); len(edges) == journal.CompletedEdges {
+			break
+		}
 	}
-	return done, 0
+	return edges
 }
 
 func (c *Control) declareCompleted(ctx context.Context, done *journal.Completed) error {

@@ -264,10 +264,10 @@ type EdgeRemoved struct {
 type Completed struct {
 	UpTo  uint64
 	At    time.Time     // the declarer's wall clock; for receipts only
-	Edges []EdgeApplied `json:",omitempty"` // the members then, at most CompletedEdges of them
+	Edges []EdgeApplied `json:",omitempty"` // the members then; of more than CompletedEdges only those that were silent
 }
 
-// CompletedEdges bounds Completed.Edges: beyond it, receipts keep no line per edge.
+// CompletedEdges bounds Completed.Edges: beyond it, receipts keep no line of an edge that has acknowledged.
 const CompletedEdges = 256
 
 // EdgeApplied is one edge's part in a Completed.
@@ -275,6 +275,9 @@ type EdgeApplied struct {
 	Edge     string
 	Location string    `json:",omitempty"`
 	At       time.Time `json:",omitzero"` // on the edge's clock; zero: it was silent until its lease had run out
+
+	// Acked is up to where one that was silent had acknowledged.
+	Acked uint64 `json:",omitempty"`
 }
 
 // Tick carries nothing.

@@ -179,6 +179,15 @@ func (t *Tracker) Silent(edge string, now time.Duration) time.Duration {
 	return 0
 }
 
+// AckedBy returns what a member has acknowledged; who joins has acknowledged what came before.
+func (t *Tracker) AckedBy(edge string) (seq uint64, member bool) {
+	m := t.members[edge]
+	if m == nil {
+		return 0, false
+	}
+	return m.acked, true
+}
+
 // Members returns how many edges are members.
 func (t *Tracker) Members() int { return len(t.members) }
 

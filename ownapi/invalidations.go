@@ -113,6 +113,7 @@ type receiptRow struct {
 	Objects  *int64  `json:"objects"`
 	Bytes    *int64  `json:"bytes"`
 	Counted  bool    `json:"counted"` // every object has been looked at
+	Unbound  bool    `json:"unbound"` // Completed does not speak for it: it is cut off and goes on showing what it has
 	Waits    bool    `json:"waits"`   // its location's turn has not come
 	Asked    *int64  `json:"asked"`   // questions to origins that its pace has let through; null: it has none, or that has ended
 	Owed     *int64  `json:"owed"`    // objects that it has dropped and that have not been brought back; null with Asked
@@ -138,7 +139,7 @@ func (h *Handler) headOf(inv *control.Invalidation) receiptHead {
 func (h *Handler) rowsOf(r *control.Receipt) []receiptRow {
 	rows := []receiptRow{}
 	for _, e := range r.Edges {
-		row := receiptRow{Edge: e.Edge, Location: e.Location, Applied: e.Applied, At: instant(e.At), TookMs: ms(e.Took), Lagging: e.Lagging, Waits: e.Waits}
+		row := receiptRow{Edge: e.Edge, Location: e.Location, Applied: e.Applied, At: instant(e.At), TookMs: ms(e.Took), Lagging: e.Lagging, Unbound: e.Unbound, Waits: e.Waits}
 		if p := h.place(e.Edge); p != nil {
 			if n, ok := p.Edge.Receipt(r.Invalidation.DistributionID, r.Invalidation.ID); ok {
 				row.Objects, row.Bytes, row.Counted = &n.Objects, &n.Bytes, !n.Swept.IsZero()

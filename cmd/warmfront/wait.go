@@ -267,9 +267,24 @@ func allDropped(r *client.Receipt) string {
 	return ""
 }
 
+// unbound names the edges for which Completed does not speak.
+func unbound(r *client.Receipt) string {
+	var names []string
+	for _, e := range r.Edges {
+		if e.Unbound {
+			names = append(names, where(e.Edge, e.Location))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ", but not at " + strings.Join(names, ", ") + ": cut off, and showing what there was (" +
+		distribution.TagIsolation + "=" + distribution.IsolationServeStale + ")"
+}
+
 func summary(r *client.Receipt) string {
 	if r.Invalidation.Status == "Completed" {
-		return "Completed in " + took(r.TookMs) + allDropped(r)
+		return "Completed in " + took(r.TookMs) + allDropped(r) + unbound(r)
 	}
 	if r.Invalidation.Status == control.Scheduled {
 		return "Scheduled: " + planText(r.Invalidation.Plan)

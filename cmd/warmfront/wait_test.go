@@ -35,7 +35,17 @@ const (
 	done = `{"invalidation":{"id":"I1","status":"Completed","createTime":"2026-05-14T12:00:00Z"},"tookMs":5210,"edges":[
 		{"edge":"fra-1","location":"FRA50","applied":true,"tookMs":3.1,"objects":2,"bytes":2048,"counted":true},
 		{"edge":"gru-1","location":"GRU50","applied":true,"tookMs":5204,"objects":1,"bytes":1024,"counted":false}]}`
+	unheard = `{"invalidation":{"id":"I1","status":"Completed","createTime":"2026-05-14T12:00:00Z"},"tookMs":32000,"edges":[
+		{"edge":"fra-1","location":"FRA50","applied":true,"tookMs":3.1,"objects":2,"bytes":2048,"counted":true},
+		{"edge":"gru-1","location":"GRU50","applied":false,"tookMs":32000,"lagging":"did not acknowledge it","unbound":true}]}`
 )
+
+func TestSummary_NamesWhomCompletedDoesNotSpeakFor(t *testing.T) {
+	want := "Completed in 32.0 s, dropped 2 objects, 2.0 KiB so far, but not at gru-1 in GRU50: cut off, and showing what there was (warmfront:isolation=serve-stale)"
+	if got := summary(receipt(t, unheard)); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
 
 func TestProgress_OnATerminal(t *testing.T) {
 	f, s := newTerminal(t, 80, 24)

@@ -108,9 +108,10 @@ type ReceiptRow struct {
 	Objects  *int64     `json:"objects"` // nil when nobody knows
 	Bytes    *int64     `json:"bytes"`
 	Counted  bool       `json:"counted"`
-	Waits    bool       `json:"waits"` // its location's turn has not come
-	Asked    *int64     `json:"asked"` // questions to origins that its pace has let through; nil: it has none any more
-	Owed     *int64     `json:"owed"`  // objects that have not been brought back
+	Unbound  bool       `json:"unbound"` // Completed does not speak for it: it is cut off and goes on showing what it has
+	Waits    bool       `json:"waits"`   // its location's turn has not come
+	Asked    *int64     `json:"asked"`   // questions to origins that its pace has let through; nil: it has none any more
+	Owed     *int64     `json:"owed"`    // objects that have not been brought back
 }
 
 // EdgeCount is what one edge has.

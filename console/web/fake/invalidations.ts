@@ -71,6 +71,7 @@ export function receipt(world: World, d: Stored, id: string): Receipt {
         objects: row.objects,
         bytes: row.bytes,
         counted: row.counted,
+        unbound: false,
         waits: !turn,
         asked: inv.pace?.requestsPerSecond && row.objects > 0 ? 0 : null,
         owed: inv.pace?.requestsPerSecond && row.objects > 0 ? row.objects : null,

@@ -136,6 +136,14 @@ export function invalidationMode(tags: Record<string, string>): Mode {
   return tags["warmfront:invalidation-mode"] === "stale" ? "stale" : "remove";
 }
 
+export type Isolation = "revalidate" | "bypass" | "fail" | "serve-stale";
+
+// isolation is what an edge does that has lost the control plane.
+export function isolation(tags: Record<string, string>): Isolation {
+  const policy = tags["warmfront:isolation"];
+  return policy === "bypass" || policy === "fail" || policy === "serve-stale" ? policy : "revalidate";
+}
+
 // getInvalidationStatus returns nothing when the distribution has no such invalidation.
 export async function getInvalidationStatus(id: string, inv: string, signal: AbortSignal): Promise<string | undefined> {
   try {

@@ -80,6 +80,7 @@ export interface ReceiptRow {
   objects: number | null; // null when it is not known
   bytes: number | null;
   counted: boolean; // every stored object has been looked at
+  unbound: boolean; // Completed does not speak for it: it is cut off and goes on showing what it has
   waits: boolean; // its location's turn has not come
   asked: number | null; // questions to origins that its pace has let through; null: it has none any more
   owed: number | null; // objects that have not been brought back

@@ -6,7 +6,7 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { useNavigate } from "react-router";
 import { certificateDraft } from "../../certificates";
-import type { Found } from "../../distributions";
+import { isolation, type Found, type Isolation } from "../../distributions";
 import { Copyable } from "../../parts/Copyable";
 import { EnabledStatus } from "../../parts/Status";
 import { Time } from "../../parts/Time";
@@ -26,7 +26,14 @@ const classes: Record<string, string> = {
   None: "None",
 };
 
-export function General({ found: { distribution: d, config: c } }: { found: Found }) {
+const isolations: Record<Isolation, string> = {
+  revalidate: "Revalidate each object with the origin",
+  bypass: "Bypass the cache",
+  fail: "Answer nothing",
+  "serve-stale": "Serve what is cached, although it may have been invalidated",
+};
+
+export function General({ found: { distribution: d, config: c, tags } }: { found: Found }) {
   const navigate = useNavigate();
   const may = useMay();
   return (
@@ -64,6 +71,7 @@ export function General({ found: { distribution: d, config: c } }: { found: Foun
             { label: "Default root object", value: c.DefaultRootObject || "–" },
             { label: "IPv6", value: c.IsIPV6Enabled ? "On" : "Off" },
             { label: "Cache tag header", value: c.CacheTagConfig?.HeaderName || "–" },
+            { label: "Edges without contact to the control plane", value: isolations[isolation(tags)] },
             { label: "Invalidations in progress", value: d.InProgressInvalidationBatches ?? 0 },
           ]}
         />

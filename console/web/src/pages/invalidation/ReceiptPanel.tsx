@@ -1,3 +1,4 @@
+import Alert from "@cloudscape-design/components/alert";
 import Header from "@cloudscape-design/components/header";
 import LiveRegion from "@cloudscape-design/components/live-region";
 import SpaceBetween from "@cloudscape-design/components/space-between";
@@ -16,8 +17,16 @@ export function ReceiptPanel({ receipt }: { receipt: Receipt }) {
   const sum = (of: (e: ReceiptRow) => number | null) => applied.reduce((n, e) => n + (of(e) ?? 0), 0);
   const counting = applied.some((e) => !e.counted && e.objects !== null);
   const text = `Applied by ${applied.length} of ${plural(edges.length, "edge location")}; ${counting ? "so far " : ""}${plural(sum((e) => e.objects), "object")}, ${bytes(sum((e) => e.bytes))} ${invalidation.mode === "stale" ? "marked stale" : "dropped"}.`;
+  const unbound = edges.filter((e) => e.unbound).map((e) => e.edge);
   return (
     <SpaceBetween size="s">
+      {unbound.length > 0 && (
+        <Alert type="warning" header={`Completed does not speak for ${unbound.join(", ")}`}>
+          The control plane has not heard of {unbound.length === 1 ? "this edge" : "these edges"}, and the distribution has the tag
+          warmfront:isolation=serve-stale. Until {unbound.length === 1 ? "it is" : "they are"} back, {unbound.length === 1 ? "it" : "they"} may go on showing what this
+          invalidation removes.
+        </Alert>
+      )}
       <Table
         items={edges}
         columnDefinitions={columns}
@@ -50,7 +59,7 @@ function RowStatus({ row }: { row: ReceiptRow }) {
   if (row.waits) return <StatusIndicator type="pending">Its turn has not come</StatusIndicator>;
   if (!row.lagging) return <StatusIndicator type="in-progress">Waiting</StatusIndicator>;
   return (
-    <StatusIndicator type="warning" wrapText>
+    <StatusIndicator type={row.unbound ? "error" : "warning"} wrapText>
       Lagging: {row.lagging}
     </StatusIndicator>
   );

@@ -65,7 +65,7 @@ function nextLook(r: Receipt): number | undefined {
   if (r.invalidation.status === "Withdrawn") return undefined;
   if (r.invalidation.status !== "Completed") return live.up ? 1000 : 500;
   const age = Date.now() - Date.parse(r.invalidation.createTime);
-  if (r.edges.some((e) => e.owed)) return 5000;
+  if (r.edges.some((e) => e.owed || e.unbound)) return 5000;
   return r.edges.some((e) => e.applied && !e.counted && e.objects !== null) && age < 10 * 60_000 ? 1500 : undefined;
 }
 
