@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,6 +41,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "shutdown": shutdown, "crash": crash, "restart": restart, "because": because,
+			"pause": pause, "resume": resume,
 			"control": controlVerb, "edge": edgeVerb,
 			"origin": originVerb, "hold": hold, "release": release, "seen": seen, "sent": sent,
 			"distribution": distributionVerb, "update": update,
@@ -92,6 +94,14 @@ func shutdown(ts *testscript.TestScript, neg bool, args []string) {
 	check(ts, neg, of(ts).named(ts, args).stop())
 }
 func crash(ts *testscript.TestScript, _ bool, args []string) { of(ts).named(ts, args).kill() }
+
+// pause [EDGE], resume [EDGE]: the process stands still, as for a debugger or a machine that is suspended, and goes on.
+func pause(ts *testscript.TestScript, neg bool, args []string) {
+	check(ts, neg, of(ts).named(ts, args).cmd.Process.Signal(syscall.SIGSTOP))
+}
+func resume(ts *testscript.TestScript, neg bool, args []string) {
+	check(ts, neg, of(ts).named(ts, args).cmd.Process.Signal(syscall.SIGCONT))
+}
 
 // restart starts again on the same data, with the same flags.
 func restart(ts *testscript.TestScript, neg bool, _ []string) {
@@ -288,7 +298,7 @@ func soon(ts *testscript.TestScript, neg bool, args []string) {
 	w := of(ts)
 	req, want := split(ts, args)
 	var last error
-	err := w.until(20*time.Second, func() (bool, error) {
+	err := w.until(45*time.Second, func() (bool, error) {
 		r, err := w.request(req)
 		if err == nil {
 			last = r.matches(want)

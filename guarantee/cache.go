@@ -15,9 +15,10 @@ type Cache interface {
 	// must send, "" for that of the edge's URL.
 	Open(ctx context.Context, address string) (host string, err error)
 
-	// Invalidate returns when the system says that it is done. It tries again through short failures
+	// Invalidate returns when the system says that it is done, and for which edges that does not hold, as it says
+	// itself: by the names with which they sign (Via). It tries again through short failures
 	// of the network, for as long as ctx allows; an error means that it is not known what happened.
-	Invalidate(ctx context.Context, b Batch) error
+	Invalidate(ctx context.Context, b Batch) (unbound []string, err error)
 
 	// Close takes back what Open made.
 	Close(ctx context.Context) error
@@ -76,15 +77,15 @@ type edgewise struct {
 func (e *edgewise) Open(context.Context, string) (string, error) { return "", nil }
 func (e *edgewise) Close(context.Context) error                  { return nil }
 
-func (e *edgewise) Invalidate(ctx context.Context, b Batch) error {
+func (e *edgewise) Invalidate(ctx context.Context, b Batch) (unbound []string, err error) {
 	for _, edge := range e.edges {
 		for _, r := range e.requests(edge, b) {
 			if err := e.tell(ctx, r); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 func (e *edgewise) tell(ctx context.Context, r *http.Request) error {

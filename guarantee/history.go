@@ -2,6 +2,7 @@ package guarantee
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +49,7 @@ type Answer struct {
 	Why             string
 	Via             string  // by which the edge signs; ""
 	Absent          Instant // when an edge, any, was last known to be absent
+	Excused         bool    // older than the floor of other edges: its own is cut off, and the cache says so
 	Cut             bool    // ended early, visibly
 	Refused         bool    // nobody listened at the edge's address
 }
@@ -108,6 +110,7 @@ type floor struct {
 	after   Instant
 	version uint64
 	by      *Invalidation // nil: a POST
+	unbound []string      // of edges that it does not bind, the Via
 }
 
 // floors ascend in both instant and version.
@@ -138,14 +141,14 @@ func (r *record) last() []Event {
 	return append(append([]Event(nil), r.events[i:]...), r.events[:i]...)
 }
 
-// completed raises the floor. The instant is read inside the lock: whoever asks later and judges later
+// completed raises the floor, but for edges that it does not bind. The instant is read inside the lock: whoever asks later and judges later
 // finds the floor, however slow this goroutine is.
-func (r *record) completed(version uint64, by *Invalidation, now func() Instant) {
+func (r *record) completed(version uint64, by *Invalidation, unbound []string, now func() Instant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := now()
 	r.note(Event{At: at, Completed: by})
-	r.floors = r.floors.raise(floor{at, version, by})
+	r.floors = r.floors.raise(floor{at, version, by, unbound})
 }
 
 // posted raises the floor for one edge: it has answered a POST that has made the version.
@@ -169,14 +172,22 @@ func (f floors) raise(x floor) floors {
 	return append(f, x)
 }
 
-// demanded returns the floor for what begins at an instant.
-func (f floors) demanded(at Instant) floor {
+// demanded returns the floor for what an edge begins at an instant.
+func (f floors) demanded(at Instant, via string) floor {
 	for i := len(f) - 1; i >= 0; i-- {
-		if f[i].after < at {
+		if f[i].after < at && !slices.Contains(f[i].unbound, via) {
 			return f[i]
 		}
 	}
 	return floor{}
+}
+
+// excused tells whether an answer is older than what is demanded of other edges only.
+func (f floors) excused(a *Answer) bool {
+	i := slices.IndexFunc(f, func(x floor) bool {
+		return x.after < a.Sent && a.Version < x.version && slices.Contains(x.unbound, a.Via)
+	})
+	return i >= 0
 }
 
 // judge enters an answer into the history and says what is wrong with it, nil for nothing.
@@ -187,19 +198,20 @@ func (o *Object) judge(a *Answer) *Violation {
 	r.note(Event{At: a.End, Answer: a})
 	v := &Violation{Class: a.Wrong, Object: o, Answer: *a}
 	if v.Class == None && a.Version > 0 && a.Method != "POST" { // its answer says what it has made, and shows nothing
-		if f := r.floors.demanded(a.Sent); a.Version < f.version {
+		if f := r.floors.demanded(a.Sent, a.Via); a.Version < f.version {
 			v.below(Old, f)
 			if a.Status == 304 {
 				v.Class = Revived
 			}
-		} else if f := r.floors.demanded(a.Begun); a.Version < f.version {
+		} else if f := r.floors.demanded(a.Begun, a.Via); a.Version < f.version {
 			v.below(Late, f)
-		} else if f := r.posts[a.Edge].demanded(a.Sent); a.Version < f.version {
+		} else if f := r.posts[a.Edge].demanded(a.Sent, ""); a.Version < f.version {
 			v.below(Overwritten, f)
 		} else if f, why := r.lingers(a); f != nil {
 			v.below(Lingering, f.floor)
 			v.Answer.Why = why
 		}
+		a.Excused = r.floors.excused(a)
 	}
 	if v.Class == None {
 		return nil
@@ -255,17 +267,17 @@ func (h *history) create(writer int, items []string, objects []*Object, soft boo
 	return d
 }
 
-// complete enters that it was reported.
-func (h *history) complete(d *demand) {
+// complete enters that it was reported, and for whom not.
+func (h *history) complete(d *demand, unbound []string) {
 	d.Completed = h.now()
 	for i, o := range d.objects {
 		if d.Soft {
 			if o.softly() {
-				o.log.marked(d.floors[i], d.Invalidation, h.now)
+				o.log.marked(d.floors[i], d.Invalidation, unbound, h.now)
 			}
 			continue
 		}
-		o.log.completed(d.floors[i], d.Invalidation, h.now)
+		o.log.completed(d.floors[i], d.Invalidation, unbound, h.now)
 	}
 }
 

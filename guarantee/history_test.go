@@ -21,7 +21,7 @@ func newStory() *story {
 func (s *story) invalidated(o *Object, version uint64, created, completed Instant) *Invalidation {
 	d := s.create(1, []string{o.Target()}, []*Object{o}, false)
 	d.Created, d.Completed, d.floors[0] = created, completed, version
-	o.log.completed(version, d.Invalidation, func() Instant { return completed })
+	o.log.completed(version, d.Invalidation, nil, func() Instant { return completed })
 	return d.Invalidation
 }
 
@@ -71,8 +71,32 @@ func TestJudge_FloorsDoNotSink(t *testing.T) {
 		at    Instant
 		floor uint64
 	}{{100, 0}, {101, 7}, {201, 7}, {300, 7}, {301, 9}} {
-		if f := o.log.floors.demanded(c.at); f.version != c.floor {
+		if f := o.log.floors.demanded(c.at, ""); f.version != c.floor {
 			t.Errorf("at %d: %d, should be %d", c.at, f.version, c.floor)
+		}
+	}
+}
+
+// What the cache says it does not promise of an edge is not demanded of it; what came before, and of others, is.
+func TestJudge_UnboundEdges(t *testing.T) {
+	s := newStory()
+	o := s.objects[0]
+	s.invalidated(o, 5, 10, 100)
+	d := s.create(1, []string{o.Target()}, []*Object{o}, false)
+	o.log.completed(7, d.Invalidation, []string{"cut"}, func() Instant { return 200 })
+	for _, c := range []struct {
+		via     string
+		version uint64
+		class   Class
+		excused bool
+	}{{"", 6, Old, false}, {"other", 6, Old, false}, {"cut", 6, None, true}, {"cut", 4, Old, true}, {"cut", 7, None, false}} {
+		a := &Answer{Via: c.via, Method: "GET", Status: 200, Version: c.version, Sent: 300, Begun: 300, End: 301}
+		class := None
+		if v := o.judge(a); v != nil {
+			class = v.Class
+		}
+		if class != c.class || a.Excused != c.excused {
+			t.Errorf("version %d by %q: %v, excused %v", c.version, c.via, class, a.Excused)
 		}
 	}
 }
@@ -140,7 +164,7 @@ func TestJudge_Lingering(t *testing.T) {
 	} {
 		s := newStory()
 		o := s.objects[0]
-		o.log.marked(5, &Invalidation{Number: 1, Soft: true}, at(done))
+		o.log.marked(5, &Invalidation{Number: 1, Soft: true}, nil, at(done))
 		if c.before != nil {
 			c.before(o)
 		}
@@ -187,7 +211,7 @@ func TestJudge_KeepsBounds(t *testing.T) {
 	if e := o.log.last(); len(e) != len(o.log.events) || e[len(e)-1].Answer == nil {
 		t.Errorf("%d events, the last is %+v", len(e), e[len(e)-1])
 	}
-	if f := o.log.floors.demanded(time.Hour); f.version != 3*floorsKept+1 {
+	if f := o.log.floors.demanded(time.Hour, ""); f.version != 3*floorsKept+1 {
 		t.Errorf("the newest floor is %d", f.version)
 	}
 }
@@ -199,7 +223,7 @@ func TestTimeline(t *testing.T) {
 	o.log.add(Event{At: 3 * time.Millisecond, Written: 2})
 	by := &Invalidation{Number: 3, Writer: 1, Items: []string{"/s0/*", "#topic0"}, Completed: 8 * time.Millisecond}
 	o.log.add(Event{At: 4 * time.Millisecond, Created: by})
-	o.log.completed(2, by, func() Instant { return by.Completed })
+	o.log.completed(2, by, nil, func() Instant { return by.Completed })
 	o.log.add(Event{At: fill.Sent, Fill: fill})
 	v := o.judge(&Answer{Reader: 2, Edge: 1, Method: "GET", Sent: 10 * time.Millisecond, Begun: 10 * time.Millisecond, End: 11 * time.Millisecond,
 		Status: 200, Version: 1, Fill: 12, Cache: "Hit from cloudfront"})

@@ -24,6 +24,7 @@ type tallies struct {
 	kinds      [kinds]atomic.Int64
 	asked      [5]atomic.Int64 // see askedNames
 	confirmed  atomic.Int64    // 304
+	excused    atomic.Int64    // of edges that are cut off, for which Completed does not speak
 	survived   atomic.Int64    // made of what had left the origin before the edge was last absent
 	absences   []atomic.Int64  // of each edge: the instant at which nobody listened there, last
 	failure    atomic.Pointer[string]
@@ -74,6 +75,9 @@ func (t *tallies) tally(q *question, a *Answer) {
 	}
 	if a.Cut {
 		t.cut.Add(1)
+	}
+	if a.Excused {
+		t.excused.Add(1)
 	}
 	if a.Status == 304 {
 		t.confirmed.Add(1)
@@ -166,6 +170,7 @@ type Report struct {
 	Protocols     map[string]int64 // by version of HTTP
 	Codings       map[string]int64 // by content coding, where the cache has made it
 	Survived      int64            // of what an edge had got before nobody listened there: from its disk, after a restart
+	Excused       int64            // older than is demanded, of edges for which the cache says that Completed does not speak
 	NotModified   int64            // 304
 	Cut           int64            // ended early, visibly
 	Empty         int64            // without content of the origin, such as a 503
@@ -189,7 +194,7 @@ func (r *run) report() *Report {
 		Adapter: r.Adapter, Edges: len(r.Edges), Seed: r.Seed, Objects: len(r.objects), Seconds: r.now().Seconds(),
 		Answers: r.answers.Load(), Judged: r.judged.Load(), Hits: r.hits(), NotModified: r.confirmed.Load(),
 		Cut: r.cut.Load(), Empty: r.empty.Load(), Failed: r.failed.Load(), Fills: r.fills.Load(), Revalidations: r.origin.reused.Load(),
-		Cache: counted(&r.caches), Protocols: counted(&r.protocols), Codings: counted(&r.codings), Survived: r.survived.Load(), Kinds: map[string]int64{}, Asked: map[string]int64{}, Violations: map[string]int64{}, Where: map[string]int64{},
+		Cache: counted(&r.caches), Protocols: counted(&r.protocols), Codings: counted(&r.codings), Survived: r.survived.Load(), Excused: r.excused.Load(), Kinds: map[string]int64{}, Asked: map[string]int64{}, Violations: map[string]int64{}, Where: map[string]int64{},
 		Invalidations: len(r.latencies), Soft: r.soft, Items: r.shapes,
 	}
 	for k := range kinds {
@@ -250,6 +255,9 @@ func (p *Report) Print(w io.Writer) {
 	}
 	if p.Survived > 0 {
 		fmt.Fprintf(w, "  survived        %d answers of what an edge had got before it was last absent\n", p.Survived)
+	}
+	if p.Excused > 0 {
+		fmt.Fprintf(w, "  excused         %d answers, older than is demanded of others: of edges for which Completed did not speak\n", p.Excused)
 	}
 	fmt.Fprintf(w, "  invalidations   %d, %d of them mark stale; items: %s\n", p.Invalidations, p.Soft, counts(p.Items))
 	fmt.Fprintf(w, "  Completed       after %.1f ms (p50), %.1f ms (p99), %.1f ms (longest)\n", p.CompletedP50, p.CompletedP99, p.CompletedMax)

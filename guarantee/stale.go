@@ -3,6 +3,7 @@ package guarantee
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -78,7 +79,7 @@ func (r *record) asked(edge string, now func() Instant) (answered func()) {
 }
 
 // marked raises what is demanded softly.
-func (r *record) marked(version uint64, by *Invalidation, now func() Instant) {
+func (r *record) marked(version uint64, by *Invalidation, unbound []string, now func() Instant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := now()
@@ -89,7 +90,7 @@ func (r *record) marked(version uint64, by *Invalidation, now func() Instant) {
 	if len(r.soft) == asksKept {
 		r.soft = append(r.soft[:0], r.soft[1:]...)
 	}
-	r.soft = append(r.soft, &softFloor{floor{at, version, by}, map[string]Instant{}})
+	r.soft = append(r.soft, &softFloor{floor{at, version, by, unbound}, map[string]Instant{}})
 }
 
 // lingers says why an answer must not be any more, "" if it may. With mu.
@@ -98,7 +99,7 @@ func (r *record) lingers(a *Answer) (f *softFloor, why string) {
 		return nil, ""
 	}
 	for _, f := range r.soft {
-		if f.after >= a.Sent || f.version <= a.Version {
+		if f.after >= a.Sent || f.version <= a.Version || slices.Contains(f.unbound, a.Via) {
 			continue
 		}
 		asked := false

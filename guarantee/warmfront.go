@@ -3,6 +3,8 @@ package guarantee
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/warmfront/warmfront/auth/sigv4"
 	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/distribution"
 )
 
 // warmfront is Warmfront, or anything else that speaks CloudFront's API. It makes a distribution for
@@ -121,19 +124,52 @@ func (w *warmfront) deployed(ctx context.Context) error {
 	})
 }
 
-func (w *warmfront) Invalidate(ctx context.Context, b Batch) error {
+func (w *warmfront) Invalidate(ctx context.Context, b Batch) (unbound []string, err error) {
 	id, err := w.create(ctx, b)
 	if err != nil {
-		return fmt.Errorf("create an invalidation: %w", err)
+		return nil, fmt.Errorf("create an invalidation: %w", err)
 	}
 	path := "/distribution/" + w.distID + "/invalidation/" + id
-	return persist(ctx, func(ctx context.Context) (bool, error) {
+	err = persist(ctx, func(ctx context.Context) (bool, error) {
 		var inv wire.Invalidation
 		if _, err := w.call(ctx, "GET", path, nil, nil, "Invalidation", &inv); err != nil {
 			return final(err), err
 		}
 		return wire.Val(inv.Status) == "Completed", nil
 	})
+	if err == nil && w.tags[distribution.TagIsolation] == distribution.IsolationServeStale {
+		unbound, err = w.unbound(ctx, id)
+	}
+	return unbound, err
+}
+
+// unbound asks the receipt for whom Completed does not speak.
+func (w *warmfront) unbound(ctx context.Context, id string) (names []string, err error) {
+	var receipt struct {
+		Edges []struct {
+			Edge    string `json:"edge"`
+			Unbound bool   `json:"unbound"`
+		} `json:"edges"`
+	}
+	err = persist(ctx, func(ctx context.Context) (bool, error) {
+		answer, _, err := w.send(ctx, "GET", "/warmfront/v1/distributions/"+w.distID+"/invalidations/"+id+"/receipt", http.Header{}, nil)
+		if err != nil {
+			return final(err), err
+		}
+		return true, json.Unmarshal(answer, &receipt)
+	})
+	for _, e := range receipt.Edges {
+		if e.Unbound {
+			names = append(names, signature(e.Edge))
+		}
+	}
+	return names, err
+}
+
+// signature is how an edge signs, by its name.
+func signature(edge string) string {
+	sum := sha256.Sum256([]byte(edge))
+	return hex.EncodeToString(sum[:16]) + ".cloudfront.net"
 }
 
 // create returns the invalidation's id. Sent again with the same reference it is the same invalidation.

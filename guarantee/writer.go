@@ -50,11 +50,11 @@ func (w *writer) publish(ctx context.Context) error {
 	if w.rnd.IntN(10) == 0 {
 		b.Ahead = time.Duration(1 + w.rnd.Int64N(int64(200*time.Millisecond)))
 	}
-	err := w.cache.Invalidate(ctx, b)
+	unbound, err := w.cache.Invalidate(ctx, b)
 	if err != nil {
 		return fmt.Errorf("invalidation %d of %q: %w", d.Number, items, err)
 	}
-	w.complete(d)
+	w.complete(d, unbound)
 	w.completed(d)
 	return nil
 }
