@@ -6,8 +6,13 @@
 // machine makes a key, sends a request for a certificate with the token's secret, and keeps what it gets (Identity): from
 // then on it needs no token. Its key never leaves it.
 //
-// A certificate lasts as long as the authority, ten years. What ends it before is the control plane's list of
-// who is admitted: it has the serial number of each edge's only certificate.
+// An edge's certificate lasts for 90 days, and is renewed over the edge's connection when two thirds are over (Identity.Due, Renew): with
+// a new key, and with the authority's root, in case that has been renewed. Before its end, what ends it is the control plane's list of
+// who is admitted: it has the serial number of each edge's certificate, and of the one that was renewed, until the edge shows the new one.
+//
+// The authority lasts ten years. RenewAuthority puts a new one beside it: nodes show certificates of the new one, with the new root
+// signed by the old (a cross certificate), so that edges and tokens that know the old one alone trust them; and take certificates of both.
+// Each edge changes over within hours. What has slept through that until the old root ends, or through a second renewal, needs a token.
 //
 // It refuses to know who may be admitted (control), and to talk (journal/jetstream).
 package admission

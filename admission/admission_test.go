@@ -86,7 +86,7 @@ func TestAdmission_FromTokenToIdentity(t *testing.T) {
 	if none, err := OpenIdentity(home); none != nil || err != nil {
 		t.Fatalf("%v, %v", none, err)
 	}
-	if _, err := p.Keep(home, "FRA50-1", "FRA50", der, []string{"10.0.0.1:4443"}); err != nil {
+	if _, err := p.Keep(home, "FRA50-1", "FRA50", der, a.Root(), []string{"10.0.0.1:4443"}); err != nil {
 		t.Fatal(err)
 	}
 	i, err := OpenIdentity(home)
@@ -101,7 +101,7 @@ func TestAdmission_FromTokenToIdentity(t *testing.T) {
 	if who, err := handshake(t, server, i.TLS()); who != "FRA50-1 "+serial || err != nil {
 		t.Errorf("%s, %v", who, err)
 	}
-	for _, f := range []string{filepath.Join(home, edgeKeyFile), filepath.Join(dir, rootKeyFile)} {
+	for _, f := range []string{filepath.Join(home, edgeFile), filepath.Join(dir, rootKeyFile)} {
 		if s, err := os.Stat(f); err != nil || s.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", f, s.Mode(), err)
 		}
@@ -119,7 +119,7 @@ func TestAdmission_AnotherAuthority(t *testing.T) {
 	if _, err := handshake(t, theirs, p.TLS()); err == nil || !strings.Contains(err.Error(), "not the control plane that made the token") {
 		t.Errorf("another control plane: %v", err)
 	}
-	if _, err := p.Keep(t.TempDir(), "FRA50-1", "FRA50", nil, nil); err == nil {
+	if _, err := p.Keep(t.TempDir(), "FRA50-1", "FRA50", nil, nil, nil); err == nil {
 		t.Error("no certificate was taken for one")
 	}
 	if _, err := handshake(t, ours, p.TLS()); err != nil {
@@ -129,14 +129,14 @@ func TestAdmission_AnotherAuthority(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Keep(t.TempDir(), "FRA50-1", "FRA50", der, []string{"x:1"}); err == nil {
+	if _, err := p.Keep(t.TempDir(), "FRA50-1", "FRA50", der, nil, []string{"x:1"}); err == nil {
 		t.Error("another authority's certificate was kept")
 	}
 	other, _ := NewApplicant(tokenOf(a))
 	if der, _, err = a.SignEdge(other.Request, "FRA50-1"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Keep(t.TempDir(), "FRA50-1", "FRA50", der, []string{"x:1"}); err == nil {
+	if _, err := p.Keep(t.TempDir(), "FRA50-1", "FRA50", der, nil, []string{"x:1"}); err == nil {
 		t.Error("a certificate for another key was kept")
 	}
 	// A control node's certificate makes nobody an edge.

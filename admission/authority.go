@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -19,16 +20,18 @@ import (
 	"time"
 )
 
-// Files of an authority's directory. All control nodes have the same two.
+// Files of an authority's directory. All control nodes have the same ones.
 const (
-	rootFile    = "authority.pem"
-	rootKeyFile = "authority-key.pem"
+	rootFile     = "authority.pem"
+	rootKeyFile  = "authority-key.pem"
+	previousFile = "previous.pem" // after a renewal: the root before, and the new one signed by it
 
 	begunKeyFile = rootKeyFile + ".begun" // of an authority whose certificate is not written yet
 )
 
 const (
 	life      = 10 * 365 * 24 * time.Hour
+	edgeLife  = 90 * 24 * time.Hour
 	backdated = time.Hour // for clocks that are behind ours
 )
 
@@ -38,6 +41,9 @@ type Authority struct {
 	root *x509.Certificate
 	key  *ecdsa.PrivateKey
 	now  func() time.Time
+
+	previous *x509.Certificate // the root before the renewal; nil: none that counts
+	cross    *x509.Certificate // root, signed by previous
 }
 
 // OpenAuthority reads the authority of a directory, or makes one where there is none. A nil now is time.Now.
@@ -70,7 +76,56 @@ func OpenAuthority(dir string, now func() time.Time) (*Authority, error) {
 		return nil, fmt.Errorf("the authority in %s has expired, at %s", dir, pair.Leaf.NotAfter.Format(time.RFC3339))
 	}
 	a.root, a.key = pair.Leaf, key
-	return a, nil
+	return a, a.openPrevious(dir)
+}
+
+// openPrevious reads what a renewal has left. It counts until it ends.
+func (a *Authority) openPrevious(dir string) error {
+	all, err := readCertificates(filepath.Join(dir, previousFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil && len(all) != 2:
+		err = fmt.Errorf("it holds %d certificates, not two", len(all))
+	case err == nil && !bytes.Equal(all[1].RawSubjectPublicKeyInfo, a.root.RawSubjectPublicKeyInfo):
+		return nil // a renewal was cut off before the new root was there
+	}
+	if err != nil {
+		return fmt.Errorf("%s in %s cannot be read: %w. Restore it from a backup, or move it away: edges that have not met the new authority are then unknown", previousFile, dir, err)
+	}
+	if a.now().Before(all[0].NotAfter) {
+		a.previous, a.cross = all[0], all[1]
+	}
+	return nil
+}
+
+// RenewAuthority makes a new authority beside that of a directory, which counts from the next start of each control node. The one
+// before counts on until it ends, but signs nothing any more; its key is gone. One before that is forgotten.
+func RenewAuthority(dir string, now func() time.Time) (*Authority, error) {
+	if expires, err := LookAtAuthority(dir); err == nil && expires.IsZero() {
+		return nil, fmt.Errorf("there is no authority in %s to renew; warmfront control makes one at its first start", dir)
+	}
+	old, err := OpenAuthority(dir, now)
+	if err != nil {
+		return nil, err
+	}
+	if old.root.MaxPathLenZero {
+		return nil, fmt.Errorf("the authority in %s was made by an early version and can vouch for no other: move the directory away, and admit all edges anew", dir)
+	}
+	a := &Authority{now: old.now, previous: old.root}
+	if err := a.make(); err != nil {
+		return nil, err
+	}
+	t := *a.root
+	t.AuthorityKeyId, t.Signature, t.MaxPathLen, t.MaxPathLenZero = nil, nil, 0, true
+	if a.cross, err = old.sign(&t, &a.key.PublicKey, life); err != nil {
+		return nil, err
+	}
+	text := append(encodePEM(a.previous.Raw), encodePEM(a.cross.Raw)...)
+	if err := writeFile(filepath.Join(dir, previousFile), text, 0o644); err != nil {
+		return nil, err
+	}
+	return a, a.write(dir)
 }
 
 // halfOf says which file of an authority is missing while the other is there. To make another authority then would lock out
@@ -87,19 +142,27 @@ func halfOf(dir string) error {
 
 // begin makes the authority. Both files get their names when both are whole on disk, the certificate first; a start that was cut
 // off in between is finished by the next one.
-func (a *Authority) begin(dir string) (err error) {
+func (a *Authority) begin(dir string) error {
+	if err := a.make(); err != nil {
+		return err
+	}
+	return a.write(dir)
+}
+
+func (a *Authority) make() (err error) {
 	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return err
 	}
 	host, _ := os.Hostname()
 	a.root, err = a.sign(&x509.Certificate{
-		Subject: pkix.Name{Organization: []string{"Warmfront"}, CommonName: "Warmfront control plane begun on " + host},
-		IsCA:    true, BasicConstraintsValid: true, MaxPathLenZero: true,
+		Subject: pkix.Name{Organization: []string{"Warmfront"}, CommonName: "Warmfront control plane begun on " + host + " at " + a.now().UTC().Format(time.RFC3339)},
+		IsCA:    true, BasicConstraintsValid: true, MaxPathLen: 1, // one: the root after it
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-	}, &a.key.PublicKey)
-	if err != nil {
-		return err
-	}
+	}, &a.key.PublicKey, life)
+	return err
+}
+
+func (a *Authority) write(dir string) error {
 	if err := writeKey(filepath.Join(dir, begunKeyFile), a.key); err != nil {
 		return err
 	}
@@ -109,23 +172,21 @@ func (a *Authority) begin(dir string) (err error) {
 	return finish(dir)
 }
 
-// finish gives the key of a new authority its name, if its certificate is there and the key still waits for it.
+// finish gives the key of a new authority its name, if its certificate is there and the key still waits for it. One whose certificate
+// was never written is left alone: the next that is made takes its place.
 func finish(dir string) error {
 	begun := filepath.Join(dir, begunKeyFile)
-	if _, err := os.Stat(filepath.Join(dir, rootFile)); err != nil {
+	if _, err := tls.LoadX509KeyPair(filepath.Join(dir, rootFile), begun); err != nil {
 		return nil
 	}
 	if err := os.Rename(begun, filepath.Join(dir, rootKeyFile)); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
 		return err
 	}
 	return syncDir(dir)
 }
 
 // sign makes a certificate that ends no later than the authority.
-func (a *Authority) sign(t *x509.Certificate, public any) (*x509.Certificate, error) {
+func (a *Authority) sign(t *x509.Certificate, public any, life time.Duration) (*x509.Certificate, error) {
 	serial := make([]byte, 16)
 	rand.Read(serial)
 	serial[0] = serial[0]&0x7f | 0x40 // RFC 5280 section 4.1.2.2: positive; and always as long
@@ -165,6 +226,17 @@ func LookAtAuthority(dir string) (expires time.Time, err error) {
 // Fingerprint names the authority in tokens.
 func (a *Authority) Fingerprint() string { return fingerprint(a.root.Raw) }
 
+// Root is its certificate, DER.
+func (a *Authority) Root() []byte { return a.root.Raw }
+
+// Previous names the authority before the renewal, as Fingerprint does, and says when it ends; "": none counts.
+func (a *Authority) Previous() (fp string, expires time.Time) {
+	if a.previous == nil {
+		return "", time.Time{}
+	}
+	return fingerprint(a.previous.Raw), a.previous.NotAfter
+}
+
 func fingerprint(der []byte) string {
 	sum := sha256.Sum256(der)
 	return hex.EncodeToString(sum[:])
@@ -179,15 +251,19 @@ func (a *Authority) Control() (*tls.Config, error) {
 	c, err := a.sign(&x509.Certificate{
 		Subject: pkix.Name{CommonName: ControlName}, DNSNames: []string{ControlName},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}, &key.PublicKey)
+	}, &key.PublicKey, life)
 	if err != nil {
 		return nil, err
 	}
 	pool := x509.NewCertPool()
 	pool.AddCert(a.root)
+	chain := [][]byte{c.Raw, a.root.Raw} // with the root: who comes with a token has only its fingerprint
+	if a.previous != nil {
+		pool.AddCert(a.previous)
+		chain = append(chain, a.cross.Raw, a.previous.Raw)
+	}
 	return &tls.Config{
-		// With the root: who comes with a token has only its fingerprint.
-		Certificates: []tls.Certificate{{Certificate: [][]byte{c.Raw, a.root.Raw}, PrivateKey: key, Leaf: c}},
+		Certificates: []tls.Certificate{{Certificate: chain, PrivateKey: key, Leaf: c}},
 		ClientCAs:    pool,
 		MinVersion:   tls.VersionTLS13,
 	}, nil
@@ -211,7 +287,7 @@ func (a *Authority) SignEdge(request []byte, edge string) (der []byte, serial st
 	c, err := a.sign(&x509.Certificate{
 		Subject:  pkix.Name{Organization: []string{"Warmfront"}, OrganizationalUnit: []string{edgeUnit}, CommonName: edge},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}, r.PublicKey)
+	}, r.PublicKey, edgeLife)
 	if err != nil {
 		return nil, "", err
 	}
@@ -247,6 +323,10 @@ func writeKey(path string, key *ecdsa.PrivateKey) error {
 // writePEM replaces a file as a whole, durably.
 func writePEM(path, kind string, der []byte, mode fs.FileMode) error {
 	return writeFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), mode)
+}
+
+func encodePEM(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 func writeFile(path string, b []byte, mode fs.FileMode) error {

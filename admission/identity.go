@@ -14,41 +14,135 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 )
 
-// Files of an edge's directory. The last one written, identity.json, is what makes it whole.
+// Files of an edge's directory. The last one written, identity.json, is what makes it whole. A renewal replaces the two before it,
+// each as a whole: the root first, which the control plane shows already, then the certificate with its key.
 const (
 	identityFile = "identity.json"
-	edgeFile     = "edge.pem"
-	edgeKeyFile  = "edge-key.pem"
-	trustFile    = "authority.pem"
+	edgeFile     = "edge.pem"      // the certificate and its key
+	edgeKeyFile  = "edge-key.pem"  // where the key was, before certificates were renewed
+	trustFile    = "authority.pem" // the root
 )
 
-// Identity is what an edge keeps of its admission.
+// Identity is what an edge keeps of its admission. Its methods may be called concurrently.
 type Identity struct {
 	Edge, Location string
 	Addresses      []string // of the control nodes
 
+	dir  string
+	held atomic.Pointer[held]
+}
+
+// held is what a renewal changes.
+type held struct {
 	pair tls.Certificate
 	root *x509.Certificate
 }
 
-// Expires is when the edge's certificate ends.
-func (i *Identity) Expires() time.Time { return i.pair.Leaf.NotAfter }
-
-// TLS is how the edge shows itself to control nodes, and what it expects of them.
+// TLS is how the edge shows itself to control nodes, and what it expects of them; always by the newest that it has.
 func (i *Identity) TLS() *tls.Config {
-	c := expect(i.root)
-	c.Certificates = []tls.Certificate{i.pair}
-	return c
+	return &tls.Config{
+		ServerName: ControlName, MinVersion: tls.VersionTLS13,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &i.held.Load().pair, nil },
+		InsecureSkipVerify:   true, // what is verified, and how, stands in VerifyConnection: the root changes
+		VerifyConnection:     func(c tls.ConnectionState) error { return verify(&c, i.held.Load().root) },
+	}
 }
 
-// expect takes a control node of this authority, wherever it is.
-func expect(root *x509.Certificate) *tls.Config {
-	pool := x509.NewCertPool()
-	pool.AddCert(root)
-	return &tls.Config{RootCAs: pool, ServerName: ControlName, MinVersion: tls.VersionTLS13}
+// verify takes a control node of this authority, wherever it is.
+func verify(c *tls.ConnectionState, root *x509.Certificate) error {
+	if len(c.PeerCertificates) == 0 {
+		return errors.New("x509: no certificate was shown")
+	}
+	o := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), DNSName: ControlName}
+	o.Roots.AddCert(root)
+	for _, x := range c.PeerCertificates[1:] {
+		o.Intermediates.AddCert(x)
+	}
+	_, err := c.PeerCertificates[0].Verify(o)
+	return err
+}
+
+// Serial is the number of the edge's certificate.
+func (i *Identity) Serial() string { return serialOf(i.held.Load().pair.Leaf) }
+
+// Expires is when it ends.
+func (i *Identity) Expires() time.Time { return i.held.Load().pair.Leaf.NotAfter }
+
+// Authority is the fingerprint of the root that the edge trusts.
+func (i *Identity) Authority() string { return fingerprint(i.held.Load().root.Raw) }
+
+// Due reports whether it is time for another certificate: two thirds of this one's life are over.
+func (i *Identity) Due(now time.Time) bool {
+	c := i.held.Load().pair.Leaf
+	return !now.Before(c.NotBefore.Add(c.NotAfter.Sub(c.NotBefore) / 3 * 2))
+}
+
+// Renewal is a certificate that an edge asks for.
+type Renewal struct {
+	Request []byte
+
+	of  *Identity
+	key *ecdsa.PrivateKey
+}
+
+// Renew begins a renewal, with a new key. What the edge has counts until Keep.
+func (i *Identity) Renew() (*Renewal, error) {
+	key, request, err := newRequest()
+	return &Renewal{request, i, key}, err
+}
+
+func newRequest() (*ecdsa.PrivateKey, []byte, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	request, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "edge"}}, key)
+	return key, request, err
+}
+
+// Keep checks what was given, writes it down, and uses it from the next connection on.
+func (r *Renewal) Keep(certificate, root []byte) error {
+	h, err := hold(r.key, certificate, root)
+	if err != nil {
+		return err
+	}
+	if err := h.write(r.of.dir); err != nil {
+		return err
+	}
+	r.of.held.Store(h)
+	return nil
+}
+
+// hold checks that a certificate is for this key and of this root.
+func hold(key *ecdsa.PrivateKey, certificate, root []byte) (*held, error) {
+	leaf, err := x509.ParseCertificate(certificate)
+	if err != nil {
+		return nil, err
+	}
+	r, err := x509.ParseCertificate(root)
+	if err != nil {
+		return nil, err
+	}
+	if !key.PublicKey.Equal(leaf.PublicKey) || !r.IsCA || leaf.CheckSignatureFrom(r) != nil {
+		return nil, errors.New("the certificate that the control plane gave is not for this machine's key")
+	}
+	return &held{tls.Certificate{Certificate: [][]byte{certificate}, PrivateKey: key, Leaf: leaf}, r}, nil
+}
+
+func (h *held) write(dir string) error {
+	der, err := x509.MarshalECPrivateKey(h.pair.PrivateKey.(*ecdsa.PrivateKey))
+	if err != nil {
+		return err
+	}
+	both := append(encodePEM(h.pair.Leaf.Raw), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})...)
+	if err := writePEM(filepath.Join(dir, trustFile), "CERTIFICATE", h.root.Raw, 0o644); err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, edgeFile), both, 0o600)
 }
 
 // Applicant is a machine that has a token and wants to become an edge.
@@ -57,16 +151,12 @@ type Applicant struct {
 	Request []byte // for a certificate
 
 	key  *ecdsa.PrivateKey
-	root *x509.Certificate // that was shown; nil before a handshake
+	root *x509.Certificate // that the token names; nil before a handshake
 }
 
 // NewApplicant makes the key.
 func NewApplicant(t Token) (*Applicant, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	request, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "edge"}}, key)
+	key, request, err := newRequest()
 	return &Applicant{Token: t, Request: request, key: key}, err
 }
 
@@ -80,7 +170,7 @@ func (a *Applicant) TLS() *tls.Config {
 				if fingerprint(shown.Raw) != a.Token.Root || !shown.IsCA {
 					continue
 				}
-				_, err := c.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: expect(shown).RootCAs, DNSName: ControlName})
+				err := verify(&c, shown)
 				if err == nil {
 					a.root = shown
 				}
@@ -91,24 +181,22 @@ func (a *Applicant) TLS() *tls.Config {
 	}
 }
 
-// Keep checks the certificate that was given and writes everything to dir.
-func (a *Applicant) Keep(dir, edge, location string, certificate []byte, addresses []string) (*Identity, error) {
-	leaf, err := x509.ParseCertificate(certificate)
+// Keep checks the certificate that was given and writes everything to dir. root is the authority's, which may be newer than the token;
+// empty: it is the token's.
+func (a *Applicant) Keep(dir, edge, location string, certificate, root []byte, addresses []string) (*Identity, error) {
+	if a.root == nil {
+		return nil, errors.New("the control plane has not been met")
+	}
+	if len(root) == 0 {
+		root = a.root.Raw
+	}
+	h, err := hold(a.key, certificate, root)
 	if err != nil {
 		return nil, err
 	}
-	if a.root == nil || !a.key.PublicKey.Equal(leaf.PublicKey) || leaf.CheckSignatureFrom(a.root) != nil {
-		return nil, errors.New("the certificate that the control plane gave is not for this machine's key")
-	}
-	i := &Identity{Edge: edge, Location: location, Addresses: addresses, root: a.root,
-		pair: tls.Certificate{Certificate: [][]byte{certificate}, PrivateKey: a.key, Leaf: leaf}}
-	err = errors.Join(
-		os.MkdirAll(dir, 0o700),
-		writeKey(filepath.Join(dir, edgeKeyFile), a.key),
-		writePEM(filepath.Join(dir, edgeFile), "CERTIFICATE", certificate, 0o644),
-		writePEM(filepath.Join(dir, trustFile), "CERTIFICATE", a.root.Raw, 0o644),
-	)
-	if err != nil {
+	i := &Identity{Edge: edge, Location: location, Addresses: addresses, dir: dir}
+	i.held.Store(h)
+	if err := errors.Join(os.MkdirAll(dir, 0o700), h.write(dir)); err != nil {
 		return nil, err
 	}
 	return i, i.save(dir)
@@ -128,15 +216,13 @@ func OpenIdentity(dir string) (*Identity, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	i := &Identity{}
+	i := &Identity{dir: dir}
 	if err == nil {
 		err = json.Unmarshal(b, i)
 	}
+	var h *held
 	if err == nil {
-		i.pair, err = tls.LoadX509KeyPair(filepath.Join(dir, edgeFile), filepath.Join(dir, edgeKeyFile))
-	}
-	if err == nil {
-		i.root, err = readCertificate(filepath.Join(dir, trustFile))
+		h, err = readHeld(dir)
 	}
 	if err == nil && (i.Edge == "" || len(i.Addresses) == 0) {
 		err = errors.New("it names no edge, or no control node")
@@ -144,17 +230,41 @@ func OpenIdentity(dir string) (*Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the identity of this edge in %s cannot be read: %w. Restore it from a backup, or remove %s there and join again with a token", dir, err, identityFile)
 	}
+	i.held.Store(h)
 	return i, nil
 }
 
-func readCertificate(path string) (*x509.Certificate, error) {
+func readHeld(dir string) (*held, error) {
+	certificate := filepath.Join(dir, edgeFile)
+	pair, err := tls.LoadX509KeyPair(certificate, certificate)
+	if err != nil {
+		pair, err = tls.LoadX509KeyPair(certificate, filepath.Join(dir, edgeKeyFile))
+	}
+	if err != nil {
+		return nil, err
+	}
+	roots, err := readCertificates(filepath.Join(dir, trustFile))
+	if err != nil {
+		return nil, err
+	}
+	return &held{pair, roots[0]}, nil
+}
+
+// readCertificates reads at least one.
+func readCertificates(path string) (all []*x509.Certificate, err error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	block, _ := pem.Decode(b)
-	if block == nil || block.Type != "CERTIFICATE" {
+	for block, rest := pem.Decode(b); block != nil && block.Type == "CERTIFICATE"; block, rest = pem.Decode(rest) {
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		all = append(all, c)
+	}
+	if len(all) == 0 {
 		return nil, fmt.Errorf("%s holds no certificate", path)
 	}
-	return x509.ParseCertificate(block.Bytes)
+	return all, nil
 }

@@ -14,7 +14,13 @@ type Admitted struct {
 	Edge     string
 	Location string
 	Serial   string // of the certificate
+	Previous string // of the one that it has renewed, which counts too; "": none
 	Since    time.Time
+}
+
+// Shows tells whether a certificate with this number is the edge's.
+func (a *Admitted) Shows(serial string) bool {
+	return serial != "" && (serial == a.Serial || serial == a.Previous)
 }
 
 const (
@@ -100,6 +106,29 @@ func (c *Control) AdmitEdge(ctx context.Context, token, hash, serial string) err
 	})
 	return err
 }
+
+// RenewEdge gives an edge, which has the certificate with the number now, another one. That counts on: the edge may not
+// have got its answer, or have lost it. But of several that it has got so, only the last counts.
+func (c *Control) RenewEdge(ctx context.Context, edge, now, next string) error {
+	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
+		a := s.admitted[edge]
+		if a == nil {
+			return nil, refuse("AccessDenied", "There is no edge %.70q that was admitted with a token.", edge)
+		}
+		view := a.view()
+		switch {
+		case !view.Shows(now):
+			return nil, refuse("AccessDenied", "The certificate %.40q is not one of edge %s.", now, edge)
+		case view.Previous != "" && c.now().Sub(a.time) < renewPause:
+			return nil, refuse("Conflict", "The edge %s has been given a certificate just now.", edge)
+		}
+		return []journal.Fact{{EdgeAdmitted: &journal.EdgeAdmitted{Edge: edge, Location: a.fact.Location, Serial: next, Previous: now}}}, nil
+	})
+	return err
+}
+
+// renewPause bounds how often an edge makes the journal grow by renewing.
+const renewPause = time.Minute
 
 // Admitted tells of an edge that has been admitted and not removed.
 func (c *Control) Admitted(edge string) (Admitted, bool) {
@@ -188,7 +217,7 @@ type admitted struct {
 }
 
 func (a *admitted) view() Admitted {
-	return Admitted{a.fact.Edge, a.fact.Location, a.fact.Serial, a.time}
+	return Admitted{a.fact.Edge, a.fact.Location, a.fact.Serial, a.fact.Previous, a.time}
 }
 
 // rememberToken is how long after its end a token is remembered, so that one who comes with it learns why not.

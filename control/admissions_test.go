@@ -3,6 +3,7 @@ package control
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,7 +26,7 @@ func (h *harness) invite(token, edge string) {
 // machine does something with an edge of another machine; that it is refused is part of life.
 func (l *life) machine(name string) {
 	h, ctx, edge := l.h, l.h.t.Context(), fmt.Sprintf("M%02d", l.r.IntN(3))
-	switch l.r.IntN(4) {
+	switch l.r.IntN(5) {
 	case 0:
 		h.InviteEdge(ctx, someone, Invitation{Token: "t" + name, Hash: "h", Edge: edge, Location: "FRA50", Expires: time.Now().Add(time.Hour)})
 		l.tokens = append(l.tokens, "t"+name)
@@ -35,6 +36,9 @@ func (l *life) machine(name string) {
 		}
 	case 3:
 		h.RemoveEdge(ctx, someone, edge)
+	case 4:
+		a, _ := h.Admitted(edge)
+		h.RenewEdge(ctx, edge, a.Serial, name)
 	}
 }
 
@@ -93,6 +97,54 @@ func TestAdmission_OneTokenOneEdge(t *testing.T) {
 		if _, ok := h.Invited("w"); ok {
 			t.Error("a token is remembered for ever")
 		}
+	})
+}
+
+// A renewed certificate counts beside the one that it was asked for with, whatever was lost on the way; others do not.
+func TestAdmission_Renewal(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		ctx := t.Context()
+		h.invite("t", "FRA50-1")
+		wantCode(t, h.RenewEdge(ctx, "FRA50-1", "", "2"), "AccessDenied")
+		if err := h.AdmitEdge(ctx, "t", "h", "1"); err != nil {
+			t.Fatal(err)
+		}
+		shows := func(want ...string) {
+			t.Helper()
+			a, _ := h.Admitted("FRA50-1")
+			for _, serial := range []string{"", "1", "2", "3", "4", "5"} {
+				if got := a.Shows(serial); got != slices.Contains(want, serial) {
+					t.Errorf("%q counts: %t; want %q", serial, got, want)
+				}
+			}
+		}
+		renew := func(now, next string) {
+			t.Helper()
+			if err := h.RenewEdge(ctx, "FRA50-1", now, next); err != nil {
+				t.Errorf("from %s to %s: %v", now, next, err)
+			}
+		}
+		wantCode(t, h.RenewEdge(ctx, "FRA50-1", "7", "2"), "AccessDenied")
+		wantCode(t, h.RenewEdge(ctx, "FRA50-1", "", "2"), "AccessDenied")
+		renew("1", "2")
+		shows("1", "2")
+		wantCode(t, h.RenewEdge(ctx, "FRA50-1", "1", "3"), "Conflict") // the journal does not grow by who asks all the time
+		time.Sleep(renewPause)
+		renew("1", "3") // the answer with 2 was lost
+		shows("1", "3")
+		time.Sleep(renewPause)
+		renew("3", "4")
+		shows("3", "4")
+		h.invite("u", "FRA50-1")
+		if err := h.AdmitEdge(ctx, "u", "h", "5"); err != nil {
+			t.Fatal(err)
+		}
+		shows("5")
+		if err := h.RemoveEdge(ctx, someone, "FRA50-1"); err != nil {
+			t.Fatal(err)
+		}
+		shows()
+		wantCode(t, h.RenewEdge(ctx, "FRA50-1", "5", "1"), "AccessDenied")
 	})
 }
 

@@ -243,12 +243,14 @@ type EdgeInvited struct {
 	By       Actor
 }
 
-// EdgeAdmitted uses a token up: the certificate with this serial number is the edge's, and no earlier one.
+// EdgeAdmitted uses a token up: the certificate with this serial number is the edge's, and no earlier one. Without a token it is a
+// renewal: the edge has asked with its certificate, which counts until it ends, or until the renewed one is renewed.
 type EdgeAdmitted struct {
 	Token    string
 	Edge     string
 	Location string
 	Serial   string // hex
+	Previous string `json:",omitempty"` // the serial number of the certificate that was renewed
 }
 
 // EdgeRemoved ends an admission. The edge's certificate counts no more.

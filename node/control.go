@@ -78,13 +78,14 @@ func (d *process) runControl(ctx context.Context, log *jetstream.Log, g *gate) (
 		}
 		return given, err
 	}
-	closeDesk, err := log.ServeEdges(jetstream.Desk{Join: d.control.JoinAdmitted, Leave: d.leave, Admit: admit, Version: d.Version})
+	closeDesk, err := log.ServeEdges(jetstream.Desk{Join: d.control.JoinAdmitted, Leave: d.leave, Admit: admit, Renew: g.renew, Version: d.Version})
 	if err != nil {
 		return err
 	}
 	defer closeDesk()
 	d.fleet = &fleet{log: log, control: d.control}
 	d.gate = g
+	d.metrics.Ends("authority", g.authority.Expires)
 	doors := newPhase(context.WithoutCancel(ctx))
 	defer func() { err = errors.Join(err, doors.stop()) }()
 	if err := d.startDoors(doors); err != nil {
@@ -146,7 +147,7 @@ func (g *gate) who(c *tls.ConnectionState, token string) *jetstream.Peer {
 		return nil
 	}
 	if edge, serial, ok := admission.Who(c); ok {
-		if a, ok := x.Admitted(edge); ok && a.Serial == serial {
+		if a, ok := x.Admitted(edge); ok && a.Shows(serial) {
 			return &jetstream.Peer{Edge: edge}
 		}
 		return nil
@@ -178,8 +179,29 @@ func (g *gate) admit(ctx context.Context, line string, a jetstream.Application) 
 	}
 	return &jetstream.Admission{
 		Protocol: jetstream.Protocol, Version: g.c.Version, Now: time.Now().UTC(),
-		Edge: i.Edge, Location: i.Location, Certificate: der, Addresses: g.c.Advertise,
+		Edge: i.Edge, Location: i.Location, Certificate: der, Root: g.authority.Root(), Addresses: g.c.Advertise,
 	}, nil
+}
+
+// renew is jetstream.Desk.Renew.
+func (g *gate) renew(ctx context.Context, r jetstream.Renewal) (*jetstream.Renewed, error) {
+	a := &jetstream.Renewed{Authority: g.authority.Fingerprint()}
+	if len(r.Request) == 0 {
+		return a, nil
+	}
+	der, serial, err := g.authority.SignEdge(r.Request, r.Edge)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.control.Load().RenewEdge(ctx, r.Edge, r.Serial, serial); err != nil {
+		var no *control.Error
+		if errors.As(err, &no) {
+			err = errors.New(no.Message)
+		}
+		return nil, err
+	}
+	a.Certificate, a.Root = der, g.authority.Root()
+	return a, nil
 }
 
 // token makes a token for an edge.

@@ -108,6 +108,15 @@ func (m *Metrics) CountDropped(lines func() uint64) {
 	}, func() float64 { return float64(lines()) }))
 }
 
+// Ends tells when a certificate of this node ends: "edge", by which it is known to the control plane, or "authority". It is called once
+// for each.
+func (m *Metrics) Ends(certificate string, at func() time.Time) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: "warmfront", Name: "certificate_expires_timestamp_seconds", Help: "When a certificate between edges and control plane ends.",
+		ConstLabels: prometheus.Labels{"certificate": certificate},
+	}, func() float64 { return float64(at().Unix()) }))
+}
+
 // InvalidationCreated counts an accepted invalidation.
 func (m *Metrics) InvalidationCreated(distribution string) {
 	d, _ := m.distribution(distribution)

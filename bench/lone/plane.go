@@ -91,6 +91,9 @@ func (p *Plane) desk() jetstream.Desk {
 		Admit: func(context.Context, string, jetstream.Application) (*jetstream.Admission, error) {
 			return nil, errors.New("nobody is to become an edge here")
 		},
+		Renew: func(context.Context, jetstream.Renewal) (*jetstream.Renewed, error) {
+			return nil, errors.New("nobody stays here for so long")
+		},
 	}
 }
 

@@ -25,7 +25,24 @@ type Desk struct {
 	// Admit makes an edge of who asks for it with the token whose public half is given. Its errors are told as they are.
 	Admit func(ctx context.Context, token string, a Application) (*Admission, error)
 
+	// Renew gives an edge another certificate, or says by whom it would be.
+	Renew func(context.Context, Renewal) (*Renewed, error)
+
 	Version string
+}
+
+// Renewal is how an edge asks for another certificate. Without a request it asks whether it is time.
+type Renewal struct {
+	Edge    string
+	Serial  string // of the one that it has
+	Request []byte `json:",omitempty"` // PKCS #10, DER
+}
+
+// Renewed is the answer.
+type Renewed struct {
+	Authority   string // fingerprint of who gives certificates now
+	Certificate []byte `json:",omitempty"` // DER
+	Root        []byte `json:",omitempty"` // DER: the authority's
 }
 
 // Application is how somebody asks to become an edge.
@@ -44,6 +61,7 @@ type Admission struct {
 
 	Edge, Location string
 	Certificate    []byte   // DER
+	Root           []byte   // DER: the authority's, which may be newer than the token
 	Addresses      []string // of all control nodes
 }
 
@@ -166,17 +184,26 @@ func (l *Log) answerRead(ctx context.Context, m *nats.Msg) {
 	l.respond(m, a)
 }
 
-// part is an edge's joining or leaving; one of both is set.
+// part is an edge's joining, leaving, or asking for another certificate; one of them is set.
 type part struct {
 	Protocol int
 	Version  string
 	Join     *journal.EdgeJoined `json:",omitempty"`
 	Leave    *journal.EdgeLeft   `json:",omitempty"`
+	Renew    *Renewal            `json:",omitempty"`
+}
+
+func (p *part) what() string {
+	if p.Renew != nil {
+		return "renew the certificate"
+	}
+	return "join or leave"
 }
 
 type partAnswer struct {
 	Version string
 	Now     time.Time
+	Renewed *Renewed `json:",omitempty"`
 	refusal
 }
 
@@ -193,10 +220,16 @@ func (l *Log) answerPart(ctx context.Context, d Desk, m *nats.Msg) {
 	if err == nil {
 		err = fits("edge", p.Protocol, p.Version, d.Version)
 	}
-	if err == nil {
-		err = d.part(ctx, strings.TrimPrefix(m.Subject, partPrefix), p)
+	a := partAnswer{Version: d.Version, Now: time.Now().UTC()}
+	switch name := strings.TrimPrefix(m.Subject, partPrefix); {
+	case err != nil:
+	case p.Renew != nil && token(p.Renew.Edge) == name:
+		a.Renewed, err = d.Renew(ctx, *p.Renew)
+	default:
+		err = d.part(ctx, name, p)
 	}
-	l.respond(m, partAnswer{d.Version, time.Now().UTC(), refuse(err)})
+	a.refusal = refuse(err)
+	l.respond(m, a)
 }
 
 // part does what an edge wants, if it speaks for itself: the subject is what it is permitted.

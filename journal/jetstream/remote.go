@@ -105,7 +105,9 @@ func explain(addresses []string, err error) error {
 	case err == nil:
 		return fmt.Errorf("%w: %s", ErrAway, at)
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), strings.Contains(err.Error(), "uthorization"):
-		return fmt.Errorf("%w at %s", ErrRefused, at)
+		return fmt.Errorf("%w at %s: it was removed, or another machine has its name now; with a token (warmfront edge token) it is one again. Or that node has just started, and does not know its edges yet", ErrRefused, at)
+	case strings.Contains(err.Error(), "expired certificate"):
+		return fmt.Errorf("%w at %s: its certificate has expired; with a token (warmfront edge token) it gets another", ErrRefused, at)
 	case strings.Contains(err.Error(), "x509: certificate has expired or is not yet valid"):
 		return fmt.Errorf("%w: %s: %w. Do the clocks of both machines agree?", ErrAway, at, err)
 	case strings.Contains(err.Error(), "x509:"):
@@ -227,36 +229,49 @@ func (l *Remote) question(subject string, q any) (*nats.Subscription, error) {
 
 // Join has the control plane append the fact (P2).
 func (l *Remote) Join(ctx context.Context, j journal.EdgeJoined) error {
-	return l.part(ctx, part{Join: &j})
+	_, err := l.part(ctx, part{Join: &j})
+	return err
 }
 
 // Leave is the same for the end of the membership.
 func (l *Remote) Leave(ctx context.Context, j journal.EdgeLeft) error {
-	return l.part(ctx, part{Leave: &j})
+	_, err := l.part(ctx, part{Leave: &j})
+	return err
 }
 
-func (l *Remote) part(ctx context.Context, p part) error {
+// Renew asks the control plane for another certificate.
+func (l *Remote) Renew(ctx context.Context, r Renewal) (*Renewed, error) {
+	a, err := l.part(ctx, part{Renew: &r})
+	if err == nil && a.Renewed == nil {
+		err = fmt.Errorf("%w: it gives no certificates anew", ErrVersion)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.Renewed, nil
+}
+
+func (l *Remote) part(ctx context.Context, p part) (a partAnswer, err error) {
 	if err := l.Connected(); err != nil {
-		return err
+		return a, err
 	}
 	p.Protocol, p.Version = Protocol, l.c.Version
 	b, err := json.Marshal(p)
 	if err != nil {
-		return err
+		return a, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	sent := time.Now()
 	m, err := l.nc.RequestWithContext(ctx, partPrefix+token(l.name), b)
 	if err != nil {
-		return l.wrap("join or leave", err)
+		return a, l.wrap(p.what(), err)
 	}
-	var a partAnswer
 	if err := json.Unmarshal(m.Data, &a); err != nil {
-		return l.wrap("join or leave", err)
+		return a, l.wrap(p.what(), err)
 	}
 	l.compare(sent, a.Now)
-	return a.err()
+	return a, a.err()
 }
 
 // Clocks that differ by more than the first are spoken of. No decision of the protocol uses a wall clock (C4), but ages and dates
@@ -297,6 +312,17 @@ const maxAsked = 16
 func (l *Remote) Close() error {
 	l.closed.Store(true)
 	l.nc.Close()
+	return nil
+}
+
+// Knock connects once with an edge's certificate, and says whether it is let in: ErrRefused, ErrAway.
+func Knock(addresses []string, c *tls.Config, edge string) error {
+	nc, err := nats.Connect(urls(addresses), nats.Name("warmfront"), nats.Secure(c), nats.Timeout(remoteConnect),
+		nats.CustomInboxPrefix(inbox+"_"+token(edge)), nats.NoReconnect())
+	if err != nil {
+		return explain(addresses, err)
+	}
+	nc.Close()
 	return nil
 }
 
