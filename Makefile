@@ -10,7 +10,7 @@ VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo u
 LDFLAGS    := -s -w -X main.version=$(VERSION)
 FUZZTIME   ?= 3s
 
-.PHONY: help run build console test lint unit fuzz model e2e test-guarantee test-cluster conformance conformance-test clients web bench bench-full bench-index bench-invalidation performance generate generated deps clean
+.PHONY: help run build console test lint unit fuzz model e2e test-guarantee test-cluster conformance conformance-test clients web bench bench-full bench-index bench-invalidation bench-scale performance generate generated deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F":.*## " '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -89,9 +89,11 @@ bench-full: $(BIN) ## all rows of the bench, more and longer rounds: half an hou
 bench-invalidation: $(BIN) ## the way of invalidations, hits under rules, a million objects dropped; beside Varnish and nginx, in 12 minutes
 	@bench/run -invalidation $(ARGS)
 
-bench-index: ## the index, what is accepted in a second, and the way of an invalidation, as Go benchmarks
+bench-scale: ## fleets of 100, 1,000 and 5,000 edges, invalidations accepted in a second, octets to each edge
+	$(GO) run ./bench/scale $(ARGS)
+
+bench-index: ## the index, and the way of an invalidation, as Go benchmarks
 	$(GO) test -run '^$$' -bench 'Stale|Match' -benchmem ./invalidation
-	$(GO) test -run '^$$' -bench 'Accept' -benchtime 3s ./control
 	$(GO) test -run '^$$' -bench 'Invalidate' -benchtime 300x ./node
 
 performance: ## docs/performance.md, the figures in docs/invalidation.md, and plots from their .json in docs; RESULTS=build/bench/full.json, or invalidation.json, replaces one

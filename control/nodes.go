@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/warmfront/warmfront/journal"
@@ -52,9 +53,12 @@ func (c *Control) join(ctx context.Context, edge journal.EdgeJoined, check func(
 		return 0, refuse("InvalidArgument", "An edge joins with its name and an incarnation that is new at each start.")
 	}
 	var joined uint64
-	e, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
+	e, _, err := c.commitTogether(ctx, 512, func(s *state, before []journal.Fact) ([]journal.Fact, error) {
 		if err := check(s); err != nil {
 			return nil, err
+		}
+		if slices.ContainsFunc(before, func(f journal.Fact) bool { return f.EdgeJoined != nil && f.EdgeJoined.Edge == edge.Edge }) {
+			return nil, journal.ErrNext
 		}
 		if m := s.members[edge.Edge]; m != nil && m.EdgeJoined == edge {
 			joined = m.seq

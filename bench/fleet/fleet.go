@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -37,6 +38,8 @@ type Outcome struct {
 	Applied   []time.Duration // until the last edge had applied it, no answer under way without it; by the edges' clocks, all the same here
 	Completed []time.Duration // until control knew the entry that says so to be on disk
 
+	Memory int64 // octets of this process that the edges have added, before the first invalidation
+
 	Late []time.Duration // by how much timers of this process were late meanwhile: what the machine adds at each step
 }
 
@@ -48,7 +51,7 @@ const patience = 90 * time.Second
 
 // Run makes the fleet, measures, and takes it down.
 func Run(ctx context.Context, c Config) (out Outcome, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(c.Invalidations+warm)*c.Every)
+	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(c.Edges)*20*time.Millisecond+time.Duration(c.Invalidations+warm)*c.Every)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "warmfront-fleet-")
 	if err != nil {
@@ -74,18 +77,33 @@ func Run(ctx context.Context, c Config) (out Outcome, err error) {
 	case <-ctx.Done():
 		return out, context.Cause(ctx)
 	}
+	memory := resident()
 	edges, err := c.join(ctx, log, plane)
 	if err != nil {
 		return out, err
 	}
+	memory = resident() - memory
 	// The edges first: they leave the journal by the control plane.
 	defer edges.stop()
-	return c.measure(ctx, plane, edges)
+	out, err = c.measure(ctx, plane, edges)
+	out.Memory = memory
+	return out, err
+}
+
+// resident is the physical memory of this process in octets, after a collection; 0 where the system does not say.
+func resident() int64 {
+	debug.FreeOSMemory()
+	text, _ := os.ReadFile("/proc/self/statm")
+	var size, pages int64
+	if n, _ := fmt.Sscan(string(text), &size, &pages); n != 2 {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
 }
 
 // measure invalidates at the pace, and waits for all of it.
 func (c Config) measure(ctx context.Context, plane *control.Control, edges *edges) (out Outcome, err error) {
-	made, err := plane.CreateDistribution(ctx, actor, site(), nil)
+	made, err := plane.CreateDistribution(ctx, actor, Site(), nil)
 	if err != nil {
 		return out, err
 	}
@@ -162,8 +180,8 @@ func measureLateness() (end func() []time.Duration) {
 
 var actor = journal.Actor{User: "bench"}
 
-// site is the distribution that is invalidated. Nobody asks its origin for anything.
-func site() *wire.DistributionConfig {
+// Site is the distribution that is invalidated. Nobody asks its origin for anything.
+func Site() *wire.DistributionConfig {
 	const optimized = "658327ea-f89d-4fab-a63d-7e88639e58f6" // Managed-CachingOptimized
 	return &wire.DistributionConfig{
 		CallerReference: wire.Ptr("bench"), Comment: wire.Ptr("bench"), Enabled: wire.Ptr(true),
