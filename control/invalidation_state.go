@@ -3,9 +3,9 @@ package control
 import (
 	"cmp"
 	"reflect"
+	"slices"
 	"time"
 
-	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/journal"
 )
@@ -43,15 +43,15 @@ func (s *state) invalidation(distributionID, id string) (*invalidationState, err
 	return nil, refuse("NoSuchInvalidation", "The specified invalidation does not exist: %q. List the invalidations of %s to find its id.", id, distributionID)
 }
 
-// mustBeSame refuses items and terms that are not those of the invalidation whose caller reference came with them.
+// mustBeSame refuses items and terms that are not those of the invalidation whose caller reference came with them. That goes for
+// terms that are left out as well: whoever wants all of it now must not be told of one that comes later, less or slowly. Only
+// a mode that is left out is that of any, for the distribution's default may have been another then.
 func (inv *invalidationState) mustBeSame(items []string, t *Terms) error {
 	other := ""
 	switch {
 	case !sameItems(inv.fact.Items, items):
 		other = "paths"
-	case t.planned() && !reflect.DeepEqual(inv.fact.Plan, wire.Ptr(t.plan())),
-		WhereText(inv.fact.Where) != WhereText(t.Where), // also if there were some: what was dropped is less than is asked for
-		t.Pace != nil && !reflect.DeepEqual(inv.fact.Pace, t.Pace),
+	case !samePlan(inv.fact.Plan, t), !samePace(inv.fact.Pace, t.Pace), WhereText(inv.fact.Where) != WhereText(t.Where),
 		t.Mode != "" && t.mode(nil) != inv.fact.Mode:
 		other = "terms"
 	default:
@@ -59,6 +59,22 @@ func (inv *invalidationState) mustBeSame(items []string, t *Terms) error {
 	}
 	return refuse("InvalidationBatchAlreadyExists",
 		"The caller reference %q was used for the invalidation %s with other %s. Use a new caller reference.", inv.fact.CallerReference, inv.fact.InvalidationID, other)
+}
+
+func samePlan(p *journal.Plan, t *Terms) bool {
+	if p == nil || !t.planned() {
+		return p == nil && !t.planned()
+	}
+	return reflect.DeepEqual(*p, t.plan())
+}
+
+// samePace compares what is asked for, however nothing is written.
+func samePace(a, b *journal.Pace) bool {
+	a, b = cmp.Or(a, &journal.Pace{}), cmp.Or(b, &journal.Pace{})
+	if a.RequestsPerSecond != b.RequestsPerSecond || a.Refetch != b.Refetch || (a.ByLocation == nil) != (b.ByLocation == nil) {
+		return false
+	}
+	return a.ByLocation == nil || a.ByLocation.Pause == b.ByLocation.Pause && slices.Equal(a.ByLocation.First, b.ByLocation.First)
 }
 
 // view makes the public form; the state is held for reading.

@@ -44,7 +44,7 @@ const (
 )
 
 // CreateInvalidation accepts a batch. created is false when the same caller reference came with the
-// same paths before: the invalidation is then that one. Nil error means that the invalidation is
+// same paths before, and with no terms: the invalidation is then that one. Nil error means that the invalidation is
 // durable in the journal (L8).
 //
 // Errors: MissingBody, InvalidArgument (naming the item and what to do), InconsistentQuantities,

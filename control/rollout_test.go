@@ -333,11 +333,6 @@ func TestRollout_Refusals(t *testing.T) {
 		if again := h.plan(d, "r", byLocation(time.Second), "/a"); again.ID != first.ID {
 			t.Error("a repeated request has made another")
 		}
-		if again := h.invalidate(d, "r", "/a"); again.ID != first.ID {
-			t.Error("CloudFront's API has no words for terms: the same reference is the same invalidation")
-		}
-		_, _, err := h.Invalidate(t.Context(), someone, d.ID, batch("r", "/a"), byLocation(time.Minute))
-		wantCode(t, err, "InvalidationBatchAlreadyExists")
 		refused("TooManyInvalidationsInProgress", byLocation(0))
 		refused("TooManyInvalidationsInProgress", in(time.Hour))
 	})

@@ -49,7 +49,7 @@ is over; Completed when it is everywhere. Until the last turn the rest can be wi
 With --status, --content-type, --host and --stored-before only those of the selected objects are meant of which each is true;
 of several values of one, one has to be. With --preview they say what would be dropped then.
 
-Sent again with the same --reference and selectors it is the same invalidation, so that a script can try
+Sent again with the same --reference, selectors and options it is the same invalidation, so that a script can try
 again after a failure.`
 
 const invalidateExample = `  warmfront invalidate EDFDVBD6EXAMPLE /index.html '/images/*'
