@@ -32,7 +32,7 @@ import (
 const (
 	paceWait      = 10 * time.Second // how long a question waits at most
 	maxPaceWaits  = 512              // questions that wait at once, of all paces
-	maxPaces      = 16               // of a distribution; beyond it a new one goes along with the last
+	maxPaces      = 16               // of a distribution; beyond it a new one goes along with the last: see also
 	maxOwed       = 1 << 20          // URLs, of all paces: some 24 MiB; beyond it everything that is not stored is held to be owed
 	paceLeast     = time.Hour
 	paceMost      = 24 * time.Hour
@@ -48,31 +48,31 @@ type pacing struct {
 	waiting atomic.Int64
 
 	refetching atomic.Int64  // paces: see refetch.go
+	queued     atomic.Bool   // there is another that waits for one of them to end
 	refetched  atomic.Uint64 // objects
 }
 
 // pace is that of one invalidation. Its questions go through turn one by one; who waits there does so in order.
 type pace struct {
-	all   *pacing
-	began time.Duration // the journal's clock, when it came into force
-
-	refetch bool          // what is wanted most is brought back
-	turn    chan struct{} // capacity 1: held by the question that is next
+	all  *pacing
+	turn chan struct{} // capacity 1: held by the question that is next
 
 	waiting atomic.Int64
 	asked   atomic.Int64 // questions let through
 
-	mu    sync.Mutex
-	every time.Duration     // between two questions; guarded by mu, as all that follows
-	next  time.Duration     // when the next may be asked
-	owed  map[uint64]uint32 // by URL: objects
-	many  bool              // more were dropped than are remembered
-	hot   hot               // what is to be brought back, until the sweeper has seen all
-	lost  int64             // objects that were dropped
-	back  int64             // that have been paid back
-	swept bool              // nothing that is stored waits to be found dead by it
-	marks bool              // it marks stale: what it is for is not known by what is owed
-	ended bool
+	mu      sync.Mutex
+	began   time.Duration     // the journal's clock, when it came into force; guarded by mu, as all that follows
+	every   time.Duration     // between two questions
+	next    time.Duration     // when the next may be asked
+	refetch bool              // what is wanted most is brought back
+	owed    map[uint64]uint32 // by URL: objects
+	many    bool              // more were dropped than are remembered
+	hot     hot               // what is to be brought back, until the sweeper has seen all
+	lost    int64             // objects that were dropped
+	back    int64             // that have been paid back
+	swept   bool              // nothing that is stored waits to be found dead by it
+	marks   bool              // it marks stale: what it is for is not known by what is owed
+	ended   bool
 }
 
 // paced are the numbers of the rules that a pace is for.
@@ -109,8 +109,12 @@ func (a *pacing) add(all []paced, seq uint64, inv *journal.Invalidated) []paced 
 	every := time.Duration(float64(time.Second) / inv.Pace.RequestsPerSecond)
 	marks := inv.Mode == journal.Stale
 	if n := len(kept) - 1; len(kept) >= maxPaces {
+		if kept[n].first == kept[n].last { // said once, not of each in a stream
+			a.e.log.Warn("too many paced invalidations of a distribution; more of them share the last one's pace",
+				"distribution", inv.DistributionID, "invalidation", inv.InvalidationID, "seq", seq, "limit", maxPaces)
+		}
 		kept[n].last = seq
-		kept[n].also(every, marks)
+		kept[n].also(now-ago, every, marks, inv.Pace.Refetch)
 		return kept
 	}
 	return append(kept, paced{seq, seq, &pace{
@@ -139,10 +143,12 @@ func (e *Edge) paceState(distribution string, rule uint64) *PaceState {
 	return &PaceState{Asked: p.asked.Load(), Owed: max(p.lost-p.back, 0)}
 }
 
-// also lets another invalidation go along.
-func (p *pace) also(every time.Duration, marks bool) {
+// also lets another invalidation go along: at the slower of both paces, for as long as the later of them lasts, and if one of
+// them brings back what is wanted most, so is what the other has dropped.
+func (p *pace) also(began, every time.Duration, marks, refetch bool) {
 	p.mu.Lock()
-	p.every, p.swept, p.marks = max(p.every, every), false, p.marks || marks
+	p.began, p.every, p.swept = max(p.began, began), max(p.every, every), false
+	p.marks, p.refetch = p.marks || marks, p.refetch || refetch
 	p.mu.Unlock()
 }
 

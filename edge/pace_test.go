@@ -395,6 +395,18 @@ func TestPace_EndsWithItsTime(t *testing.T) {
 			t.Error("it lasts for another time")
 		}
 	})
+	story(t, func(w *world) { // one that shares another's begins anew
+		for i := range maxPaces {
+			w.pace(1, fmt.Sprint("/", i))
+		}
+		w.settle(paceLeast - time.Minute)
+		w.pace(1, "/o/*")
+		w.settle(2 * time.Minute)
+		paces := w.edge.snap.Load().sites["D1"].paces
+		if shared := paces[maxPaces-1]; shared.over(w.edge.clock()) || !paces[0].over(w.edge.clock()) {
+			t.Error("it ends with the one before")
+		}
+	}, unswept)
 	// One that is read in an old journal is not begun again.
 	story(t, func(w *world) {
 		old := &journal.Invalidated{DistributionID: "D1", Items: []string{"/a"}, CreateTime: time.Now().Add(-paceMost), Pace: &journal.Pace{RequestsPerSecond: 1}}

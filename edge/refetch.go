@@ -19,7 +19,7 @@ import (
 // what is large enough to be kept in slices.
 const (
 	maxHot        = 4096 // keys that a pace remembers; beyond it those that were asked for least are left to viewers
-	maxRefetching = 8    // paces whose objects are brought back at once; beyond it all of a pace's are left to viewers
+	maxRefetching = 8    // paces whose objects are brought back at once; beyond it a pace waits until those of another are
 )
 
 // hot are keys by how often they were asked for: a heap with the least wanted on top.
@@ -42,13 +42,13 @@ func (h *hot) Pop() any { panic("BUG: nothing pops") }
 
 // wants writes down what the sweeper has dropped or found marked.
 func (p *pace) wants(o *cache.Sight) {
-	if p == nil || !p.refetch || o.Status < 200 || o.Status >= 400 || o.Status == 200 && o.Size == 0 {
+	if p == nil || o.Status < 200 || o.Status >= 400 || o.Status == 200 && o.Size == 0 {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.ended || p.swept:
+	case !p.refetch || p.ended || p.swept:
 	case len(p.hot) < maxHot:
 		heap.Push(&p.hot, wanted{o.Hits, strings.Clone(o.Key)})
 	case o.Hits > p.hot[0].hits:
@@ -75,25 +75,44 @@ func (p *pace) hottest() []wanted {
 	return all
 }
 
+// hopes tells whether something is written down.
+func (p *pace) hopes() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.hot) > 0
+}
+
 // refetch begins to bring back what the paces up to seq have written down.
 func (e *Edge) refetch(s *Snap, seq uint64) {
 	for id, x := range s.sites {
 		for _, p := range x.paces {
-			if p.last > seq {
-				continue
-			}
-			all := p.hottest()
-			if len(all) == 0 {
-				continue
-			}
-			if e.pacing.refetching.Add(1) > maxRefetching || !e.flights.also(func() {
-				defer e.pacing.refetching.Add(-1)
-				p.bring(e.flights.ctx, id, all)
-			}) {
-				e.pacing.refetching.Add(-1)
+			if p.last <= seq && p.hopes() && !e.pacing.bring(id, p.pace) {
+				return
 			}
 		}
 	}
+}
+
+// bring begins to bring back what a pace has written down; false: too many do already, and when one has ended the sweeper is
+// woken up, and tries again. From its goroutine.
+func (a *pacing) bring(id string, p *pace) bool {
+	a.queued.Store(true) // before the look: who ends after it sees that
+	if a.refetching.Load() >= maxRefetching {
+		return false
+	}
+	a.queued.Store(false)
+	a.refetching.Add(1)
+	all := p.hottest()
+	on := a.e.flights.also(func() {
+		p.bring(a.e.flights.ctx, id, all)
+		if a.refetching.Add(-1); a.queued.Swap(false) {
+			a.e.sweeper.wake()
+		}
+	})
+	if !on {
+		a.refetching.Add(-1)
+	}
+	return on
 }
 
 // bring asks for one after the other.

@@ -132,3 +132,42 @@ func TestRefetch_RemembersTheHottest(t *testing.T) {
 		}
 	})
 }
+
+// Of so many invalidations that they share paces, and of more paces than are brought back at once, all is brought back (L9).
+func TestRefetch_OfMoreThanThereArePaces(t *testing.T) {
+	pacedStory(t, func(w *world, o *counting) {
+		const n = 2 * (maxPaces + 4) // two for each pace, of which the second has to wait
+		w.fill(n, "Content-Type: text/plain")
+		o.forget()
+		var last uint64
+		for i := 0; i < n; i += 2 {
+			rate := 0.2
+			if i >= 2*maxPaces {
+				rate = 0.1
+			}
+			last = w.bringBack(rate, "", fmt.Sprint("/o/", i), fmt.Sprint("/o/", i+1))
+		}
+		x := w.edge.snap.Load().sites["D1"]
+		if shared := x.paces[len(x.paces)-1]; len(x.paces) != maxPaces || x.pacedBy(last) != shared.pace || shared.every != 10*time.Second {
+			t.Fatalf("%d paces, the last one is for %d to %d, one each %s", len(x.paces), shared.first, shared.last, shared.every)
+		}
+		w.settle(3 * time.Minute)
+		for i := range n {
+			w.expect("200 Hit v2", fmt.Sprint("/o/", i))
+			w.wantWhy("Hit fresh")
+		}
+		if all, _ := o.most(); all != n || w.edge.Stats().Refetched != n || w.edge.pacing.refetching.Load() != 0 {
+			t.Errorf("asked %d times for %d; %+v", all, n, w.edge.Stats())
+		}
+	})
+	pacedStory(t, func(w *world, o *counting) { // that of a plain one that is shared by one that brings back
+		w.fill(maxPaces + 1)
+		for i := range maxPaces {
+			w.pace(1, fmt.Sprint("/o/", i))
+		}
+		w.bringBack(1, "", fmt.Sprint("/o/", maxPaces))
+		w.settle(time.Minute)
+		w.expect("200 Hit v2", fmt.Sprint("/o/", maxPaces))
+		w.wantWhy("Hit fresh")
+	})
+}
