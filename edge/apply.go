@@ -102,7 +102,7 @@ func (e *Edge) foldInvalidated(d *draft, entry *journal.Entry, inv *journal.Inva
 	if last == nil {
 		return // the distribution has been deleted since
 	}
-	if !inv.Wave.Covers(e.cfg.Location) {
+	if !inv.Wave.Covers(e.cfg.Location) && (d.place == "" || !inv.Wave.Covers(d.place)) {
 		d.told = true // the next location's turn comes when this edge, too, has acknowledged
 		return
 	}
@@ -148,6 +148,7 @@ func (e *Edge) foldJoined(d *draft, j *journal.EdgeJoined) {
 	if j.Edge != e.cfg.Name {
 		return
 	}
+	d.place = j.Location
 	mine := j.Incarnation == e.member.incarnation() || planted(servesEarly)
 	if d.joined && !mine {
 		e.log.Error("another process has joined under this edge's name; serving ends here",

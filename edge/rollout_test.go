@@ -46,3 +46,35 @@ func TestRollout_WhatWasStoredBetweenTheTurnsDies(t *testing.T) {
 		w.expect("200 Miss v2", "/a")
 	})
 }
+
+// L4: what was dead at a location stays dead when the edge bears another one's name after a restart, whether or not the turns
+// go on: its disk may still have it.
+func TestRollout_L4_AnEdgeThatChangesItsLocation(t *testing.T) {
+	for name, mode := range map[string]journal.Mode{"removed": journal.Remove, "marked": journal.Stale} {
+		t.Run(name, func(t *testing.T) {
+			story(t, func(w *world) {
+				const strict = "Cache-Control: max-age=600, must-revalidate" // what is marked is not shown either
+				w.origin.on("/a", ok("v1", strict), ok("v2", strict), ok("v3"))
+				w.origin.on("/b", ok("v1"))
+				w.expect("200 Miss v1", "/a")
+				w.expect("200 Miss v1", "/b")
+				wave := func(items string, at ...string) {
+					w.commit(journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: "I" + items, Items: []string{items},
+						Mode: mode, Wave: &journal.Wave{Number: 1, Locations: at}}})
+				}
+				wave("/a", "FRA50-P1") // and nobody comes upon it
+				wave("/b", "GRU50-P1")
+				file := w.die()
+				w.config.Location = "AMS50-P1"
+				w.live(file)
+				w.commit(journal.Fact{Withdrawn: &journal.Withdrawn{DistributionID: "D1", InvalidationID: "I/a"}})
+				w.expect("200 Miss v2", "/a")
+				w.expect("200 Hit v1", "/b")
+				wave("/a", "FRA50-P1") // no more
+				w.expect("200 Hit v2", "/a")
+				wave("/a", "AMS50-P1")
+				w.expect("200 Miss v3", "/a")
+			}, withDisk, unswept)
+		})
+	}
+}

@@ -19,6 +19,10 @@ type Snap struct {
 	life   string
 	joined bool // this incarnation's EdgeJoined is applied (P2)
 
+	// place is the location that this edge had when it last joined, whatever it has now: as far as the log is applied, which an
+	// edge that starts reads anew. So what was in force for it then is in force for what it has on disk since (L4).
+	place string
+
 	hosts *distribution.Hosts
 	sites map[string]*site // by distribution id
 
