@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/internal/message"
@@ -103,4 +104,62 @@ func TestL4_AnErrorThatWaitsForAYoungerPage(t *testing.T) {
 		other.is(t, "200 Miss sorry")
 		w.expect("200 Miss here it is", "/a")
 	}, unswept)
+}
+
+// The same where the page is marked stale: while it is looked whether there is a turn for its renewal, somebody else begins one,
+// and there is no room any more to leave that behind.
+func TestL4_AnErrorThatWaitsForAYoungerPageOfMarked(t *testing.T) {
+	var w *world
+	var meanwhile func()
+	story(t, func(world *world) {
+		w = world
+		w.configure(func(p *journal.DistributionPut) {
+			p.Config.CustomErrorResponses = &wire.CustomErrorResponses{Quantity: wire.Ptr[int64](1), Items: []wire.CustomErrorResponse{{
+				ErrorCode: wire.Ptr[int64](404), ResponsePagePath: wire.Ptr("/sorry"), ResponseCode: wire.Ptr("404"), ErrorCachingMinTTL: wire.Ptr[int64](60),
+			}}}
+		})
+		page, gate := gated(ok("still sorry"))
+		w.origin.on("/a", status(404, "nothing"), ok("here it is"))
+		w.origin.on("/sorry", ok("sorry"), page)
+		w.expect("404 Error sorry", "/a")
+		w.commit(journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: "I1", Items: []string{"/sorry"},
+			CreateTime: w.edge.now(), Mode: journal.Stale, Pace: &journal.Pace{RequestsPerSecond: 1000}}})
+		v, q, a := w.halfway("/a")
+
+		w.invalidate("/a")
+		meanwhile = func() {
+			f := w.flightFor("/sorry")
+			f.seen = w.object("/sorry")
+			r, b := w.edge.flights.board(f, false, false)
+			if b != took {
+				t.Error(b)
+			}
+			r.leave()
+			w.edge.flights.background.Add(1000)
+		}
+		done := make(chan step)
+		go func() {
+			defer v.release()
+			_, st := v.explain(a)
+			done <- st
+		}()
+		synctest.Wait()
+		w.edge.sweeper.sweep(context.Background())
+		w.edge.flights.background.Add(-1000)
+		close(gate)
+		if st := <-done; st == found {
+			t.Errorf("after the rule it answers with what was stored of %s", q.path)
+		}
+		synctest.Wait()
+		w.expect("200 Miss here it is", "/a")
+	}, unswept, func(w *world) {
+		clock := w.config.Clock
+		w.config.Clock = func() time.Duration {
+			if f := meanwhile; f != nil && len(w.edge.snap.Load().sites["D1"].paces[0].turn) > 0 { // who takes the turn looks at the clock
+				meanwhile = nil
+				f()
+			}
+			return clock()
+		}
+	})
 }

@@ -204,15 +204,15 @@ func (v *visit) fetch(q *query, old *cache.Object, why Reason, slot int) (*answe
 			r.f.poison()
 			return nil, again
 		}
-		if slot > 0 && v.readers[0] == nil && v.unheld(q, r.f) {
-			return nil, again
-		}
 	}
-	return v.await(q, r, why)
+	return v.await(q, r, why, slot)
 }
 
 // await is the answer from a flight that the reader is on.
-func (v *visit) await(q *query, r *reader, why Reason) (*answer, step) {
+func (v *visit) await(q *query, r *reader, why Reason, slot int) (*answer, step) {
+	if slot > 0 && v.readers[0] == nil && v.unheld(q, r.f) {
+		return nil, again // the answer in the other slot was found stored
+	}
 	h, a, st := v.headOf(r)
 	if h == nil {
 		return a, st

@@ -100,7 +100,7 @@ func (v *visit) ofMarked(q *query, o *cache.Object, rule uint64, slot int) (*ans
 			if !r.leaveBehind() {
 				v.readers[slot] = r
 				v.ticket.close()
-				return v.await(q, r, Invalidated)
+				return v.await(q, r, Invalidated, slot)
 			}
 		}
 	}
