@@ -32,6 +32,8 @@ type Object struct {
 	Body   []byte
 	Pages  *pages.Octets // where Body lies, if not in the heap: keep it, or the Object, with every slice of Body
 	Far    Far           // where else it lies; a store that is given an Object with one keeps all but the Body
+	Length int64         // of the body, where Body is nil and it lies elsewhere
+	Proved int64         // when it was last seen to be there what was written (View.Proved)
 	Fresh  httpcache.Freshness
 	Hits   atomic.Uint64 // since it was stored, as Used counts them; popularity and receipts
 
@@ -47,6 +49,14 @@ type Object struct {
 
 // Far is where a body lies that is left in the tier below: its own words, for nobody else. The zero Far is nowhere.
 type Far struct{ Place, Time uint64 }
+
+// Size is of the body, wherever it lies.
+func (o *Object) Size() int64 {
+	if o.Body == nil {
+		return o.Length
+	}
+	return int64(len(o.Body))
+}
 
 // Away tells that the object has been taken out of a store that does not have its body.
 func (o *Object) Away() bool { return o.Far != Far{} && o.Body == nil }

@@ -159,7 +159,8 @@ func (a *inline) plainHit() bool {
 		return false // requests have a say there
 	}
 	q.key = q.behavior.AppendKey(q.key[:0], q.site.Distribution, q.req)
-	if !a.lender.Lend(a.ticket.stripe, q.key, &a.object) {
+	if !a.lender.Lend(a.ticket.stripe, q.key, &a.object) &&
+		!(a.sends() && a.e.loadHead(a.ticket.snap, q.key) && a.lender.Lend(a.ticket.stripe, q.key, &a.object)) {
 		return false
 	}
 	if !a.usable(q, v.now) || v.ticket.dead() {
@@ -176,7 +177,7 @@ func (a *inline) reach(head bool) bool {
 	if o.Far == (cache.Far{}) || head {
 		return true
 	}
-	if v := &a.visit; o.Size >= a.e.cfg.leastSent && v.r.Major == 1 && v.r.TLS == nil {
+	if v := &a.visit; o.Size >= a.e.cfg.leastSent && a.sends() {
 		var ok bool
 		if a.part, ok = a.e.disk.Lend(v.ticket.stripe, o.Far, v.main.key, o.Size, o.Proved, v.now); !ok {
 			a.lender.Return(o)
@@ -196,6 +197,9 @@ func (a *inline) reach(head bool) bool {
 	o.Body, o.Kept = body, true
 	return true
 }
+
+// sends tells whether the viewer's connection takes bodies from the file.
+func (a *inline) sends() bool { r := a.visit.r; return r.Major == 1 && r.TLS == nil }
 
 // usable is judge, where all but one verdict are left to Serve.
 func (a *inline) usable(q *query, now time.Time) bool {

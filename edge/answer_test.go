@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/http2/hpack"
 
+	"github.com/warmfront/warmfront/cache/disk/disktest"
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/journal"
@@ -234,6 +236,76 @@ func TestAnswer_SameAsServe(t *testing.T) {
 		}
 		random(w, paths)
 	})
+}
+
+// What memory has lost is a plain hit at once, if it can be sent from where it lies on disk: memory gets the head.
+func TestAnswer_FirstHitFromDisk(t *testing.T) {
+	story(t, func(w *world) {
+		body := strings.Repeat("x", 50_000)
+		for _, p := range []string{"/a", "/dead", "/soft", "/stale", "/cold"} {
+			w.origin.on(p, ok(body, "Cache-Control: max-age=60", "Content-Type: text/plain"), ok("v2", "Cache-Control: max-age=60"))
+			w.get(p)
+		}
+		w.origin.on("/small", ok("x", "Cache-Control: max-age=60"))
+		w.get("/small")
+		w.emptied()
+		if !w.both("/a") {
+			t.Error("not answered inline")
+		}
+		w.emptied()
+		if w.edge.loadHead(w.edge.snap.Load(), []byte(w.key("/a"))); w.object("/a") == nil || !w.object("/a").Away() || w.object("/a").Length != 50_000 {
+			t.Errorf("in memory: %+v", w.object("/a"))
+		}
+		w.emptied()
+		for _, p := range []string{"/small", "/nothing", "HEAD /dead/not"} {
+			if w.both(p) {
+				t.Errorf("%s answered inline", p)
+			}
+		}
+		w.file.Suffer(disktest.Faults{Cold: true})
+		if w.both("/cold") {
+			t.Error("answered inline from a disk that has to be waited for")
+		}
+		w.file.Suffer(disktest.Faults{})
+		w.commit(journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: "I1", Items: []string{"/dead"}}},
+			journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: "I2", Items: []string{"/soft"}, Mode: journal.Stale}})
+		for _, p := range []string{"/dead", "/soft"} {
+			if w.both(p) {
+				t.Errorf("%s answered inline", p)
+			}
+		}
+		w.settle(time.Minute)
+		if w.both("/stale") {
+			t.Error("stale, and answered inline")
+		}
+		if n := w.edge.loads.n.Load(); n != 0 {
+			t.Errorf("%d loads do not end", n)
+		}
+	}, withDisk, unswept)
+}
+
+// Who wants all of what another just loads the head of gets it, and does not ask the origin.
+func TestLoad_OfWhatAnotherLoadsTheHeadOf(t *testing.T) {
+	store := &duringPut{}
+	story(t, func(w *world) {
+		w.origin.on("/a", ok(strings.Repeat("x", 50_000), "Cache-Control: max-age=60"))
+		w.get("/a")
+		w.emptied()
+		put, headed := make(chan struct{}), make(chan bool)
+		store.then = func() { <-put }
+		go func() { headed <- w.edge.loadHead(w.edge.snap.Load(), []byte(w.key("/a"))) }()
+		synctest.Wait()
+		v := w.ask("/a")
+		if v.over() {
+			t.Fatal("the story goes otherwise")
+		}
+		close(put)
+		synctest.Wait()
+		v.is(t, "200 Hit "+strings.Repeat("x", 50_000))
+		if !<-headed {
+			t.Error("the head was not loaded")
+		}
+	}, withDisk, func(w *world) { store.Store, w.config.Store = w.store, store })
 }
 
 // random asks for the same things over and over, while rules come and time passes.

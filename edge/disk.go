@@ -24,6 +24,10 @@ import (
 // object is put into memory as a whole: it has been asked for again, and either the disk had to be waited for or octets
 // are needed that cannot be had on the way.
 //
+// A plain hit that can be sent from the file does not wait for that: it loads the head on the spot, for which the record passes
+// by its sum and is kept nowhere (disk.FindHead), and is then like any other. Whoever meets such a load waits for its end, which
+// is near, and loads for himself.
+//
 // # Loads
 //
 // Between the moment at which an object is found on disk and the one at which it is in memory the sweeper could
@@ -85,6 +89,7 @@ type load struct {
 	key    string
 	snap   *Snap // of whoever began it
 	whole  bool  // memory has the head: now it gets the body too
+	head   bool  // the body has not been kept, and object has none
 	done   chan struct{}
 	object *cache.Object // found, dead or alive; nil: nothing. Set before done is closed
 }
@@ -152,8 +157,16 @@ func (e *Edge) get(s *Snap, key []byte) *cache.Object {
 // returns.
 func (e *Edge) load(s *Snap, key []byte, whole bool) *load {
 	sh := e.loads.shard(e.flights.hash(key))
-	l, began := e.boardLoad(sh, s, key, whole)
-	if !began {
+	l, began := e.boardLoad(sh, s, key, whole, false)
+	if l != nil && l.head { // it waits for nothing
+		<-l.done
+		whole = whole || l.object != nil
+		l, began = e.boardLoad(sh, s, key, whole, false)
+	}
+	switch {
+	case l == nil, !began && l.head:
+		return nil
+	case !began:
 		return l
 	}
 	if o, ref, ok := e.disk.FindNow(key, loadedNow); ok {
@@ -168,8 +181,26 @@ func (e *Edge) load(s *Snap, key []byte, whole bool) *load {
 	return l
 }
 
+// loadHead puts the head into memory of what lies on disk, and whose body can be sent from there. It returns false where
+// that cannot be done on the spot, or should not be: then others find out.
+func (e *Edge) loadHead(s *Snap, key []byte) bool {
+	if e.disk == nil || !e.disk.Has(key) {
+		return false
+	}
+	sh := e.loads.shard(e.flights.hash(key))
+	l, began := e.boardLoad(sh, s, key, false, true)
+	if !began {
+		return false
+	}
+	defer l.land(sh)
+	if o, ref, ok := e.disk.FindHead(key, e.cfg.leastSent, mostFar); ok {
+		l.found(o, ref)
+	}
+	return l.object != nil
+}
+
 // boardLoad registers a load, or returns the one that there is; nil: there cannot be one now.
-func (e *Edge) boardLoad(sh *loadShard, s *Snap, key []byte, whole bool) (l *load, began bool) {
+func (e *Edge) boardLoad(sh *loadShard, s *Snap, key []byte, whole, head bool) (l *load, began bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if l := sh.byKey[string(key)]; l != nil && l.snap.life == s.life {
@@ -184,7 +215,7 @@ func (e *Edge) boardLoad(sh *loadShard, s *Snap, key []byte, whole bool) (l *loa
 		e.loads.n.Add(-1)
 		return nil, false
 	}
-	l = &load{e: e, key: string(key), snap: s, whole: whole, done: make(chan struct{})}
+	l = &load{e: e, key: string(key), snap: s, whole: whole, head: head, done: make(chan struct{})}
 	sh.put(l)
 	return l, true
 }
@@ -238,7 +269,7 @@ func (l *load) found(there *cache.Object, ref disk.Ref) {
 		}
 		p, url := e.owe(o.Distribution, rule, &o.Subject)
 		if ref.Drop() {
-			e.sweeper.count(o.Distribution, rule, o.Status, int64(len(o.Body)))
+			e.sweeper.count(o.Distribution, rule, o.Status, o.Size())
 		} else {
 			p.forgive(url)
 		}
@@ -252,10 +283,14 @@ func (l *load) found(there *cache.Object, ref disk.Ref) {
 		return
 	}
 	if !x.RFC && o.Status >= 100 && !isMap(o) {
-		o.Block, o.Block2 = e.blocks(o.Status, unmarked(o.Fields), len(o.Body))
+		o.Block, o.Block2 = e.blocks(o.Status, unmarked(o.Fields), int(o.Size()))
 	}
-	if n := len(o.Body); !l.whole && o.Block != nil && n >= e.cfg.leastFar && n <= mostFar {
-		o.Far = ref.Far()
+	if n := int(o.Size()); !l.whole && o.Block != nil && n >= e.cfg.leastFar && n <= mostFar {
+		o.Far, o.Proved = ref.Far(), e.now().Unix()
+	}
+	if l.head && !o.Away() {
+		l.object = nil // it is none that is left there
+		return
 	}
 	e.store.Put(o)
 	if !ref.Current() && !planted(loadRacesSweep) { // a younger one has come meanwhile, or a rule
@@ -338,7 +373,7 @@ func (e *Edge) writeOne(seen *cache.Sight) {
 func anew(o *cache.Object) *cache.Object {
 	c := &cache.Object{
 		Key: o.Key, Distribution: o.Distribution, Subject: o.Subject, Stamp: o.Stamp, Epoch: o.Epoch, FetchStart: o.FetchStart,
-		Status: o.Status, Fields: o.Fields, Body: o.Body, Pages: o.Pages, Fresh: o.Fresh,
+		Status: o.Status, Fields: o.Fields, Body: o.Body, Length: o.Length, Pages: o.Pages, Fresh: o.Fresh,
 	}
 	c.SetChecked(o.Checked())
 	return c

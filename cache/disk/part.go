@@ -2,7 +2,6 @@ package disk
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -121,41 +120,6 @@ func (p *Part) Descriptor() (fd uintptr, off int64, ok bool) {
 // ReadAt implements io.ReaderAt.
 func (p *Part) ReadAt(b []byte, off int64) (int, error) {
 	return p.s.file.ReadAt(b[:min(int64(len(b)), p.size-off)], p.off+off)
-}
-
-// piece is how much of a record is read at once to be compared with its sum: little, so that it stays where the core has it.
-const piece = 32 << 10
-
-var pieces = sync.Pool{New: func() any { return new([piece]byte) }}
-
-// prove compares a record with its sum, and with what it is expected to be. It does not wait for the disk.
-func (s *Store) prove(seg *segment, at place, key []byte, size int64) bool {
-	b := pieces.Get().(*[piece]byte)
-	defer pieces.Put(b)
-	from, end := s.base(seg.slot)+at.off(), min(at.size(), s.super.slot-at.off())
-	first := b[:min(end, piece)]
-	if !s.quick.ReadNow(first, from) {
-		return false
-	}
-	f, want, ok := readFrame(first)
-	if end = frameSize + f.size; !ok || !record.Begins(first[frameSize:], key, size) || end > at.size() {
-		return false // who loads it finds out why
-	}
-	first = first[:min(end, piece)]
-	got := sum(seg.seed, first[8:])
-	for done := int64(len(first)); done < end; {
-		next := b[:min(end-done, piece)]
-		if !s.quick.ReadNow(next, from+done) {
-			return false
-		}
-		got = sum(got, next)
-		done += int64(len(next))
-	}
-	if got != want {
-		s.spoiled(seg, s.hash(key), at)
-		return false
-	}
-	return true
 }
 
 // vacate waits until nobody sends from a slot, and lets go of what is on its way from there. It is the writer's, which has

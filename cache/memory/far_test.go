@@ -95,3 +95,20 @@ func TestFar_WhatWasProvedMovesAlong(t *testing.T) {
 	}
 	checkBooks(t, s)
 }
+
+// What whoever puts it has seen of a body is known of it, and a body that lies elsewhere need not be at hand to be put.
+func TestFar_WithoutTheBody(t *testing.T) {
+	s := open(t, Config{Capacity: 1 << 20})
+	o := away("a", 5000, 7)
+	o.Body, o.Length, o.Proved = nil, 5000, 99
+	s.Put(o)
+	var v cache.View
+	if !s.Lend(0, []byte("a"), &v) || v.Size != 5000 || v.Far.Place != 7 || v.Proved.Load() != 99 {
+		t.Errorf("lent: %+v", v)
+	}
+	s.Return(&v)
+	if got := s.Get([]byte("a")); got == nil || !got.Away() || got.Length != 5000 || got.Size() != 5000 {
+		t.Errorf("%+v", got)
+	}
+	checkBooks(t, s)
+}

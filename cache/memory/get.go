@@ -41,7 +41,7 @@ func (s *Store) take(key string, serial uint64, use bool) *cache.Object {
 	e.mark.Give(o)
 	o.Serial = e.serial()
 	if f := e.far(); f != nil {
-		o.Far = f.where()
+		o.Far, o.Length = f.where(), int64(e.rec.BodySize())
 	}
 	s.guard.leave(here, parity)
 	return o

@@ -189,7 +189,7 @@ func (s *Store) enter(sh *shard, q int, seg uint32, hash uint64, o *cache.Object
 	} else if rec.Bodiless() {
 		f := (*far)(unsafe.Pointer(e.place()))
 		f.place, f.time = o.Far.Place|farBit, o.Far.Time
-		f.proved.Store(0)
+		f.proved.Store(o.Proved)
 	}
 	sh.queues[q].bytes += cost
 	sh.bytes.Add(cost)

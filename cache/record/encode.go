@@ -15,7 +15,11 @@ import (
 // Append appends o's record to dst, which is allocated anew only where it is short of room. Nothing but
 // the body's length is kept of an object's Pages, nothing of its Hits and of what it was checked against.
 func (f Form) Append(dst []byte, o *cache.Object) ([]byte, error) {
-	if len(o.Key) > math.MaxUint16 || int64(len(o.Body)) > math.MaxUint32 || o.Status < 0 || o.Status > math.MaxUint16 {
+	size := int64(len(o.Body))
+	if f.Bodiless {
+		size = o.Size()
+	}
+	if len(o.Key) > math.MaxUint16 || size > math.MaxUint32 || o.Status < 0 || o.Status > math.MaxUint16 {
 		return dst, ErrTooLarge
 	}
 	e := encoder{from: len(dst), since: origin(f.Since)}
@@ -23,7 +27,7 @@ func (f Form) Append(dst []byte, o *cache.Object) ([]byte, error) {
 	h := e.head()
 	h[0] = version
 	binary.LittleEndian.PutUint16(h[2:], uint16(o.Status))
-	binary.LittleEndian.PutUint32(h[8:], uint32(len(o.Body)))
+	binary.LittleEndian.PutUint32(h[8:], uint32(size))
 	binary.LittleEndian.PutUint64(h[24:], o.Stamp)
 	if fetch := o.FetchStart; fetch.IsZero() {
 		binary.LittleEndian.PutUint64(h[32:], 1<<63)
@@ -54,8 +58,7 @@ func (f Form) Append(dst []byte, o *cache.Object) ([]byte, error) {
 	}
 	e.subject(o)
 	e.fields(o.Fields)
-	size := len(e.b) - e.from
-	if int64(size) > math.MaxUint32 {
+	if size = int64(len(e.b) - e.from); size > math.MaxUint32 {
 		return dst, ErrTooLarge
 	}
 	binary.LittleEndian.PutUint32(e.head()[4:], uint32(size))

@@ -203,6 +203,25 @@ func Open(b []byte) (Record, error) {
 	return r, nil
 }
 
+// Cut makes a record whose body lies elsewhere of one without prepared heads that was whole, and whose body has been cut out
+// of its octets. It changes b.
+func Cut(b []byte) (Record, error) {
+	if len(b) < HeadSize || b[1]&elsewhere != 0 {
+		return nil, errBroken
+	}
+	b[1] |= elsewhere
+	binary.LittleEndian.PutUint32(b[4:], uint32(len(b)))
+	return Open(b)
+}
+
+// BodySize is Record.BodySize of what begins like b, which need not be all of it; -1 if that is too little.
+func BodySize(b []byte) int64 {
+	if len(b) < HeadSize {
+		return -1
+	}
+	return int64(Record(b).BodySize())
+}
+
 // Begins tells whether b begins like the record of a key that has a body of size octets, which lies HeadSize octets and the key
 // behind the record's beginning. b need not be all of it, and nothing need be known of it.
 func Begins(b, key []byte, size int64) bool {

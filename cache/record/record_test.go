@@ -318,3 +318,36 @@ func BenchmarkObject(b *testing.B) {
 		Record(buf).Object(epoch1970, nil)
 	}
 }
+
+// Without its body a record is that of an object whose body lies elsewhere, and everything else is as it was.
+func TestCut_LeavesAllButTheBody(t *testing.T) {
+	r := rand.New(rand.NewPCG(12, 1))
+	for range 500 {
+		o := random(r)
+		o.Block, o.Block2 = nil, nil
+		b, err := Form{}.Append(nil, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := Record(b).Object(time.Time{}, nil)
+		size := BodySize(b)
+		if size != int64(len(o.Body)) || BodySize(b[:HeadSize-1]) != -1 {
+			t.Fatalf("%d octets of body, not %d", size, len(o.Body))
+		}
+		at := HeadSize + len(o.Key)
+		rec, err := Cut(append(bytes.Clone(b[:at]), b[at+int(size):]...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := rec.Object(time.Time{}, want.Body)
+		if !rec.Bodiless() || int64(rec.BodySize()) != size || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%+v\nnot %+v", got, want)
+		}
+		if _, err := Cut(bytes.Clone(rec)); err == nil {
+			t.Error("cut twice")
+		}
+		if _, err := Cut(bytes.Clone(b[:r.IntN(HeadSize)])); err == nil {
+			t.Error("no head, and cut")
+		}
+	}
+}
