@@ -88,24 +88,57 @@ func fresh(size int) []string {
 	return paths
 }
 
-// fromDisk is a row of hits on so many objects that next to none of them lies in a server's own memory.
-func fromDisk(name, title string, size, objects int) row {
-	paths := func() (all []string) {
-		for i := range objects {
-			all = append(all, fmt.Sprintf("/d/%d/%d", size, i))
-		}
-		return all
+// onDisk are so many objects that next to none of them lies in a server's own memory.
+type onDisk struct {
+	size, objects int
+	order         func() []uint32
+}
+
+func filesOf(size, objects int) *onDisk {
+	return &onDisk{size, objects, sync.OnceValue(func() []uint32 { return load.Shuffled(objects) })}
+}
+
+var (
+	disk16k  = filesOf(16<<10, 20_000)
+	disk100k = filesOf(100<<10, 4_000)
+)
+
+func (d *onDisk) requests(s *server.Server, order []uint32) *load.Requests {
+	var paths []string
+	for i := range d.objects {
+		paths = append(paths, fmt.Sprintf("/d/%d/%d", d.size, i))
 	}
-	order := sync.OnceValue(func() []uint32 { return load.Shuffled(objects) })
+	return load.Many(getsOf(s, paths), order)
+}
+
+// fill asks for each so often.
+func (d *onDisk) fill(times int) *fill {
+	return &fill{do: func(ctx context.Context, s *server.Server) error {
+		return load.Fill(ctx, s.Plain, d.requests(s, nil), d.size, times*d.objects)
+	}}
+}
+
+// fromDisk is a row of hits on what has been asked for before.
+func fromDisk(name, title string, d *onDisk) row {
 	return row{name: name, title: title, servers: []string{"Warmfront on disk", "nginx", "Varnish on disk", "Traffic Server on disk"},
 		load: fmt.Sprintf("64 keep-alive connections, %d objects, one as often as the other, in files or mapped from one; the servers' own memory has room for a tenth at most. "+
-			"The kernel has read the files before, so that it is the way that is measured and not the disk", objects),
-		fill: &fill{do: func(ctx context.Context, s *server.Server) error {
-			return load.Fill(ctx, s.Plain, load.Many(getsOf(s, paths()), nil), size, objects)
-		}},
+			"Each has been asked for three times since it was stored, and the kernel has the files in memory, so that it is the way that is measured and not the disk", d.objects),
+		fill: d.fill(4),
 		make: func(s *server.Server) load.Load {
-			return &load.Closed{Address: s.Plain, Connections: 64, Requests: load.Many(getsOf(s, paths()), order()), Size: size}
+			return &load.Closed{Address: s.Plain, Connections: 64, Requests: d.requests(s, d.order()), Size: d.size}
 		}}
+}
+
+// firstFromDisk is a row of hits on what a server has not been asked for since its start.
+func firstFromDisk(name, title string, d *onDisk) row {
+	return row{name: name, title: title, once: true, servers: []string{"Warmfront on disk", "nginx", "Traffic Server on disk"},
+		load: fmt.Sprintf("64 keep-alive connections, %d objects, each once; before, the server is stopped in order and started again: it has nothing of them in its own memory. "+
+			"The kernel has the files in memory", d.objects),
+		fill: d.fill(1),
+		make: func(s *server.Server) load.Load {
+			return &load.Closed{Address: s.Plain, Connections: 64, Requests: d.requests(s, d.order()), Size: d.size, Most: d.objects - 64}
+		},
+		anew: true}
 }
 
 // patience is how long a server that was started again is asked for a hit.

@@ -263,6 +263,11 @@ func (b *bench) load(ctx context.Context, r row, s *server.Server, length time.D
 	if r.run != nil {
 		return r.run(ctx, b, s)
 	}
+	if r.anew {
+		if err := s.Again(ctx); err != nil {
+			return run, err
+		}
+	}
 	l := r.make(s)
 	defer l.Close()
 	if err := l.Open(ctx); err != nil {

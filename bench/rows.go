@@ -30,7 +30,8 @@ type row struct {
 	cacheMiB          int   // room of the caches where it is not the usual; servers are stopped behind the row
 	rounds            int   // at most; 0: as many as of all rows
 	longer            int   // a run is so many times longer than others; 0: it is not
-	once              bool  // a run warms up by itself
+	once              bool  // a run warms up by itself, or must not be warm
+	anew              bool  // servers are started again before each run, with what they have on disk
 	expects           bool  // the rules that a server is named for must be in force
 	misses            bool  // all requests must reach the origin; otherwise none may
 	make              func(s *server.Server) load.Load
@@ -111,8 +112,10 @@ var rows = []row{
 		load: "64 keep-alive connections, {objects} objects of 1 KiB, asked for by Zipf's law with exponent 1", make: manyMore},
 	missing("fill-1k", "A miss of 1 KiB", 1<<10),
 	missing("fill-100k", "A miss of 100 KiB", 100<<10),
-	fromDisk("disk-16k", "A hit of 16 KiB from disk", 16<<10, 20_000),
-	fromDisk("disk-100k", "A hit of 100 KiB from disk", 100<<10, 4_000),
+	fromDisk("disk-16k", "A hit of 16 KiB from disk", disk16k),
+	fromDisk("disk-100k", "A hit of 100 KiB from disk", disk100k),
+	firstFromDisk("first-16k", "A first hit of 16 KiB from disk", disk16k),
+	firstFromDisk("first-100k", "A first hit of 100 KiB from disk", disk100k),
 	{name: "restart", title: "Started again", unit: "restart", servers: []string{"Warmfront on disk", "nginx", "Traffic Server on disk"}, fill: keysPlain, make: manyKeys, run: restarted,
 		load: "100,000 objects of 1 KiB are stored; the server is stopped in order, started again and asked for one after the other until an answer has not come from the origin"},
 }

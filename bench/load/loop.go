@@ -42,6 +42,7 @@ type loop struct {
 	yields bool
 	// patient means that it sleeps while nothing comes: nothing is measured, and the origin has the same core.
 	patient bool
+	most    int // units that are asked for at most after the first of each connection; 0: as many as there is time for
 }
 
 // openLoop makes the connections, one after the other.
@@ -97,7 +98,7 @@ func (l *loop) watch(ctx context.Context) (stop func()) {
 func renice(nice int) { unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), nice) }
 
 // closed asks on each connection as soon as the last unit is answered, for length, and then waits for the
-// answers that are owed; they count. With length 0 it asks once on each.
+// answers that are owed; they count. With length 0 it asks once on each. It ends earlier when it has asked for most.
 func (l *loop) closed(ctx context.Context, length time.Duration) (o Outcome, err error) {
 	defer l.watch(ctx)()
 	began := l.now()
@@ -146,7 +147,7 @@ func (l *loop) serve(c conn, stop time.Duration, o *Outcome) (done bool, err err
 	}
 	o.Answers += answers
 	now := l.now()
-	took, err := c.next(now, now >= stop)
+	took, err := c.next(now, now >= stop || l.most > 0 && o.Answers+len(l.conns) > l.most)
 	if took > 0 {
 		o.Latency.Add(took)
 	}
@@ -176,6 +177,8 @@ type Closed struct {
 	Size        int // octets of each body
 	// Yields makes it give way to what else runs on its core: for when that is measured too, or must keep a rate.
 	Yields bool
+	// Most ends a run of units with one request each when so many have been asked for; 0: only its length does.
+	Most int
 
 	loop *loop
 }
@@ -186,6 +189,7 @@ func (c *Closed) Open(ctx context.Context) (err error) {
 	}
 	c.loop.yields = c.Yields
 	_, err = c.loop.closed(ctx, 0)
+	c.loop.most = c.Most
 	return err
 }
 

@@ -125,6 +125,24 @@ func (s *Server) Restart() error {
 	return s.begin()
 }
 
+// settle is for a program that serves to be done with its start.
+const settle = time.Second
+
+// Again is Restart, and waits until they serve, and are done with their start.
+func (s *Server) Again(ctx context.Context) error {
+	if err := s.Restart(); err != nil {
+		return err
+	}
+	if err := s.answers(ctx, "http://"+s.Plain.String()); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(settle):
+	}
+	return ctx.Err()
+}
+
 func (s *Server) serves(ctx context.Context) (*Server, error) {
 	err := s.answers(ctx, "http://"+s.Plain.String())
 	if err == nil && s.TLS.IsValid() {
