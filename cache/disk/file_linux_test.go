@@ -90,10 +90,3 @@ func TestPunch_WhatIsOnItsWayStaysAsItWas(t *testing.T) {
 		}
 	}
 }
-
-// number of the next segment.
-func (r *running) number() uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.next
-}

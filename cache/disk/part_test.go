@@ -119,8 +119,8 @@ func TestLend_AndTheWriter(t *testing.T) {
 			t.Fatal("not lent")
 		}
 		fill := func(slots int) {
-			for i, to := 0, s.next+uint64(slots); s.next < to && i < 1000; i++ {
-				key := fmt.Sprint(s.next, "/", i)
+			for i, to := 0, s.number()+uint64(slots); s.number() < to && i < 1000; i++ {
+				key := fmt.Sprint(s.number(), "/", i)
 				s.Earns([]byte(key))
 				s.Put(object(key, 1, 9000))
 				synctest.Wait()
@@ -154,15 +154,13 @@ func TestLend_AndTheWriter(t *testing.T) {
 				held++
 			}
 		}
-		next := s.next
+		next := s.number()
 		done := make(chan struct{})
 		go func() { defer close(done); fill(3) }()
 		time.Sleep(time.Minute)
-		s.mu.Lock()
-		if s.next > next+1 {
-			t.Errorf("%d segments were begun where somebody was reading", s.next-next)
+		if n := s.number() - next; n > 1 {
+			t.Errorf("%d segments were begun where somebody was reading", n)
 		}
-		s.mu.Unlock()
 		for i := range others {
 			if held > 0 {
 				others[i].Release()
@@ -273,4 +271,11 @@ func TestLend_NeverAnotherOctet(t *testing.T) {
 	}
 	writing.Wait()
 	reading.Wait()
+}
+
+// number of the next segment.
+func (r *running) number() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.next
 }
