@@ -44,6 +44,9 @@ func (c *Control) Run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
+// Tick appends an entry, after it was called, and returns its number (P1).
+func (c *Control) Tick(ctx context.Context) (uint64, error) { return c.writer.Tick(ctx) }
+
 // catchUp reads the log to its end, however long the journal takes to come up.
 func (c *Control) catchUp(ctx context.Context) error {
 	for {

@@ -167,6 +167,9 @@ func (w *Writer) commit(ctx context.Context, group []*proposal) (later []*propos
 		if len(facts) == 0 {
 			// A refusal must not come from a state that another writer has changed meanwhile.
 			grown, behind := w.catchUp(ctx)
+			if behind == nil && !grown && w.mayLag() && anyRefused(group) {
+				grown, behind = w.barrier(ctx)
+			}
 			if behind == nil && grown {
 				continue
 			}
@@ -179,7 +182,7 @@ func (w *Writer) commit(ctx context.Context, group []*proposal) (later []*propos
 		if waiting == nil {
 			waiting = w.ticks.take()
 		}
-		e := &Entry{Epoch: w.cur.at.Epoch, Seq: w.cur.at.Seq + 1, ID: NewID(), Prev: w.cur.at.ID, Time: w.c.Now().Round(0).UTC(), Facts: facts}
+		e := w.next(facts)
 		stored, err := w.append(ctx, e)
 		if err != nil {
 			w.ticks.finish(waiting, 0, tickError(ctx, err))
@@ -190,6 +193,16 @@ func (w *Writer) commit(ctx context.Context, group []*proposal) (later []*propos
 			return finishAll(group, e)
 		}
 	}
+}
+
+// anyRefused reports whether somebody will be told no.
+func anyRefused(group []*proposal) bool {
+	for _, p := range group {
+		if p.refused != nil && !errors.Is(p.refused, errTickAgain) && p.ctx.Err() == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // decideAll asks the proposals one after another, and returns the facts of them all.

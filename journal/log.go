@@ -67,6 +67,10 @@ type Log interface {
 	Close() error
 }
 
+// Laggard is a Log whose Read may end before the log does, if what is missing was neither confirmed nor delivered by this Log: it is
+// one replica of several.
+type Laggard interface{ MayLag() bool }
+
 // Ack is an edge's cumulative acknowledgement.
 type Ack struct {
 	Edge        string

@@ -63,7 +63,7 @@ func (w *Writer) lead(ctx context.Context, b *tickBatch, wait time.Duration) {
 	}
 	_, err := w.Commit(ctx, func() ([]Fact, error) {
 		if !w.ticks.isOpen(b) {
-			return nil, nil
+			return nil, errTickAgain
 		}
 		return []Fact{{Tick: &Tick{}}}, nil
 	})

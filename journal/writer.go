@@ -138,8 +138,8 @@ func (w *Writer) catchUpTo(ctx context.Context, seq uint64) error {
 
 // Commit appends what decide returns and gives it to Apply before it returns (W1, W2). decide reads the
 // fold, with nobody else deciding; it may run several times and must have no effects. When it returns an
-// error or no facts, nothing is appended and Commit returns nil and that error; it is then certain that
-// decide had seen the whole log.
+// error or no facts, Commit returns nil and that error. When it is an error, it is certain that decide had seen the whole
+// log: of one that may lag, that takes an entry without meaning.
 //
 // ErrBroken: the log was rolled back or replaced, this writer never writes again (W4). ErrDoubt: ctx ended
 // before it could be found out whether the entry is stored; it may still come to be. Other errors: nothing
@@ -152,6 +152,23 @@ func (w *Writer) Commit(ctx context.Context, decide func() ([]Fact, error)) (*En
 	p := &proposal{ctx: ctx, decide: func([]Fact) ([]Fact, error) { return decide() }, done: make(chan struct{})}
 	w.commit(ctx, []*proposal{p})
 	return p.entry, p.err
+}
+
+// mayLag reports whether what was read may not be all.
+func (w *Writer) mayLag() bool {
+	l, ok := w.c.Log.(Laggard)
+	return ok && l.MayLag()
+}
+
+// barrier finds out whether the fold is the whole log, by an append: nothing else can tell. It reports whether it was not.
+func (w *Writer) barrier(ctx context.Context) (grown bool, err error) {
+	stored, err := w.append(ctx, w.next([]Fact{{Tick: &Tick{}}}))
+	return !stored, err
+}
+
+// next is an entry that continues the fold.
+func (w *Writer) next(facts []Fact) *Entry {
+	return &Entry{Epoch: w.cur.at.Epoch, Seq: w.cur.at.Seq + 1, ID: NewID(), Prev: w.cur.at.ID, Time: w.c.Now().Round(0).UTC(), Facts: facts}
 }
 
 // append brings e into its slot and reports true, or finds another entry there and reports false (W3). In

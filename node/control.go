@@ -78,7 +78,9 @@ func (d *process) runControl(ctx context.Context, log *jetstream.Log, g *gate) (
 		}
 		return given, err
 	}
-	closeDesk, err := log.ServeEdges(jetstream.Desk{Join: d.control.JoinAdmitted, Leave: d.leave, Admit: admit, Renew: g.renew, Version: d.Version})
+	closeDesk, err := log.ServeEdges(jetstream.Desk{
+		Join: d.control.JoinAdmitted, Leave: d.leave, Tick: d.control.Tick, Admit: admit, Renew: g.renew, Version: d.Version,
+	})
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func (p *Plane) desk() jetstream.Desk {
 			_, err := p.control.Join(ctx, j)
 			return err
 		},
-		Leave: p.control.Leave,
+		Leave: p.control.Leave, Tick: p.control.Tick,
 		Admit: func(context.Context, string, jetstream.Application) (*jetstream.Admission, error) {
 			return nil, errors.New("nobody is to become an edge here")
 		},

@@ -59,6 +59,7 @@ func (l *Log) Append(ctx context.Context, e *journal.Entry) error {
 	if ack.Stream != streamName || ack.Seq != e.Seq {
 		return fmt.Errorf("journal: append of entry %d was confirmed as %d of %q", e.Seq, ack.Seq, ack.Stream)
 	}
+	l.known.atLeast(e.Seq)
 	if err := l.head.note(journal.PositionOf(e)); err != nil {
 		l.log.Warn("journal head not written", "err", err) // a weaker witness, not a lost entry
 	}

@@ -15,18 +15,21 @@ import (
 
 // openStream finds or makes the stream, and checks it.
 func (l *Log) openStream(ctx context.Context) error {
+	if l.c.Cluster != nil {
+		return l.openStreamReplica(ctx)
+	}
 	s, err := l.js.Stream(ctx, streamName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if err := l.mayCreate(); err != nil {
 			return err
 		}
-		s, err = l.js.CreateStream(ctx, streamConfig())
+		s, err = l.js.CreateStream(ctx, streamConfig(1))
 	}
 	if err != nil {
 		return fmt.Errorf("%w: stream: %w", ErrEngine, err)
 	}
 	info := s.CachedInfo()
-	if diff := differences(streamConfig(), info.Config); diff != "" {
+	if diff := differences(streamConfig(1), info.Config); diff != "" {
 		return fmt.Errorf("%w: the stream differs from what this version needs: %s. Was it changed by hand, or made by another version?", ErrConfig, diff)
 	}
 	if info.State.LastSeq == 0 {
@@ -163,7 +166,7 @@ func (l *Log) accept(ctx context.Context, reason error) error {
 	if err := l.setAside(); err != nil {
 		return err
 	}
-	if _, err := l.js.CreateStream(ctx, streamConfig()); err != nil {
+	if _, err := l.js.CreateStream(ctx, streamConfig(1)); err != nil {
 		return fmt.Errorf("%w: stream: %w", ErrEngine, err)
 	}
 	if len(chain) == 0 {
@@ -190,7 +193,19 @@ func (l *Log) beginning(ctx context.Context) (chain []*journal.Entry, whole bool
 // each calls f for the entries from the first one on, as far as the chain is unbroken: ErrDamaged says that
 // this was not the end.
 func (l *Log) each(ctx context.Context, f func(*journal.Entry) error) error {
+	return l.eachFrom(ctx, 1, f)
+}
+
+// eachFrom is the same from another entry on, which must continue the one before.
+func (l *Log) eachFrom(ctx context.Context, from uint64, f func(*journal.Entry) error) error {
 	var at journal.Position
+	if from > 1 {
+		before, err := l.one(ctx, from-1)
+		if err != nil {
+			return err
+		}
+		at = journal.PositionOf(before)
+	}
 	for {
 		entries, err := l.read(ctx, at.Seq+1, maxBatch)
 		for _, e := range entries {
@@ -210,11 +225,19 @@ func (l *Log) each(ctx context.Context, f func(*journal.Entry) error) error {
 
 const advice = "Restore its directory from a backup, or open it with AcceptLoss to go on with what is left"
 
+const adviceReplica = "Compare the replicas: warmfront fsck, on each control node while it is stopped"
+
 func (l *Log) lost(format string, args ...any) error {
+	if l.c.Cluster != nil {
+		return fmt.Errorf("%w: %s. Most of the replicas were damaged, rolled back or replaced, this one in %s or others. %s", ErrLost, fmt.Sprintf(format, args...), l.c.Dir, adviceReplica)
+	}
 	return fmt.Errorf("%w: %s. The store in %s was damaged, rolled back or replaced. %s", ErrLost, fmt.Sprintf(format, args...), l.c.Dir, advice)
 }
 
 func (l *Log) damaged(format string, args ...any) error {
+	if l.c.Cluster != nil {
+		return fmt.Errorf("%w: %s. %s", journal.ErrDamaged, fmt.Sprintf(format, args...), adviceReplica)
+	}
 	return fmt.Errorf("%w: %s. The store in %s is damaged. %s", journal.ErrDamaged, fmt.Sprintf(format, args...), l.c.Dir, advice)
 }
 

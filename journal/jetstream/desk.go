@@ -22,6 +22,9 @@ type Desk struct {
 	Join  func(context.Context, journal.EdgeJoined) error
 	Leave func(context.Context, journal.EdgeLeft) error
 
+	// Tick appends an entry and returns its number: with replicas it tells the end of the log, which a read does not.
+	Tick func(context.Context) (uint64, error)
+
 	// Admit makes an edge of who asks for it with the token whose public half is given. Its errors are told as they are.
 	Admit func(ctx context.Context, token string, a Application) (*Admission, error)
 
@@ -85,7 +88,7 @@ func (l *Log) ServeEdges(d Desk) (stop func(), err error) {
 		most    int
 		answer  func(context.Context, *nats.Msg)
 	}{
-		{readPrefix + "*", maxReads, l.answerRead},
+		{readPrefix + "*", maxReads, func(ctx context.Context, m *nats.Msg) { l.answerRead(ctx, d, m) }},
 		{partPrefix + "*", maxParts, func(ctx context.Context, m *nats.Msg) { l.answerPart(ctx, d, m) }},
 		{application, maxApplications, func(ctx context.Context, m *nats.Msg) { l.answerApplication(ctx, d, m) }},
 	} {
@@ -159,13 +162,13 @@ type readAnswer struct {
 // answerBytes is after how much a message is sent. With the largest entry on top it still fits.
 const answerBytes = 256 << 10
 
-func (l *Log) answerRead(ctx context.Context, m *nats.Msg) {
+func (l *Log) answerRead(ctx context.Context, d Desk, m *nats.Msg) {
 	var q readQuestion
 	if err := json.Unmarshal(m.Data, &q); err != nil {
 		l.respond(m, readAnswer{refusal: refuse(err)})
 		return
 	}
-	entries, err := l.Read(ctx, q.From, min(q.Max, maxBatch))
+	entries, err := l.readFor(ctx, d, q)
 	a, size := readAnswer{}, 0
 	for _, e := range entries {
 		b, err := journal.Encode(e)
@@ -182,6 +185,21 @@ func (l *Log) answerRead(ctx context.Context, m *nats.Msg) {
 	}
 	a.refusal = refuse(err)
 	l.respond(m, a)
+}
+
+// readFor reads for an edge. It asks from where it stands, so that no answer tells it that the log is not the one it followed, and
+// it drops its cache (E1). A replica that is behind must not say that: then the end is made sure of.
+func (l *Log) readFor(ctx context.Context, d Desk, q readQuestion) ([]*journal.Entry, error) {
+	entries, err := l.Read(ctx, q.From, min(q.Max, maxBatch))
+	if err != nil || len(entries) > 0 || q.From <= 1 || q.Max <= 0 || !l.MayLag() {
+		return entries, err
+	}
+	z, err := d.Tick(ctx)
+	if err != nil || z < q.From {
+		return nil, err
+	}
+	l.known.atLeast(z)
+	return l.Read(ctx, q.From, min(q.Max, maxBatch))
 }
 
 // part is an edge's joining, leaving, or asking for another certificate; one of them is set.

@@ -13,6 +13,11 @@
 //
 // A directory belongs to one process at a time (ErrInUse).
 //
+// # Several control nodes
+//
+// With Config.Cluster the log has a replica on each of three or five nodes. A read is answered by the replica of the node that is
+// asked, which may be behind: what this node was told of is waited for, and who needs to know the end appends (MayLag, Desk.Tick).
+//
 // # Edges on other machines
 //
 // With Config.Network the engine listens, with TLS 1.3 and for those alone whom Network.Admit knows. An edge connects as a
@@ -50,6 +55,9 @@ type Config struct {
 	// Network opens the log to edges on other machines. Nil: there are none. Not with Listen.
 	Network *Network
 
+	// Cluster makes this one of several replicas. Nil: it is the only one.
+	Cluster *Cluster
+
 	// Reserve is how many bytes must stay free on the disk: with less, Append refuses (ErrFull), because
 	// an engine that meets a full disk stops for good. Default 64 MiB.
 	Reserve int64 // negative: 0
@@ -62,6 +70,7 @@ type Config struct {
 
 	Logger *slog.Logger
 
+	old  *Log         // of a node that carries its own log over to the cluster
 	bulk bool         // the engine does not sync: for a directory that is synced as a whole before it counts
 	step func(string) // for tests in this package: called after each change that a rewrite makes to Dir
 }
@@ -78,6 +87,9 @@ type Log struct {
 	js    jetstream.JetStream
 	epoch journal.ID
 
+	known   knowledge // of a cluster
+	waiting string    // for what Open waits; Open's
+
 	stopped atomic.Pointer[error] // set once the engine does not write any more
 	close   sync.Once
 }
@@ -91,6 +103,7 @@ var (
 	ErrUnsafe = errors.New("journal: appends would not be durable")
 	ErrConfig = errors.New("journal: not configured as required")
 	ErrLost   = errors.New("journal: confirmed entries are gone")
+	ErrQuorum = errors.New("journal: no quorum") // Quorum's, and Health's
 )
 
 // Open starts the engine on c.Dir and returns the log after having checked it. A new log gets its genesis.
@@ -99,13 +112,24 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := openHeld(ctx, c)
+	l, err := c.open(ctx)
 	if err != nil {
 		lock.Close()
 		return nil, err
 	}
 	l.lock = lock
 	return l, nil
+}
+
+// open opens what the directory holds.
+func (c Config) open(ctx context.Context) (*Log, error) {
+	switch {
+	case c.Cluster != nil:
+		return openReplica(ctx, c)
+	case exists(c.path(replica)):
+		return nil, fmt.Errorf("%w: %s holds one replica of several: start this node with the others", ErrConfig, c.Dir)
+	}
+	return openHeld(ctx, c)
 }
 
 // hold fills in the config's defaults and takes its directory for this process.
@@ -235,9 +259,23 @@ func (l *Log) Health() error {
 	return l.room()
 }
 
+// ailingReplica is ailing for one of several: what a replica complains about passes, mostly, when the others are back.
+func (l *Log) ailingReplica() error {
+	if err := l.Quorum(); err != nil {
+		return err
+	}
+	if h := l.srv.Healthz(&server.HealthzOptions{}); h.Error != "" {
+		return fmt.Errorf("journal: replica of %s: %s", l.c.Cluster.Node, h.Error)
+	}
+	return nil
+}
+
 // ailing asks the engine whether it has stopped to write, which it does for good after a failed write, and
 // does not say in its answers.
 func (l *Log) ailing() error {
+	if l.c.Cluster != nil {
+		return l.ailingReplica()
+	}
 	if err := l.stopped.Load(); err != nil {
 		return *err
 	}

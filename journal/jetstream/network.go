@@ -12,9 +12,12 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// Network opens a log to other machines. All members are required.
+// Network opens a log to other machines. All members are required but Advertise.
 type Network struct {
 	Address string // host:port, port 0 takes a free one
+
+	// Advertise is where edges find that, host:port; the nodes of a cluster tell each other, and the edges. Not required.
+	Advertise string
 
 	// TLS has this node's certificate, and as ClientCAs those whose clients' certificates count. Clients without a
 	// certificate are let through the handshake: it is Admit that knows them, or does not.
@@ -59,6 +62,7 @@ func (g *guard) options(o *server.Options) error {
 		return fmt.Errorf("%w: network address %q: %w", ErrConfig, g.c.Address, err)
 	}
 	o.Host, o.DontListen = host, false
+	o.ClientAdvertise = g.c.Advertise
 	o.TLSConfig = g.c.TLS.Clone()
 	o.TLSConfig.MinVersion = tls.VersionTLS13
 	o.TLSConfig.ClientAuth = tls.VerifyClientCertIfGiven

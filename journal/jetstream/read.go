@@ -50,6 +50,9 @@ func (l *Log) read(ctx context.Context, from uint64, max int) ([]*journal.Entry,
 		ctx, cancel = context.WithTimeout(ctx, readTimeout)
 		defer cancel()
 	}
+	if l.c.Cluster != nil {
+		return l.readReplica(ctx, from, max)
+	}
 	entries, left, err := l.batch(ctx, from, min(max, maxBatch))
 	if err == nil && left && len(entries) < min(max, 2) {
 		// The engine ends a batch, without a word, before an entry that it cannot read.

@@ -72,6 +72,9 @@ func startServer(c Config, g *guard) (*server.Server, error) {
 	if err == nil && g != nil {
 		err = g.options(o)
 	}
+	if err == nil && c.Cluster != nil {
+		err = c.Cluster.options(o)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -141,10 +144,13 @@ func (l *logger) Errorf(f string, v ...any)  { l.write(severity(f), f, v) }
 func (l *logger) Debugf(string, ...any)      {}
 func (l *logger) Tracef(string, ...any)      {}
 
-// severity of what the engine calls an error: that a stranger knocks, or one who was removed, nobody must mend.
+// severity of what the engine calls an error: that a stranger knocks, or one who was removed, nobody must mend; and of a control
+// node that is away, the others say what that means.
 func severity(f string) slog.Level {
-	if strings.Contains(f, "authentication error") || strings.Contains(f, "TLS handshake error") {
-		return slog.LevelWarn
+	for _, mild := range []string{"authentication error", "TLS handshake error", "connect to route", "Error flushing"} {
+		if strings.Contains(f, mild) {
+			return slog.LevelWarn
+		}
 	}
 	return slog.LevelError
 }

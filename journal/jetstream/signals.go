@@ -22,6 +22,14 @@ func (l *session) Live(deliver func(*journal.Entry)) (stop func(), err error) {
 	})
 }
 
+// Live implements journal.Log.
+func (l *Log) Live(deliver func(*journal.Entry)) (stop func(), err error) {
+	return l.session.Live(func(e *journal.Entry) {
+		l.known.atLeast(e.Seq)
+		deliver(e)
+	})
+}
+
 // Ack implements journal.Log.
 func (l *session) Ack(ctx context.Context, a journal.Ack) error {
 	if err := ctx.Err(); err != nil {

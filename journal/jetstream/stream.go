@@ -30,18 +30,23 @@ const (
 // none yet; until then Rewrite is what bounds the log. Nothing else may make a hole either: no deletes, no
 // purge, no per-message TTL, no rollup, no limit. Should a limit ever be set, a full log refuses instead of
 // forgetting.
-func streamConfig() jetstream.StreamConfig {
+func streamConfig(replicas int) jetstream.StreamConfig {
+	// With compression, replicas that were stopped and started refused to write: "error reading compression reader".
+	compression := jetstream.NoCompression
+	if replicas == 1 {
+		compression = jetstream.S2Compression
+	}
 	return jetstream.StreamConfig{
 		Name:        streamName,
 		Subjects:    []string{logSubject},
 		Storage:     jetstream.FileStorage,
-		Replicas:    1,
+		Replicas:    replicas,
 		Retention:   jetstream.LimitsPolicy,
 		Discard:     jetstream.DiscardNew,
 		DenyDelete:  true,
 		DenyPurge:   true,
 		AllowDirect: true,
-		Compression: jetstream.S2Compression,
+		Compression: compression,
 		RePublish:   &jetstream.RePublish{Source: logSubject, Destination: pushSubject},
 
 		MaxConsumers:      -1,

@@ -1,0 +1,333 @@
+package jetstream
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/journaltest"
+)
+
+// trio is a cluster of three in this process.
+type trio struct {
+	configs [3]Config
+	logs    [3]*Log
+}
+
+// newTrio makes three nodes. Their addresses are free ones, which they keep. The first one has a log of its own.
+func newTrio(t *testing.T) *trio {
+	t.Helper()
+	c := &trio{}
+	p := newPKI(t)
+	var peers []Peering
+	for i := range c.configs {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		peers = append(peers, Peering{string(rune('a' + i)), l.Addr().String()})
+	}
+	for i := range c.configs {
+		log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})).With("node", peers[i].Node)
+		c.configs[i] = Config{Network: p.network(t), Dir: t.TempDir(), Logger: log, Cluster: &Cluster{
+			Node: peers[i].Node, Address: peers[i].Address, Peers: peers, TLS: p.member(t), Fresh: i > 0,
+			Admit: func(s *tls.ConnectionState) bool { return slices.Contains(s.PeerCertificates[0].DNSNames, controlHost) },
+		}}
+	}
+	alone(t, c.configs[0].Dir)
+	return c
+}
+
+// alone makes a log that has no replicas, with these entries after its genesis.
+func alone(t *testing.T, dir string, facts ...journal.Fact) {
+	t.Helper()
+	l := open(t, Config{Dir: dir})
+	last, err := l.one(t.Context(), 1)
+	for _, f := range facts {
+		last = after(last, f)
+		err = errors.Join(err, l.Append(t.Context(), last))
+	}
+	if err := errors.Join(err, l.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// member is how a node shows itself to the others.
+func (p *pki) member(t *testing.T) *tls.Config {
+	return &tls.Config{RootCAs: p.pool, ClientCAs: p.pool, ServerName: controlHost, Certificates: []tls.Certificate{p.sign(t, &x509.Certificate{
+		DNSNames: []string{controlHost}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}})}}
+}
+
+// open opens all nodes at once: one alone waits for the others.
+func (c *trio) open(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	var opening sync.WaitGroup
+	errs := make([]error, len(c.logs))
+	for i := range c.logs {
+		if c.logs[i] == nil {
+			opening.Go(func() { c.logs[i], errs[i] = Open(ctx, c.configs[i]) })
+		}
+	}
+	opening.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (c *trio) close(i int) {
+	if c.logs[i] != nil {
+		c.logs[i].Close()
+		c.logs[i] = nil
+	}
+}
+
+func (c *trio) closeAll() {
+	for i := range c.logs {
+		c.close(i)
+	}
+}
+
+// renew gives the cluster another log, without the seconds that an election takes.
+func (c *trio) renew(t *testing.T) {
+	t.Helper()
+	if err := c.logs[0].js.DeleteStream(t.Context(), streamName); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range c.logs {
+		if err := l.head.forget(); err != nil {
+			t.Fatal(err)
+		}
+		l.known.mu.Lock()
+		l.known.seq, l.known.short = 0, time.Time{}
+		l.known.mu.Unlock()
+	}
+	l := c.logs[0]
+	l.c.old = open(t, Config{Dir: t.TempDir()})
+	err := l.openStream(t.Context())
+	l.c.old.Close()
+	l.c.old = nil
+	for _, l := range c.logs[1:] {
+		err = errors.Join(err, l.openStream(t.Context()))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ofThree is one node's log. Closing it closes all: the suite looks whether everything says so then.
+type ofThree struct {
+	*Log
+	c *trio
+}
+
+func (r *ofThree) Close() error { r.c.closeAll(); return nil }
+
+// The suite of all logs, on three replicas: through a node that need not be the leader, with restarts of all three in the
+// middle, after a stop or with what is on their disks at a moment.
+func TestLog_OfThree(all *testing.T) {
+	all.Parallel() // it mostly waits
+	c := newTrio(all)
+	all.Cleanup(c.closeAll)
+	c.open(all)
+	fresh := true
+	journaltest.Run(all, func(t *testing.T) journaltest.Subject {
+		c.open(all) // if the last test has closed it
+		if !fresh {
+			c.renew(all)
+		}
+		fresh = false
+		subject := func() journal.Log { return &ofThree{c.logs[1], c} }
+		return journaltest.Subject{Log: subject(), Reopen: func(t *testing.T, crash bool) journal.Log {
+			var images [3]string
+			for i := range images {
+				if crash {
+					images[i] = still(all, c.configs[i].Dir) // which outlives this test
+				}
+			}
+			c.closeAll()
+			for i := range images {
+				if crash {
+					c.configs[i].Dir = images[i]
+				}
+			}
+			c.open(all)
+			return subject()
+		}}
+	})
+}
+
+// still copies a directory as it is at one moment: until nothing has changed meanwhile.
+func still(t *testing.T, dir string) string {
+	t.Helper()
+	state := func() string {
+		var b strings.Builder
+		filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err == nil {
+				var i fs.FileInfo
+				if i, err = d.Info(); err == nil {
+					fmt.Fprintln(&b, path, i.Size(), i.ModTime().UnixNano())
+				}
+			}
+			if err != nil {
+				fmt.Fprintln(&b, path, err)
+			}
+			return nil
+		})
+		return b.String()
+	}
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		before, image := state(), t.TempDir()
+		if err := os.CopyFS(image, os.DirFS(dir)); err == nil && state() == before {
+			return image
+		}
+	}
+	t.Fatal("the directory does not come to rest")
+	return ""
+}
+
+// after returns an entry that continues prev.
+func after(prev *journal.Entry, facts ...journal.Fact) *journal.Entry {
+	return &journal.Entry{Epoch: prev.Epoch, Seq: prev.Seq + 1, ID: journal.NewID(), Prev: prev.ID, Time: time.Now().UTC().Round(0), Facts: facts}
+}
+
+// What a cluster is grown from, and what becomes of it when nodes stop, lose their disks, or come back with other ones.
+func TestCluster_Life(t *testing.T) {
+	t.Parallel()
+	c := newTrio(t)
+	t.Cleanup(c.closeAll)
+	const many = 1500
+	var facts []journal.Fact
+	for i := range many {
+		facts = append(facts, journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "E1", CallerReference: fmt.Sprint(i), Items: []string{"/*"}}})
+	}
+	os.RemoveAll(c.configs[0].Dir)
+	alone(t, c.configs[0].Dir, facts...)
+	c.open(t)
+	for i := range c.logs {
+		c.wantWhole(t, i, many+1)
+	}
+	if !exists(c.configs[0].path(single, "head")) || exists(c.configs[0].path("jetstream")) {
+		t.Error("what was carried over was not put aside")
+	}
+
+	t.Log("one is stopped")
+	c.close(2)
+	c.append(t, 0)
+
+	t.Log("an edge asks for what this replica does not have")
+	n := uint64(many + 2)
+	asked := func(tick uint64) ([]*journal.Entry, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		return c.logs[0].readFor(ctx, Desk{Tick: func(context.Context) (uint64, error) { return tick, nil }}, readQuestion{n + 3, 10})
+	}
+	if entries, err := asked(n + 1); err != nil || len(entries) > 0 {
+		t.Errorf("the log is known to end before it: %v, %v", entries, err)
+	}
+	if entries, err := asked(n + 4); err == nil || errors.Is(err, journal.ErrBroken) {
+		t.Errorf("the log is known to go on: %v, %v", entries, err)
+	}
+	c.logs[0].known.mu.Lock()
+	c.logs[0].known.seq = n
+	c.logs[0].known.mu.Unlock()
+
+	t.Log("its disk has a flipped bit")
+	flip(0.5)(t, "", c.configs[2].path(replica, "jetstream", "$G", "streams", streamName, "msgs", "1.blk"))
+	c.open(t)
+	c.wantWhole(t, 2, many+2)
+
+	t.Log("an old copy takes its place")
+	old := still(t, c.configs[2].Dir)
+	c.append(t, 0)
+	c.close(2)
+	c.append(t, 1)
+	c.configs[2].Dir = old
+	c.open(t)
+	c.wantWhole(t, 2, many+4)
+
+	t.Log("its disk is lost")
+	c.close(2)
+	c.configs[2].Dir, c.configs[2].Cluster.Fresh = t.TempDir(), false
+	if _, err := tryOpen(t, c.configs[2]); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "not new") {
+		t.Errorf("an empty replica: %v", err)
+	}
+	c.configs[2].Cluster.Fresh = true
+	c.open(t)
+	c.wantWhole(t, 2, many+4)
+
+	t.Log("another's log is there")
+	c.close(2)
+	foreign := c.configs[2]
+	foreign.Dir = t.TempDir()
+	alone(t, foreign.Dir)
+	if _, err := tryOpen(t, foreign); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "a journal of its own") {
+		t.Errorf("another's log: %v", err)
+	}
+
+	t.Log("one is alone")
+	c.close(1)
+	const words = "1 of 3 control nodes reached: a; not b=127.0.0.1:"
+	quorum := c.logs[0].Quorum()
+	for deadline := time.Now().Add(time.Minute); (quorum == nil || !strings.Contains(quorum.Error(), words)) && time.Now().Before(deadline); runtime.Gosched() {
+		quorum = c.logs[0].Quorum() // it is between two leaders before it notices that it is alone
+	}
+	if !errors.Is(quorum, ErrQuorum) || !strings.Contains(quorum.Error(), words) {
+		t.Errorf("alone: %v", quorum)
+	}
+	if err := c.logs[0].Health(); !errors.Is(err, ErrQuorum) {
+		t.Errorf("health: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := c.logs[0].Append(ctx, after(c.last(t, 0))); err == nil {
+		t.Error("one of three has confirmed an entry")
+	}
+	c.close(0)
+	if _, err := tryOpen(t, Config{Dir: c.configs[0].Dir}); !errors.Is(err, ErrConfig) {
+		t.Errorf("a replica without the others: %v", err)
+	}
+}
+
+// last returns the last entry by one node.
+func (c *trio) last(t *testing.T, i int) (last *journal.Entry) {
+	t.Helper()
+	if err := c.logs[i].each(t.Context(), func(e *journal.Entry) error { last = e; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return last
+}
+
+// append appends an entry by way of one node. Who leads may just be changing (W3).
+func (c *trio) append(t *testing.T, i int) {
+	t.Helper()
+	w := journal.NewWriter(journal.WriterConfig{Log: c.logs[i], TickWindow: 1})
+	if _, err := w.Tick(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantWhole waits until a node has this many entries, in order.
+func (c *trio) wantWhole(t *testing.T, i int, n uint64) {
+	t.Helper()
+	c.logs[i].known.atLeast(n)
+	if last := c.last(t, i); last.Seq != n {
+		t.Errorf("node %d has %d entries, not %d", i, last.Seq, n)
+	}
+}

@@ -1,0 +1,105 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// knowledge is up to where this node knows the log of a cluster to go. Its own replica, which answers its reads, may be
+// behind what it was told by the others: such an answer is not the log's end.
+type knowledge struct {
+	mu    sync.Mutex
+	seq   uint64
+	short time.Time // since when every read ended before seq; zero: the last one did not
+}
+
+// believed is after how long a log that ends before what is known is believed to. A replica that had been cut off was seen to
+// answer with an old end for 42 s. Then whoever follows finds the chain broken (E1, W4).
+const believed = time.Minute
+
+func (k *knowledge) atLeast(seq uint64) {
+	k.mu.Lock()
+	k.seq = max(k.seq, seq)
+	k.mu.Unlock()
+}
+
+func (k *knowledge) last() uint64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.seq
+}
+
+// ended takes the end that a read has found, and tells whether to believe it.
+func (k *knowledge) ended(seq uint64, now time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case seq >= k.seq:
+		k.seq, k.short = seq, time.Time{}
+	case k.short.IsZero():
+		k.short = now
+		return false
+	case now.Sub(k.short) < believed:
+		return false
+	default:
+		k.seq, k.short = seq, time.Time{}
+	}
+	return true
+}
+
+// readReplica is a read that may be answered by a replica which is behind, or is being mended: it is asked again until it is
+// neither.
+func (l *Log) readReplica(ctx context.Context, from uint64, max int) ([]*journal.Entry, error) {
+	for {
+		short, cancel := context.WithTimeout(ctx, tryRead)
+		entries, _, err := l.batch(short, from, min(max, maxBatch))
+		cancel()
+		switch {
+		case errors.Is(err, context.DeadlineExceeded) && len(entries) > 0:
+			return entries, nil
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			continue // the replica that was asked has just stopped
+		case errors.Is(err, nats.ErrNoResponders), errors.Is(err, journal.ErrDamaged):
+			// It replays what it has, or has found that this is not what the others have.
+			if len(entries) > 0 {
+				return entries, nil
+			}
+			if !pause(ctx) {
+				return nil, l.wrap("read", fmt.Errorf("this replica: %w", err))
+			}
+			continue
+		case err != nil:
+			return entries, err
+		}
+		end := from - 1 + uint64(len(entries))
+		if len(entries) > 0 {
+			l.known.atLeast(end)
+		}
+		if len(entries) >= min(max, 2) || from > l.known.last()+1 || l.known.ended(end, time.Now()) {
+			return entries, nil
+		}
+		if !pause(ctx) {
+			return nil, fmt.Errorf("journal: read: this replica ends with entry %d, entry %d is known: %w", end, l.known.last(), ctx.Err())
+		}
+	}
+}
+
+// tryRead is how long one replica is waited for. Usually it is this node's.
+const tryRead = time.Second
+
+// pause waits a moment, or less when ctx ends: then it reports false.
+func pause(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(10 * time.Millisecond):
+		return true
+	}
+}

@@ -1,0 +1,274 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// What a directory can be, with Config.Cluster:
+//
+//	jetstream head                               a log of its own: it is carried over
+//	jetstream head  replica/{jetstream head}     being carried over, or it has been and the next line is not reached
+//	single/{…}      replica/{jetstream head}     a replica; single is what it was before, for whoever wants it back
+//	                replica/{jetstream head}     a replica
+const (
+	replica = "replica"
+	single  = "single"
+)
+
+// The stream of a cluster is made with this remark, and is nobody's log until it is gone: everything carried over is in it then.
+const (
+	remark   = "warmfront"
+	carrying = "carrying"
+)
+
+// openReplica opens a node of a cluster whose directory the caller has taken.
+func openReplica(ctx context.Context, c Config) (*Log, error) {
+	if err := c.Cluster.check(); err != nil {
+		return nil, err
+	}
+	if c.AcceptLoss {
+		return nil, fmt.Errorf("%w: a loss is accepted for a log without replicas alone; this one has others", ErrConfig)
+	}
+	if err := c.settle(); err != nil {
+		return nil, err
+	}
+	r := c
+	r.Dir = c.path(replica)
+	if exists(c.path("jetstream")) {
+		own := c
+		own.Cluster, own.Network = nil, nil
+		old, err := openHeld(ctx, own)
+		if err != nil {
+			return nil, err
+		}
+		defer old.Close()
+		r.old = old
+	} else if !exists(filepath.Join(r.Dir, "jetstream")) && !c.Cluster.Fresh {
+		return nil, fmt.Errorf("%w: there is no replica in %s, and this node is not new. If its disk was lost, let it take its own place: make a token for it on another control node, "+
+			"and start it with that", ErrConfig, c.Dir)
+	}
+	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	l, err := openHeld(ctx, r)
+	if err != nil || r.old == nil {
+		return l, err
+	}
+	if err := errors.Join(r.old.Close(), c.putAside()); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// putAside moves the log that was carried over out of the way.
+func (c Config) putAside() error {
+	if err := os.MkdirAll(c.path(single), 0o700); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	for _, part := range parts {
+		if err := c.rename(part, filepath.Join(single, part)); err != nil {
+			return fmt.Errorf("journal: the log that was carried over cannot be moved: %w", err)
+		}
+	}
+	c.Logger.Info("journal carried over to the cluster", "before", c.path(single))
+	return nil
+}
+
+// openStreamReplica waits for the cluster's stream, and checks it.
+func (l *Log) openStreamReplica(ctx context.Context) error {
+	for began := time.Now(); ; {
+		s, err := l.gather(ctx)
+		if err != nil {
+			return err
+		}
+		info := s.CachedInfo()
+		l.known.atLeast(info.State.LastSeq)
+		err = l.verify(ctx, info.State)
+		// A cluster that has just come together may not know its end yet, or this replica may have to be mended.
+		if err == nil || ctx.Err() != nil || time.Since(began) > believed {
+			return err
+		}
+		l.waits("what the replicas hold does not fit together yet: " + err.Error())
+		if !sleep(ctx, time.Second) {
+			return err
+		}
+	}
+}
+
+// errYet says that it will come by itself.
+type errYet struct{ why string }
+
+func (e errYet) Error() string { return e.why }
+
+// gather waits until the cluster has the whole log. Each try ends soon: what is asked of a node without the others is not answered.
+func (l *Log) gather(ctx context.Context) (jetstream.Stream, error) {
+	for {
+		s, err := l.try(ctx)
+		var yet errYet
+		switch {
+		case err == nil:
+			l.waits("")
+			return s, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.As(err, &yet):
+			l.waits(yet.why)
+		case errors.Is(err, ErrConfig), errors.Is(err, ErrLost), errors.Is(err, journal.ErrDamaged):
+			return nil, err
+		default:
+			why := err.Error()
+			if q := l.Quorum(); q != nil {
+				why = q.Error()
+			}
+			l.waits(why)
+		}
+		if !sleep(ctx, 200*time.Millisecond) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// try looks whether the whole log is there, and carries it over if that is this node's to do.
+func (l *Log) try(ctx context.Context) (jetstream.Stream, error) {
+	short, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	want := streamConfig(l.c.replicas())
+	s, err := l.js.Stream(short, streamName)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if err := l.mayBegin(); err != nil {
+			return nil, err
+		}
+		if l.c.old == nil {
+			return nil, errYet{"none of the control nodes that are here has the journal: start the one that has it"}
+		}
+		c := want
+		c.Metadata = map[string]string{remark: carrying}
+		s, err = l.js.CreateStream(short, c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	got := s.CachedInfo().Config
+	if n := got.Replicas; n != want.Replicas && (n == 3 || n == 5) {
+		if n > want.Replicas {
+			return nil, fmt.Errorf("%w: the journal has %d replicas, and %d nodes are given. Nodes can be added, and not taken away", ErrConfig, n, want.Replicas)
+		}
+		c := want
+		c.Metadata = got.Metadata
+		if s, err = l.js.UpdateStream(short, c); err != nil {
+			return nil, err
+		}
+		got = s.CachedInfo().Config
+	}
+	state := got.Metadata[remark]
+	if diff := differences(want, got); diff != "" {
+		return nil, fmt.Errorf("%w: the stream differs from what this version needs: %s. Was it changed by hand, or made by another version?", ErrConfig, diff)
+	}
+	switch {
+	case state == carrying && l.c.old == nil:
+		return nil, errYet{fmt.Sprintf("the journal is being carried over from another control node: %d entries so far", s.CachedInfo().State.LastSeq)}
+	case l.c.old != nil:
+		if err := l.carry(ctx, s, state == carrying); err != nil {
+			return nil, err
+		}
+	}
+	return s, l.refresh(short, s)
+}
+
+func (l *Log) refresh(ctx context.Context, s jetstream.Stream) error {
+	_, err := s.Info(ctx)
+	return err
+}
+
+// carry brings the old log into the cluster's stream, from where that ends; unless it is not filling, then the stream must hold
+// what is there to bring.
+func (l *Log) carry(ctx context.Context, s jetstream.Stream, filling bool) error {
+	old, n := l.c.old, s.CachedInfo().State.LastSeq
+	last := old.head.last().Seq
+	if n > 0 {
+		l.known.atLeast(n)
+		if err := l.begins(ctx, min(n, last)); err != nil {
+			return err
+		}
+	}
+	if !filling {
+		if n < last {
+			return fmt.Errorf("%w: this node's own journal ends with entry %d, the cluster's with %d", ErrConfig, last, n)
+		}
+		return nil
+	}
+	l.waits(fmt.Sprintf("this node's journal is being carried over: %d entries", last))
+	sent, count := 0, 0
+	err := old.eachFrom(ctx, n+1, func(e *journal.Entry) error {
+		b, err := journal.Encode(e)
+		if err != nil {
+			return err
+		}
+		sent, count = sent+len(b), count+1
+		if count%fillEntries == 0 || sent > fillBytes || e.Seq == last {
+			sent = 0
+			return l.Append(ctx, e) // its confirmation is one for all before: had any been dropped, this would not be the next
+		}
+		return l.nc.PublishMsg(message(e, b))
+	})
+	if err == nil {
+		err = l.begins(ctx, last)
+	}
+	if err != nil {
+		return fmt.Errorf("journal carried over: %w", err)
+	}
+	_, err = l.js.UpdateStream(ctx, streamConfig(l.c.replicas()))
+	return err
+}
+
+// begins checks that the cluster's log and this node's own are the same up to entry n.
+func (l *Log) begins(ctx context.Context, n uint64) error {
+	for _, seq := range []uint64{1, n} {
+		ours, err := l.c.old.one(ctx, seq)
+		if err != nil {
+			return err
+		}
+		theirs, err := l.one(ctx, seq)
+		if err != nil {
+			return err
+		}
+		if journal.PositionOf(ours) != journal.PositionOf(theirs) {
+			return fmt.Errorf("%w: this node has a journal of its own in %s, and the cluster has another: entry %d here is %v, there %v. "+
+				"If this node is to join, move its journal away", ErrConfig, l.c.old.c.Dir, seq, journal.PositionOf(ours), journal.PositionOf(theirs))
+		}
+	}
+	return nil
+}
+
+// waits tells for what Open waits; "" for nothing any more.
+func (l *Log) waits(why string) {
+	if why == l.waiting {
+		return
+	}
+	l.waiting = why
+	if why != "" {
+		l.log.Warn("waiting for a quorum", "why", why)
+	}
+	if f := l.c.Cluster.Waiting; f != nil {
+		f(why)
+	}
+}
+
+// sleep waits d, or less when ctx ends: then it reports false.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
