@@ -58,6 +58,7 @@ type flight struct {
 	alone     bool // not in byKey: nobody joins, nothing is stored; guarded by shard.mu until launch
 	storing   bool // guarded by shard.mu
 	displaced bool // a rule that marks has come, and a younger one has its place; guarded by shard.mu
+	overtook  bool // it has displaced another; guarded by shard.mu until launch
 	visitor   bool // it has its key's place only while it spends; guarded by shard.mu
 	kept      bool // something of it was stored; used by the flight's own goroutine
 	spent     bool // the same, of what it was to renew (marked.go)

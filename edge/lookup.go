@@ -213,6 +213,7 @@ func (v *visit) await(q *query, r *reader, why Reason, slot int) (*answer, step)
 	if slot > 0 && v.readers[0] == nil && v.unheld(q, r.f) {
 		return nil, again // the answer in the other slot was found stored
 	}
+	v.blind = v.blind || v.e.isolated()
 	h, a, st := v.headOf(r)
 	if h == nil {
 		return a, st
@@ -309,6 +310,13 @@ func (v *visit) decide(q *query, a *answer) step {
 		if a.reader != nil {
 			a.reader.f.poison()
 		}
+		return again
+	}
+	if v.blind && a.reader != nil && a.reader.f.cut == nil && a.stamp < x.soft.Newest() && x.soft.Match(a.subject, a.stamp) != 0 {
+		// The rule was not known here when the viewer asked, and may have been Completed by then: without a lease nobody waits
+		// for this edge. With one, whoever had asked before gets what the flight brings. That holds for who has begun the
+		// flight too: what comes from a parent may be from before it was asked for.
+		v.because = Overtaken
 		return again
 	}
 	if !v.leased(q, a) {

@@ -141,9 +141,10 @@ func (f *flight) expired(o *cache.Object, now time.Time) *cache.Object {
 	return c
 }
 
-// spend ends that a marked object is shown while it is revalidated, when nothing has come in its place.
+// spend ends that a marked object is shown while it is revalidated, when nothing has come in its place. What was displaced
+// by this flight, and so is marked, does not come in its place later either.
 func (f *flight) spend() {
-	if f.kept || f.unasked || f.spent || !f.renews() {
+	if f.kept || f.unasked || f.spent || !f.overtook && !f.renews() {
 		return
 	}
 	f.spent = true
@@ -151,11 +152,22 @@ func (f *flight) spend() {
 	defer f.stayed()
 	f.shard.pen.Lock()
 	defer f.shard.pen.Unlock()
+	if f.overtook {
+		f.e.flights.forgo(f)
+	}
 	if !f.e.flights.reclaim(f) {
 		return // another has taken over
 	}
 	defer f.e.flights.release(f)
 	o := f.seen
+	if f.overtook {
+		if x := f.e.store.Peek([]byte(f.key)); x != nil && f.finds(x) {
+			o = x // by one that was displaced
+		}
+	}
+	if o == nil {
+		return
+	}
 	switch there := f.e.store.Peek([]byte(o.Key)); {
 	case there != nil && !o.Is(there):
 	case f.key != o.Key, // it has no place of its own any more
@@ -164,6 +176,23 @@ func (f *flight) spend() {
 	default:
 		f.e.store.Put(f.expired(o, f.e.now()))
 		f.e.forgetOnDisk(o.Key)
+	}
+}
+
+// finds tells whether an object that is stored now is alive and marked for whoever has begun the flight.
+func (f *flight) finds(o *cache.Object) bool {
+	return o.Epoch == f.life && f.cut == nil && f.site.check(o) == 0 && f.site.marked(o) != 0
+}
+
+// forgo takes from those that f has displaced, or that were before, the right to store: what f has asked for after the rule has
+// ended, and what they bring would be shown as if it had not. With shard.pen.
+func (t *flights) forgo(f *flight) {
+	f.shard.mu.Lock()
+	defer f.shard.mu.Unlock()
+	for g := range f.shard.all {
+		if g.hash == f.hash && g.stamp < f.stamp {
+			g.displaced = false
+		}
 	}
 }
 

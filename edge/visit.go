@@ -46,6 +46,7 @@ type visit struct {
 	pageReq message.Request
 	wish    websocket.Wish // of the viewer, for its connection
 	readers [2]*reader
+	blind   bool // it has waited for a flight, and begun to while there was no lease
 	walks   [2]*walk
 	hold    *flight   // registered, not flying: see pass
 	streams []stream  // open bodies of origins
@@ -113,6 +114,7 @@ func (v *visit) release() {
 		v.e.flights.landed(v.hold)
 		v.hold = nil
 	}
+	v.blind = false
 	if v.passed == nil {
 		for _, s := range v.streams {
 			s.body.Close()
