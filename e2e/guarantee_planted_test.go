@@ -22,7 +22,7 @@ func mistakes(t *testing.T) (names []string) {
 	for _, m := range regexp.MustCompile(`mistake = "([a-z-]+)"`).FindAllStringSubmatch(string(b), -1) {
 		names = append(names, m[1])
 	}
-	if len(names) < 17 {
+	if len(names) < 19 {
 		t.Fatalf("mistakes found: %q", names)
 	}
 	return names
@@ -48,8 +48,9 @@ func TestGuarantee_FindsMistakes(t *testing.T) {
 
 // What some mistakes need to show.
 var (
-	onDisk   = []string{"load-unchecked", "load-races-sweep", "restart-trusted", "serves-early"}
+	onDisk   = []string{"load-unchecked", "load-races-sweep", "restart-trusted", "serves-early", "mark-uncompared"}
 	restarts = []string{"restart-trusted", "serves-early"}
+	restored = []string{"mark-uncompared"}
 )
 
 func catches(t *testing.T, planted, mistake string) {
@@ -64,13 +65,20 @@ func catches(t *testing.T, planted, mistake string) {
 	if err := w.start(flags); err != nil {
 		t.Fatal(err)
 	}
-	bound := 200000
+	bound := 400000
 	if mistake == "" {
 		bound = 50000
 	}
 	env, args := against(w.proc)
+	if slices.Contains(restored, mistake) {
+		args = append(args, "--restored")
+	}
+	journal := newBackup(t, w)
 	v, said := checkGuarantee(t, env, append(args, "--objects", "110", "--answers", strconv.Itoa(bound), "--seed", cmp.Or(os.Getenv("GUARANTEE_SEED"), "5")), func(int) {
-		if slices.Contains(restarts, mistake) {
+		switch {
+		case slices.Contains(restored, mistake):
+			journal.next()
+		case slices.Contains(restarts, mistake):
 			w.proc.kill()
 			if err := w.start(w.args); err != nil {
 				t.Error(err)

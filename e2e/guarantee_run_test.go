@@ -18,8 +18,9 @@ func thorough() bool { return os.Getenv("GUARANTEE_ANSWERS") != "" }
 // verdict is the part of the checker's JSON that tests look at.
 type verdict struct {
 	Answers, Judged, Hits, NotModified, Cut, Empty, Failed, Survived, Excused int64
+	Forgotten                                                                 int64
 	Invalidations                                                             int
-	Items                                                                     map[string]int
+	Items, Conditions                                                         map[string]int
 	CompletedP50, CompletedP99, CompletedMax, Seconds                         float64
 	Violations, Where, Protocols, Asked                                       map[string]int64
 }

@@ -109,4 +109,9 @@ func (x *experiment) hasShown(t *testing.T, v *verdict) {
 			t.Errorf("no item of shape %s", shape)
 		}
 	}
+	for _, name := range []string{"status", "type", "host", "before"} {
+		if v.Conditions[name] == 0 {
+			t.Errorf("no invalidation was narrowed by %s", name)
+		}
+	}
 }

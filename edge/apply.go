@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -128,6 +129,9 @@ func (e *Edge) foldInvalidated(d *draft, entry *journal.Entry, inv *journal.Inva
 				"distribution", inv.DistributionID, "invalidation", inv.InvalidationID, "err", err)
 			where = nil
 		}
+	}
+	if planted(classUnread) && where != nil && strings.Contains(strings.Join(where.Conditions().Status, " "), "xx") {
+		where, _ = invalidation.ParseWhere(invalidation.Conditions{Status: []string{"599"}})
 	}
 	next := *last
 	if inv.Mode == journal.Stale {

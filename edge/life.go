@@ -49,9 +49,9 @@ func (e *Edge) resume(entry *journal.Entry, life string) string {
 	case e.disk == nil:
 		return life
 	case r == nil:
-	case entry.Seq < r.mark.Seq && !e.lease.Synced():
+	case entry.Seq < r.mark.Seq && !e.lease.Synced() && !planted(markUncompared):
 		return life // not yet known
-	case r.mark.Seq == 0, entry.Seq == r.mark.Seq && markOf(entry) == r.mark:
+	case r.mark.Seq == 0, planted(markUncompared), entry.Seq == r.mark.Seq && markOf(entry) == r.mark:
 		e.resumed = nil
 		e.disk.Use(r.life)
 		e.undecided.Store(false)

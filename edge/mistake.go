@@ -21,8 +21,11 @@ const (
 	markForgotten mistake = "mark-forgotten" // L4: a rule that marks stale goes although something is stored that it marks
 	markUnasked   mistake = "mark-unasked"   // what is marked stale is shown, and no request to the origin is begun
 
+	classUnread mistake = "class-unread" // conditions: a class of statuses means nothing
+
 	loadUnchecked  mistake = "load-unchecked"   // L3: what comes from disk is taken to be checked already
 	loadRacesSweep mistake = "load-races-sweep" // E4: rules go although a load with a smaller position is under way
 	restartTrusted mistake = "restart-trusted"  // S3: what is on disk at the start is taken to be checked up to the last mark
 	servesEarly    mistake = "serves-early"     // P2, S5: an edge that starts goes on as the one before it, with its lease
+	markUncompared mistake = "mark-uncompared"  // E1: what is on disk goes on, without a look whether the journal still has its position
 )

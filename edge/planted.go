@@ -9,7 +9,8 @@ import (
 )
 
 var mistakes = []mistake{hitUnchecked, stampAtStore, waiterUnchecked, sweepRacesFill, compactTooEarly, deadCondition, pinnedOnly,
-	writeUnnoted, packedAnew, sliceUnchecked, sliceOfAny, markForgotten, markUnasked, loadUnchecked, loadRacesSweep, restartTrusted, servesEarly}
+	writeUnnoted, packedAnew, sliceUnchecked, sliceOfAny, markForgotten, markUnasked, classUnread,
+	loadUnchecked, loadRacesSweep, restartTrusted, servesEarly, markUncompared}
 
 var chosen = func() mistake {
 	m := mistake(os.Getenv("WARMFRONT_PLANT"))

@@ -33,7 +33,8 @@ type Batch struct {
 	// Ahead is how long from now the invalidation shall come into force, where the cache can be told so. Others do
 	// it at once.
 	Ahead time.Duration
-	Soft  bool // mark stale instead of removing; only of a cache that can
+	Soft  bool   // mark stale instead of removing; only of a cache that can
+	Where *Where // what narrows the items; nil, but of a cache that can
 }
 
 // Adapters names the systems that can be checked.

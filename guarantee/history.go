@@ -17,6 +17,7 @@ type Invalidation struct {
 	Writer    int
 	Items     []string
 	Soft      bool    // it marks stale, and removes nothing
+	Where     *Where  // what narrows the items; nil: nothing
 	Created   Instant // before the first octet of the request to create it
 	Completed Instant // after it was reported; 0: not yet
 }
@@ -100,6 +101,7 @@ type record struct {
 	floors floors            // what invalidations demand of all edges; guarded by mu
 	posts  map[int]floors    // what POSTs that an edge has answered demand of it; guarded by mu
 	soft   []*softFloor      // what marking stale demands, as floors are ordered; guarded by mu
+	some   []floor           // what invalidations with conditions demand, by their instants; guarded by mu
 	asks   map[string][]*ask // by the edge's Via; guarded by mu
 	events [120]Event
 	n      int // events ever; guarded by mu
@@ -198,16 +200,16 @@ func (o *Object) judge(a *Answer) *Violation {
 	r.note(Event{At: a.End, Answer: a})
 	v := &Violation{Class: a.Wrong, Object: o, Answer: *a}
 	if v.Class == None && a.Version > 0 && a.Method != "POST" { // its answer says what it has made, and shows nothing
-		if f := r.floors.demanded(a.Sent, a.Via); a.Version < f.version {
+		if f, ok := o.below(a.Version, a.Sent, a.Via); ok {
 			v.below(Old, f)
 			if a.Status == 304 {
 				v.Class = Revived
 			}
-		} else if f := r.floors.demanded(a.Begun, a.Via); a.Version < f.version {
+		} else if f, ok := o.below(a.Version, a.Begun, a.Via); ok {
 			v.below(Late, f)
 		} else if f := r.posts[a.Edge].demanded(a.Sent, ""); a.Version < f.version {
 			v.below(Overwritten, f)
-		} else if f, why := r.lingers(a); f != nil {
+		} else if f, why := o.lingers(a); f != nil {
 			v.below(Lingering, f.floor)
 			v.Answer.Why = why
 		}
@@ -252,8 +254,8 @@ type demand struct {
 }
 
 // create enters an invalidation that is about to be created.
-func (h *history) create(writer int, items []string, objects []*Object, soft bool) *demand {
-	d := &demand{Invalidation: &Invalidation{Number: int(h.batches.Add(1)), Writer: writer, Items: items, Soft: soft}, objects: objects}
+func (h *history) create(writer int, items []string, objects []*Object, soft bool, where *Where) *demand {
+	d := &demand{Invalidation: &Invalidation{Number: int(h.batches.Add(1)), Writer: writer, Items: items, Soft: soft, Where: where}, objects: objects}
 	d.floors = make([]uint64, len(objects))
 	d.Created = h.now()
 	for i, o := range objects {
@@ -271,13 +273,15 @@ func (h *history) create(writer int, items []string, objects []*Object, soft boo
 func (h *history) complete(d *demand, unbound []string) {
 	d.Completed = h.now()
 	for i, o := range d.objects {
-		if d.Soft {
-			if o.softly() {
-				o.log.marked(d.floors[i], d.Invalidation, unbound, h.now)
-			}
-			continue
+		switch {
+		case d.Soft && o.softly():
+			o.log.marked(d.floors[i], d.Invalidation, unbound, h.now)
+		case d.Soft:
+		case d.Where != nil:
+			o.log.narrowed(d.floors[i], d.Invalidation, unbound, h.now)
+		default:
+			o.log.completed(d.floors[i], d.Invalidation, unbound, h.now)
 		}
-		o.log.completed(d.floors[i], d.Invalidation, unbound, h.now)
 	}
 }
 

@@ -130,6 +130,21 @@ func (o *Object) versionOf(etag string) (uint64, bool) {
 // validated tells whether the object has an ETag for each version.
 func (o *Object) validated() bool { return o.Kind != Dated && o.Kind != Failing && o.Kind != Rebuilt }
 
+// types are what objects of different versions are, where that may change.
+var types = [...]string{"text/plain", "text/css", "image/svg+xml"}
+
+// contentType of one version. Of what comes in parts, or is confirmed without a word of its version, it never changes.
+func (o *Object) contentType(version uint64) string {
+	switch o.Kind {
+	case Ranged, Dated, Encoded, Compressed, Large, Rebuilt:
+		return types[0]
+	}
+	return types[version%uint64(len(types))]
+}
+
+// hosted tells whether a cache key has the host, in the distribution that is made for a run.
+func (o *Object) hosted() bool { return o.Kind == Background }
+
 // large tells whether it is one of those of which nobody wants the whole often.
 func (o *Object) large() bool { return o.Kind >= Large }
 

@@ -116,7 +116,7 @@ const longAgo = "Tue, 01 Jan 1980 00:00:00 GMT"
 func (a *reply) send() {
 	h := a.w.Header()
 	h.Set("Cache-Control", control[a.Kind])
-	h.Set("Content-Type", "text/plain")
+	h.Set("Content-Type", a.contentType(a.Version))
 	h.Set("Cache-Tag", strings.Join(a.Tags, ","))
 	h.Set(versionField, strconv.FormatUint(a.Version, 10))
 	if a.validated() {

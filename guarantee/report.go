@@ -38,6 +38,7 @@ type tallies struct {
 	latencies []Instant      // of invalidations, from create to Completed
 	shapes    map[string]int // of items completed
 	soft      int            // invalidations completed that have marked stale
+	narrowed  map[string]int // and with conditions, by their names
 }
 
 var askedNames = [...]string{"plain", "range", "conditional", "HEAD", "POST"}
@@ -120,6 +121,12 @@ func (t *tallies) completed(d *demand) {
 	if d.Soft {
 		t.soft++
 	}
+	if t.narrowed == nil {
+		t.narrowed = map[string]int{}
+	}
+	for name := range d.Where.words() {
+		t.narrowed[name]++
+	}
 	took := d.Completed - d.Created
 	if len(t.latencies) < latenciesKept {
 		t.latencies = append(t.latencies, took)
@@ -181,6 +188,8 @@ type Report struct {
 	Invalidations int
 	Soft          int            // of these, how many have marked stale instead of removing
 	Items         map[string]int // by shape
+	Conditions    map[string]int // of invalidations that were narrowed, by name
+	Forgotten     int64          // of what was accepted, how many a restored journal had not; created again
 	CompletedP50  float64        // milliseconds from create to Completed
 	CompletedP99  float64
 	CompletedMax  float64
@@ -195,7 +204,10 @@ func (r *run) report() *Report {
 		Answers: r.answers.Load(), Judged: r.judged.Load(), Hits: r.hits(), NotModified: r.confirmed.Load(),
 		Cut: r.cut.Load(), Empty: r.empty.Load(), Failed: r.failed.Load(), Fills: r.fills.Load(), Revalidations: r.origin.reused.Load(),
 		Cache: counted(&r.caches), Protocols: counted(&r.protocols), Codings: counted(&r.codings), Survived: r.survived.Load(), Excused: r.excused.Load(), Kinds: map[string]int64{}, Asked: map[string]int64{}, Violations: map[string]int64{}, Where: map[string]int64{},
-		Invalidations: len(r.latencies), Soft: r.soft, Items: r.shapes,
+		Invalidations: len(r.latencies), Soft: r.soft, Items: r.shapes, Conditions: r.narrowed,
+	}
+	if w, ok := r.cache.(*warmfront); ok {
+		p.Forgotten = w.forgotten.Load()
 	}
 	for k := range kinds {
 		p.Kinds[k.String()] = r.tallies.kinds[k].Load()
@@ -260,6 +272,12 @@ func (p *Report) Print(w io.Writer) {
 		fmt.Fprintf(w, "  excused         %d answers, older than is demanded of others: of edges for which Completed did not speak\n", p.Excused)
 	}
 	fmt.Fprintf(w, "  invalidations   %d, %d of them mark stale; items: %s\n", p.Invalidations, p.Soft, counts(p.Items))
+	if len(p.Conditions) > 0 {
+		fmt.Fprintf(w, "  narrowed by     %s\n", counts(p.Conditions))
+	}
+	if p.Forgotten > 0 {
+		fmt.Fprintf(w, "  forgotten       %d invalidations by a journal that was put back; created again\n", p.Forgotten)
+	}
 	fmt.Fprintf(w, "  Completed       after %.1f ms (p50), %.1f ms (p99), %.1f ms (longest)\n", p.CompletedP50, p.CompletedP99, p.CompletedMax)
 	if p.Kept() {
 		fmt.Fprintln(w, "The guarantee was kept.")

@@ -46,6 +46,7 @@ type Config struct {
 	Answers          int64         // end after so many with content; 0: no limit
 	Duration         time.Duration // or after so long; 0: no limit
 	KeepGoing        bool          // do not end at the first violation
+	Restored         bool          // the journal may be put back to an earlier copy: what it has forgotten is created again, and counted
 
 	Progress io.Writer // what people are told meanwhile
 	Out      io.Writer // violations as they are found

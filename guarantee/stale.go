@@ -84,7 +84,7 @@ func (r *record) marked(version uint64, by *Invalidation, unbound []string, now 
 	defer r.mu.Unlock()
 	at := now()
 	r.note(Event{At: at, Completed: by})
-	if n := len(r.soft); n > 0 && r.soft[n-1].version >= version {
+	if n := len(r.soft); n > 0 && r.soft[n-1].version >= version && r.soft[n-1].by.Where == nil {
 		return
 	}
 	if len(r.soft) == asksKept {
@@ -94,12 +94,13 @@ func (r *record) marked(version uint64, by *Invalidation, unbound []string, now 
 }
 
 // lingers says why an answer must not be any more, "" if it may. With mu.
-func (r *record) lingers(a *Answer) (f *softFloor, why string) {
+func (o *Object) lingers(a *Answer) (f *softFloor, why string) {
 	if a.Via == "" {
 		return nil, ""
 	}
+	r := &o.log
 	for _, f := range r.soft {
-		if f.after >= a.Sent || f.version <= a.Version || slices.Contains(f.unbound, a.Via) {
+		if f.after >= a.Sent || f.version <= a.Version || slices.Contains(f.unbound, a.Via) || !f.by.Where.means(o, a.Version) {
 			continue
 		}
 		asked := false

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/warmfront/warmfront/auth/sigv4"
@@ -29,6 +30,9 @@ type warmfront struct {
 	original string // name by which edges reach the origin
 	tags     map[string]string
 	distID   string
+
+	restored  bool         // Config.Restored
+	forgotten atomic.Int64 // invalidations that had been accepted, and were not known any more
 }
 
 func newWarmfront(c Config) (*warmfront, error) {
@@ -39,7 +43,7 @@ func newWarmfront(c Config) (*warmfront, error) {
 		return nil, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set; warmfront dev prints them, and writes them to aws.env")
 	}
 	return &warmfront{
-		api: strings.TrimSuffix(c.API, "/"), client: &http.Client{Timeout: 20 * time.Second}, original: c.OriginName, tags: c.Tags,
+		api: strings.TrimSuffix(c.API, "/"), client: &http.Client{Timeout: 20 * time.Second}, original: c.OriginName, tags: c.Tags, restored: c.Restored,
 		key: sigv4.Signer{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, Region: "us-east-1", Service: "cloudfront"},
 	}, nil
 }
@@ -94,6 +98,13 @@ func distributionConfig(origin string, port int64) *wire.DistributionConfig {
 			CachePolicyId: p(optimized), Compress: wire.Ptr(true),
 		}
 	}
+	// Its key has the host; otherwise it is as all others.
+	hosted := wire.CacheBehavior{
+		PathPattern: p("/*/" + Background.String() + "/*"), TargetOriginId: p("checker"), ViewerProtocolPolicy: p("allow-all"),
+		ForwardedValues: &wire.ForwardedValues{QueryString: wire.Ptr(true), Cookies: &wire.CookiePreference{Forward: p("none")},
+			Headers: &wire.Headers{Quantity: wire.Ptr[int64](1), Items: []string{"Host"}}},
+		MinTTL: wire.Ptr[int64](0), DefaultTTL: wire.Ptr[int64](86400), MaxTTL: wire.Ptr[int64](31536000),
+	}
 	return &wire.DistributionConfig{
 		CallerReference: p(fmt.Sprintf("check-guarantee-%d", time.Now().UnixNano())),
 		Comment:         p("warmfront check-guarantee"),
@@ -110,7 +121,7 @@ func distributionConfig(origin string, port int64) *wire.DistributionConfig {
 				CachedMethods: &wire.CachedMethods{Quantity: wire.Ptr[int64](2), Items: []string{"GET", "HEAD"}}},
 			MinTTL: wire.Ptr[int64](0), DefaultTTL: wire.Ptr[int64](86400), MaxTTL: wire.Ptr[int64](31536000),
 		},
-		CacheBehaviors: &wire.CacheBehaviors{Quantity: wire.Ptr[int64](2), Items: []wire.CacheBehavior{packs(Encoded), packs(Compressed)}},
+		CacheBehaviors: &wire.CacheBehaviors{Quantity: wire.Ptr[int64](3), Items: []wire.CacheBehavior{packs(Encoded), packs(Compressed), hosted}},
 		HttpVersion:    p("http2and3"),
 		CacheTagConfig: &wire.CacheTagConfig{HeaderName: p("Cache-Tag")},
 	}
@@ -129,6 +140,21 @@ func (w *warmfront) Invalidate(ctx context.Context, b Batch) (unbound []string, 
 	if err != nil {
 		return nil, fmt.Errorf("create an invalidation: %w", err)
 	}
+	for {
+		unbound, err := w.completed(ctx, id)
+		if no := new(refusal); !w.restored || !errors.As(err, &no) || no.status != http.StatusNotFound {
+			return unbound, err
+		}
+		// What had been accepted is not there any more: whoever puts a journal back has to ask for it again.
+		w.forgotten.Add(1)
+		if id, err = w.create(ctx, b); err != nil {
+			return nil, fmt.Errorf("create an invalidation again: %w", err)
+		}
+	}
+}
+
+// completed waits until an invalidation is, and returns for which edges that does not speak.
+func (w *warmfront) completed(ctx context.Context, id string) (unbound []string, err error) {
 	path := "/distribution/" + w.distID + "/invalidation/" + id
 	err = persist(ctx, func(ctx context.Context) (bool, error) {
 		var inv wire.Invalidation
@@ -174,7 +200,7 @@ func signature(edge string) string {
 
 // create returns the invalidation's id. Sent again with the same reference it is the same invalidation.
 func (w *warmfront) create(ctx context.Context, b Batch) (id string, err error) {
-	if b.Ahead > 0 || b.Soft {
+	if b.Ahead > 0 || b.Soft || b.Where != nil {
 		return w.wish(ctx, b)
 	}
 	body, err := wire.Marshal("InvalidationBatch", &wire.InvalidationBatch{
@@ -205,6 +231,9 @@ func (w *warmfront) wish(ctx context.Context, b Batch) (id string, err error) {
 	if b.Soft {
 		wish["mode"] = "stale"
 	}
+	if b.Where != nil {
+		wish["where"] = b.Where.wish(time.Now())
+	}
 	body, err := json.Marshal(wish)
 	if err != nil {
 		return "", err
@@ -221,6 +250,20 @@ func (w *warmfront) wish(ctx context.Context, b Batch) (id string, err error) {
 		return w.create(ctx, b)
 	}
 	return inv.ID, err
+}
+
+// wish is the conditions in the words of Warmfront's own API.
+func (w *Where) wish(now time.Time) map[string]any {
+	all := map[string]any{}
+	for name, value := range map[string]string{"status": w.Status, "contentType": w.Type, "host": w.Host} {
+		if value != "" {
+			all[name] = []string{value}
+		}
+	}
+	if w.Before != 0 {
+		all["storedBefore"] = now.Add(w.Before)
+	}
+	return all
 }
 
 // Close disables the distribution of the run and deletes it.

@@ -45,8 +45,12 @@ func (w *writer) publish(ctx context.Context) error {
 	}
 	w.hot.Store(about)
 	soft := w.own && w.rnd.IntN(6) == 0
-	d := w.create(w.number, items, matched, soft)
-	b := Batch{Reference: fmt.Sprintf("%s-%d", w.reference, d.Number), Items: items, Objects: matched, Soft: soft}
+	var where *Where
+	if w.own && w.rnd.IntN(6) == 0 {
+		where = narrow(w.rnd, about, w.host)
+	}
+	d := w.create(w.number, items, matched, soft, where)
+	b := Batch{Reference: fmt.Sprintf("%s-%d", w.reference, d.Number), Items: items, Objects: matched, Soft: soft, Where: where}
 	if w.rnd.IntN(10) == 0 {
 		b.Ahead = time.Duration(1 + w.rnd.Int64N(int64(200*time.Millisecond)))
 	}

@@ -79,6 +79,7 @@ func guaranteeCommand() *cobra.Command {
 	f.Uint64Var(&c.Seed, "seed", 0, "of everything that is random (default: taken from the time)")
 	f.Lookup("seed").DefValue = "0" // the help is the same each time
 	f.BoolVar(&c.KeepGoing, "keep-going", false, "do not end at the first violation: count them")
+	f.BoolVar(&c.Restored, "restored", false, "the journal is put back to an earlier copy meanwhile: create again what it has forgotten, and count it")
 	f.BoolVar(&asJSON, "json", false, "the summary as JSON; counterexamples go to standard error")
 	return cmd
 }

@@ -1,0 +1,124 @@
+package guarantee
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Where narrows what an invalidation's items mean to objects that were answered so. Each condition that is given must
+// hold. It is Warmfront's own; other caches are not asked for it.
+type Where struct {
+	Status string        // "404", "4xx"; "": any
+	Type   string        // "text/css", "text/*"; "": any
+	Host   string        // ""; any
+	Before time.Duration // stored before so long after now, may be negative; 0: whenever
+
+	here bool // Host is the one that the readers ask for
+}
+
+// means tells whether it is certain that a version of an object is meant, whoever has stored it, and when. Of the time at
+// which an edge has stored something the checker knows only that it is not an hour away.
+func (w *Where) means(o *Object, version uint64) bool {
+	if w == nil {
+		return true
+	}
+	status := strconv.Itoa(o.status(version))
+	return (w.Status == "" || w.Status == status || strings.TrimSuffix(w.Status, "xx") == status[:1]) &&
+		(w.Type == "" || glob(w.Type, o.contentType(version))) &&
+		(w.Host == "" || w.here || !o.hosted()) &&
+		w.Before >= 0
+}
+
+// words are the conditions that are given, by name.
+func (w *Where) words() map[string]string {
+	all := map[string]string{}
+	if w == nil {
+		return all
+	}
+	for name, value := range map[string]string{"status": w.Status, "type": w.Type, "host": w.Host} {
+		if value != "" {
+			all[name] = value
+		}
+	}
+	if w.Before != 0 {
+		all["before"] = w.Before.String()
+	}
+	return all
+}
+
+func (w *Where) String() string {
+	if w == nil {
+		return ""
+	}
+	s := ""
+	for _, name := range []string{"status", "type", "host", "before"} {
+		if value, ok := w.words()[name]; ok {
+			s += fmt.Sprintf(" %s=%s", name, value)
+		}
+	}
+	return " where" + s
+}
+
+// narrow makes conditions that the object meets in some version, mostly: one or two.
+func narrow(r *rand.Rand, o *Object, host string) *Where {
+	w := &Where{}
+	version := o.version.Load() - min(o.version.Load()-1, uint64(r.IntN(2)))
+	for range 1 + r.IntN(2) {
+		switch n := r.IntN(10); {
+		case n < 5:
+			w.Status = strconv.Itoa(o.status(version))
+			if r.IntN(2) == 0 {
+				w.Status = w.Status[:1] + "xx"
+			}
+		case n < 8:
+			w.Type = o.contentType(version)
+			if r.IntN(4) == 0 {
+				major, _, _ := strings.Cut(w.Type, "/")
+				w.Type = major + "/*"
+			}
+		case n < 9:
+			w.Host, w.here = host, true
+			if r.IntN(2) == 0 {
+				w.Host, w.here = "elsewhere.example.com", false
+			}
+		default:
+			w.Before = time.Hour
+			if r.IntN(3) == 0 {
+				w.Before = -time.Hour
+			}
+		}
+	}
+	return w
+}
+
+// someKept bounds those with conditions that are remembered of an object.
+const someKept = 64
+
+// narrowed notes what an invalidation with conditions demands: nothing of versions that they leave out.
+func (r *record) narrowed(version uint64, by *Invalidation, unbound []string, now func() Instant) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := now()
+	r.note(Event{At: at, Completed: by})
+	if len(r.some) == someKept {
+		r.some = append(r.some[:0], r.some[1:]...)
+	}
+	r.some = append(r.some, floor{at, version, by, unbound})
+}
+
+// below finds what demands more than a version of what an edge begins at an instant. With mu.
+func (o *Object) below(version uint64, at Instant, via string) (f floor, ok bool) {
+	if f := o.log.floors.demanded(at, via); version < f.version {
+		return f, true
+	}
+	for _, f := range o.log.some {
+		if f.after < at && version < f.version && !slices.Contains(f.unbound, via) && f.by.Where.means(o, version) {
+			return f, true
+		}
+	}
+	return floor{}, false
+}
