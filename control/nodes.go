@@ -43,7 +43,8 @@ func (c *Control) Nodes() []Node {
 
 // Join makes an edge a member (P2) and returns the number of the entry; it must apply it before it
 // serves. A new incarnation replaces the old one: after a crash nobody has left, and the name says
-// who it was. Joining again as who one is returns the same number.
+// who it was. Joining again as who one is returns the same number. Who has not seen the membership that it would
+// end is refused: it may be a request of an earlier process that comes late, whose successor must not be put out by it.
 func (c *Control) Join(ctx context.Context, edge journal.EdgeJoined) (uint64, error) {
 	return c.join(ctx, edge, func(*state) error { return nil })
 }
@@ -60,9 +61,13 @@ func (c *Control) join(ctx context.Context, edge journal.EdgeJoined, check func(
 		if slices.ContainsFunc(before, func(f journal.Fact) bool { return f.EdgeJoined != nil && f.EdgeJoined.Edge == edge.Edge }) {
 			return nil, journal.ErrNext
 		}
-		if m := s.members[edge.Edge]; m != nil && m.EdgeJoined == edge {
+		switch m := s.members[edge.Edge]; {
+		case m == nil:
+		case m.Incarnation == edge.Incarnation && m.Location == edge.Location:
 			joined = m.seq
 			return nil, nil
+		case edge.Epoch != "" && (edge.After < m.seq || edge.Epoch != c.writer.Position().Epoch):
+			return nil, refuse("Conflict", "%s has joined meanwhile, with entry %d: read it and ask again.", edge.Edge, m.seq)
 		}
 		return []journal.Fact{{EdgeJoined: &edge}}, nil
 	})

@@ -261,3 +261,35 @@ func TestQueries_DoNotWaitForTheDisk(t *testing.T) {
 		}
 	})
 }
+
+// A process asks to join, dies, and its successor joins: then the request comes.
+func TestJoin_ThatComesLateDoesNotReplaceItsSuccessor(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		epoch := h.writer.Position().Epoch
+		late := journal.EdgeJoined{Edge: "FRA50-1", Location: "FRA50", Incarnation: "one", Epoch: epoch, After: h.log.Last()}
+		next := late
+		next.Incarnation = "two"
+		if _, err := h.Join(t.Context(), next); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Join(t.Context(), late); code(err) != "Conflict" {
+			t.Errorf("a join of who has not seen the member: %v", err)
+		}
+		if seq, err := h.Join(t.Context(), next); err != nil || seq != h.log.Last() {
+			t.Errorf("the same once more: %d, %v", seq, err)
+		}
+		late.After = h.log.Last() // now it has
+		if _, err := h.Join(t.Context(), late); err != nil {
+			t.Error(err)
+		}
+		elsewhere := next
+		elsewhere.Epoch, elsewhere.After = "another", 1000
+		if _, err := h.Join(t.Context(), elsewhere); code(err) != "Conflict" {
+			t.Errorf("a join of who follows another log: %v", err)
+		}
+		elsewhere.Epoch, elsewhere.After = "", 0
+		if _, err := h.Join(t.Context(), elsewhere); err != nil {
+			t.Errorf("of an earlier version, which does not say: %v", err)
+		}
+	})
+}

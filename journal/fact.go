@@ -225,6 +225,11 @@ type EdgeJoined struct {
 	Edge        string // its name, e.g. "FRA50-1"
 	Location    string // the edge location that it belongs to, e.g. "FRA50"
 	Incarnation string // random, new at each start
+
+	// What it had applied when it asked: an EdgeJoined above that it has not seen, and does not replace. A request that
+	// comes late is refused by it. "" and 0: not said, by an earlier version.
+	Epoch ID     `json:",omitempty"`
+	After uint64 `json:",omitempty"`
 }
 
 // EdgeLeft ends a membership cleanly, after the edge's last answer.
