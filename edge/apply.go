@@ -62,7 +62,7 @@ func (e *Edge) fold(d *draft, entry *journal.Entry, f *journal.Fact) {
 		e.foldJoined(d, f.EdgeJoined)
 	case f.EdgeLeft != nil:
 		if f.EdgeLeft.Edge == e.cfg.Name && f.EdgeLeft.Incarnation == e.member.incarnation() {
-			d.joined = false
+			d.joined, d.ended = false, true
 			e.member.lost("it has left")
 		}
 	}
@@ -172,10 +172,12 @@ func (e *Edge) reset(reason string) {
 	for _, x := range old.sites {
 		x.goes()
 	}
-	e.snap.Store(&Snap{hosts: noHosts, tickets: newTickets()})
+	next := &Snap{hosts: noHosts, tickets: newTickets()}
+	e.snap.Store(next)
 	e.publish.Unlock()
 
-	e.flights.poison(old, e.snap.Load(), nil)
+	e.member.applied(old, next, false) // heads that were decided on the old log are waited for before anything of the new is acknowledged
+	e.flights.poison(old, next, nil)
 	e.store.Clear()
 	if e.disk != nil {
 		e.loads.restart()

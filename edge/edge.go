@@ -328,12 +328,14 @@ func (e *Edge) unjoin() {
 	e.publish.Lock()
 	d := e.snap.Load().draft()
 	d.joined = false
-	old := d.tickets
+	old := append(e.member.open(), d.tickets)
 	d.tickets = newTickets()
 	e.snap.Store(d.snap())
 	e.publish.Unlock()
-	limit := e.lease.Timing().Decide
-	old.drain(context.Background(), time.Now().Add(limit))
+	limit := time.Now().Add(e.lease.Timing().Decide)
+	for _, t := range old {
+		t.drain(context.Background(), limit)
+	}
 }
 
 func (e *Edge) probeFailed(err error, reconnect bool) {

@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -280,4 +281,77 @@ func TestP4_SelfFence(t *testing.T) {
 		w.settle(time.Minute)
 		w.expect("200 Hit v1", "/a")
 	}, func(w *world) { w.config.Timing = journal.Timing{SelfFence: time.Minute} })
+}
+
+func TestP2_LeavesAfterHeadsOfReplacedSnapshots(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", ok("v1"))
+		w.get("/a")
+		slow := &viewer{holdHead: make(chan struct{})}
+		w.askAs(slow, "/a")
+		w.invalidate("/a") // decided before, and not written yet
+		var left atomic.Bool
+		w.edge.cfg.Leave = func(context.Context, journal.EdgeLeft) error { left.Store(true); return nil }
+		stopped := make(chan struct{})
+		go func() { w.stop(); close(stopped) }()
+		synctest.Wait()
+		if left.Load() {
+			t.Error("it has left, and a head is still to be written that was decided without the rule")
+		}
+		close(slow.holdHead)
+		<-stopped
+		if !left.Load() {
+			t.Error("it has not left")
+		}
+		w.stop = func() {}
+	})
+}
+
+// A join acknowledges all that is before it, and nothing of the new log kills what was decided on the old one.
+func TestP2_JoinsAnotherLogAfterTheHeadsOfTheOldOne(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/a", ok("v1"))
+		w.get("/a")
+		slow := w.askAs(&viewer{holdHead: make(chan struct{})}, "/a")
+		var joined atomic.Bool
+		w.edge.cfg.Join = func(context.Context, journal.EdgeJoined) error { joined.Store(true); return nil }
+		w.log.Replace()
+		w.edge.follower.Look()
+		w.settle(500 * time.Millisecond)
+		if w.edge.Ready() == nil || joined.Load() {
+			t.Errorf("it has joined the new log, and a head is still to be written that was decided on the old one")
+		}
+		close(slow.holdHead)
+		w.settle(time.Second)
+		if !joined.Load() {
+			t.Error("it has not joined the new log")
+		}
+	})
+}
+
+// The log is replaced while a join is under way, which then comes into the new log.
+func TestP2_AMemberDoesNotJoinAgain(t *testing.T) {
+	story(t, func(w *world) {
+		gate := make(chan struct{})
+		join := w.edge.cfg.Join
+		var joins atomic.Int64
+		w.edge.cfg.Join = func(ctx context.Context, j journal.EdgeJoined) error {
+			joins.Add(1)
+			<-gate
+			w.writer = journal.NewWriter(journal.WriterConfig{Log: w.log}) // W4: the one before has stopped
+			err := join(ctx, j)
+			time.Sleep(100 * time.Millisecond) // the answer comes later than the entry
+			return err
+		}
+		for range 2 {
+			w.log.Replace()
+			w.edge.follower.Look()
+			w.settle(time.Second)
+		}
+		close(gate)
+		w.settle(10 * time.Second)
+		if w.edge.snap.Load().joined != true || joins.Load() != 1 {
+			t.Errorf("a member: %v, after %d joins, want one", w.edge.snap.Load().joined, joins.Load())
+		}
+	})
 }

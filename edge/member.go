@@ -14,20 +14,23 @@ type member struct {
 	e    *Edge
 	name atomic.Pointer[string] // of the incarnation; a new one for each join
 
-	rejoin  chan string  // capacity 1: the membership was lost, and why
-	pending chan *closed // snapshots that were replaced while this edge was a member
+	rejoin  chan string   // capacity 1: the membership was lost, and why
+	read    chan struct{} // capacity 1: something has been applied
+	pending chan *closed  // snapshots that were replaced while this edge was a member
 	acked   atomic.Pointer[journal.Ack]
 	moved   chan struct{} // capacity 1: acked has changed
+	late    *tickets      // whose heads settle waits for; its own until it has returned
 }
 
 // closed is a snapshot that is no longer current: seq is acknowledged when the tickets on it are gone.
 type closed struct {
 	tickets     *tickets // nil when the entry touched nothing
 	epoch       journal.ID
-	seq         uint64 // of the snapshot that replaced it
-	incarnation string
-	deadline    time.Time // D after it was replaced
-	told        bool      // somebody waits for the acknowledgement all the same
+	seq         uint64        // of the snapshot that replaced it
+	incarnation string        // that acknowledges; "": none does, but what comes next waits all the same
+	deadline    time.Time     // D after it was replaced
+	done        chan struct{} // closed when all before it is settled; nil: nobody wants to know
+	told        bool          // somebody waits for the acknowledgement all the same
 }
 
 // maxPending bounds the snapshots whose tickets are waited for (L9). When it is full, Apply waits: at
@@ -40,7 +43,7 @@ const (
 )
 
 func newMember(e *Edge) *member {
-	m := &member{e: e, rejoin: make(chan string, 1), pending: make(chan *closed, maxPending), moved: make(chan struct{}, 1)}
+	m := &member{e: e, rejoin: make(chan string, 1), read: make(chan struct{}, 1), pending: make(chan *closed, maxPending), moved: make(chan struct{}, 1)}
 	m.renew()
 	return m
 }
@@ -63,27 +66,73 @@ func (m *member) lost(why string) {
 // keep joins and joins again until ctx ends. Joining is an append: it may have to wait for the
 // control plane, and meanwhile nothing is served.
 func (m *member) keep(ctx context.Context) {
-	for ctx.Err() == nil {
-		m.join(ctx)
+	m.join(ctx)
+	for {
 		select {
 		case why := <-m.rejoin:
+			if !m.begins() {
+				continue
+			}
 			m.e.log.Warn("membership lost, joining again", "why", why)
-			m.renew()
+			m.settled(ctx)
+			m.join(ctx)
 		case <-ctx.Done():
+			return
 		}
 	}
 }
 
+// begins makes this edge another incarnation, unless it has become a member since it lost its membership: by a join that
+// was under way then. A member must not join again: what it serves until it has applied its next join would be
+// taken to be acknowledged up to there (P2).
+func (m *member) begins() bool {
+	m.e.publish.Lock()
+	defer m.e.publish.Unlock()
+	if m.e.snap.Load().joined {
+		return false
+	}
+	m.renew()
+	return true
+}
+
+// settled waits until every head is written that was decided under the membership that is over: a join acknowledges
+// all that is before it (P2).
+func (m *member) settled(ctx context.Context) {
+	c := &closed{done: make(chan struct{})}
+	select {
+	case m.pending <- c:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+	}
+}
+
 func (m *member) join(ctx context.Context) {
-	pause := 50 * time.Millisecond
+	const leastPause = 50 * time.Millisecond
+	pause := leastPause
 	for {
+		s := m.e.snap.Load()
+		for s.seq == 0 { // nobody is replaced who is not known (P2)
+			select {
+			case <-m.read:
+				s = m.e.snap.Load()
+			case <-ctx.Done():
+				return
+			}
+		}
 		err := m.e.cfg.Join(ctx, journal.EdgeJoined{
-			Edge: m.e.cfg.Name, Location: m.e.cfg.Location, Incarnation: m.incarnation(),
+			Edge: m.e.cfg.Name, Location: m.e.cfg.Location, Incarnation: m.incarnation(), Epoch: s.epoch, After: s.seq,
 		})
 		if err == nil || ctx.Err() != nil {
 			return
 		}
 		m.e.log.Warn("cannot join yet", "edge", m.e.cfg.Name, "err", err)
+		if m.e.snap.Load().seq > s.seq {
+			pause = leastPause // whoever it is that has joined may be known by then
+		}
 		select {
 		case <-time.After(pause):
 			pause = min(2*pause, 5*time.Second)
@@ -104,10 +153,17 @@ func (m *member) leave(ctx context.Context) {
 
 // applied queues the acknowledgement of next; told: it is waited for, also if nothing was touched. From Apply.
 func (m *member) applied(old, next *Snap, told bool) {
-	if !next.joined {
+	select {
+	case m.read <- struct{}{}:
+	default:
+	}
+	if !next.joined && !old.joined {
 		return // no decision was ever taken, and an acknowledgement would be nobody's
 	}
-	c := &closed{epoch: next.epoch, seq: next.seq, incarnation: m.incarnation(), told: told}
+	c := &closed{epoch: next.epoch, seq: next.seq, told: told}
+	if next.joined {
+		c.incarnation = m.incarnation()
+	}
 	if old.tickets != next.tickets {
 		c.tickets = old.tickets
 		c.deadline = time.Now().Add(m.e.lease.Timing().Decide)
@@ -125,8 +181,19 @@ func (m *member) settle(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case c := <-m.pending:
+			m.late = c.tickets
 			if c.tickets != nil && !c.tickets.drain(ctx, c.deadline) && ctx.Err() == nil {
 				m.cut(ctx, c)
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			m.late = nil
+			if c.done != nil {
+				close(c.done)
+			}
+			if c.incarnation == "" {
+				continue
 			}
 			m.acked.Store(&journal.Ack{
 				Edge: m.e.cfg.Name, Incarnation: c.incarnation, Epoch: c.epoch, Seq: c.seq, At: m.e.now(),
@@ -138,6 +205,23 @@ func (m *member) settle(ctx context.Context) {
 			case m.moved <- struct{}{}:
 			default:
 			}
+		}
+	}
+}
+
+// open returns the tickets of replaced snapshots whose heads may not be written yet. Settle has returned.
+func (m *member) open() (all []*tickets) {
+	if m.late != nil {
+		all = append(all, m.late)
+	}
+	for {
+		select {
+		case c := <-m.pending:
+			if c.tickets != nil {
+				all = append(all, c.tickets)
+			}
+		default:
+			return all
 		}
 	}
 }

@@ -57,6 +57,7 @@ type draft struct {
 	copied  bool            // sites is ours
 	routes  bool            // hosts must be made anew
 	touched map[string]bool // distributions whose objects or answers may be affected
+	ended   bool            // a membership is over, and its heads are to be waited for
 	told    bool            // somebody waits for the acknowledgement, although nothing is touched
 }
 
@@ -94,7 +95,7 @@ func (d *draft) snap() *Snap {
 		}
 		d.hosts = distribution.NewHosts(all)
 	}
-	if len(d.touched) > 0 {
+	if len(d.touched) > 0 || d.ended {
 		d.tickets = newTickets()
 	}
 	s := d.Snap
