@@ -10,7 +10,7 @@ VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo u
 LDFLAGS    := -s -w -X main.version=$(VERSION)
 FUZZTIME   ?= 3s
 
-.PHONY: help run build console test lint unit fuzz model e2e test-guarantee test-cluster conformance conformance-test clients web bench bench-full bench-index bench-invalidation bench-scale performance generate generated deps clean
+.PHONY: help run build console test lint unit fuzz model simulation e2e test-guarantee test-cluster conformance conformance-test clients web bench bench-full bench-index bench-invalidation bench-scale performance generate generated deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F":.*## " '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ unit: console ## Go tests with the race detector, and without it those that meas
 
 model: deps ## the protocol's model, all its states, and every planted mistake found; MODEL=full takes the long ones too
 	@model/check $(MODEL)
+
+simulation: ## whole nodes through HISTORIES histories of faults, 100,000 if not said; `make test` has some hundreds
+	$(GO) test -count=1 -timeout 24h ./simulation -histories $${HISTORIES:-100000}
 
 web: $(BIN) ## console: type check, unit tests, the walk in Chromium against the real binary
 	cd console/web && npm run --silent check && npm run --silent test && WARMFRONT=$(CURDIR)/$(BIN) npm run --silent e2e

@@ -43,6 +43,7 @@ var floors = map[string]int{
 	"ownapi":     3,
 	"guarantee":  3,
 	"telemetry":  3,
+	"simulation": 3,
 
 	"node": 4,
 	"cmd":  5,

@@ -1,0 +1,26 @@
+// Package simulation knows what the world does to Warmfront: it loses, doubles, delays and reorders messages, cuts nodes
+// off, kills, stops and restarts them, lets their clocks run at different rates, and rolls a journal back. It holds no
+// code: its tests run whole control planes and whole edges, the same code that runs in production with all its
+// goroutines, through histories that a seed decides, and hold each answer against the promise.
+//
+//	go test ./simulation                        some hundreds of histories, and every planted mistake found
+//	go test ./simulation -histories 100000      more of them
+//	go test ./simulation -seed 4711 -v          one of them, told
+//
+// # How it works
+//
+// A history lives in a bubble of virtual time (testing/synctest): nothing takes time but what the world decides. Only
+// the world stands between nodes. Each has a link, which is its journal.Log: what it appends, reads, acknowledges and
+// probes are messages that take a time of their own, or get lost. Time goes on when everybody has come to rest, so of two
+// things that happen the earlier has had all its effects before the later happens; and delays are in
+// nanoseconds at random, so hardly ever do two happen at once. All that is random comes from the seed, by node and by
+// kind of message: what one node does leaves the luck of the others alone.
+//
+// # What is checked
+//
+//   - L3, L4, L6: no answer that is sent after Completed has content that is older than the invalidation (check_test.go);
+//     and none that is sent by an edge after that edge has acknowledged it (E3).
+//   - L8: what was accepted is in the journal, once for each CallerReference.
+//   - P3: whoever a Completed names as having applied it had acknowledged it; acknowledgements do not go back.
+//   - In the end, with the world in order again: all is Completed, all edges have their lease, and no rule is left.
+package simulation

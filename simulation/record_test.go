@@ -1,0 +1,170 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/journal"
+)
+
+// record is the log of record, as a store keeps it: a slot is taken once, what is confirmed is durable, and whoever asks
+// may be answered by a replica that is behind. It knows nothing of chains; that is for Writer and Follower.
+type record struct {
+	w *world
+
+	mu       sync.Mutex
+	entries  []*journal.Entry
+	links    []*link          // that are up
+	at       []time.Time      // of entries
+	lag      time.Duration    // of the replica that has fallen behind
+	misled   map[string]bool  // nodes that hear of nothing but that replica
+	misleads time.Time        // until then
+	before   []*journal.Entry // what a roll-back took
+	life     int              // how often it was rewritten: what was under way to it before never arrives
+}
+
+// begin writes the first entries: a log with one distribution.
+func (r *record) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g := journal.Genesis(time.Now())
+	e := &journal.Entry{Epoch: g.Epoch, Seq: 2, ID: journal.NewID(), Prev: g.ID, Time: time.Now(), Facts: []journal.Fact{{DistributionPut: theDistribution}}}
+	r.entries = []*journal.Entry{g, e}
+	r.at = make([]time.Time, 2)
+	r.w.check.epoch = g.Epoch
+}
+
+// append is compare-and-swap on the last number, and on nothing else.
+func (r *record) append(life int, node string, e *journal.Entry) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if life != r.life || r.isMisled(node) {
+		return errLost
+	}
+	last := uint64(len(r.entries))
+	switch {
+	case r.w.mistake == slotTakenTwice && e.Seq == last && e.ID != r.entries[last-1].ID && last > 2:
+		r.entries = r.entries[:last-1]
+		r.w.check.overwritten(last)
+	case e.Seq <= last:
+		return journal.ErrSlotTaken
+	case e.Seq > last+1:
+		return fmt.Errorf("%w: the log ends at %d", journal.ErrBroken, last)
+	}
+	r.entries, r.at = append(r.entries, e), append(r.at[:len(r.entries)], time.Now())
+	r.w.check.appended(e)
+	for _, l := range r.links {
+		if !r.isMisled(l.node) {
+			l.push(e)
+		}
+	}
+	return nil
+}
+
+// read returns what there is, or, of the replica that has fallen behind, what it has, if that is all of what is known.
+func (r *record) read(from uint64, max int, known uint64, node string) []*journal.Entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := min(uint64(len(r.entries)), atLeast(known, r.heard(node)))
+	if from > last {
+		return nil
+	}
+	return slices.Clone(r.entries[from-1 : min(last, from-1+uint64(max))])
+}
+
+// rollBack forgets the last n entries, confirmed or not. Those of the beginning stay.
+func (r *record) rollBack(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	left := max(2, len(r.entries)-n)
+	r.misled = nil
+	r.before = slices.Clone(r.entries)
+	r.entries = slices.Clone(r.entries[:left])
+	r.w.note("the journal has lost %d entries: it ends at %d", len(r.before)-left, left)
+	if r.w.mistake == unsynced {
+		r.w.check.overwritten(uint64(left) + 1)
+		return
+	}
+	r.w.check.lost(uint64(left))
+}
+
+// rewrite puts another log in its place, as a control node does at its start when it has the journal for itself.
+func (r *record) rewrite() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x := control.NewExtract(control.Limits{})
+	for _, e := range r.entries {
+		x.Add(e)
+	}
+	last := journal.Genesis(time.Now())
+	r.before, r.entries = r.entries, []*journal.Entry{last}
+	for _, e := range x.Entries() {
+		e.Epoch, e.ID, e.Prev = last.Epoch, journal.NewID(), last.ID
+		r.entries, last = append(r.entries, e), e
+	}
+	r.at = make([]time.Time, len(r.entries))
+	r.life++
+	r.misled = nil
+	r.w.note("the journal is rewritten: of %d entries there are %d", len(r.before), len(r.entries))
+	r.w.check.rewritten(r.entries)
+}
+
+func (r *record) add(l *link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.links = append(r.links, l)
+}
+
+func (r *record) remove(l *link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.links = slices.DeleteFunc(r.links, func(x *link) bool { return x == l })
+}
+
+// hears returns the links of control nodes that can be asked, or hear acknowledgements.
+func (r *record) hears(can func(*link) bool) (found []*link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.links {
+		if can(l) {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+func (r *record) lives() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.life
+}
+
+// fallBehind has nodes hear of what a replica has, which comes later by lag, until a time.
+func (r *record) fallBehind(lag time.Duration, until time.Time, nodes ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lag, r.misled, r.misleads = lag, map[string]bool{}, until
+	for _, n := range nodes {
+		r.misled[n] = true
+	}
+}
+
+// isMisled tells whether a node hears of nothing but the replica. With mu.
+func (r *record) isMisled(node string) bool { return r.misled[node] && time.Now().Before(r.misleads) }
+
+// heard returns the number of the last entry, as a node hears it. With mu.
+func (r *record) heard(node string) uint64 {
+	last := len(r.entries)
+	if r.isMisled(node) {
+		for last > 2 && time.Since(r.at[last-1]) < r.lag {
+			last--
+		}
+	}
+	return uint64(last)
+}
+
+// atLeast stands where the parameter max hides the builtin.
+func atLeast(a, b uint64) uint64 { return max(a, b) }
