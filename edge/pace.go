@@ -1,22 +1,17 @@
 package edge
 
 import (
-	"context"
 	"errors"
-	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/warmfront/warmfront/cache"
-	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/journal"
-	"github.com/warmfront/warmfront/origin"
 )
 
 // Pace. An invalidation may bound how many requests to origins it causes on this edge in a second. What it drops is owed:
 // a count for each URL, made by whoever frees the object, so that it is known when the object itself is gone, whatever
-// the selector was. A question for a URL that is owed waits, in order, until the pace lets it through: the fill's
+// the selector was (owed.go). A question for a URL that is owed waits, in order, until the pace lets it through (toll.go, turn.go): the fill's
 // first one, and its second ones, failovers and retries as well. An answer that is none of a failing origin pays one back. What
 // is not owed goes past: what was never stored, what has been brought back, and what nobody has invalidated.
 //
@@ -79,15 +74,6 @@ type pace struct {
 type paced struct {
 	first, last uint64
 	*pace
-}
-
-// url names an object for its pace: all its variants and slices together.
-func (a *pacing) url(s *invalidation.Subject) uint64 {
-	h := maphash.String(a.e.flights.seed, s.Path)
-	if !s.QueryIgnored && s.Query != "" {
-		h = h*31 + maphash.String(a.e.flights.seed, s.Query)
-	}
-	return h
 }
 
 // add returns the paces of a distribution with that of an invalidation that is folded in, without those that have ended.
@@ -162,89 +148,6 @@ func (x *site) pacedBy(rule uint64) *pace {
 	return nil
 }
 
-// owe notes that a rule is about to have an object dropped. forgive it when it was not, because somebody was faster.
-func (e *Edge) owe(distribution string, rule uint64, s *invalidation.Subject) (p *pace, url uint64) {
-	if rule == 0 {
-		return nil, 0
-	}
-	x := e.snap.Load().sites[distribution]
-	if x == nil || len(x.paces) == 0 {
-		return nil, 0
-	}
-	if p = x.pacedBy(rule); p == nil {
-		return nil, 0
-	}
-	url = e.pacing.url(s)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ended {
-		return nil, 0
-	}
-	p.lost++
-	p.write(url)
-	return p, url
-}
-
-// write puts one more on the account. With p.mu.
-func (p *pace) write(url uint64) {
-	if n := p.owed[url]; n > 0 {
-		p.owed[url] = n + 1
-	} else if p.all.owed.Add(1) > maxOwed {
-		p.all.owed.Add(-1)
-		p.many = true
-	} else {
-		p.owed[url] = 1
-	}
-}
-
-// met counts an object that the pace's invalidation has marked stale.
-func (p *pace) met() {
-	if p != nil {
-		p.mu.Lock()
-		p.lost++
-		p.mu.Unlock()
-	}
-}
-
-// still notes that what was to renew a marked object has failed: it is not marked any more, but owed.
-func (p *pace) still(url uint64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.ended && p.owed[url] == 0 {
-		p.write(url)
-	}
-}
-
-func (p *pace) forgive(url uint64) {
-	if p == nil {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.lost--
-	p.strike(url)
-}
-
-// paid says that an origin has answered for the URL.
-func (p *pace) paid(url uint64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.back++
-	p.strike(url)
-}
-
-// strike takes one off. With p.mu.
-func (p *pace) strike(url uint64) {
-	switch n := p.owed[url]; n {
-	case 0:
-	case 1:
-		delete(p.owed, url)
-		p.all.owed.Add(-1)
-	default:
-		p.owed[url] = n - 1
-	}
-}
-
 // sweptUp says that the sweeper has found what a rule numbered up to seq kills.
 func (x *site) sweptUp(seq uint64) {
 	for _, p := range x.paces {
@@ -286,182 +189,4 @@ func (x *site) goes() {
 		p.end()
 		p.mu.Unlock()
 	}
-}
-
-// owes tells whether a question for the URL is one that the invalidation has caused; stored: there is something alive
-// under the key that is asked for.
-func (p *pace) owes(url uint64, stored bool) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.owed[url] > 0 || p.many && !p.ended && !stored
-}
-
-// toll is what a question has to pass; the zero value is for what nothing is owed for.
-type toll struct {
-	p    *pace
-	url  uint64
-	paid bool // for the next question, which is the first
-
-	marked bool // what the question is to renew is there, and marked stale
-}
-
-// toll finds out which pace a question belongs to: that of the last invalidation that has dropped the object.
-func (x *site) toll(e *Edge, s *invalidation.Subject, stored bool) toll {
-	if len(x.paces) == 0 {
-		return toll{}
-	}
-	now, url := e.clock(), e.pacing.url(s)
-	for i := len(x.paces) - 1; i >= 0; i-- {
-		if p := x.paces[i].pace; !p.over(now) && p.owes(url, stored) {
-			return toll{p: p, url: url}
-		}
-	}
-	return toll{}
-}
-
-// tollOf is the toll of a flight's question: by what it is to renew, if that is marked, else by what is owed.
-func (f *flight) tollOf(old *cache.Object) toll {
-	if f.cut == nil && f.seen != nil && len(f.site.paces) > 0 {
-		if p := f.site.pacedBy(f.site.marked(f.seen)); p != nil && !p.over(f.e.clock()) {
-			return toll{p: p, url: f.e.pacing.url(f.subject.Load()), marked: true}
-		}
-	}
-	return f.site.toll(f.e, f.subject.Load(), old != nil)
-}
-
-// pass waits until a question may be asked: nil, errPaced, or an *origin.Error when ctx has ended.
-func (t *toll) pass(ctx context.Context) error {
-	if t.p == nil {
-		return nil
-	}
-	if t.paid {
-		t.paid = false
-		return nil
-	}
-	return t.p.wait(ctx)
-}
-
-// again passes it for one more question of a fetch; nil where there is nothing to pass.
-func (t *toll) again() func(context.Context) error {
-	if t.p == nil {
-		return nil
-	}
-	return t.pass
-}
-
-// answered says what came of the questions: status is 0 when nothing did.
-func (t *toll) answered(status int) {
-	switch {
-	case t.p == nil:
-	case status > 0 && status < 500:
-		t.p.paid(t.url)
-	case t.marked:
-		t.p.still(t.url)
-	}
-}
-
-// try takes a turn if one is free.
-func (p *pace) try() bool {
-	select {
-	case p.turn <- struct{}{}:
-	default:
-		return false
-	}
-	defer func() { <-p.turn }()
-	if p.ahead() > 0 {
-		return false
-	}
-	p.take()
-	return true
-}
-
-// turnFor takes a turn for the renewal of what a rule has marked: false when there is none now.
-func (f *flight) turnFor(rule uint64) bool {
-	if len(f.site.paces) == 0 {
-		return true
-	}
-	p := f.site.pacedBy(rule)
-	if p == nil || p.over(f.e.clock()) {
-		return true
-	}
-	f.prepaid = p.try()
-	return f.prepaid
-}
-
-// retryAfter is when a viewer may come again, in seconds: when those that wait now have been let through. 0: nothing
-// is owed.
-func (t *toll) retryAfter() int {
-	if t.p == nil {
-		return 0
-	}
-	t.p.mu.Lock()
-	defer t.p.mu.Unlock()
-	return int(time.Duration(t.p.waiting.Load()+1)*t.p.every/time.Second) + 1
-}
-
-func (p *pace) wait(ctx context.Context) error {
-	if !p.enter() {
-		return errPaced
-	}
-	defer p.leave()
-	late := time.NewTimer(paceWait)
-	defer late.Stop()
-	canceled := func() error { return &origin.Error{Kind: origin.Canceled, Op: "wait", Err: ctx.Err()} }
-	select {
-	case p.turn <- struct{}{}:
-	case <-late.C:
-		return errPaced
-	case <-ctx.Done():
-		return canceled()
-	}
-	defer func() { <-p.turn }()
-	if d := p.ahead(); d > 0 {
-		slot := time.NewTimer(d)
-		defer slot.Stop()
-		select {
-		case <-slot.C:
-		case <-late.C:
-			return errPaced
-		case <-ctx.Done():
-			return canceled()
-		}
-	}
-	p.take()
-	return nil
-}
-
-// enter tells whether it is worth waiting.
-func (p *pace) enter() bool {
-	p.mu.Lock()
-	every := p.every
-	p.mu.Unlock()
-	if n := p.waiting.Add(1); p.all.waiting.Add(1) > maxPaceWaits || time.Duration(n-1)*every > paceWait {
-		p.leave()
-		return false
-	}
-	return true
-}
-
-func (p *pace) leave() {
-	p.waiting.Add(-1)
-	p.all.waiting.Add(-1)
-}
-
-// ahead is how long until the next question may be asked.
-func (p *pace) ahead() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.next - p.all.e.clock()
-}
-
-// take lets one through. A timer that was late does not make the pace slower.
-func (p *pace) take() {
-	now := p.all.e.clock()
-	p.asked.Add(1)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if now-p.next > p.every/paceTolerance {
-		p.next = now
-	}
-	p.next += p.every
 }
