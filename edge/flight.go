@@ -61,7 +61,7 @@ type flight struct {
 	overtook  bool // it has displaced another; guarded by shard.mu until launch
 	visitor   bool // it has its key's place only while it spends; guarded by shard.mu
 	kept      bool // something of it was stored; used by the flight's own goroutine
-	spent     bool // the same, of what it was to renew (marked.go)
+	spent     bool // the same, of what it was to renew (spend.go)
 
 	asked *distribution.Behavior // behavior, or its Second: of whom the answer is; used by the flight's own goroutine
 
