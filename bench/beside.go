@@ -53,7 +53,7 @@ const settleTimeout = 15 * time.Second
 // than 16 ms, or 40 where they are few. Servers that are measured without them have nothing beside.
 func invalidations(perSecond int) func(context.Context, *server.Server) (beside, error) {
 	return func(ctx context.Context, s *server.Server) (beside, error) {
-		if !strings.HasSuffix(s.Name, " with invalidations") && !strings.HasSuffix(s.Name, " with bans") {
+		if !strings.HasSuffix(s.Name, " with invalidations") && !strings.HasSuffix(s.Name, " beside them") && !strings.HasSuffix(s.Name, " with bans") {
 			return beside{release: func() (int, error) { return 0, nil }}, nil
 		}
 		return invalidated(ctx, s, perSecond)

@@ -100,6 +100,30 @@ func TestJudge_WhatIsNoRatio(t *testing.T) {
 	}
 }
 
+// What invalidations take of a core, whether or not it is busy with answers; and at less than the rate they have not shown it.
+func TestJudge_WhatIsTakenOfACore(t *testing.T) {
+	goal := Goal{Row: "stream", Of: "with", Against: []string{"beside"}, Taken: true, Rate: 1000, What: "of an edge's core", Limit: 5}
+	judge := func(rate float64, cpu ...float64) string {
+		with, beside := server("with", cpu...), server("beside", 1, 1, 1)
+		for i := range beside.Runs { // 0.5 µs an answer
+			beside.Runs[i].Answers = 2_000_000
+			with.Runs[i].Invalidated = rate
+		}
+		r := &Results{Rows: []Row{{Name: "stream", Servers: []Server{with, beside}}}}
+		v, _ := r.Judge(goal)
+		return fmt.Sprint(v.Goal.Text(), ": ", v.Found(), " ", v.OK)
+	}
+	for _, c := range []struct{ got, want string }{
+		{judge(980, 0.58, 0.6, 0.52), "of an edge's core ≤ 5 %: 4.0 % (1.0–5.0), at 980 invalidations a second true"},
+		{judge(1000, 0.62, 0.62, 0.5), "of an edge's core ≤ 5 %: 6.0 % (0.0–6.0), at 1000 invalidations a second false"},
+		{judge(500, 0.52, 0.52, 0.52), "of an edge's core ≤ 5 %: 1.0 % (1.0–1.0), at 500 invalidations a second false"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s\nwant %s", c.got, c.want)
+		}
+	}
+}
+
 func TestResults_AreReadAsTheyWereWritten(t *testing.T) {
 	r := &Results{Form: "full", Machine: Machine{CPU: "x", Cores: 2}}
 	r.Put(Row{Name: "1k", Servers: []Server{server("nginx", 1)}})
