@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"maps"
 	"sync/atomic"
 
 	"github.com/warmfront/warmfront/distribution"
@@ -65,11 +66,9 @@ func (s *Snap) draft() *draft { return &draft{Snap: *s} }
 
 func (d *draft) put(id string, x *site) {
 	if !d.copied {
-		sites := make(map[string]*site, len(d.sites)+1)
-		for k, v := range d.sites {
-			sites[k] = v
+		if d.sites, d.copied = maps.Clone(d.sites), true; d.sites == nil {
+			d.sites = map[string]*site{}
 		}
-		d.sites, d.copied = sites, true
 	}
 	if x == nil {
 		delete(d.sites, id)
