@@ -48,6 +48,12 @@ func (o *octetsRun) judge(asked made, line string, lines []string, v *viewer) {
 	case v.status == 416:
 	case says == "":
 		wrong("of nobody knows what")
+	case v.fields.Has("X-Confused"):
+		// Who asks past the cache is told what the origin says: for the range of what it does not give in slices, or when that has
+		// refused one, by the viewer's own conditions. Nothing that is stored may believe it.
+		if v.status != 304 || !strings.HasPrefix(v.xcache(), "Miss") {
+			wrong("the origin has said that something else is as it was")
+		}
 	case v.status == 304:
 		o.judgeUnmodified(m, lines, wrong)
 	case strings.HasPrefix(line, "HEAD"):

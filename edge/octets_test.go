@@ -114,8 +114,10 @@ func (o *octetsRun) answer(i int, r *origin.Request) *reply {
 		"max-age=1, stale-while-revalidate=20", "max-age=1, stale-if-error=60"}[o.n(8)])
 	rep := ok(m.content(), lines...)
 	rep.fields = append(rep.fields, m.validators()...)
-	if o.unmodified(m, r) && o.n(8) > 0 || asksWhether(r) && o.n(20) == 0 { // or it is confused, as its validators tell
-		rep.status, rep.body = 304, ""
+	if is := o.unmodified(m, r); is && o.n(8) > 0 || asksWhether(r) && o.n(20) == 0 {
+		if rep.status, rep.body = 304, ""; !is {
+			rep.fields.Add("X-Confused", "as the validators tell")
+		}
 		return rep
 	}
 	o.cutRange(rep, m, r)
