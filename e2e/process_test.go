@@ -53,10 +53,14 @@ func startProcess(dir string, args []string) (*process, error) {
 func launch(dir string, args []string) (*process, error) { return launchOn(nil, dir, args) }
 
 func launchOn(h *host, dir string, args []string) (*process, error) {
+	return launchWith(h.command, dir, args)
+}
+
+func launchWith(command func(name string, args ...string) *exec.Cmd, dir string, args []string) (*process, error) {
 	readyFile := filepath.Join(dir, "ready.json")
 	os.Remove(readyFile)
 	p := &process{log: &syncBuffer{}, ended: make(chan struct{})}
-	p.cmd = h.command(binary(), append(args[:1:1], append([]string{"--data", filepath.Join(dir, "data"), "--ready-file", readyFile,
+	p.cmd = command(binary(), append(args[:1:1], append([]string{"--data", filepath.Join(dir, "data"), "--ready-file", readyFile,
 		"--telemetry", "127.0.0.1:0"}, args[1:]...)...)...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	// A test that is killed must not leave its server behind.

@@ -74,7 +74,7 @@ func (a *answer) Begin(status int, fields message.Fields, length int64) error {
 	}
 	a.c.begun = true
 	a.chunked = a.bodied && length < 0 && a.minor > 0
-	a.last = a.last || a.c.e.draining.Load() || !a.x.body.short() || a.bodied && length < 0 && !a.chunked
+	a.last = a.last || a.c.e.leaving.Load() || !a.x.body.short() || a.bodied && length < 0 && !a.chunked
 	d := a.c.desk
 	d.out = append(h1.AppendHead(d.out, status, fields, h1.Ending{Length: said, Chunked: a.chunked, Last: a.last}), '\r', '\n')
 	return nil

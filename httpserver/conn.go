@@ -231,7 +231,7 @@ func (c *conn) request(n int) bool {
 func (c *conn) plain() bool {
 	p := &c.desk.parser
 	return p.req.Minor == 1 && p.length == 0 && !p.closes && !p.expects && !p.reserved &&
-		(p.req.Method == "GET" || p.req.Method == "HEAD") && !c.e.draining.Load()
+		(p.req.Method == "GET" || p.req.Method == "HEAD") && !c.e.leaving.Load()
 }
 
 // flush sends what has been answered, and rest behind it.

@@ -55,7 +55,10 @@ type Limits struct {
 	IdleTimeout       time.Duration // between two requests. Default 60 s
 	MaxConns          int           // more: 503 and closed. Default 16,384
 	MaxConnsPerClient int           // per IPv4 address or IPv6 /64; more: 503 and closed. Default: no bound
-	DrainTimeout      time.Duration // answers in flight may take this long after Run's ctx ends. Default 10 s
+	DrainTimeout      time.Duration // answers in flight may take this long after Run's ctx ends and the grace. Default 10 s
+	// DrainGrace is how long after Run's ctx has ended a connection of HTTP/1.1 may still bring its next request: it is answered, and
+	// told that it is the last. A viewer that has just sent one would find the connection closed instead. Default: none.
+	DrainGrace time.Duration
 }
 
 // DefaultMaxConns is what MaxConns is when it is not set.
@@ -107,9 +110,10 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Run serves until ctx ends, then drains: no new connection, no new request, answers in flight go on
+// Run serves until ctx ends, then drains: no new connection, after Limits.DrainGrace no new request, answers in flight go on
 // for Limits.DrainTimeout, then their contexts end and their connections are cut. It returns nil after
-// a drain, and an error when it could not listen or accept.
+// a drain, and an error when it could not listen or accept. Connections that the kernel has taken and that were not accepted are
+// lost, unless another process has the listener's socket too.
 //
 // Goroutines, all waited for here: the one that accepts, for each socket, the warden, and one for each
 // connection, which waits for those that it has.
@@ -156,7 +160,7 @@ func (s *Server) Run(ctx context.Context) error {
 		err = fmt.Errorf("httpserver: accept on %s: %w", l.Addr(), err)
 	case <-ctx.Done():
 	}
-	e.draining.Store(true)
+	e.leaving.Store(true)
 	l.Close()
 	if h != nil {
 		h.drain()
@@ -202,6 +206,7 @@ type engine struct {
 	h3       atomic.Pointer[h3side] // nil: no HTTP/3
 	running  sync.WaitGroup         // connections, those that are turned away too
 	requests atomic.Int64           // in hand of connections that may have several; see begin
+	leaving  atomic.Bool            // each answer of HTTP/1.1 that begins is its connection's last
 	draining atomic.Bool            // no request is begun any more
 	yields   bool                   // one core: let others go first before reading again; see more
 	now      atomic.Int64           // ns since Run began, as of the warden's last round
@@ -240,13 +245,21 @@ func (s *Server) engine() *engine {
 // drain ends the connections. Nothing new comes any more: whoever waits for a request is woken and
 // leaves; then the answers in flight end by themselves; then what is left by force.
 func (e *engine) drain(cut context.CancelFunc) {
-	e.draining.Store(true)
-	e.gate.each(func(c *conn) { c.nc.SetReadDeadline(past) })
 	ended := make(chan struct{})
 	go func() {
 		e.running.Wait()
 		close(ended)
 	}()
+	if e.limits.DrainGrace > 0 {
+		t := time.NewTimer(e.limits.DrainGrace)
+		defer t.Stop()
+		select {
+		case <-ended:
+		case <-t.C:
+		}
+	}
+	e.draining.Store(true)
+	e.gate.each(func(c *conn) { c.nc.SetReadDeadline(past) })
 	var bound <-chan time.Time
 	if e.limits.DrainTimeout > 0 {
 		t := time.NewTimer(e.limits.DrainTimeout)

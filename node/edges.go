@@ -39,6 +39,7 @@ type place struct {
 	servers  []*httpserver.Server // plain HTTP, and https if that is on
 	l        net.Listener         // of the first
 	secure   net.Listener         // of the second; nil: none
+	held     bool                 // a supervisor holds the sockets: who connects waits in them, instead of being refused
 }
 
 // startEdges makes one place per listener and waits until each may serve (L5).
@@ -102,7 +103,7 @@ func (d *process) newPlace(name, location string, l, secure net.Listener, packet
 	if err != nil {
 		return nil, err
 	}
-	pl := &place{name: name, location: location, store: store, disk: d.openDisk(name, store, log), origin: fetch, l: l, secure: secure}
+	pl := &place{name: name, location: location, store: store, disk: d.openDisk(name, store, log), origin: fetch, l: l, secure: secure, held: d.ls.held}
 	config := edge.Config{
 		Name: name, Location: location, Log: d.log, Store: store, Disk: pl.disk, Origin: fetch, Logger: log, Observe: d.observe,
 		Join: d.join, Leave: d.leave,
@@ -161,6 +162,26 @@ func (d *process) openDisk(name string, above *memory.Store, log *slog.Logger) *
 	return s
 }
 
+// heldFor is how long viewers who have connected meanwhile are left waiting for an edge that starts. After that 503 is better.
+const heldFor = 10 * time.Second
+
+// await waits until the edge may serve, or that takes too long.
+func (pl *place) await(ctx context.Context, member *phase) {
+	ctx, cancel := context.WithTimeout(ctx, heldFor)
+	defer cancel()
+	again := time.NewTicker(2 * time.Millisecond)
+	defer again.Stop()
+	for pl.edge.Ready() != nil {
+		select {
+		case <-again.C:
+		case <-member.failed():
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // run serves until ctx ends. The sockets drain first: an edge leaves the journal only after its last
 // answer (P2).
 func (pl *place) run(ctx context.Context) error {
@@ -171,6 +192,9 @@ func (pl *place) run(ctx context.Context) error {
 	member := newPhase(context.WithoutCancel(ctx))
 	member.run(pl.edge.Run)
 	served := newPhase(ctx)
+	if pl.held {
+		pl.await(ctx, member)
+	}
 	for _, s := range pl.servers {
 		served.run(s.Run)
 	}

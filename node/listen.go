@@ -40,20 +40,35 @@ type listeners struct {
 	edges                    []net.Listener
 	secure                   []net.Listener   // https, one for each of edges; or none
 	packets                  []net.PacketConn // HTTP/3, on the ports of secure; or none
+
+	given *sockets // what a supervisor has passed, and nobody has taken yet
+	held  bool     // a supervisor holds sockets of viewers too
 }
 
 func openListeners(c Config) (*listeners, error) {
-	ls := &listeners{}
-	if err := ls.open(c); err != nil {
+	given, err := passed(c.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	ls := &listeners{given: given}
+	if err := errors.Join(ls.open(c), given.unused()); err != nil {
 		ls.close()
 		return nil, err
 	}
 	return ls, nil
 }
 
+// listen takes the socket that was passed for an address, or opens one.
+func (ls *listeners) listen(flag, address string) (net.Listener, error) {
+	if l := ls.given.listener(address); l != nil {
+		return l, nil
+	}
+	return listen(flag, address)
+}
+
 func (ls *listeners) open(c Config) (err error) {
 	if c.Control != off {
-		if ls.control, err = listen("control", c.Control); err != nil {
+		if ls.control, err = ls.listen("control", c.Control); err != nil {
 			return err
 		}
 	}
@@ -62,7 +77,7 @@ func (ls *listeners) open(c Config) (err error) {
 		plain, secure = "http", "https" // an edge alone
 	}
 	for _, a := range c.Edges {
-		l, err := listen(plain, a)
+		l, err := ls.viewers(plain, a)
 		if err != nil {
 			return err
 		}
@@ -72,7 +87,7 @@ func (ls *listeners) open(c Config) (err error) {
 		return fmt.Errorf("--edges-https has %d addresses and --edges %d: give as many, or \"off\"", len(c.EdgesHTTPS), len(c.Edges))
 	}
 	for _, a := range c.EdgesHTTPS {
-		l, packets, err := listenSecure(secure, a, c.HTTP3)
+		l, packets, err := ls.listenSecure(secure, a, c.HTTP3)
 		if err != nil {
 			return err
 		}
@@ -82,16 +97,46 @@ func (ls *listeners) open(c Config) (err error) {
 		}
 	}
 	if c.Demo != off {
-		if ls.demo, err = listen("demo", c.Demo); err != nil {
+		if ls.demo, err = ls.listen("demo", c.Demo); err != nil {
 			return err
 		}
 	}
 	if c.Telemetry != off {
-		if ls.telemetry, err = listen("telemetry", c.Telemetry); err != nil {
+		if ls.telemetry, err = ls.listen("telemetry", c.Telemetry); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// viewers is listen for an address of viewers.
+func (ls *listeners) viewers(flag, address string) (net.Listener, error) {
+	if l := ls.given.listener(address); l != nil {
+		ls.held = true
+		return l, nil
+	}
+	return listen(flag, address)
+}
+
+// listenSecure takes what was passed, or opens it.
+func (ls *listeners) listenSecure(flag, address string, http3 bool) (net.Listener, net.PacketConn, error) {
+	l := ls.given.listener(address)
+	if l == nil {
+		return listenSecure(flag, address, http3)
+	}
+	ls.held = true
+	if !http3 {
+		return l, nil, nil
+	}
+	if p := ls.given.packet(address); p != nil {
+		return l, p, nil
+	}
+	p, err := net.ListenPacket("udp", l.Addr().String())
+	if err != nil {
+		l.Close()
+		return nil, nil, fmt.Errorf("UDP port of --%s %s, for HTTP/3: %w; stop what uses it, or switch HTTP/3 off with --http3=false", flag, address, err)
+	}
+	return l, p, nil
 }
 
 // close is for the way out; a listener that a server has closed already does not mind.
@@ -104,6 +149,7 @@ func (ls *listeners) close() {
 	for _, p := range ls.packets {
 		p.Close()
 	}
+	ls.given.close()
 }
 
 // listenSecure opens the address of an edge's https, and with http3 the UDP port of the same number. Where any

@@ -49,6 +49,7 @@ func edgeCommand(do doing) *cobra.Command {
 	f := cmd.Flags()
 	common = addCommon(cmd, &c, do)
 	viewers = addViewers(cmd, &c)
+	viewers.limits.grace("1s") // who restarts an edge has viewers
 	f.StringVar(&http, "http", "127.0.0.1:8081", "`address` for viewers")
 	f.StringVar(&https, "https", "127.0.0.1:8441", "`address` for viewers by https, or \"off\"")
 	f.StringVar(&c.Token, "token", "", "`token` with which this machine becomes an edge, once; $WARMFRONT_EDGE_TOKEN keeps it out of the list of processes")

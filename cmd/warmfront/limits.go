@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,6 +36,14 @@ func addLimits(cmd *cobra.Command) *limitFlags {
 	return f
 }
 
+// grace sets another default of --drain-grace.
+func (f *limitFlags) grace(d string) {
+	x := f.cmd.Flags().Lookup("drain-grace")
+	x.Value.Set(d)
+	x.DefValue = d
+	x.Usage = strings.TrimSuffix(x.Usage, " (default none)")
+}
+
 type limitTime struct {
 	value       *time.Duration
 	name, usage string
@@ -48,6 +57,7 @@ func (f *limitFlags) times() []limitTime {
 		{&l.WriteTimeout, "write-timeout", "time in which a viewer takes nothing of its answer; then cut (default 1m)"},
 		{&l.IdleTimeout, "idle-timeout", "time of a connection between two requests; then closed (default 1m)"},
 		{&l.DrainTimeout, "drain-timeout", "time for answers in flight at a stop; then cut (default 10s)"},
+		{&l.DrainGrace, "drain-grace", "time in which a connection may still bring its next request at a stop; then closed (default none)"},
 	}
 }
 
