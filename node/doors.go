@@ -114,7 +114,7 @@ func (d *process) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 		Control: d.control, Lookup: lookup, Keys: d.who.keys, Users: d.who.users, Meter: d.meter, Rate: d.rate,
 		Version: d.Version, Suffix: d.Suffix, Logger: d.Logger.With("role", "ownapi"), Proxied: d.ProxyProtocol,
 	}
-	c.Nodes = d.controlNodes
+	c.Nodes, c.Backup = d.controlNodes, d.backup
 	for _, pl := range d.places {
 		at := ownapi.Place{Name: pl.name, Location: pl.location, URL: url(pl.l), Version: d.Version, Edge: pl.edge, Origins: pl.origin}
 		at.Traffic = func() (hits, misses uint64) { return d.metrics.Traffic(pl.name) }

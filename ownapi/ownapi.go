@@ -12,12 +12,13 @@
 // # Limits (L9)
 //
 // Event streams: maxStreams, beyond it 429. Previews and scans of caches at once: maxScans, verifications
-// at once: maxVerifies, beyond them 429. Calls per key: Config.Rate, beyond it 429. The history of metrics: Meter. Bodies: auth.DefaultMaxBody.
+// at once: maxVerifies, backups: one, beyond them 429. Calls per key: Config.Rate, beyond it 429. The history of metrics: Meter. Bodies: auth.DefaultMaxBody.
 package ownapi
 
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -75,11 +76,12 @@ type Config struct {
 	Lookup  auth.Lookup // auth.Chain(keys.Lookup, sessions.Lookup)
 	Keys    *auth.Keys
 	Users   *auth.Users
-	Places  []Place              // the edges of this process; may be empty
-	Fleet   *Fleet               // those of other machines; nil: this process takes none
-	Nodes   func() []ControlNode // those of the control plane; nil: not known
-	Proxied bool                 // connections to Places begin with a header of the PROXY protocol
-	Meter   *Meter               // the one that the edges report to; default: one that hears nothing
+	Places  []Place                                // the edges of this process; may be empty
+	Fleet   *Fleet                                 // those of other machines; nil: this process takes none
+	Nodes   func() []ControlNode                   // those of the control plane; nil: not known
+	Backup  func(context.Context, io.Writer) error // writes the control plane's data; nil: there is none
+	Proxied bool                                   // connections to Places begin with a header of the PROXY protocol
+	Meter   *Meter                                 // the one that the edges report to; default: one that hears nothing
 
 	Version   string
 	Suffix    string // of distributions' domain names
@@ -115,8 +117,8 @@ type Handler struct {
 	gate *auth.Gate
 	mux  *http.ServeMux
 
-	streams, scans, verifies semaphore
-	ratios                   ratios
+	streams, scans, verifies, backups semaphore
+	ratios                            ratios
 
 	closing chan struct{} // closed when Run ends: streams end with it
 	close   func()
@@ -149,6 +151,7 @@ func New(cfg Config) (*Handler, error) {
 		streams:  make(semaphore, maxStreams),
 		scans:    make(semaphore, maxScans),
 		verifies: make(semaphore, maxVerifies),
+		backups:  make(semaphore, 1),
 		closing:  make(chan struct{}),
 	}
 	h.close = sync.OnceFunc(func() { close(h.closing) })

@@ -50,6 +50,7 @@ var routes = []route{
 	{method: "POST", path: Prefix + "/edges/tokens", name: "CreateEdgeToken", least: auth.Administrator, do: postEdgeToken, made: true},
 	{method: "POST", path: Prefix + "/edges/{edge}/drain", name: "DrainEdge", least: auth.Administrator, do: postDrain},
 	{method: "DELETE", path: Prefix + "/edges/{edge}", name: "RemoveEdge", least: auth.Administrator, do: deleteEdge},
+	{method: "GET", path: Prefix + "/backup", name: "GetBackup", least: auth.Administrator, stream: streamBackup},
 	{method: "GET", path: Prefix + "/access-keys", name: "ListAccessKeys", least: auth.Administrator, do: listKeys},
 	{method: "POST", path: Prefix + "/access-keys", name: "CreateAccessKey", least: auth.Administrator, do: postKey, made: true},
 	{method: "DELETE", path: Prefix + "/access-keys/{id}", name: "DeleteAccessKey", least: auth.Administrator, do: deleteKey},

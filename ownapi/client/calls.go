@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"io"
 	"net/url"
 	"strconv"
 	"time"
@@ -27,6 +28,19 @@ func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
 func (c *Client) AllNodes(ctx context.Context) (out AllNodes, err error) {
 	err = c.own(ctx, "GET", "/nodes", nil, &out)
 	return out, err
+}
+
+// Backup writes the control plane's data to w. Whether it is whole, its reader finds out.
+func (c *Client) Backup(ctx context.Context, w io.Writer) error {
+	resp, err := c.send(ctx, "GET", prefix+"/backup", "", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return c.unreachable(err)
+	}
+	return nil
 }
 
 // EdgeToken is a token with which a machine becomes an edge.
