@@ -136,7 +136,7 @@ func (s *supervisor) start() error {
 		return cmd
 	}
 	var err error
-	s.edge, err = launchWith(command, dir, []string{"edge", "--http", s.l.Addr().String(), "--https", "off", "--drain-grace", "2s", "--cache-size", "32MiB"})
+	s.edge, err = launchWith(command, dir, []string{"edge", "--http", s.l.Addr().String(), "--https", "off", "--drain-grace", "5s", "--cache-size", "32MiB"})
 	return err
 }
 
