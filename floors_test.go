@@ -33,6 +33,7 @@ var floors = map[string]int{
 	"journal":     1,
 	"auth":        1,
 	"admission":   1,
+	"tier":        1,
 	"demosite":    1,
 
 	"edge":    2,

@@ -11,13 +11,15 @@ var changes = map[string]func(c *wire.DistributionConfig){
 	"ViewerCertificate.MinimumProtocolVersion": func(c *wire.DistributionConfig) {
 		c.ViewerCertificate = byACM("TLSv1.2_2021")
 	},
-	"DefaultRootObject":                  func(c *wire.DistributionConfig) { c.DefaultRootObject = ptr("home.html") },
-	"CacheTagConfig.HeaderName":          func(c *wire.DistributionConfig) { c.CacheTagConfig.HeaderName = ptr("X-Tags") },
-	"Origins.Items[].Id":                 func(c *wire.DistributionConfig) { renameOrigin(c) },
-	"Origins.Items[].DomainName":         func(c *wire.DistributionConfig) { c.Origins.Items[0].DomainName = ptr("127.0.0.1") },
-	"Origins.Items[].OriginPath":         func(c *wire.DistributionConfig) { c.Origins.Items[0].OriginPath = ptr("/x") },
-	"Origins.Items[].ConnectionAttempts": func(c *wire.DistributionConfig) { c.Origins.Items[0].ConnectionAttempts = ptr(int64(1)) },
-	"Origins.Items[].ConnectionTimeout":  func(c *wire.DistributionConfig) { c.Origins.Items[0].ConnectionTimeout = ptr(int64(1)) },
+	"DefaultRootObject":                               func(c *wire.DistributionConfig) { c.DefaultRootObject = ptr("home.html") },
+	"CacheTagConfig.HeaderName":                       func(c *wire.DistributionConfig) { c.CacheTagConfig.HeaderName = ptr("X-Tags") },
+	"Origins.Items[].Id":                              func(c *wire.DistributionConfig) { renameOrigin(c) },
+	"Origins.Items[].DomainName":                      func(c *wire.DistributionConfig) { c.Origins.Items[0].DomainName = ptr("127.0.0.1") },
+	"Origins.Items[].OriginPath":                      func(c *wire.DistributionConfig) { c.Origins.Items[0].OriginPath = ptr("/x") },
+	"Origins.Items[].ConnectionAttempts":              func(c *wire.DistributionConfig) { c.Origins.Items[0].ConnectionAttempts = ptr(int64(1)) },
+	"Origins.Items[].ConnectionTimeout":               func(c *wire.DistributionConfig) { c.Origins.Items[0].ConnectionTimeout = ptr(int64(1)) },
+	"Origins.Items[].OriginShield.Enabled":            shielded("eu-central-1"),
+	"Origins.Items[].OriginShield.OriginShieldRegion": shielded("eu-west-1"),
 	"Origins.Items[].ResponseCompletionTimeout": func(c *wire.DistributionConfig) {
 		c.Origins.Items[0].ResponseCompletionTimeout = ptr(int64(60))
 	},
@@ -95,4 +97,10 @@ func errorPage(f func(*wire.CustomErrorResponse)) func(*wire.DistributionConfig)
 
 func behaviorAt(i int, f func(*wire.CacheBehavior)) func(*wire.DistributionConfig) {
 	return func(c *wire.DistributionConfig) { f(&c.CacheBehaviors.Items[i]) }
+}
+
+func shielded(region string) func(c *wire.DistributionConfig) {
+	return func(c *wire.DistributionConfig) {
+		c.Origins.Items[0].OriginShield = &wire.OriginShield{Enabled: ptr(true), OriginShieldRegion: ptr(region)}
+	}
 }

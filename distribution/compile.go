@@ -71,6 +71,9 @@ func compileOrigin(w *wire.Origin) *Origin {
 		KeepaliveTimeout:          defaultKeepaliveTimeout * time.Second,
 		IPAddressType:             "ipv4",
 	}
+	if s := w.OriginShield; s != nil && wire.Val(s.Enabled) {
+		o.Shield = wire.Val(s.OriginShieldRegion)
+	}
 	o.host = o.DomainName
 	if strings.Contains(o.host, ":") {
 		o.host = "[" + o.host + "]"

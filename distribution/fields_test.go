@@ -237,8 +237,7 @@ func TestFields_RecordedOnesAreAccepted(t *testing.T) {
 	for path, value := range map[string]any{
 		"CallerReference": "other", "Comment": "other", "IsIPV6Enabled": false, "PriceClass": "PriceClass_100",
 		"Logging.Bucket": "b", "Logging.Prefix": "p", "Logging.IncludeCookies": true,
-		"ViewerCertificate.SSLSupportMethod":              "vip",
-		"Origins.Items[].OriginShield.OriginShieldRegion": "eu-central-1",
+		"ViewerCertificate.SSLSupportMethod": "vip",
 	} {
 		if _, word := rowOf(documented(t)["DistributionConfig"], path); word != "recorded" {
 			t.Errorf("%s is documented as %q", path, word)

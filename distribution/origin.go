@@ -23,7 +23,8 @@ type Origin struct {
 	HTTPPort   int
 	HTTPSPort  int
 	Protocol   OriginProtocol
-	S3         bool // S3OriginConfig: reached unsigned, never gets the viewer's Host
+	Shield     string // the Origin Shield region; "": none
+	S3         bool   // S3OriginConfig: reached unsigned, never gets the viewer's Host
 
 	SSLProtocols  []string       // of "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2"
 	IPAddressType string         // "ipv4", "ipv6" or "dualstack"

@@ -18,6 +18,10 @@ const (
 	maxCustomHeadersSize = 10240
 )
 
+// ShieldRegions are the AWS regions that CloudFront has an Origin Shield in, sorted.
+var ShieldRegions = []string{"ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
+	"eu-central-1", "eu-west-1", "eu-west-2", "me-central-1", "sa-east-1", "us-east-1", "us-east-2", "us-west-2"}
+
 func (v *checker) origin(o *wire.Origin, path string) {
 	v.must(*o.Id != "" && len(*o.Id) <= 128, "InvalidArgument", path+".Id", "give 1 to 128 characters")
 	v.must(originName(*o.DomainName), "InvalidOrigin", path+".DomainName",
@@ -32,7 +36,10 @@ func (v *checker) origin(o *wire.Origin, path string) {
 	v.refuse(o.VpcOriginConfig != nil, "InvalidArgument", path+".VpcOriginConfig", "use CustomOriginConfig")
 	v.refuse(*o.OriginAccessControlId != "", "InvalidOriginAccessControl", path+".OriginAccessControlId",
 		"origins are reached unsigned; leave it empty and let the origin admit the edge by a custom header")
-	v.refuse(wire.Val(o.OriginShield.Enabled), "InvalidArgument", path+".OriginShield.Enabled", "set it to false")
+	if s := o.OriginShield; wire.Val(s.Enabled) || s.OriginShieldRegion != nil {
+		v.must(slices.Contains(ShieldRegions, wire.Val(s.OriginShieldRegion)), "InvalidArgument", path+".OriginShield.OriginShieldRegion",
+			"%.50q has no Origin Shield: use one of %s", wire.Val(s.OriginShieldRegion), strings.Join(ShieldRegions, ", "))
+	}
 	read := int64(0)
 	if s := o.S3OriginConfig; s != nil {
 		v.refuse(*s.OriginAccessIdentity != "", "InvalidOriginAccessIdentity", path+".S3OriginConfig.OriginAccessIdentity",

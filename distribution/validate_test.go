@@ -69,6 +69,7 @@ var refusedOrigins = []refusal{
 	{"InvalidOrigin", "Origins.Items[0].DomainName", func(c *wire.DistributionConfig) { c.Origins.Items[0].DomainName = ptr("a..b") }},
 	{"InvalidRelativePath", "Origins.Items[0].OriginPath", func(c *wire.DistributionConfig) { c.Origins.Items[0].OriginPath = ptr("v1") }},
 	{"InvalidRelativePath", "Origins.Items[0].OriginPath", func(c *wire.DistributionConfig) { c.Origins.Items[0].OriginPath = ptr("/v1/") }},
+	{"InvalidArgument", "OriginShieldRegion", shielded("eu-west-9")},
 	{"InvalidArgument", "ConnectionAttempts", func(c *wire.DistributionConfig) { c.Origins.Items[0].ConnectionAttempts = ptr(int64(4)) }},
 	{"InvalidArgument", "ConnectionTimeout", func(c *wire.DistributionConfig) { c.Origins.Items[0].ConnectionTimeout = ptr(int64(0)) }},
 	{"InvalidArgument", "ResponseCompletionTimeout", func(c *wire.DistributionConfig) { c.Origins.Items[0].ResponseCompletionTimeout = ptr(int64(29)) }},

@@ -1,0 +1,245 @@
+package tier
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warmfront/warmfront/internal/message"
+)
+
+// link is a server on the loopback interface, and a client.
+type link struct {
+	t      *testing.T
+	client *Client
+	server *Server
+	edge   Edge
+	stop   func()
+}
+
+func selfSigned(t *testing.T) tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "edge"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func newLink(t *testing.T, handle func(ctx context.Context, from string, a *Ask, w *Writer)) *link {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair := selfSigned(t)
+	l := &link{t: t, edge: Edge{"LHR50-1", "LHR50", listener.Addr().String()}}
+	l.server = &Server{
+		Listener: listener, TLS: &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAnyClientCert},
+		Who:    func(*tls.ConnectionState) (string, bool) { return "FRA50-1", true },
+		Handle: handle, Most: 2, Drain: time.Second,
+	}
+	l.client = NewClient(func(string) *tls.Config {
+		return &tls.Config{Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true}
+	})
+	return l
+}
+
+func (l *link) start() *link {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- l.server.Run(ctx) }()
+	l.stop = func() {
+		l.client.Close()
+		cancel()
+		if err := <-done; err != nil {
+			l.t.Errorf("server: %v", err)
+		}
+	}
+	l.t.Cleanup(l.stop)
+	return l
+}
+
+func (l *link) ask() (*Answer, string, error) {
+	a, err := l.client.Ask(l.t.Context(), l.edge, sampleAsk())
+	if err != nil || a.Body == nil {
+		return a, "", err
+	}
+	defer a.Body.Close()
+	b, err := io.ReadAll(a.Body)
+	return a, string(b), err
+}
+
+func TestLink_AnswersWhole(t *testing.T) {
+	large := strings.Repeat("0123456789", 50_000)
+	l := newLink(t, func(_ context.Context, from string, a *Ask, w *Writer) {
+		if from != "FRA50-1" || a.Request.Query != sampleAsk().Request.Query {
+			t.Errorf("from %s: %+v", from, a)
+		}
+		w.Head(&Head{Status: 200, Length: int64(len(large)), Fields: message.Fields{{Name: "x-SPELLED", Value: "so \xff"}}})
+		io.WriteString(w, large)
+		w.End()
+	}).start()
+	for range 3 {
+		a, body, err := l.ask()
+		if err != nil || body != large || a.Head.Fields[0] != (message.Field{Name: "x-SPELLED", Value: "so \xff"}) {
+			t.Fatalf("%d octets, %v", len(body), err)
+		}
+	}
+}
+
+// What was not whole does not look so.
+func TestLink_CutShows(t *testing.T) {
+	for name, end := range map[string]func(w *Writer){"cut": (*Writer).Cut, "no end": func(*Writer) {}} {
+		l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
+			w.Head(&Head{Status: 200, Length: -1})
+			io.WriteString(w, "half")
+			end(w)
+		}).start()
+		if _, body, err := l.ask(); err == nil {
+			t.Errorf("%s: %q looks whole", name, body)
+		}
+	}
+}
+
+func TestLink_Refusals(t *testing.T) {
+	refused := Behind
+	l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) { w.Head(&Head{Refused: refused}) }).start()
+	for _, c := range []struct {
+		why  Refusal
+		away bool
+	}{{Loop, false}, {Elsewhere, false}, {Behind, true}} {
+		refused = c.why
+		if a, _, err := l.ask(); err != nil || a.Head.Refused != c.why {
+			t.Errorf("%+v, %v", a, err)
+		}
+		if l.client.Away(l.edge) != c.away {
+			t.Errorf("%s: left alone: %t", c.why, !c.away)
+		}
+	}
+	if _, _, err := l.ask(); !errors.Is(err, ErrAway) {
+		t.Errorf("%v", err)
+	}
+}
+
+// An edge that nobody is let in to, or that is not there, is left alone.
+func TestLink_Lost(t *testing.T) {
+	l := newLink(t, nil)
+	l.server.Who = func(*tls.ConnectionState) (string, bool) { return "", false }
+	l.start()
+	if _, _, err := l.ask(); err == nil || !strings.Contains(err.Error(), "403") {
+		t.Errorf("%v", err)
+	}
+	if !l.client.Away(l.edge) {
+		t.Error("it is asked again at once")
+	}
+	l.edge.Address = "127.0.0.1:1"
+	if _, _, err := l.ask(); err == nil || errors.Is(err, ErrAway) {
+		t.Errorf("of an edge that has moved: %v", err)
+	}
+}
+
+// As many questions as may be are answered; one more is refused.
+func TestLink_Most(t *testing.T) {
+	inside, leave := make(chan struct{}), make(chan struct{})
+	l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
+		inside <- struct{}{}
+		<-leave
+		w.Head(&Head{Status: 204})
+		w.End()
+	}).start()
+	answers := make(chan error, 2)
+	for range 2 {
+		go func() {
+			_, _, err := l.ask()
+			answers <- err
+		}()
+		<-inside
+	}
+	if a, _, err := l.ask(); err != nil || a.Head.Refused != Busy {
+		t.Errorf("%+v, %v", a, err)
+	}
+	close(leave)
+	for range 2 {
+		if err := <-answers; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Who waits for a slow origin beats, and is waited for.
+func TestLink_Beats(t *testing.T) {
+	begin := make(chan struct{})
+	l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
+		<-begin
+		if w.frame(frameBeat, nil) != nil || w.Flush() != nil {
+			t.Error("no beat")
+		}
+		w.Head(&Head{Status: 200, Length: 2})
+		w.frame(frameBeat, nil)
+		io.WriteString(w, "ok")
+		w.End()
+	}).start()
+	close(begin)
+	if _, body, err := l.ask(); err != nil || body != "ok" {
+		t.Errorf("%q, %v", body, err)
+	}
+}
+
+// The context's end ends the body, and says nothing about the edge.
+func TestLink_ContextEnds(t *testing.T) {
+	ended := make(chan struct{})
+	l := newLink(t, func(ctx context.Context, _ string, _ *Ask, w *Writer) {
+		w.Head(&Head{Status: 200, Length: -1})
+		<-ctx.Done()
+		close(ended)
+	}).start()
+	ctx, cancel := context.WithCancel(t.Context())
+	a, err := l.client.Ask(ctx, l.edge, sampleAsk())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := io.ReadAll(a.Body); err == nil {
+		t.Error("it looks whole")
+	}
+	a.Body.Close()
+	<-ended
+	if l.client.Away(l.edge) {
+		t.Error("left alone")
+	}
+}
+
+// A viewer, without a certificate, does not get as far as HTTP; and nothing else is served.
+func TestLink_NothingForOthers(t *testing.T) {
+	l := newLink(t, nil).start()
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	if resp, err := c.Get("https://" + l.edge.Address + path); err == nil {
+		t.Errorf("a viewer gets %s", resp.Status)
+	}
+	c.Transport.(*http.Transport).TLSClientConfig.Certificates = []tls.Certificate{selfSigned(t)}
+	resp, err := c.Get("https://" + l.edge.Address + "/")
+	if err != nil || resp.StatusCode != http.StatusNotFound {
+		t.Errorf("%v, %v", resp, err)
+	}
+	if err == nil {
+		resp.Body.Close()
+	}
+	c.CloseIdleConnections()
+}
