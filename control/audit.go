@@ -154,6 +154,12 @@ func (s *state) deed(e *journal.Entry, part int) (action, resource string, by jo
 		return "EdgeAdmitted", "edge/" + f.EdgeAdmitted.Edge, by
 	case f.EdgeRemoved != nil:
 		return "RemoveEdge", "edge/" + f.EdgeRemoved.Edge, f.EdgeRemoved.By
+	case f.PlacePut != nil:
+		return "PutPlace", "place/" + f.PlacePut.Place, f.PlacePut.By
+	case f.PlaceDeleted != nil:
+		if s.places[f.PlaceDeleted.Place] != nil {
+			return "DeletePlace", "place/" + f.PlaceDeleted.Place, f.PlaceDeleted.By
+		}
 	case f.EdgeJoined != nil:
 		return "EdgeJoined", "edge/" + f.EdgeJoined.Edge, by
 	case f.EdgeLeft != nil:

@@ -37,6 +37,9 @@ func (s *state) checkConfig(config *wire.DistributionConfig, id string) error {
 	if err := distribution.Validate(config, known); err != nil {
 		return err
 	}
+	if err := s.checkShields(config); err != nil {
+		return err
+	}
 	for _, alias := range aliasesOf(config) {
 		owner := s.aliases[alias]
 		if owner != "" && owner != id || s.domains[alias] {

@@ -25,7 +25,7 @@ import (
 //     (isolation.go); in between belong its invalidations, which need it to exist;
 //   - of a deleted one the first and the deletion, for its domain name, which must never be used again;
 //   - of edges on other machines the tokens that are remembered, the admissions in force, and all removals;
-//   - the newest fact of each policy and of each member's join;
+//   - the newest fact of each policy, of each place and of each member's join;
 //   - of each distribution the invalidations that are remembered (Limits.History and so on), and with
 //     them their caller references; what is scheduled, and what was withdrawn;
 //   - the completions of all these.
@@ -173,6 +173,8 @@ func subject(f *journal.Fact) any {
 		return f.CachePolicyPut
 	case f.OriginRequestPolicyPut != nil:
 		return f.OriginRequestPolicyPut
+	case f.PlacePut != nil:
+		return f.PlacePut
 	case f.EdgeJoined != nil:
 		return f.EdgeJoined
 	}
@@ -204,6 +206,10 @@ func oldPuts(entries []*journal.Entry, limits Limits) map[any]bool {
 				newest["origin request policy "+f.OriginRequestPolicyPut.ID] = f.OriginRequestPolicyPut
 			case f.OriginRequestPolicyDeleted != nil:
 				delete(newest, "origin request policy "+f.OriginRequestPolicyDeleted.ID)
+			case f.PlacePut != nil:
+				newest["place "+f.PlacePut.Place] = f.PlacePut
+			case f.PlaceDeleted != nil:
+				delete(newest, "place "+f.PlaceDeleted.Place)
 			case f.EdgeJoined != nil:
 				newest["edge "+f.EdgeJoined.Edge] = f.EdgeJoined
 			case f.EdgeLeft != nil && s.members[f.EdgeLeft.Edge] == nil:

@@ -1,10 +1,12 @@
 package control
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/tier"
 )
 
 // story is a harness with the things that a row talks about.
@@ -187,6 +189,44 @@ var commandRows = []commandRow{
 			return nil
 		},
 		facts: "EdgeJoined\nEdgeLeft"},
+	{name: "places",
+		do: func(t *testing.T, h *story) error {
+			for _, p := range []tier.Place{
+				{Name: "FRA50", Parent: "LHR50"}, {Name: "LHR50", Regions: []string{"eu-west-2", "eu-central-1", "eu-west-2"}}, {Name: "FRA50", Parent: "LHR50"}, {Name: "IAD89"},
+			} {
+				if err := h.PutPlace(t.Context(), someone, p); err != nil {
+					return err
+				}
+			}
+			for _, p := range []tier.Place{
+				{Name: "LHR50", Parent: "FRA50"}, {Name: "FRA50", Parent: "FRA50"}, {Name: "nowhere"}, {Name: "FRA50", Parent: "nowhere"}, {},
+				{Name: "IAD89", Regions: []string{"eu-west-9"}}, {Name: "IAD89", Regions: []string{"eu-west-2"}},
+			} {
+				wantCode(t, h.PutPlace(t.Context(), someone, p), "InvalidArgument")
+			}
+			wantCode(t, h.DeletePlace(t.Context(), someone, "NRT57"), "NoSuchPlace")
+			return h.DeletePlace(t.Context(), someone, "IAD89")
+		},
+		facts: "PlacePut\nPlacePut\nPlacePut\nPlaceDeleted",
+		check: func(t *testing.T, h *story) {
+			var got []string
+			for _, p := range h.Places() {
+				got = append(got, fmt.Sprint(p))
+			}
+			if want := "[{{FRA50 LHR50 []} 0} {{LHR50  [eu-central-1 eu-west-2]} 0}]"; fmt.Sprint(got) != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+			sparing := func(region string) error {
+				_, err := h.UpdateDistribution(t.Context(), someone, h.d.ID, h.d.ETag, changed(h.d.Config, func(c *wire.DistributionConfig) {
+					c.Origins.Items[0].OriginShield = &wire.OriginShield{Enabled: wire.Ptr(true), OriginShieldRegion: &region}
+				}))
+				return err
+			}
+			wantCode(t, sparing("us-east-1"), "InvalidArgument")
+			if err := sparing("eu-central-1"); err != nil {
+				t.Error(err)
+			}
+		}},
 	{name: "edges of other machines",
 		do: func(t *testing.T, h *story) error {
 			h.invite("t1", "FRA50-1")

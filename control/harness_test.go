@@ -214,6 +214,10 @@ func factName(f journal.Fact) string {
 		return "OriginRequestPolicyPut"
 	case f.OriginRequestPolicyDeleted != nil:
 		return "OriginRequestPolicyDeleted"
+	case f.PlacePut != nil:
+		return "PlacePut"
+	case f.PlaceDeleted != nil:
+		return "PlaceDeleted"
 	case f.EdgeJoined != nil:
 		return "EdgeJoined"
 	case f.EdgeLeft != nil:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/tier"
 )
 
 // state is the fold of the log up to entry seq: a function of the entries and of the limits, of
@@ -29,8 +30,10 @@ type state struct {
 	members   map[string]*member   // by name of the edge
 	invited   map[string]*invited  // by the public half of the token
 	admitted  map[string]*admitted // by name of the edge
-	completed uint64               // greatest Completed.UpTo
-	open      []open               // what waits for Completed, in order
+	places    map[string]*journal.PlacePut
+	tiers     *tier.Map // of places and members
+	completed uint64    // greatest Completed.UpTo
+	open      []open    // what waits for Completed, in order
 
 	audit audit
 }
@@ -61,6 +64,7 @@ func newState(limits Limits) *state {
 		members:               map[string]*member{},
 		invited:               map[string]*invited{},
 		admitted:              map[string]*admitted{},
+		places:                map[string]*journal.PlacePut{},
 		audit:                 audit{limit: limits.Audit},
 	}
 }
@@ -114,13 +118,19 @@ func (s *state) applyFact(e *journal.Entry, part int) []Change {
 	case f.EdgeRemoved != nil:
 		delete(s.admitted, f.EdgeRemoved.Edge)
 		return []Change{{Kind: ChangeNode, ID: f.EdgeRemoved.Edge}}
+	case f.PlacePut != nil:
+		s.putPlace(f.PlacePut)
+		return []Change{{Kind: ChangeNode}}
+	case f.PlaceDeleted != nil:
+		s.deletePlace(f.PlaceDeleted.Place)
+		return []Change{{Kind: ChangeNode}}
 	case f.EdgeJoined != nil:
-		s.members[f.EdgeJoined.Edge] = &member{EdgeJoined: *f.EdgeJoined, seq: e.Seq, time: e.Time.Round(0)}
+		s.join(&member{EdgeJoined: *f.EdgeJoined, seq: e.Seq, time: e.Time.Round(0)})
 		return []Change{{Kind: ChangeNode, ID: f.EdgeJoined.Edge}}
 	case f.EdgeLeft != nil:
 		// A late Leave of an incarnation that has been replaced must not remove its successor.
 		if m := s.members[f.EdgeLeft.Edge]; m != nil && m.Incarnation == f.EdgeLeft.Incarnation {
-			delete(s.members, f.EdgeLeft.Edge)
+			s.part(f.EdgeLeft.Edge)
 			return []Change{{Kind: ChangeNode, ID: f.EdgeLeft.Edge}}
 		}
 	}

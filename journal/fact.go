@@ -39,6 +39,10 @@ type Fact struct {
 	EdgeAdmitted *EdgeAdmitted `json:",omitempty"`
 	EdgeRemoved  *EdgeRemoved  `json:",omitempty"`
 
+	// Which place fills through which (L7).
+	PlacePut     *PlacePut     `json:",omitempty"`
+	PlaceDeleted *PlaceDeleted `json:",omitempty"`
+
 	// What a tracker has declared (P3).
 	Completed *Completed `json:",omitempty"`
 
@@ -225,6 +229,7 @@ type EdgeJoined struct {
 	Edge        string // its name, e.g. "FRA50-1"
 	Location    string // the edge location that it belongs to, e.g. "FRA50"
 	Incarnation string // random, new at each start
+	Address     string `json:",omitempty"` // host:port where other edges ask it; "": nowhere
 
 	// What it had applied when it asked: an EdgeJoined above that it has not seen, and does not replace. A request that
 	// comes late is refused by it. "" and 0: not said, by an earlier version.
@@ -262,6 +267,20 @@ type EdgeAdmitted struct {
 type EdgeRemoved struct {
 	Edge string
 	By   Actor
+}
+
+// PlacePut says what an edge location is to others, in place of what was said before.
+type PlacePut struct {
+	Place   string
+	Parent  string   `json:",omitempty"` // the place that its fills go through; "": none
+	Regions []string `json:",omitempty"` // Origin Shield regions that it serves
+	By      Actor
+}
+
+// PlaceDeleted takes that back.
+type PlaceDeleted struct {
+	Place string
+	By    Actor
 }
 
 // Completed declares everything up to and including UpTo completed: every member has acknowledged it,

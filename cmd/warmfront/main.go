@@ -49,7 +49,7 @@ func newRoot() *cobra.Command {
 	edge := edgeCommand(start)
 	edge.AddCommand(edgeTokenCommand(), edgeDrainCommand(), edgeRemoveCommand())
 	root.AddCommand(devCommand(start), controlCommand(start), edge, configCommand(), authorityCommand(), demoCommand(), guaranteeCommand(),
-		invalidateCommand(), withdrawCommand(), explainCommand(), historyCommand(), statusCommand(), fsckCommand(), backupCommand(), restoreCommand())
+		invalidateCommand(), withdrawCommand(), explainCommand(), historyCommand(), statusCommand(), fsckCommand(), backupCommand(), restoreCommand(), placeCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})

@@ -71,6 +71,26 @@ func (c *Client) RemoveEdge(ctx context.Context, edge string) error {
 	return c.own(ctx, "DELETE", "/edges/"+url.PathEscape(edge), nil, nil)
 }
 
+// Places lists the edge locations.
+func (c *Client) Places(ctx context.Context) ([]Place, error) {
+	var out struct {
+		Places []Place `json:"places"`
+	}
+	return out.Places, c.own(ctx, "GET", "/places", nil, &out)
+}
+
+// SetPlace says which place another one fills through, and for which Origin Shield regions it stands.
+func (c *Client) SetPlace(ctx context.Context, place, parent string, regions []string) (*Place, error) {
+	out := &Place{}
+	in := map[string]any{"parent": parent, "regions": append([]string{}, regions...)}
+	return out, c.own(ctx, "PUT", "/places/"+url.PathEscape(place), in, out)
+}
+
+// RemovePlace takes back what was said of a place.
+func (c *Client) RemovePlace(ctx context.Context, place string) error {
+	return c.own(ctx, "DELETE", "/places/"+url.PathEscape(place), nil, nil)
+}
+
 // Metrics tells of a distribution's last minutes.
 func (c *Client) Metrics(ctx context.Context, distribution string, minutes int) (*Metrics, error) {
 	out := &Metrics{}

@@ -162,7 +162,7 @@ func TestTypes_AreTheDocumented(t *testing.T) {
 	for name, of := range map[string]any{
 		"Actor": Actor{}, "Invalidation": Invalidation{}, "Receipt": Receipt{}, "Past": Past{}, "Plan": Plan{}, "Pace": Pace{}, "ByLocation": ByLocation{}, "Wave": Wave{}, "Condition": Condition{}, "InvalidationRequest": Wish{}, "ReceiptRow": ReceiptRow{}, "EdgeCount": EdgeCount{},
 		"Preview": Preview{}, "PreviewItem": PreviewItem{}, "ExplainRequest": Question{}, "Explanation": Explanation{},
-		"ExplainedEdge": ExplainedEdge{}, "Match": Match{}, "About": About{}, "Node": Node{}, "Metrics": Metrics{},
+		"ExplainedEdge": ExplainedEdge{}, "Match": Match{}, "About": About{}, "Place": Place{}, "Node": Node{}, "Metrics": Metrics{},
 		"MetricPoint": MetricPoint{}, "Change": Change{},
 	} {
 		s, ok := document.Components.Schemas[name]

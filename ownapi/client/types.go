@@ -326,3 +326,11 @@ type Change struct {
 	Status         string `json:"status"`
 	Seq            uint64 `json:"seq"`
 }
+
+// Place is an edge location, as others see it.
+type Place struct {
+	Place   string   `json:"place"`
+	Parent  string   `json:"parent"` // "": none
+	Regions []string `json:"regions"`
+	Edges   int      `json:"edges"` // that others can ask
+}
