@@ -43,11 +43,13 @@ func (e *Edge) apply(entries []*journal.Entry) {
 		e.sweeper.wake()
 	}
 	e.lease.Applied(next.seq)
+	e.progress.note()
 	e.member.applied(old, next, d.told)
 }
 
 // fold applies one fact. What an edge has no use for passes by.
 func (e *Edge) fold(d *draft, entry *journal.Entry, f *journal.Fact) {
+	e.foldRoster(d, f)
 	switch {
 	case f.DistributionPut != nil:
 		e.foldPut(d, entry, f.DistributionPut)
@@ -184,6 +186,7 @@ func (e *Edge) reset(reason string) {
 		e.disk.Clear()
 		e.resumed = nil
 	}
+	e.roster.clear()
 	e.member.lost(reason)
 }
 

@@ -114,6 +114,10 @@ type Config struct {
 	// the journal. Its errors are *PurgeRefused, or not known to the viewer. Nil: no distribution takes the method.
 	Purge func(context.Context, Purge) (Purged, error)
 
+	// Tier asks other edges, Address is where they ask this one; nil, "": neither.
+	Tier    Asker
+	Address string
+
 	MaxObject      int64 // octets of the largest body that is kept whole; default 64 MiB
 	SliceFrom      int64 // longer bodies are kept in slices, if they can be; default 16 MiB
 	SliceSize      int64 // octets of a slice; default 4 MiB, less where the store is small
@@ -164,6 +168,11 @@ type Edge struct {
 	sweeper     *sweeper
 	compressors compressors
 	pacing      pacing
+
+	roster   roster
+	progress progress
+	upstream upstream
+	served   served
 
 	failovers  atomic.Uint64 // see consult
 	askedAgain atomic.Uint64 // see patience.go
@@ -366,6 +375,7 @@ type Stats struct {
 	Fills         int // in flight
 	FillBytes     int64
 	Failovers     uint64 // how often the second member of an origin group was asked
+	Tiers         Tiers
 	AskedAgain    uint64 // how often a fill asked a second time, because the first took long and somebody waited
 	TagsLeft      uint64 // words in answers' cache tags that are no tags, or are too many: see invalidation.TagList
 	PaceWaiting   int64  // questions that invalidations' paces hold up
@@ -377,6 +387,12 @@ type Stats struct {
 	Cache         cache.Stats
 }
 
+// Tiers is what has been asked of other edges, and by them.
+type Tiers struct {
+	Asked, Answered, Hits, Refused, Failed uint64 // by this edge; Failed: that could not be asked
+	Served, ServedHits, ServedRefused      uint64 // by others
+}
+
 // Stats returns the picture now.
 func (e *Edge) Stats() Stats {
 	s := e.snap.Load()
@@ -386,6 +402,11 @@ func (e *Edge) Stats() Stats {
 		Fills: int(e.flights.count.Load()), FillBytes: e.flights.bytes.Load(), Failovers: e.failovers.Load(), AskedAgain: e.askedAgain.Load(), Cache: e.store.Stats(),
 		PaceWaiting: e.pacing.waiting.Load(), PaceOwed: e.pacing.owed.Load(), Refetched: e.pacing.refetched.Load(),
 		TagsLeft: e.tagsLeft.Load(), CompressBytes: e.compressors.busy(), Compressed: e.compressors.done.Load(), Uncompressed: e.compressors.refused.Load(),
+	}
+	u, d := &e.upstream, &e.served
+	st.Tiers = Tiers{
+		Asked: u.asked.Load(), Answered: u.answered.Load(), Hits: u.hits.Load(), Refused: u.refused.Load(), Failed: u.failed.Load(),
+		Served: d.answered.Load(), ServedHits: d.hits.Load(), ServedRefused: d.refused.Load(),
 	}
 	if a := e.member.acked.Load(); a != nil {
 		st.Acked = a.Seq

@@ -51,8 +51,8 @@ func (f *flight) fill() error {
 	}
 	old := f.askable()
 	resp, err := f.fetch(old)
-	if err == nil && resp.Status == 304 && old != nil && f.knows(f.asked, f.old.Fields) {
-		if was, _ := original(f.old.Fields); httpcache.Confirms(was, resp.Fields) {
+	if err == nil && resp.Status == 304 && old != nil && (f.knows(f.asked, f.old.Fields) || f.above != nil) {
+		if was, _ := original(f.old.Fields); f.knows(f.asked, f.old.Fields) && httpcache.Confirms(was, resp.Fields) {
 			defer resp.Body.Close()
 			f.renew(resp)
 			return nil
@@ -97,23 +97,33 @@ func (f *flight) fill() error {
 func (f *flight) fetch(old *cache.Object) (resp *origin.Response, err error) {
 	t := f.tollOf(old)
 	t.paid, f.prepaid = f.prepaid, false
-	if err := t.pass(f.ctx); err != nil { // before patience begins to run out: the origin is not asked yet
+	route, paid := f.upwards(), true
+	if len(route) > 0 {
+		paid = t.paid // its own origin's turn is for who asks that
+	} else if err := t.pass(f.ctx); err != nil { // before patience begins to run out: the origin is not asked yet
 		f.asked, f.retry, f.unasked = f.behavior, t.retryAfter(), true
 		return nil, err
 	}
 	resp, f.asked, err = f.patiently(func(ctx context.Context, second bool) (*origin.Response, *distribution.Behavior, error) {
+		if !second {
+			if resp, asked, err, ok := f.up(ctx, route, old); ok {
+				return resp, asked, err
+			}
+		}
 		t := t
-		t.paid = !second
+		t.paid = paid && !second
 		return f.e.consult(ctx, t, f.site, f.behavior, f.request.Method, func(b *distribution.Behavior) *origin.Request {
 			return f.question(b, old)
 		})
 	})
+	f.above = nil
 	if err == nil {
+		f.above = toldBy(resp)
 		t.answered(resp.Status)
 		return resp, nil
 	}
 	t.answered(0)
-	if errors.Is(err, errPaced) {
+	if errors.Is(err, errPaced) && !f.unasked {
 		f.retry = t.retryAfter()
 	}
 	return nil, err
@@ -126,6 +136,14 @@ func (f *flight) question(b *distribution.Behavior, old *cache.Object) *origin.R
 	if f.site.Targeted {
 		fields = capable(fields)
 	}
+	return &origin.Request{
+		Method: f.request.Method, Path: fw.Path, Query: fw.Query, HasQuery: fw.HasQuery,
+		Host: fw.Host, Scheme: f.request.Scheme, Fields: f.conditions(b, old, fields),
+	}
+}
+
+// conditions adds which part is wanted, and what is known already.
+func (f *flight) conditions(b *distribution.Behavior, old *cache.Object, fields message.Fields) message.Fields {
 	if f.span != "" {
 		fields.Add("Range", f.span)
 	}
@@ -140,10 +158,7 @@ func (f *flight) question(b *distribution.Behavior, old *cache.Object) *origin.R
 		was, _ := original(old.Fields)
 		fields = append(fields, f.validators(was)...)
 	}
-	return &origin.Request{
-		Method: f.request.Method, Path: fw.Path, Query: fw.Query, HasQuery: fw.HasQuery,
-		Host: fw.Host, Scheme: f.request.Scheme, Fields: fields,
-	}
+	return fields
 }
 
 // failing says what a status from 500 on means. One beyond 599 is no HTTP (RFC 9110 section 15): no answer.

@@ -13,6 +13,7 @@ import (
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/invalidation"
+	"github.com/warmfront/warmfront/tier"
 )
 
 // flight is one fetch from an origin for what may be stored or shared. Its goroutine runs the fetch;
@@ -29,13 +30,16 @@ type flight struct {
 	// What the request that began it had pinned. The stamp is the position of that snapshot (L2, S1),
 	// not of the moment at which the fetch really began.
 	life     string
+	epoch    string // of the journal
 	stamp    uint64
 	site     *site
 	behavior *distribution.Behavior
 	request  *message.Request // a copy; GET for HEAD
 	id       string           // X-Amz-Cf-Id of the request that began it
 	began    time.Duration    // t0
-	since    time.Duration    // t0 of the oldest octets that it may hand out: began, or the part's
+	since    time.Duration    // t0 of the oldest octets that it may hand out: began, the part's, or that of who has fetched them; with shard.mu until head is set
+	after    time.Duration    // of another edge's question: what was fetched before counts for nothing
+	through  []string         // the edges that the question has come through; nil: a viewer's
 	doubtful bool             // old may be dead for all that is known: the edge is isolated (isolation.go). The fill's own
 	old      *cache.Object    // stale, alive at stamp: what a 304 renews, or a failure falls back to; or nil
 	part     *cache.Object    // fresh, alive at stamp: the beginning, of which the rest is asked for; or nil
@@ -62,6 +66,9 @@ type flight struct {
 	visitor   bool // it has its key's place only while it spends; guarded by shard.mu
 	kept      bool // something of it was stored; used by the flight's own goroutine
 	spent     bool // the same, of what it was to renew (spend.go)
+
+	asking atomic.Pointer[string] // the edge that is asked, or has answered; nil: the origin is
+	above  *tier.Head             // what it has said of its answer; nil: the origin's; used by the flight's own goroutine
 
 	asked *distribution.Behavior // behavior, or its Second: of whom the answer is; used by the flight's own goroutine
 

@@ -129,7 +129,7 @@ func (t *flights) board(f *flight, alone, solo bool) (*reader, boarding) {
 		return nil, late
 	}
 	there := sh.byKey[f.key]
-	old := there != nil && t.e.overwritten(there.site, there.subject.Load(), there.since)
+	old := there != nil && (there.since < f.after || t.e.overwritten(there.site, there.subject.Load(), there.since))
 	if old && !there.storing {
 		delete(sh.byKey, f.key) // it cannot store any more
 		there = nil

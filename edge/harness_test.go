@@ -109,6 +109,9 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	stopAcks, _ := w.log.Acks(func(a journal.Ack) {
+		if a.Edge != w.config.Name {
+			return
+		}
 		w.mu.Lock()
 		w.acked = max(w.acked, a.Seq)
 		if w.onAck != nil {

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +61,9 @@ func (f *flight) settle(h *head, fields message.Fields) {
 
 // verdict asks the law whether an answer may be stored.
 func (f *flight) verdict(status int, fields message.Fields, delay time.Duration, now time.Time) httpcache.Verdict {
+	if f.above != nil {
+		return f.toldVerdict(f.above, status, fields, now)
+	}
 	b := f.asked
 	authorized := b.SharesAuthorized
 	if f.site.RFC {
@@ -138,6 +142,9 @@ func (e *Edge) tagged(x *site, fields message.Fields) []string {
 func (f *flight) known(status int, fields message.Fields, now time.Time) {
 	s := *f.subject.Load()
 	s.Status, s.ContentType, s.Stored = status, fields.Get("Content-Type"), now
+	if f.above != nil {
+		s.Stored = now.Add(-f.above.Stored)
+	}
 	f.subject.Store(&s)
 }
 
@@ -145,7 +152,9 @@ func (f *flight) known(status int, fields message.Fields, now time.Time) {
 func (f *flight) tag(fields message.Fields) {
 	if f.site.CacheTagHeader != "" {
 		s := *f.subject.Load()
-		s.Tags = f.e.tagged(f.site, fields)
+		if s.Tags = f.e.tagged(f.site, fields); f.above != nil {
+			s.Tags = slices.Clone(f.above.Tags)
+		}
 		if f.part != nil {
 			s.Tags = append(s.Tags, f.part.Subject.Tags...)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/invalidation"
+	"github.com/warmfront/warmfront/tier"
 )
 
 // answer is what a response is made of, and what Decide goes by.
@@ -122,7 +123,7 @@ func (v *visit) obtain(q *query, slot int) (*answer, step) {
 		return v.fetchOrPart(q, nil, Cold, slot)
 	}
 	st, rule := v.e.judge(q, o, v.now)
-	switch st {
+	switch st = v.strictly(st, o); st {
 	case usable:
 		return v.hit(slot, o, Fresh), found
 	case usableHeld:
@@ -203,6 +204,9 @@ func (v *visit) fetch(q *query, old *cache.Object, why Reason, slot int) (*answe
 		if !planted(waiterUnchecked) && r.f.stamp < q.snap.seq && q.site.index.Match(r.f.subject.Load(), r.f.stamp) != 0 {
 			r.f.poison()
 			return nil, again
+		}
+		if v.circular(r.f) {
+			return v.refuseChild(tier.Loop), found
 		}
 	}
 	return v.await(q, r, why, slot)
@@ -292,6 +296,9 @@ func (v *visit) decide(q *query, a *answer) step {
 		return found
 	}
 	s := v.ticket.snap
+	if c := v.child; c != nil && a.fetched() < c.after {
+		return again // it has come along with a flight whose own parent had it
+	}
 	if a.on == s {
 		return found // a hit, and its ticket has been open since the lookup
 	}
@@ -299,6 +306,9 @@ func (v *visit) decide(q *query, a *answer) step {
 		return found
 	}
 	x := s.sites[q.site.ID]
+	if v.child != nil && planted(parentUnchecked) {
+		return found
+	}
 	ok := s.joined && s.life == a.life && x != nil && x.rev == q.site.rev
 	if ok && a.object != nil {
 		ok = x.check(a.object) == 0

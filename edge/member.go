@@ -124,7 +124,8 @@ func (m *member) join(ctx context.Context) {
 			}
 		}
 		err := m.e.cfg.Join(ctx, journal.EdgeJoined{
-			Edge: m.e.cfg.Name, Location: m.e.cfg.Location, Incarnation: m.incarnation(), Epoch: s.epoch, After: s.seq,
+			Edge: m.e.cfg.Name, Location: m.e.cfg.Location, Incarnation: m.incarnation(), Address: m.e.cfg.Address,
+			Epoch: s.epoch, After: s.seq,
 		})
 		if err == nil || ctx.Err() != nil {
 			return

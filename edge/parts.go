@@ -35,7 +35,7 @@ func (v *visit) fetchOrPart(q *query, old *cache.Object, why Reason, slot int) (
 	q.key = append(q.key, 'p')
 	o := v.e.get(q.snap, q.key)
 	if o != nil {
-		if st, _ := v.e.judge(q, o, v.now); st == usable {
+		if st, _ := v.e.judge(q, o, v.now); v.strictly(st, o) == usable {
 			if a := v.ofPart(o, span, slot); a != nil {
 				return a, found
 			}

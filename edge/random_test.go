@@ -29,8 +29,9 @@ import (
 // after it was Completed, be that by the edge's acknowledgement or by the wait of the slow path (P3).
 type history struct {
 	*world
-	rnd *rand.Rand // guarded by rmu
-	rmu sync.Mutex
+	above *family
+	rnd   *rand.Rand // guarded by rmu
+	rmu   sync.Mutex
 
 	pending   []pending           // guarded by mu
 	version   [paths]atomic.Int64 // the origin's
@@ -226,6 +227,17 @@ func (h *history) view(until time.Time) {
 	}
 }
 
+// visitElsewhere is a viewer of another edge, so that it has something. What he gets is not looked at.
+func (h *history) visitElsewhere(w *world, until time.Time) {
+	if w == h.world {
+		return
+	}
+	for time.Now().Before(until) {
+		w.edge.Serve(context.Background(), &viewer{}, request("/p"+strconv.Itoa(h.n(paths)), "Accept-Encoding: "+[]string{"identity", "gzip", "gzip, br"}[h.n(3)]))
+		time.Sleep(h.pause())
+	}
+}
+
 // change gives the origin new content, invalidates the old, and waits for Completed.
 func (h *history) change(until time.Time) {
 	for time.Now().Before(until) {
@@ -336,12 +348,30 @@ func (h *history) trouble(until time.Time) {
 }
 
 func run(t *testing.T, seed uint64, strict, grouped bool, options ...func(*world)) (h *history) {
+	return runThrough(t, nil, seed, strict, grouped, options...)
+}
+
+// runThrough is run with edges above the one that viewers ask. Nobody waits for theirs to acknowledge: what is Completed for
+// the edge's viewers is so whatever its parents have applied (L7).
+func runThrough(t *testing.T, above []kin, seed uint64, strict, grouped bool, options ...func(*world)) (h *history) {
 	synctest.Test(t, func(t *testing.T) {
 		lying := seed%8 >= 6
 		h = &history{world: newWorld(t, options...), lying: lying, rnd: rand.New(rand.NewPCG(seed, 1)), strict: strict, grouped: grouped && !lying}
 		h.onAck = h.heard
+		fam := &family{edges: map[string]*world{}}
+		if len(above) > 0 {
+			fam.adopt(kin{"FRA50-1", "FRA50"}, h.world)
+		}
 		h.commit(journal.Fact{DistributionPut: h.put()})
 		h.start()
+		h.above = fam
+		defer fam.stopAll()
+		for _, k := range above {
+			w := newWorld(t, options...)
+			fam.adopt(k, w)
+			w.start()
+			fam.place(fam.lowest(k), k.place)
+		}
 		for i := range paths {
 			answer := &reply{react: func(r *origin.Request) *reply { return h.answer(i, r) }}
 			h.origin.on("/p"+strconv.Itoa(i), answer)
@@ -352,6 +382,9 @@ func run(t *testing.T, seed uint64, strict, grouped bool, options ...func(*world
 		for range 6 {
 			g.Go(func() { h.view(until) })
 		}
+		for _, w := range fam.edges {
+			g.Go(func() { h.visitElsewhere(w, until) })
+		}
 		g.Go(func() { h.change(until) })
 		g.Go(func() { h.trouble(until) })
 		g.Wait()
@@ -360,6 +393,12 @@ func run(t *testing.T, seed uint64, strict, grouped bool, options ...func(*world
 		if st := h.edge.Stats(); st.Fills != 0 || st.FillBytes != 0 || st.CompressBytes != 0 || st.Rules != 0 {
 			t.Errorf("at rest: %d fills, %d octets in fills, %d in compressors, %d rules", st.Fills, st.FillBytes, st.CompressBytes, st.Rules)
 		}
+		for name, w := range fam.edges {
+			if st := w.edge.Stats(); st.Fills != 0 || st.FillBytes != 0 {
+				t.Errorf("%s at rest: %d fills, %d octets", name, st.Fills, st.FillBytes)
+			}
+		}
+		delete(fam.edges, h.config.Name)
 		h.stop()
 	})
 	return h

@@ -76,6 +76,11 @@ func (v *visit) emit(q *query, a *answer) {
 
 // begin writes the head.
 func (v *visit) begin(a *answer, status int, f message.Fields, length int64) {
+	if v.child != nil {
+		v.x.Status, v.begun = status, v.beginChild(a, status, f, length) == nil
+		v.x.Aborted = v.x.Aborted || !v.begun
+		return
+	}
 	f = v.e.own(f, v.main.site, v.x.Outcome, v.x.ID)
 	if x := v.main.site; x != nil && x.RFC {
 		f = v.appendCacheStatus(f, a)

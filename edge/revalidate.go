@@ -31,7 +31,7 @@ func (f *flight) renew(resp *origin.Response) {
 	s := f.old.Subject
 	f.subject.Store(&s)
 	f.known(f.old.Status, merged, now)
-	if f.site.CacheTagHeader != "" && resp.Fields.Has(f.site.CacheTagHeader) {
+	if f.site.CacheTagHeader != "" && (f.above != nil || resp.Fields.Has(f.site.CacheTagHeader)) {
 		f.tag(resp.Fields)
 	}
 	if f.site.RFC && v.OK && !f.alone && !f.place(merged) {

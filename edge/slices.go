@@ -208,5 +208,8 @@ type cut struct {
 // out what the whole has said (RFC 9110 section 15.3.7).
 func (f *flight) hasTags(fields message.Fields) bool {
 	name := f.site.CacheTagHeader
+	if f.above != nil {
+		return slices.Equal(f.above.Tags, f.cut.of.Subject.Tags)
+	}
 	return name == "" || !fields.Has(name) || slices.Equal(f.e.tagged(f.site, fields), f.cut.of.Subject.Tags)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/tier"
 )
 
 // Snap is everything that an edge knows from the journal, as of one position. It is immutable; one
@@ -28,6 +29,7 @@ type Snap struct {
 	sites map[string]*site // by distribution id
 
 	tickets *tickets
+	tiers   *tier.Map // whom else a fill may ask
 }
 
 // site is one distribution within a Snap.

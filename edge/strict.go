@@ -22,6 +22,7 @@ func (v *visit) obtainStrict(q *query, o *cache.Object, slot int) (*answer, step
 	why, old := Cold, (*cache.Object)(nil)
 	if o != nil {
 		st, rule := v.e.judge(q, o, v.now)
+		st = v.strictly(st, o)
 		switch use := o.Fresh.Serves(w, v.now); {
 		case st == dead:
 			v.e.sweeper.free(o, rule)

@@ -78,7 +78,7 @@ func (f *flight) turnFor(rule uint64) bool {
 		return true
 	}
 	p := f.site.pacedBy(rule)
-	if p == nil || p.over(f.e.clock()) {
+	if p == nil || p.over(f.e.clock()) || len(f.upwards()) > 0 {
 		return true
 	}
 	f.prepaid = p.try()

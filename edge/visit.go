@@ -44,6 +44,7 @@ type visit struct {
 	main    query
 	page    query
 	pageReq message.Request
+	child   *child         // on behalf of which other edge; nil: of a viewer
 	wish    websocket.Wish // of the viewer, for its connection
 	readers [2]*reader
 	blind   bool // it has waited for a flight, and begun to while there was no lease
@@ -81,6 +82,11 @@ func (e *Edge) Serve(ctx context.Context, w httpserver.ResponseWriter, r *httpse
 	v.replaced()
 	v.x.Duration = e.now().Sub(v.x.Start)
 	e.cfg.Observe(&v.x)
+	v.recycle()
+}
+
+// recycle puts the visit back. Nobody has anything of it any more.
+func (v *visit) recycle() {
 	clear(v.fields[:cap(v.fields)]) // or the pool keeps what they point to alive
 	*v = visit{fields: v.fields[:0], scratch: v.scratch[:0], main: query{key: v.main.key[:0]}, page: query{key: v.page.key[:0]}}
 	visits.Put(v)
@@ -127,7 +133,7 @@ func (v *visit) release() {
 func (v *visit) attempt() (done bool) {
 	v.ticket, v.now = v.e.open(), v.e.now()
 	a, st := v.answerFor()
-	if st == found {
+	if st == found && v.child == nil {
 		a = v.beyond(a)
 	}
 	if st == found && a.status >= 400 {
@@ -206,6 +212,9 @@ func (v *visit) answerFor() (*answer, step) {
 // pin fixes configuration and position of the attempt (S1), and returns what the edge answers by itself.
 func (v *visit) pin(q *query) *answer {
 	s := v.ticket.snap
+	if v.child != nil {
+		return v.pinChild(q)
+	}
 	if !s.joined {
 		return v.failure(NotMember)
 	}
@@ -259,7 +268,7 @@ func (q *query) subject() *invalidation.Subject {
 // flight prepares a flight for the query; nothing has begun yet.
 func (v *visit) flight(q *query) *flight {
 	f := &flight{
-		e: v.e, key: string(q.key), life: q.snap.life, stamp: q.snap.seq,
+		e: v.e, key: string(q.key), life: q.snap.life, epoch: string(q.snap.epoch), stamp: q.snap.seq,
 		site: q.site, behavior: q.behavior, request: cloned(q.req), id: v.x.ID, began: v.e.start(),
 		span: strings.Clone(v.span), base: len(q.key),
 	}
@@ -267,6 +276,9 @@ func (v *visit) flight(q *query) *flight {
 		f.base = q.base
 	}
 	f.since = f.began
+	if c := v.child; c != nil {
+		f.after, f.through = c.after, c.ask.Through
+	}
 	if f.request.Method == "HEAD" {
 		f.request.Method = "GET" // they share an object
 	}

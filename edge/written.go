@@ -71,6 +71,15 @@ func (e *Edge) overwritten(x *site, s *invalidation.Subject, t0 time.Duration) b
 	return at != 0 && int64(t0) < at
 }
 
+// writtenAt is when something of that URI was written to last, if that is known to be so; 0: never.
+func (e *Edge) writtenAt(x *site, s *invalidation.Subject) time.Duration {
+	w := e.written.Load()
+	if w == nil || x.wrote.Load() == 0 {
+		return 0
+	}
+	return time.Duration(w.slot(x.ID, s.Path, s.Query).Load())
+}
+
 // start is the clock's reading for a fetch that begins now: after everything that has been written, also
 // where the clock has not moved since.
 func (e *Edge) start() time.Duration {

@@ -1,0 +1,305 @@
+package edge
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/httpcache"
+	"github.com/warmfront/warmfront/httpserver"
+	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/internal/stripe"
+	"github.com/warmfront/warmfront/tier"
+)
+
+// Children: other edges, for which this one is a parent or owns the key (upstream.go has their side). A question of theirs is a visit
+// like a viewer's, with four differences.
+//
+//   - It begins when everything is applied that the answer must reflect (T2). That is waited for, for behindLimit; an edge which is
+//     further behind says so, or has no lease, and the child goes elsewhere.
+//   - The child has judged by its configuration whether and how the viewer may ask. Here only that it is the same one.
+//   - It gets nothing that is shown only while it is revalidated: neither what is marked stale nor what is in a
+//     stale-while-revalidate window. The child would keep as new what it got; and it shows its own meanwhile.
+//   - The answer says what is known of the object, in place of what viewers are told: no error page is made, and no
+//     field of this edge's is in it.
+//
+// Then it is decided on like every answer (S3), on the snapshot that is current then: so everything that this edge has
+// applied is held against it, and that is at least what was demanded (T3).
+
+// behindLimit is how long a question waits for entries that it needs (T_w).
+const behindLimit = 100 * time.Millisecond
+
+// childWriter takes an answer: a *tier.Writer.
+type childWriter interface {
+	Head(*tier.Head) error
+	Write([]byte) (int, error)
+	Flush() error
+	End() error
+	Cut()
+}
+
+// child is what a visit on behalf of another edge has beside others. It is the visit's ResponseWriter.
+type child struct {
+	ask   *tier.Ask
+	out   childWriter
+	after time.Duration // what was fetched before counts for nothing; 0: everything counts
+
+	refused tier.Refusal // why there is no answer
+	head    *tier.Head   // what Begin sends
+	mute    bool         // no body follows
+	cut     bool
+}
+
+// served counts what was asked by other edges.
+type served struct{ answered, hits, refused atomic.Uint64 }
+
+// ServeChild answers another edge, which is named from.
+func (e *Edge) ServeChild(ctx context.Context, from string, a *tier.Ask, w childWriter) {
+	if no := e.receive(ctx, from, a); no != "" {
+		e.served.refused.Add(1)
+		w.Head(&tier.Head{Refused: no})
+		return
+	}
+	c := &child{ask: a, out: w}
+	if a.Youngest > 0 {
+		c.after = max(e.clock()-a.Youngest, 1)
+	}
+	v := visits.Get().(*visit)
+	v.e, v.ctx, v.w, v.child, v.because = e, ctx, c, c, Overtaken
+	v.r = &httpserver.Request{Request: a.Request, Body: strings.NewReader("")}
+	v.x = Exchange{Start: e.now(), Edge: e.cfg.Name, Pop: e.cfg.Location, ID: a.ID, Request: &v.r.Request, Stripe: stripe.Here()}
+	v.live()
+	switch {
+	case !v.begun && c.refused == "":
+		c.refused = tier.Unable
+		fallthrough
+	case c.refused != "":
+		e.served.refused.Add(1)
+		w.Head(&tier.Head{Refused: c.refused})
+	case c.cut, v.x.Aborted:
+		w.Cut()
+	default:
+		e.served.answered.Add(1)
+		if c.head.Hit {
+			e.served.hits.Add(1)
+		}
+		if c.head.Failure == "" {
+			w.End()
+		}
+	}
+	v.recycle()
+}
+
+// receive tells why a question is not taken, "" when it is: then everything is applied that its answer must reflect (T2).
+func (e *Edge) receive(ctx context.Context, from string, a *tier.Ask) tier.Refusal {
+	switch {
+	case a.Through[len(a.Through)-1] != from:
+		return tier.Unclear
+	case slices.Contains(a.Through, e.cfg.Name), len(a.Through) > 2*tier.MaxDepth:
+		return tier.Loop
+	}
+	late := time.NewTimer(behindLimit)
+	defer late.Stop()
+	for {
+		moved := e.progress.next()
+		s := e.snap.Load()
+		switch {
+		case !s.joined, e.isolated():
+			return tier.Unable
+		case string(s.epoch) != a.Epoch:
+			return tier.Elsewhere
+		case s.seq >= a.Least || planted(parentBehind):
+			return ""
+		}
+		select {
+		case <-moved:
+		case <-late.C:
+			return tier.Behind
+		case <-ctx.Done():
+			return tier.Unable
+		}
+	}
+}
+
+// progress wakes who waits for entries to be applied. Its zero value is ready.
+type progress struct {
+	mu    sync.Mutex
+	moved chan struct{} // closed at the next entry; nil: nobody waits; guarded by mu
+}
+
+func (p *progress) next() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.moved == nil {
+		p.moved = make(chan struct{})
+	}
+	return p.moved
+}
+
+func (p *progress) note() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.moved != nil {
+		close(p.moved)
+		p.moved = nil
+	}
+}
+
+// pinChild is pin for another edge's question.
+func (v *visit) pinChild(q *query) *answer {
+	s, a := v.ticket.snap, v.child.ask
+	q.snap, q.req = s, &v.r.Request
+	q.site = s.sites[a.Distribution]
+	if !s.joined || string(s.epoch) != a.Epoch || q.site == nil || q.site.rev != a.Revision {
+		return v.refuseChild(tier.Elsewhere)
+	}
+	q.path = q.site.RootedPath(q.req.Path)
+	q.behavior = q.site.Behavior(q.path)
+	if q.behavior.CachingDisabled || q.req.Method == "OPTIONS" && (!q.behavior.Cached.Has("OPTIONS") || q.site.RFC) {
+		return v.refuseChild(tier.Unclear)
+	}
+	return nil
+}
+
+func (v *visit) refuseChild(why tier.Refusal) *answer {
+	v.child.refused = why
+	return v.failure(NotMember)
+}
+
+// strictly is what a judgement means for another edge.
+func (v *visit) strictly(st state, o *cache.Object) state {
+	switch {
+	case v.child == nil:
+	case st == dead:
+		if planted(parentUnchecked) {
+			return usable
+		}
+	case began(o) < v.child.after:
+		return overwritten
+	case st == usableStale, st == usableMarked && !planted(parentMarked):
+		return stale
+	}
+	return st
+}
+
+// circular tells whether the flight waits for one that waits for this visit.
+func (v *visit) circular(f *flight) bool {
+	if v.child == nil {
+		return false
+	}
+	to := f.asking.Load()
+	return to != nil && slices.Contains(v.child.ask.Through, *to)
+}
+
+// headFor makes the head of an answer to another edge.
+func (v *visit) headFor(a *answer, status int, fields message.Fields, length int64) *tier.Head {
+	if a.failed && a.failure != RangeNotSatisfiable && a.failure != PreconditionFailed {
+		return &tier.Head{Failure: a.failure.String(), Retry: a.retry}
+	}
+	now, clock := v.e.now(), v.e.clock()
+	h := &tier.Head{
+		Status: status, Fields: fields, Length: length, Origin: v.originOf(a),
+		Hit: a.outcome == Hit || a.object != nil && a.outcome == Failed, Latency: a.latency, NoStore: uint8(a.noStore),
+	}
+	subject := a.subject
+	switch {
+	case a.failed, a.stream != nil:
+		h.NoStore = uint8(httpcache.StatusNotCacheable)
+	case a.object != nil:
+		subject = &a.object.Subject
+	}
+	if h.NoStore == 0 {
+		h.Freshness = relative(a.fresh, now)
+	}
+	if a.life != "" {
+		h.Began = max(clock-a.fetched(), 0)
+	}
+	if subject != nil {
+		h.Tags = subject.Tags
+		if !subject.Stored.IsZero() {
+			h.Stored = max(now.Sub(subject.Stored), 0)
+		}
+	}
+	if r := a.reader; r != nil && r.first && r.f.head != nil {
+		for _, line := range fields {
+			if !r.f.head.shared.Has(line.Name) && line.Name != "Content-Range" {
+				h.Omit = append(h.Omit, line.Name)
+			}
+		}
+	}
+	return h
+}
+
+// originOf is the id of the origin that an answer is from.
+func (v *visit) originOf(a *answer) string {
+	switch {
+	case a.from != "":
+		return a.from
+	case a.object != nil:
+		if n := len(a.object.Fields) - 1; n >= 0 && a.object.Fields[n].Name == fromField {
+			return a.object.Fields[n].Value
+		}
+	case a.reader != nil && a.reader.f.head != nil:
+		return a.reader.f.head.from
+	}
+	return v.main.behavior.Origin.ID
+}
+
+func relative(f httpcache.Freshness, now time.Time) tier.Freshness {
+	x := tier.Freshness{
+		Stored: max(now.Sub(f.Stored), 0), FreshFor: f.FreshUntil.Sub(now), InitialAge: f.InitialAge,
+		StaleWhileRevalidate: f.StaleWhileRevalidate, StaleIfError: f.StaleIfError, StaleIfUnreachable: f.StaleIfUnreachable,
+		MustRevalidate: f.MustRevalidate, Immutable: f.Immutable,
+	}
+	if f.Held(now) {
+		x.HeldFor = f.HeldUntil.Sub(now)
+	}
+	return x
+}
+
+// beginChild sends the head, or keeps in mind why there is none.
+func (v *visit) beginChild(a *answer, status int, fields message.Fields, length int64) error {
+	c := v.child
+	if a.failed && !toldOf(a.failure) {
+		if c.mute = true; c.refused == "" {
+			c.refused = tier.Unable
+		}
+		return nil
+	}
+	c.head = v.headFor(a, status, fields, length)
+	c.mute = c.head.Failure != "" || status == 304
+	return c.out.Head(c.head)
+}
+
+// toldOf tells the failures that a child hears of: the origin's, and what its question deserves. All others are this edge's.
+func toldOf(why Reason) bool {
+	return OriginDown <= why && why <= OriginClosed || why == Paced || why == RangeNotSatisfiable || why == PreconditionFailed
+}
+
+// Begin is not called: see beginChild.
+func (c *child) Begin(int, message.Fields, int64) error {
+	panic("BUG: a child's head comes from beginChild")
+}
+
+// Write implements httpserver.ResponseWriter.
+func (c *child) Write(p []byte) (int, error) {
+	if c.mute {
+		return len(p), nil
+	}
+	return c.out.Write(p)
+}
+
+// Flush implements httpserver.ResponseWriter.
+func (c *child) Flush() error {
+	if c.refused != "" {
+		return nil
+	}
+	return c.out.Flush()
+}
+
+// Abort implements httpserver.ResponseWriter.
+func (c *child) Abort() { c.cut = true }
