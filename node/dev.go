@@ -42,6 +42,9 @@ type Config struct {
 	Advertise []string // of a control node: where they find that, host:port
 	Token     string   // of an edge that is none yet
 
+	Tier          string // where other edges ask this one; "" or "off": nowhere
+	TierAdvertise string // where they find that, host:port; "": the address itself
+
 	ProxyProtocol bool // connections to edges begin with a header of the PROXY protocol
 
 	Certificates string // directory of the operator's certificates; "": none
@@ -91,6 +94,7 @@ func Dev(ctx context.Context, c Config) error {
 		return err
 	}
 	defer unlock()
+	c.Tier = "127.0.0.1:0"
 	ls, err := openListeners(c)
 	if err != nil {
 		return err
@@ -127,9 +131,10 @@ type process struct {
 	meter   *ownapi.Meter        // the recent past, for the console
 	access  *telemetry.AccessLog // nil: none
 	places  []*place
-	fleet   *fleet     // nil: no edges on other machines
-	gate    *gate      // the same
-	rate    *auth.Rate // of calls per key, over all doors
+	kin     func(name, location string, i int) (*kinship, error) // of the i-th edge
+	fleet   *fleet                                               // nil: no edges on other machines
+	gate    *gate                                                // the same
+	rate    *auth.Rate                                           // of calls per key, over all doors
 	purger  *purger
 	ready   Ready
 
@@ -159,6 +164,9 @@ func (d *process) run(ctx context.Context) (err error) {
 	}
 	edges := newPhase(context.WithoutCancel(ctx))
 	defer func() { err = errors.Join(err, edges.stop()) }()
+	if err := d.relate(); err != nil {
+		return err
+	}
 	if err := d.startEdges(ctx, edges); err != nil {
 		return err
 	}

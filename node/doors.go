@@ -197,6 +197,10 @@ func (pl *place) state() telemetry.EdgeState {
 		Ready: pl.edge.Ready() == nil, Objects: c.Objects, Bytes: c.Bytes, Held: c.Held, Capacity: c.Capacity, Evictions: c.Evictions,
 		Rules: s.Rules, Applied: s.Seq, Head: s.Seq, LeaseAge: s.SinceFresh, LeaseFresh: s.Fresh, FillsInFlight: s.Fills,
 		Failovers: s.Failovers, AskedAgain: s.AskedAgain, TagsLeft: s.TagsLeft,
+		Tiers: telemetry.TierState{
+			Answered: s.Tiers.Answered, Hits: s.Tiers.Hits, PassedBy: s.Tiers.Refused + s.Tiers.Failed,
+			Served: s.Tiers.Served, ServedHits: s.Tiers.ServedHits, Denied: s.Tiers.ServedRefused,
+		},
 		PaceWaiting: s.PaceWaiting, PaceOwed: s.PaceOwed, Refetched: s.Refetched,
 		OriginsDown:   len(pl.origin.Down()),
 		CompressBytes: s.CompressBytes, Compressed: s.Compressed, Uncompressed: s.Uncompressed,

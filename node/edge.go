@@ -110,6 +110,7 @@ func (d *process) runEdge(ctx context.Context, log *jetstream.Remote, who *admis
 	if err := d.startAccessLog(base); err != nil {
 		return err
 	}
+	d.relateTo(who)
 	edges := newPhase(context.WithoutCancel(ctx))
 	defer func() { err = errors.Join(err, edges.stop()) }()
 	if err := d.startPlace(0, who.Edge, who.Location, edges); err != nil {

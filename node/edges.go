@@ -35,6 +35,7 @@ type place struct {
 	edge     *edge.Edge
 	store    *memory.Store
 	disk     *disk.Store // nil: none
+	kin      *kinship
 	origin   *origin.Client
 	servers  []*httpserver.Server // plain HTTP, and https if that is on
 	l        net.Listener         // of the first
@@ -71,7 +72,11 @@ func (d *process) startPlace(i int, name, location string, p *phase) error {
 	if len(d.ls.packets) > 0 {
 		packets = d.ls.packets[i]
 	}
-	pl, err := d.newPlace(name, location, l, secure, packets)
+	kin, err := d.kin(name, location, i)
+	if err != nil {
+		return err
+	}
+	pl, err := d.newPlace(name, location, l, secure, packets, kin)
 	if err != nil {
 		return err
 	}
@@ -87,7 +92,7 @@ func (d *process) startPlace(i int, name, location string, p *phase) error {
 
 // newPlace makes the edge location that listens on l, on secure for https and on packets for HTTP/3 unless they
 // are nil.
-func (d *process) newPlace(name, location string, l, secure net.Listener, packets net.PacketConn) (*place, error) {
+func (d *process) newPlace(name, location string, l, secure net.Listener, packets net.PacketConn, kin *kinship) (*place, error) {
 	log := d.Logger.With("edge", name)
 	store, err := memory.New(memory.Config{Capacity: d.CacheSize})
 	if err != nil {
@@ -103,12 +108,13 @@ func (d *process) newPlace(name, location string, l, secure net.Listener, packet
 	if err != nil {
 		return nil, err
 	}
-	pl := &place{name: name, location: location, store: store, disk: d.openDisk(name, store, log), origin: fetch, l: l, secure: secure, held: d.ls.held}
+	pl := &place{name: name, location: location, store: store, disk: d.openDisk(name, store, log), origin: fetch, kin: kin, l: l, secure: secure, held: d.ls.held}
 	config := edge.Config{
 		Name: name, Location: location, Log: d.log, Store: store, Disk: pl.disk, Origin: fetch, Logger: log, Observe: d.observe,
 		Join: d.join, Leave: d.leave,
 		HTTPSPort: port(secure), HTTP3Port: udpPort(packets),
 		Challenge: certificate.Challenge,
+		Tier:      kin.client, Address: kin.address,
 		Cut: func(older time.Duration) {
 			for _, s := range pl.servers {
 				s.CutHeads(older)
@@ -122,7 +128,7 @@ func (d *process) newPlace(name, location string, l, secure net.Listener, packet
 	if err != nil {
 		return nil, err
 	}
-	pl.edge = e
+	pl.edge, kin.edge = e, e
 	serve := func(l net.Listener, t *httpserver.TLS, packets net.PacketConn) {
 		pl.servers = append(pl.servers, &httpserver.Server{
 			Listener: l, Packets: packets, Handler: e, Answerer: e, TLS: t, H2C: d.H2C, Proxied: d.ProxyProtocol,
@@ -186,6 +192,7 @@ func (pl *place) await(ctx context.Context, member *phase) {
 // answer (P2).
 func (pl *place) run(ctx context.Context) error {
 	defer pl.origin.Close()
+	defer pl.kin.client.Close()
 	if pl.disk != nil {
 		defer pl.disk.Close()
 	}
@@ -197,6 +204,9 @@ func (pl *place) run(ctx context.Context) error {
 	}
 	for _, s := range pl.servers {
 		served.run(s.Run)
+	}
+	if pl.kin.l != nil {
+		served.run(pl.kin.run)
 	}
 	select {
 	case <-served.failed(): // ctx ended, or the server could not go on

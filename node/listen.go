@@ -40,6 +40,7 @@ type listeners struct {
 	edges                    []net.Listener
 	secure                   []net.Listener   // https, one for each of edges; or none
 	packets                  []net.PacketConn // HTTP/3, on the ports of secure; or none
+	tiers                    []net.Listener   // for other edges, one for each of edges; or none
 
 	given *sockets // what a supervisor has passed, and nobody has taken yet
 	held  bool     // a supervisor holds sockets of viewers too
@@ -96,6 +97,16 @@ func (ls *listeners) open(c Config) (err error) {
 			ls.packets = append(ls.packets, packets)
 		}
 	}
+	for range c.Edges {
+		if c.Tier == "" || c.Tier == off {
+			break
+		}
+		l, err := ls.listen("tier", c.Tier)
+		if err != nil {
+			return err
+		}
+		ls.tiers = append(ls.tiers, l)
+	}
 	if c.Demo != off {
 		if ls.demo, err = ls.listen("demo", c.Demo); err != nil {
 			return err
@@ -141,7 +152,7 @@ func (ls *listeners) listenSecure(flag, address string, http3 bool) (net.Listene
 
 // close is for the way out; a listener that a server has closed already does not mind.
 func (ls *listeners) close() {
-	for _, l := range slices.Concat([]net.Listener{ls.control, ls.demo, ls.telemetry}, ls.edges, ls.secure) {
+	for _, l := range slices.Concat([]net.Listener{ls.control, ls.demo, ls.telemetry}, ls.edges, ls.secure, ls.tiers) {
 		if l != nil {
 			l.Close()
 		}

@@ -21,8 +21,9 @@ type EdgeState struct {
 	LeaseAge      time.Duration // since the start of the last probe that was answered (P1)
 	LeaseFresh    bool          // hits may be served
 	FillsInFlight int
-	OriginsDown   int                 // addresses that have not answered for a while
-	Failovers     uint64              // how often the second of an origin group was asked
+	OriginsDown   int    // addresses that have not answered for a while
+	Failovers     uint64 // how often the second of an origin group was asked
+	Tiers         TierState
 	AskedAgain    uint64              // how often a fill asked its origin a second time
 	TagsLeft      uint64              // cache tags of origins that do not count
 	PaceWaiting   int64               // questions to origins that invalidations' paces hold up
@@ -33,6 +34,12 @@ type EdgeState struct {
 	Uncompressed  uint64              // bodies left as they were for want of memory
 	Connections   [len(protocols)]int // of viewers, open, by version of HTTP
 	Disk          DiskState
+}
+
+// TierState counts the questions of edges to each other.
+type TierState struct {
+	Answered, Hits, PassedBy   uint64 // that an edge has asked: hits are among the answered; passed by were those that did not answer
+	Served, ServedHits, Denied uint64 // that it was asked
 }
 
 // DiskState is the cache's tier on disk; zero where there is none.
@@ -107,6 +114,12 @@ var edgeGauges = func() []edgeGauge {
 		g("origins_down", "Addresses of origins that do not answer, and are asked by one request at a time.", gauge, func(s EdgeState) float64 { return float64(s.OriginsDown) }),
 		g("origin_failovers_total", "How often the second origin of a group was asked in the place of the first.", counter, func(s EdgeState) float64 { return float64(s.Failovers) }),
 		g("fills_asked_again_total", "How often a fill that somebody waited for asked its origin a second time, because no answer came.", counter, func(s EdgeState) float64 { return float64(s.AskedAgain) }),
+		g("tier_answered_total", "Questions to other edges that they have answered.", counter, func(s EdgeState) float64 { return float64(s.Tiers.Answered) }),
+		g("tier_hits_total", "Those among them that were answered with what was stored there.", counter, func(s EdgeState) float64 { return float64(s.Tiers.Hits) }),
+		g("tier_passed_by_total", "Questions to other edges that they could not answer: behind, full, or not to be reached.", counter, func(s EdgeState) float64 { return float64(s.Tiers.PassedBy) }),
+		g("tier_served_total", "Questions of other edges that were answered.", counter, func(s EdgeState) float64 { return float64(s.Tiers.Served) }),
+		g("tier_served_hits_total", "Those among them that were answered with what was stored here.", counter, func(s EdgeState) float64 { return float64(s.Tiers.ServedHits) }),
+		g("tier_denied_total", "Questions of other edges that could not be answered.", counter, func(s EdgeState) float64 { return float64(s.Tiers.Denied) }),
 		g("cache_tags_ignored_total", "Words in answers' cache tag headers that are no tags, or more than count: no invalidation finds an object by them.", counter, func(s EdgeState) float64 { return float64(s.TagsLeft) }),
 		g("pace_waiting", "Questions to origins that the paces of invalidations hold up.", gauge, func(s EdgeState) float64 { return float64(s.PaceWaiting) }),
 		g("pace_owed_urls", "URLs that paced invalidations have dropped and that have not been brought back.", gauge, func(s EdgeState) float64 { return float64(s.PaceOwed) }),

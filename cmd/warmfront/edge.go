@@ -53,6 +53,8 @@ func edgeCommand(do doing) *cobra.Command {
 	f.StringVar(&http, "http", "127.0.0.1:8081", "`address` for viewers")
 	f.StringVar(&https, "https", "127.0.0.1:8441", "`address` for viewers by https, or \"off\"")
 	f.StringVar(&c.Token, "token", "", "`token` with which this machine becomes an edge, once; $WARMFRONT_EDGE_TOKEN keeps it out of the list of processes")
+	f.StringVar(&c.Tier, "tier", "off", "`address` at which other edges ask this one for what they miss, or \"off\"; see warmfront place")
+	f.StringVar(&c.TierAdvertise, "tier-advertise", "", "`address` at which they find that, host:port (default the address itself, or this machine's name)")
 	return cmd
 }
 
