@@ -99,7 +99,7 @@ func (e *Edge) receive(ctx context.Context, from string, a *tier.Ask) tier.Refus
 	switch {
 	case a.Through[len(a.Through)-1] != from:
 		return tier.Unclear
-	case slices.Contains(a.Through, e.cfg.Name), len(a.Through) > 2*tier.MaxDepth:
+	case slices.Contains(a.Through, e.cfg.Name):
 		return tier.Loop
 	}
 	late := time.NewTimer(behindLimit)

@@ -190,7 +190,7 @@ func decodeAsk(b []byte) (*Ask, error) {
 	case err != nil:
 		return nil, err
 	case r.Method != "GET" && r.Method != "OPTIONS", !strings.HasPrefix(r.Path, "/"), !h1.All(r.Path, h1.InTarget), !h1.All(r.Query, h1.InTarget),
-		a.Distribution == "", a.Youngest < 0, len(a.Through) == 0:
+		a.Distribution == "", a.Youngest < 0, len(a.Through) == 0, len(a.Through) > maxThrough:
 		return nil, errUnclear
 	}
 	return a, nil
