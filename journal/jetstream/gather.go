@@ -9,14 +9,15 @@ import (
 // thousand entries a second each would otherwise wake up the edge by itself: who reads the socket, who takes what was
 // pushed, who applies it, who waits for tickets, who acknowledges it; and that costs many times what an entry does.
 //
-// There are readBurst reads to be had at once, and one more each readPause. Whoever has used them up waits for the next,
-// unless the last has filled all the room: who catches up with a long log is not slowed down. So what comes alone comes
-// at once, and what comes in a stream at most readPause later. For one reader at a time, as a connection's is.
+// There are readBurst reads to be had at once, and one more each readPause. Whoever has used them up waits for the next. A read
+// that has found much gives back what it has cost, and the next is free: who catches up with a long log, question by question,
+// is not slowed down. So what comes alone comes at once, and what comes in a stream at most readPause later. For one
+// reader at a time, as a connection's is.
 type gathered struct {
 	net.Conn
 	room []byte
 	rest []byte    // of room: read, and not taken
-	full bool      // the last read has filled the room
+	much bool      // the last read has found much
 	used time.Time // when all reads that were had would have been used up, had each waited
 }
 
@@ -24,6 +25,7 @@ const (
 	readPause = 5 * time.Millisecond // as acknowledgements wait for each other
 	readBurst = 8
 	readRoom  = 64 << 10
+	readMuch  = readRoom / 2
 )
 
 // Read implements net.Conn. Who closes the connection need not wait for longer than readPause.
@@ -31,7 +33,10 @@ func (c *gathered) Read(p []byte) (int, error) {
 	if len(c.rest) == 0 {
 		c.pause()
 		n, err := c.Conn.Read(c.room)
-		c.rest, c.full = c.room[:n], n == len(c.room)
+		c.rest = c.room[:n]
+		if c.much = n >= readMuch; c.much {
+			c.used = c.used.Add(-readPause)
+		}
 		if n == 0 {
 			return 0, err
 		}
@@ -43,7 +48,7 @@ func (c *gathered) Read(p []byte) (int, error) {
 }
 
 func (c *gathered) pause() {
-	if c.full {
+	if c.much {
 		return
 	}
 	now := time.Now()

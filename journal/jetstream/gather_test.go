@@ -114,3 +114,25 @@ func TestGathered_MuchAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// Who catches up asks again and again: each answer is long, and ends with a read that finds little.
+func TestGathered_QuestionByQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSocket()
+		c := gather(s)
+		began := time.Now()
+		for range 200 {
+			s.comes(2*readRoom, false)
+			if _, err := io.CopyN(io.Discard, c, 2*readRoom); err != nil {
+				t.Fatal(err)
+			}
+			s.comes(100, false)
+			if _, err := io.CopyN(io.Discard, c, 100); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d := time.Since(began); d > readPause {
+			t.Errorf("slowed down by %v", d)
+		}
+	})
+}
