@@ -52,7 +52,8 @@ unit: console ## Go tests with the race detector, and without it those that meas
 model: deps ## the protocol's model, all its states, and every planted mistake found; MODEL=full takes the long ones too
 	@model/check $(MODEL)
 
-simulation: ## whole nodes through HISTORIES histories of faults, 100,000 if not said; `make test` has some hundreds
+simulation: ## whole nodes through HISTORIES histories of faults, 100,000 if not said, and every planted mistake found
+	$(GO) test -count=1 -tags planted ./simulation -run FindsPlantedMistakes
 	$(GO) test -count=1 -timeout 24h ./simulation -histories $${HISTORIES:-100000}
 
 web: $(BIN) ## console: type check, unit tests, the walk in Chromium against the real binary

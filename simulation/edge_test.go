@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/warmfront/warmfront/cache/disk"
 	"github.com/warmfront/warmfront/cache/memory"
 	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/edge"
@@ -17,6 +18,8 @@ type edgeNode struct {
 	w     *world
 	name  string
 	clock journal.Clock
+	file  *diskFile // that outlives processes; nil: it has no disk
+	ends  *luck
 
 	mu      sync.Mutex
 	process *process // nil: none
@@ -33,7 +36,10 @@ type process struct {
 }
 
 func (w *world) addEdge(name string) {
-	n := &edgeNode{w: w, name: name, clock: w.clock(name)}
+	n := &edgeNode{w: w, name: name, clock: w.clock(name), ends: w.luckOf(name + " ends")}
+	if w.luckOf(name + " disk").one(3) {
+		n.file = newDiskFile()
+	}
 	w.edges, w.names = append(w.edges, n), append(w.names, name)
 }
 
@@ -52,7 +58,16 @@ func (n *edgeNode) live() {
 	if err != nil {
 		panic(err)
 	}
+	var d *disk.Store
+	if n.file != nil {
+		file := n.file.open()
+		if d, err = disk.Open(disk.Config{File: file, Capacity: disk.MinCapacity}); err != nil {
+			panic(err)
+		}
+		defer d.Close()
+	}
 	p.edge, err = edge.New(edge.Config{
+		Disk: d,
 		Name: n.name, Location: n.name[:3] + "50-P1", Log: p.link, Store: store, Origin: n.w.origin, Clock: n.clock, Timing: n.timing(), Logger: n.w.logger(n.name),
 		Join: func(ctx context.Context, j journal.EdgeJoined) error {
 			p.link.joins(j)
@@ -119,6 +134,9 @@ func (n *edgeNode) die() {
 		n.w.check.mu.Lock() // no answer is under way in between
 		p.dead.Store(true)
 		n.w.check.mu.Unlock()
+		if n.file != nil {
+			n.file.killed(n.ends.one(3), n.ends)
+		}
 		p.link.cut()
 		p.stop()
 	}

@@ -116,22 +116,25 @@ func inParallel(t *testing.T, n int, f func(t *testing.T, seed uint64)) {
 // TestSimulation_FindsMistakes leaves out one rule after the other, each of which must be noticed soon.
 func TestSimulation_FindsMistakes(t *testing.T) {
 	for m, law := range mistakes {
-		t.Run(string(m), func(t *testing.T) {
-			var found atomic.Bool
-			inParallel(t, soon, func(t *testing.T, seed uint64) {
-				if found.Load() {
-					return
-				}
-				for _, v := range run(t, seed, m, nil).violated {
-					if strings.HasPrefix(v, law) && !found.Swap(true) {
-						t.Logf("seed %d: %s", seed, v)
-					}
-				}
-			})
-			if !found.Load() {
-				t.Errorf("none of %d histories shows it", soon)
+		t.Run(string(m), func(t *testing.T) { finds(t, m, law) })
+	}
+}
+
+// finds looks for a history in which a law is broken.
+func finds(t *testing.T, m mistake, law string) {
+	var found atomic.Bool
+	inParallel(t, soon, func(t *testing.T, seed uint64) {
+		if found.Load() {
+			return
+		}
+		for _, v := range run(t, seed, m, nil).violated {
+			if strings.HasPrefix(v, law) && !found.Swap(true) {
+				t.Logf("seed %d: %s", seed, v)
 			}
-		})
+		}
+	})
+	if !found.Load() {
+		t.Errorf("none of %d histories shows it", soon)
 	}
 }
 

@@ -16,14 +16,20 @@ import (
 func (w *world) viewer(n *edgeNode) {
 	r := w.luckOf(n.name + " viewer")
 	var asking sync.WaitGroup
+	path := 0
 	defer asking.Wait()
 	for !w.ended() {
-		pause(r.within(400 * time.Millisecond))
+		if !r.one(3) { // else somebody else asks at once
+			pause(r.within(400 * time.Millisecond))
+		}
 		p := n.asks()
 		if p == nil {
 			continue
 		}
-		a := &asked{process: p, path: r.n(paths)}
+		if r.one(2) {
+			path = r.n(paths)
+		}
+		a := &asked{process: p, path: path}
 		if r.one(12) {
 			a.slow = r.within(900 * time.Millisecond) // its socket, within D
 		}
