@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -19,9 +20,9 @@ import (
 
 // TestHandover_NoRequestFails restarts an edge under load, as a supervisor does that holds its socket (systemd's socket units):
 // SIGTERM, the end, the next process. Not one request may fail, of viewers that keep their connections as long as they may and of
-// viewers that connect anew for each request; none of them asks twice.
+// viewers that connect anew for each request, by http and https; none of them asks twice.
 func TestHandover_NoRequestFails(t *testing.T) {
-	const restarts, viewers, between = 3, 6, 300
+	const restarts, viewers, between = 3, 8, 300
 	w := newWorld(t.TempDir())
 	defer w.close()
 	site, err := newSite(&versions{})
@@ -41,7 +42,7 @@ func TestHandover_NoRequestFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := holdSocket(w)
+	s, err := holdSockets(w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func TestHandover_NoRequestFails(t *testing.T) {
 	stop, failed := make(chan struct{}), make(chan error, viewers)
 	var all sync.WaitGroup
 	for i := range viewers {
-		v := &strict{address: s.l.Addr().String(), host: d.domain, anew: i%2 == 0}
+		v := &strict{address: s.sockets[i/4].Addr().String(), host: d.domain, anew: i%2 == 0, secure: i/4 == 1}
 		all.Go(func() {
 			for n := 0; ; n++ {
 				select {
@@ -62,7 +63,7 @@ func TestHandover_NoRequestFails(t *testing.T) {
 				default:
 				}
 				if err := v.ask(fmt.Sprintf("/page/%d", n%20)); err != nil {
-					failed <- fmt.Errorf("request %d of a viewer, anew %t: %w", n, v.anew, err)
+					failed <- fmt.Errorf("request %d of a viewer, anew %t, https %t: %w", n, v.anew, v.secure, err)
 					return
 				}
 				answers.Add(1)
@@ -100,21 +101,27 @@ func TestHandover_NoRequestFails(t *testing.T) {
 	t.Logf("%d requests, %d restarts", answers.Load(), restarts)
 }
 
-// supervisor holds an edge's socket, and starts the edge with it.
+// supervisor holds an edge's sockets, for http and https, and starts the edge with them.
 type supervisor struct {
-	w    *world
-	l    net.Listener
-	file *os.File
-	edge *process
+	w       *world
+	sockets [2]net.Listener
+	files   [2]*os.File
+	edge    *process
 }
 
-func holdSocket(w *world) (*supervisor, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
+func holdSockets(w *world) (*supervisor, error) {
+	s := &supervisor{w: w}
+	for i := range s.sockets {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		s.sockets[i] = l
+		if s.files[i], err = l.(*net.TCPListener).File(); err != nil {
+			return nil, err
+		}
 	}
-	f, err := l.(*net.TCPListener).File()
-	return &supervisor{w: w, l: l, file: f}, err
+	return s, nil
 }
 
 func (s *supervisor) start() error {
@@ -130,13 +137,14 @@ func (s *supervisor) start() error {
 		}
 	}
 	command := func(name string, args ...string) *exec.Cmd {
-		cmd := exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"`, "sh", name}, args...)...)
-		cmd.ExtraFiles = []*os.File{s.file} // descriptor 3
+		cmd := exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ LISTEN_FDS=2 exec "$@"`, "sh", name}, args...)...)
+		cmd.ExtraFiles = s.files[:] // descriptors 3 and 4
 		cmd.Env = append(os.Environ(), "WARMFRONT_EDGE_TOKEN="+token)
 		return cmd
 	}
 	var err error
-	s.edge, err = launchWith(command, dir, []string{"edge", "--http", s.l.Addr().String(), "--https", "off", "--drain-grace", "5s", "--cache-size", "32MiB"})
+	s.edge, err = launchWith(command, dir, []string{"edge", "--http", s.sockets[0].Addr().String(), "--https", s.sockets[1].Addr().String(), "--http3=false",
+		"--drain-grace", "5s", "--cache-size", "32MiB"})
 	return err
 }
 
@@ -151,14 +159,17 @@ func (s *supervisor) close() {
 	if s.edge != nil {
 		s.edge.kill()
 	}
-	s.file.Close()
-	s.l.Close()
+	for i := range s.sockets {
+		s.files[i].Close()
+		s.sockets[i].Close()
+	}
 }
 
 // strict is a viewer that asks nothing twice: a request that is not answered has failed.
 type strict struct {
 	address, host string
 	anew          bool // a connection for each request
+	secure        bool // by https
 	conn          net.Conn
 	in            *bufio.Reader
 }
@@ -167,6 +178,9 @@ func (v *strict) ask(path string) (err error) {
 	if v.conn == nil {
 		if v.conn, err = net.Dial("tcp", v.address); err != nil {
 			return err
+		}
+		if v.secure {
+			v.conn = tls.Client(v.conn, &tls.Config{ServerName: v.host, InsecureSkipVerify: true}) // whose it is, others test
 		}
 		v.in = bufio.NewReader(v.conn)
 	}
