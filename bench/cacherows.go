@@ -120,7 +120,7 @@ func (d *onDisk) fill(times int) *fill {
 
 // fromDisk is a row of hits on what has been asked for before.
 func fromDisk(name, title string, d *onDisk) row {
-	return row{name: name, title: title, servers: []string{"Warmfront on disk", "nginx", "Varnish on disk", "Traffic Server on disk"},
+	return row{name: name, title: title, servers: []string{"Warmfront on disk", "nginx", "Varnish on disk", "Traffic Server on disk", "the kernel"},
 		load: fmt.Sprintf("64 keep-alive connections, %d objects, one as often as the other, in files or mapped from one; the servers' own memory has room for a tenth at most. "+
 			"Each has been asked for three times since it was stored, and the kernel has the files in memory, so that it is the way that is measured and not the disk", d.objects),
 		fill: d.fill(4),

@@ -1,7 +1,8 @@
 // Package floor knows what the kernel alone costs: a server that reads whatever comes, takes it for a
 // request, and writes an answer that was made before. It parses nothing but the size in "/o/SIZE", keeps
-// nothing, judges nothing; one thread, epoll, one read and one write per request. No server that uses these
-// system calls can cost less; what one costs more is its own.
+// nothing, judges nothing; one thread, epoll, one read and one write per request. Of "/d/SIZE/NUMBER" the body
+// lies in a file, which is made when it is first asked for, and the kernel sends it from there (file.go). No server that
+// uses these system calls can cost less; what one costs more is its own.
 package floor
 
 import (
@@ -24,10 +25,12 @@ const fields = "Content-Type: application/octet-stream\r\nCache-Control: max-age
 type conn struct {
 	fd   int32
 	rest []byte
+	part part // behind rest
 }
 
-// Serve serves until ctx ends. Sizes are those of the objects. The listener stays the caller's.
-func Serve(ctx context.Context, l *net.TCPListener, sizes []int) error {
+// Serve serves until ctx ends. Sizes are those of the objects in memory, files how many octets each file has; they are made in
+// the working folder, and not found there. The listener stays the caller's.
+func Serve(ctx context.Context, l *net.TCPListener, sizes []int, files int64) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	answers := map[string][]byte{}
@@ -35,12 +38,12 @@ func Serve(ctx context.Context, l *net.TCPListener, sizes []int) error {
 		head := fmt.Sprintf("HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n", fields, size)
 		answers[strconv.Itoa(size)] = append([]byte(head), bytes.Repeat([]byte("w"), size)...)
 	}
-	file, err := l.File()
+	socket, err := l.File()
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	listener := int(file.Fd())
+	defer socket.Close()
+	listener := int(socket.Fd())
 	if err := unix.SetNonblock(listener, true); err != nil {
 		return err
 	}
@@ -49,7 +52,7 @@ func Serve(ctx context.Context, l *net.TCPListener, sizes []int) error {
 		return err
 	}
 	defer unix.Close(epoll)
-	s := &server{epoll: epoll, listener: int32(listener), answers: answers, conns: map[int32]*conn{}, buf: make([]byte, 64<<10)}
+	s := &server{epoll: epoll, listener: int32(listener), answers: answers, octets: files, files: map[string]*file{}, conns: map[int32]*conn{}, buf: make([]byte, 64<<10)}
 	if err := s.watch(unix.EPOLL_CTL_ADD, s.listener, unix.EPOLLIN); err != nil {
 		return err
 	}
@@ -61,6 +64,8 @@ type server struct {
 	epoll    int
 	listener int32
 	answers  map[string][]byte
+	octets   int64
+	files    map[string]*file
 	conns    map[int32]*conn
 	buf      []byte
 }
@@ -72,6 +77,9 @@ func (s *server) watch(operation int, fd int32, events uint32) error {
 func (s *server) close() {
 	for fd := range s.conns {
 		unix.Close(int(fd))
+	}
+	for _, f := range s.files {
+		f.Close()
 	}
 }
 
@@ -116,11 +124,11 @@ func (s *server) accept() {
 
 // turn reads a request or goes on with an answer. It is false when the connection is over.
 func (s *server) turn(c *conn) bool {
-	if len(c.rest) > 0 {
+	if c.owes() {
 		if !c.write() {
 			return false
 		}
-		return len(c.rest) > 0 || s.watch(unix.EPOLL_CTL_MOD, c.fd, unix.EPOLLIN) == nil
+		return c.owes() || s.watch(unix.EPOLL_CTL_MOD, c.fd, unix.EPOLLIN) == nil
 	}
 	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(c.fd), uintptr(unsafe.Pointer(&s.buf[0])), uintptr(len(s.buf)))
 	if errno == unix.EAGAIN {
@@ -129,23 +137,35 @@ func (s *server) turn(c *conn) bool {
 	if errno != 0 || n == 0 {
 		return false
 	}
-	_, after, _ := bytes.Cut(s.buf[:n], []byte("/o/"))
-	size, _, _ := bytes.Cut(after, []byte(" "))
-	if c.rest = s.answers[string(size)]; c.rest == nil || !c.write() {
+	if _, after, found := bytes.Cut(s.buf[:n], []byte("/o/")); found {
+		size, _, _ := bytes.Cut(after, []byte(" "))
+		c.rest = s.answers[string(size)]
+	} else if !s.find(c, s.buf[:n]) {
 		return false
 	}
-	return len(c.rest) == 0 || s.watch(unix.EPOLL_CTL_MOD, c.fd, unix.EPOLLOUT) == nil
+	if c.rest == nil || !c.write() {
+		return false
+	}
+	return !c.owes() || s.watch(unix.EPOLL_CTL_MOD, c.fd, unix.EPOLLOUT) == nil
 }
+
+func (c *conn) owes() bool { return len(c.rest) > 0 || c.part.left > 0 }
 
 // write writes what the socket takes.
 func (c *conn) write() bool {
-	n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(c.fd), uintptr(unsafe.Pointer(&c.rest[0])), uintptr(len(c.rest)))
-	if errno == unix.EAGAIN {
-		return true
+	if len(c.rest) > 0 {
+		flags := unix.MSG_DONTWAIT
+		if c.part.left > 0 {
+			flags |= unix.MSG_MORE
+		}
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd), uintptr(unsafe.Pointer(&c.rest[0])), uintptr(len(c.rest)), uintptr(flags), 0, 0)
+		if errno == unix.EAGAIN {
+			return true
+		}
+		if errno != 0 {
+			return false
+		}
+		c.rest = c.rest[n:]
 	}
-	if errno != 0 {
-		return false
-	}
-	c.rest = c.rest[n:]
-	return true
+	return len(c.rest) > 0 || c.part.send(c.fd)
 }

@@ -19,8 +19,9 @@ func TestServe_AnswersTheBench(t *testing.T) {
 	at := l.Addr().(*net.TCPAddr).AddrPort()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- Serve(ctx, l.(*net.TCPListener), []int{1 << 10, 1 << 20}) }()
-	for size, path := range map[int]string{1 << 10: "/o/1024", 1 << 20: "/o/1048576"} {
+	go func() { done <- Serve(ctx, l.(*net.TCPListener), []int{1 << 10, 1 << 20}, 1<<20) }()
+	t.Chdir(t.TempDir())
+	for size, path := range map[int]string{1 << 10: "/o/1024", 1 << 20: "/o/1048576", 16 << 10: "/d/16384/7"} {
 		c := &load.Closed{Address: at, Connections: 16, Requests: load.One(load.Get("x", path), 1), Size: size}
 		if err := c.Open(t.Context()); err != nil {
 			t.Fatal(err)
