@@ -20,6 +20,15 @@ type fileOut struct {
 // filePiece is how much is read at once of what the kernel does not send by itself.
 const filePiece = 64 << 10
 
+// oneSplice is how much the kernel has in hand at once while it sends from a file, in whole pages. Of more it would tell TCP after
+// each time that more comes, and TCP would keep what fills no segment and send it together with the next; where it paces what it
+// sends (BBR) it sets a timer between the two, which over loopback goes off at once and costs more than the second call: 10 of
+// 40 µs for 100 KiB.
+const (
+	oneSplice = 16 * pageSize
+	pageSize  = 4 << 10 // where pages are larger, it is less than the kernel takes
+)
+
 var errFileGone = errors.New("httpserver: the file's octets are not there any more")
 
 func (f *fileOut) begin(part FilePart) {
@@ -60,7 +69,7 @@ func (f *fileOut) send(fd uintptr) (n int, errno syscall.Errno) {
 	}
 	defer f.part.Release()
 	f.off = f.base + f.at
-	return sendFile(fd, f.fd, &f.off, int(f.left))
+	return sendFile(fd, f.fd, &f.off, int(min(f.left, oneSplice-f.off%pageSize)))
 }
 
 func (f *fileOut) took(n int) {
