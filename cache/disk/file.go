@@ -20,6 +20,8 @@ type Quick interface {
 	File
 	// ReadNow is ReadAt, if all of p is in the kernel's memory. Otherwise it returns false, and p holds anything.
 	ReadNow(p []byte, off int64) bool
+	// Resident tells whether the kernel has all of it in memory, or is just reading it.
+	Resident(off, size int64) bool
 	// Punch lets go of whole pages: what has been sent from them and is still on its way stays what it was, whatever is
 	// written there afterwards. They read as zeros. An error says that it cannot be done here.
 	Punch(off, size int64) error

@@ -90,3 +90,37 @@ func TestPunch_WhatIsOnItsWayStaysAsItWas(t *testing.T) {
 		}
 	}
 }
+
+// What is in the kernel's memory as a whole is told from what is not.
+func TestResident_IsOfAllPages(t *testing.T) {
+	f, err := OpenFile(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	q := f.(Quick)
+	const size = 200_000
+	if q.Resident(100, size) {
+		t.Error("an empty file is resident")
+	}
+	if _, err := f.WriteAt(make([]byte, size), 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range [][2]int64{{0, 1}, {0, size}, {4095, 2}, {4096, 4096}, {100, 100_000}, {size - 1, 1}} {
+		if !q.Resident(x[0], x[1]) {
+			t.Errorf("%d octets at %d were just written, and are not resident", x[1], x[0])
+		}
+	}
+	if _, err := f.WriteAt(make([]byte, size), 4<<20); err != nil { // and nothing between
+		t.Fatal(err)
+	}
+	if q.Resident(0, 5<<20) || q.Resident(size-1, 4<<20) && tellsOfAll() {
+		t.Error("resident, with a hole")
+	}
+}
+
+// tellsOfAll tells whether this kernel tells of all pages.
+func tellsOfAll() bool {
+	_, _, errno := syscall.RawSyscall(451, ^uintptr(0), 0, 0)
+	return errno != syscall.ENOSYS
+}

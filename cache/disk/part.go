@@ -21,7 +21,9 @@ import (
 // socket's then, and the slot gets new ones. Where files cannot be punched nothing is sent from them.
 //
 // A body that is sent is not read, and so it is not compared with its sum either. It was, at most proven before: whoever
-// finds that to be longer ago reads it once more.
+// finds that to be longer ago reads it once more, and what is not in the kernel's memory as a whole is not lent, but loaded and
+// compared. So a disk that gives other octets than it was given is not sent from, but within that time of pages that leave
+// the kernel's memory and come back unseen: as a neighbour's, whose octets are in the page too, or between that look and the call.
 
 // proven is for how long a body that was compared with its sum is sent without.
 const proven = time.Minute
@@ -67,9 +69,8 @@ func (s *Store) Lend(stripe uint32, far cache.Far, key []byte, size int64, prove
 	p = Part{s: s, seg: seg, line: line, size: size, off: s.base(seg.slot) + at.off() + frameSize + int64(record.HeadSize+len(key))}
 	switch age := seconds - proved.Load(); {
 	case age >= 0 && age < int64(proven/time.Second):
-		// What was there so lately is there still, nearly always: its end tells.
-		var last [1]byte
-		ok = s.quick.ReadNow(last[:], p.off+size-1)
+		// It was compared when the kernel had it in memory. If it has not any more, who loads it compares it anew.
+		ok = s.quick.Resident(p.off, size)
 	default:
 		if ok = s.prove(seg, at, key, size); ok {
 			proved.Store(seconds)

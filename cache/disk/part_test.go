@@ -58,7 +58,7 @@ func TestLend_IsTheBody(t *testing.T) {
 }
 
 // What has changed since it was written is found by whoever is the first, or the first after a minute. Within it a disk
-// that does not have the end at hand, or fails, is not sent from either.
+// that does not have all of it at hand, or fails, is not sent from either.
 func TestLend_ProvesOnceInAMinute(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 1))
 	for i := range 100 {

@@ -85,6 +85,9 @@ func (f *File) ReadNow(p []byte, off int64) bool {
 	return off+int64(len(p)) <= int64(len(f.now)) && copy(p, f.now[off:]) == len(p)
 }
 
+// Resident is disk.Quick's, for what ReadNow can read.
+func (f *File) Resident(off, size int64) bool { return f.ReadNow(make([]byte, size), off) }
+
 // Punch is disk.Quick's. A power cut may bring back what was there.
 func (f *File) Punch(off, size int64) error {
 	f.mu.Lock()
