@@ -30,25 +30,34 @@ import (
 // ControlName is the name in the certificates of all control nodes.
 const ControlName = "control.warmfront.internal"
 
-// Token is what makes a machine an edge, once. String is the line that people carry.
+// Token is what makes a machine an edge, or a control node, once. String is the line that people carry.
 type Token struct {
-	Addresses []string `json:"a"` // host:port of control nodes
-	Root      string   `json:"r"` // SHA-256 of the authority's certificate, hex
-	ID        string   `json:"i"` // its public half
+	Node      string   `json:"n,omitempty"` // the control node's name; "": it is for an edge
+	Addresses []string `json:"a"`           // host:port of control nodes
+	Root      string   `json:"r"`           // SHA-256 of the authority's certificate, hex
+	ID        string   `json:"i"`           // its public half
 	Secret    string   `json:"s"`
 }
 
 const (
-	tokenPrefix = "wfe1." // what it is, for people and for those who look for secrets in logs
-	tokenLength = 4096    // at most
+	tokenPrefix   = "wfe1." // what it is, for people and for those who look for secrets in logs
+	controlPrefix = "wfc1."
+	tokenLength   = 4096 // at most
 )
 
-// ErrToken is said of what is no token.
-var ErrToken = errors.New("that is no edge token: it begins with " + tokenPrefix + " and is one line, as warmfront edge token prints it")
+// What is said of what is no token, or one for something else.
+var (
+	ErrToken        = errors.New("that is no edge token: it begins with " + tokenPrefix + " and is one line, as warmfront edge token prints it")
+	ErrControlToken = errors.New("that is no token for a control node: it begins with " + controlPrefix + " and is one line, as warmfront control token prints it")
+)
 
 func (t Token) String() string {
 	b, _ := json.Marshal(t) // strings alone
-	return tokenPrefix + base64.RawURLEncoding.EncodeToString(b)
+	prefix := tokenPrefix
+	if t.Node != "" {
+		prefix = controlPrefix
+	}
+	return prefix + base64.RawURLEncoding.EncodeToString(b)
 }
 
 // Hash is what the control plane keeps of a token.
@@ -57,19 +66,25 @@ func (t Token) Hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// ParseToken reads a token. Blanks around it do not matter; everything else does.
-func ParseToken(s string) (t Token, err error) {
+// ParseToken reads a token for an edge. Blanks around it do not matter; everything else does.
+func ParseToken(s string) (Token, error) { return parse(s, tokenPrefix, ErrToken) }
+
+// ParseControlToken reads one for a control node.
+func ParseControlToken(s string) (Token, error) { return parse(s, controlPrefix, ErrControlToken) }
+
+func parse(s, prefix string, no error) (t Token, err error) {
 	s = strings.TrimSpace(s)
-	body, ok := strings.CutPrefix(s, tokenPrefix)
+	body, ok := strings.CutPrefix(s, prefix)
 	if !ok || len(s) > tokenLength {
-		return t, ErrToken
+		return t, no
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(body)
 	if err != nil {
-		return t, fmt.Errorf("%w; a part of it is missing or damaged", ErrToken)
+		return t, fmt.Errorf("%w; a part of it is missing or damaged", no)
 	}
-	if err := json.Unmarshal(b, &t); err != nil || len(t.Addresses) == 0 || len(t.Root) != 2*sha256.Size || t.ID == "" || t.Secret == "" {
-		return Token{}, fmt.Errorf("%w; a part of it is missing or damaged", ErrToken)
+	if err := json.Unmarshal(b, &t); err != nil || len(t.Addresses) == 0 || len(t.Root) != 2*sha256.Size || t.ID == "" || t.Secret == "" ||
+		(t.Node != "") != (prefix == controlPrefix) {
+		return Token{}, fmt.Errorf("%w; a part of it is missing or damaged", no)
 	}
 	return t, nil
 }

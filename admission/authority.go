@@ -242,15 +242,18 @@ func fingerprint(der []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Control is how a control node shows itself, and whose certificates it takes. The key is this process's.
-func (a *Authority) Control() (*tls.Config, error) {
+// Control is how a control node shows itself to edges, and whose certificates it takes. The key is this process's.
+func (a *Authority) Control() (*tls.Config, error) { return a.show(x509.ExtKeyUsageServerAuth) }
+
+// show makes the certificate.
+func (a *Authority) show(usage ...x509.ExtKeyUsage) (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
 	c, err := a.sign(&x509.Certificate{
 		Subject: pkix.Name{CommonName: ControlName}, DNSNames: []string{ControlName},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: usage,
 	}, &key.PublicKey, life)
 	if err != nil {
 		return nil, err

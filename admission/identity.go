@@ -202,6 +202,11 @@ func (a *Applicant) Keep(dir, edge, location string, certificate, root []byte, a
 	return i, i.save(dir)
 }
 
+// Move keeps where the control nodes are now, for the next start.
+func (i *Identity) Move(addresses []string) error {
+	return (&Identity{Edge: i.Edge, Location: i.Location, Addresses: addresses}).save(i.dir)
+}
+
 func (i *Identity) save(dir string) error {
 	b, err := json.MarshalIndent(i, "", "  ")
 	if err != nil {

@@ -55,7 +55,13 @@ func CheckDev(c Config) (f Findings) {
 // CheckControl: see CheckDev.
 func CheckControl(c Config) (f Findings) {
 	running := f.common(&c)
-	f.addresses(running, []wanted{{"control", c.Control, false}, {"telemetry", c.Telemetry, false}, {"journal", c.Journal, false}})
+	addresses := []wanted{{"control", c.Control, false}, {"telemetry", c.Telemetry, false}, {"journal", c.Journal, false}}
+	if x, err := c.peers(); err != nil {
+		f.err(err)
+	} else if x != nil {
+		addresses = append(addresses, wanted{"cluster-address", x.Address, false})
+	}
+	f.addresses(running, addresses)
 	f.environment(&c)
 	_, err := advertised(c.Advertise, c.Journal)
 	f.err(err)

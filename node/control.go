@@ -37,6 +37,12 @@ func Control(ctx context.Context, c Config) error {
 		return err
 	}
 	defer ls.close()
+	if _, err := c.peers(); err != nil {
+		return err
+	}
+	if err := c.enter(ctx); err != nil {
+		return err
+	}
 	who, err := openCredentials(c)
 	if err != nil {
 		return err
@@ -49,12 +55,39 @@ func Control(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	log, err := c.openJournal(ctx, network)
+	cluster, err := c.cluster(gate.authority)
+	if err != nil {
+		return err
+	}
+	d := &process{Config: c, ls: ls, who: who, resolve: resolve}
+	front := newPhase(context.WithoutCancel(ctx))
+	if cluster != nil {
+		d.serveDoor(front)
+		cluster.Waiting = d.waiting
+	}
+	return errors.Join(d.runJournal(ctx, gate, network, cluster), front.stop())
+}
+
+// runJournal opens the journal and runs the rest over it.
+func (d *process) runJournal(ctx context.Context, g *gate, network *jetstream.Network, cluster *jetstream.Cluster) error {
+	log, err := d.openJournal(ctx, network, cluster)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	d := &process{Config: c, ls: ls, who: who, log: log, health: log.Health, resolve: resolve}
-	return errors.Join(d.runControl(ctx, log, gate), log.Close())
+	if err := d.arrived(); err != nil {
+		return errors.Join(err, log.Close())
+	}
+	d.log, d.health, g.log = log, log.Health, log
+	return errors.Join(d.runControl(ctx, log, g), log.Close())
+}
+
+// waiting tells people and clients what the journal waits for.
+func (d *process) waiting(why string) {
+	if why == "" {
+		return
+	}
+	fmt.Fprintf(d.Out, "Not serving yet: %s.\n", why)
+	d.door.waits(why)
 }
 
 // runControl is the same as process.run, with a desk for edges where that has edges.
@@ -70,6 +103,7 @@ func (d *process) runControl(ctx context.Context, log *jetstream.Log, g *gate) (
 	if g.c.Advertise, err = advertised(d.Advertise, log.Addr()); err != nil {
 		return err
 	}
+	d.fleet = &fleet{log: log, control: d.control}
 	g.control.Store(d.control) // from here on edges are let in
 	admit := func(ctx context.Context, line string, a jetstream.Application) (*jetstream.Admission, error) {
 		given, err := g.admit(ctx, line, a)
@@ -79,13 +113,13 @@ func (d *process) runControl(ctx context.Context, log *jetstream.Log, g *gate) (
 		return given, err
 	}
 	closeDesk, err := log.ServeEdges(jetstream.Desk{
-		Join: d.control.JoinAdmitted, Leave: d.leave, Tick: d.control.Tick, Admit: admit, Renew: g.renew, Version: d.Version,
+		Join: d.control.JoinAdmitted, Leave: d.leave, Tick: d.control.Tick, Admit: admit, Renew: g.renew,
+		Enter: g.enter, Addresses: g.told, Version: d.Version,
 	})
 	if err != nil {
 		return err
 	}
 	defer closeDesk()
-	d.fleet = &fleet{log: log, control: d.control}
 	d.gate = g
 	d.metrics.Ends("authority", g.authority.Expires)
 	doors := newPhase(context.WithoutCancel(ctx))
@@ -94,7 +128,8 @@ func (d *process) runControl(ctx context.Context, log *jetstream.Log, g *gate) (
 		return err
 	}
 	doors.run(func(ctx context.Context) error { return d.fleet.listen(ctx, d.meter) })
-	d.ready.Journal = g.c.Advertise
+	doors.run(d.cutStrangers)
+	d.ready.Journal, _ = g.addresses()
 	if err := d.announce(); err != nil {
 		return err
 	}
@@ -106,7 +141,7 @@ func (d *process) runControl(ctx context.Context, log *jetstream.Log, g *gate) (
 func advertised(given []string, listening string) ([]string, error) {
 	for _, a := range given {
 		if _, port, err := net.SplitHostPort(a); err != nil || port == "" || port == "0" {
-			return nil, fmt.Errorf("--advertise %q is not an address: write host:port, as in control1.example.com:4443", a)
+			return nil, fmt.Errorf("--advertise %q is not an address: write host:port, as in runJournal.example.com:4443", a)
 		}
 	}
 	if len(given) > 0 {
@@ -128,6 +163,8 @@ func advertised(given []string, listening string) ([]string, error) {
 type gate struct {
 	c         Config
 	authority *admission.Authority
+	log       *jetstream.Log
+	entries   entries
 	control   atomic.Pointer[control.Control] // nil until it has read the journal: nobody is let in
 }
 
@@ -139,7 +176,15 @@ func (g *gate) network() (*jetstream.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &jetstream.Network{Address: g.c.Journal, TLS: t, Admit: g.who}, nil
+	n := &jetstream.Network{Address: g.c.Journal, TLS: t, Admit: g.who}
+	given, err := advertised(g.c.Advertise, g.c.Journal)
+	if err != nil {
+		return nil, err
+	}
+	if _, port, _ := net.SplitHostPort(given[0]); port != "0" {
+		n.Advertise = given[0]
+	}
+	return n, nil
 }
 
 // who is jetstream.Network.Admit.
@@ -153,6 +198,9 @@ func (g *gate) who(c *tls.ConnectionState, token string) *jetstream.Peer {
 			return &jetstream.Peer{Edge: edge}
 		}
 		return nil
+	}
+	if g.entries.known(token) {
+		return &jetstream.Peer{Token: token}
 	}
 	if i, ok := x.Invited(token); ok {
 		return &jetstream.Peer{Token: i.Token}
@@ -179,9 +227,10 @@ func (g *gate) admit(ctx context.Context, line string, a jetstream.Application) 
 		}
 		return nil, err
 	}
+	addresses, _ := g.addresses()
 	return &jetstream.Admission{
 		Protocol: jetstream.Protocol, Version: g.c.Version, Now: time.Now().UTC(),
-		Edge: i.Edge, Location: i.Location, Certificate: der, Root: g.authority.Root(), Addresses: g.c.Advertise,
+		Edge: i.Edge, Location: i.Location, Certificate: der, Root: g.authority.Root(), Addresses: addresses,
 	}, nil
 }
 
@@ -208,7 +257,8 @@ func (g *gate) renew(ctx context.Context, r jetstream.Renewal) (*jetstream.Renew
 
 // token makes a token for an edge.
 func (g *gate) token(ctx context.Context, by journal.Actor, w ownapi.EdgeWish) (ownapi.EdgeToken, error) {
-	t := admission.Token{Addresses: g.c.Advertise, Root: g.authority.Fingerprint(), ID: rand.Text()[:12], Secret: rand.Text()}
+	addresses, _ := g.addresses()
+	t := admission.Token{Addresses: addresses, Root: g.authority.Fingerprint(), ID: rand.Text()[:12], Secret: rand.Text()}
 	i := control.Invitation{Token: t.ID, Hash: t.Hash(), Edge: w.Edge, Location: w.Location, Expires: time.Now().Add(w.Life)}
 	if i.Location == "" {
 		i.Location = control.LocationOf(i.Edge)

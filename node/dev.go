@@ -40,7 +40,12 @@ type Config struct {
 
 	Journal   string   // of a control node: where edges of other machines come to
 	Advertise []string // of a control node: where they find that, host:port
-	Token     string   // of an edge that is none yet
+	Token     string   // of an edge or a control node that is none yet
+
+	// Of one of several control nodes.
+	Name           string
+	Peers          []string // all of them, "name=host:port" each; empty: this is the only one
+	ClusterAddress string   // where the others come to; "": as Peers says
 
 	Tier          string // where other edges ask this one; "" or "off": nowhere
 	TierAdvertise string // where they find that, host:port; "": the address itself
@@ -104,7 +109,7 @@ func Dev(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	log, err := c.openJournal(ctx, nil)
+	log, err := c.openJournal(ctx, nil, nil)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
@@ -135,6 +140,7 @@ type process struct {
 	fleet   *fleet                                               // nil: no edges on other machines
 	gate    *gate                                                // the same
 	rate    *auth.Rate                                           // of calls per key, over all doors
+	door    *door                                                // nil: the control listener opens when everything serves
 	purger  *purger
 	ready   Ready
 

@@ -3,12 +3,10 @@ package node
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/cache/disk"
@@ -46,14 +44,16 @@ func (d *process) startDoors(p *phase) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       60 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          slog.NewLogLogger(d.Logger.Handler(), slog.LevelDebug),
+	if d.door != nil {
+		d.door.open(handler, d.fleet.log.Quorum)
+		p.run(func(ctx context.Context) error {
+			<-ctx.Done()
+			d.door.shut()
+			return nil
+		})
+	} else {
+		p.run(serveHTTP(d.controlServer(handler), d.ls.control))
 	}
-	p.run(serveHTTP(server, d.ls.control))
 	p.run(d.countInvalidations)
 	d.startTelemetry(p)
 	return nil
@@ -124,7 +124,7 @@ func (d *process) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 		c.Places = append(c.Places, at)
 	}
 	if d.fleet != nil {
-		c.Fleet = &ownapi.Fleet{Connected: d.fleet.connected, Token: d.gate.token, Drain: d.fleet.drain, Disconnect: d.fleet.log.Disconnect}
+		c.Fleet = &ownapi.Fleet{Connected: d.fleet.connected, Token: d.gate.token, ControlToken: d.gate.controlToken, Drain: d.fleet.drain, Disconnect: d.fleet.log.Disconnect}
 	}
 	if d.ready.Demo != "" {
 		c.Demo = &ownapi.Demo{URL: d.ready.Demo, DistributionID: d.ready.DemoDistribution}

@@ -38,6 +38,7 @@ func Edge(ctx context.Context, c Config) error {
 	}
 	log, err := jetstream.Dial(jetstream.RemoteConfig{
 		Addresses: who.Addresses, TLS: who.TLS(), Edge: who.Edge, Version: c.Version, Logger: c.Logger.With("role", "journal"),
+		Moved: c.moved(who),
 	})
 	if err != nil {
 		return err
@@ -45,6 +46,15 @@ func Edge(ctx context.Context, c Config) error {
 	c.Limits = fit(c.Limits, len(ls.edges)+len(ls.secure), descriptors(), c.Logger)
 	d := &process{Config: c, ls: ls, log: log, resolve: resolve, join: log.Join, leave: log.Leave}
 	return errors.Join(d.runEdge(ctx, log, who), log.Close())
+}
+
+// moved keeps where the control nodes are now, for the next start.
+func (c *Config) moved(who *admission.Identity) func([]string) {
+	return func(addresses []string) {
+		if err := who.Move(addresses); err != nil {
+			c.Logger.Warn("where the control nodes are cannot be kept", "err", err)
+		}
+	}
 }
 
 // identity reads who this edge is, or becomes one with the token.

@@ -22,11 +22,11 @@ const rewriteRarely = 1_000_000
 // The new log has a new epoch, which makes whoever followed the old one drop what it has stored. That costs
 // nothing where all edges are in this process, with caches in memory that are empty now. To an edge with a
 // cache on disk, or on another machine, it is a cold cache; hence a network makes it rare.
-func (c *Config) openJournal(ctx context.Context, network *jetstream.Network) (*jetstream.Log, error) {
+func (c *Config) openJournal(ctx context.Context, network *jetstream.Network, cluster *jetstream.Cluster) (*jetstream.Log, error) {
 	config := jetstream.Config{
-		Dir: filepath.Join(c.Data, "journal"), Network: network, AcceptLoss: c.AcceptJournalLoss, Logger: c.Logger.With("role", "journal"),
+		Dir: filepath.Join(c.Data, "journal"), Network: network, Cluster: cluster, AcceptLoss: c.AcceptJournalLoss, Logger: c.Logger.With("role", "journal"),
 	}
-	if !c.AcceptJournalLoss { // who accepts a loss wants what is left, as it is
+	if !c.AcceptJournalLoss && cluster == nil { // one of several has no say alone; who accepts a loss wants what is left, as it is
 		c.rewriteJournal(ctx, config, network != nil)
 	}
 	return jetstream.Open(ctx, config)

@@ -10,10 +10,32 @@ import (
 
 // Fleet is the edges of other machines. All members are required.
 type Fleet struct {
-	Connected  func() []Place                                                             // those that answer now
-	Token      func(ctx context.Context, by journal.Actor, w EdgeWish) (EdgeToken, error) // makes a machine an edge
-	Drain      func(ctx context.Context, edge string) error                               // asks an edge to stop cleanly
-	Disconnect func(edge string)                                                          // that is not admitted any more
+	Connected func() []Place                                                             // those that answer now
+	Token     func(ctx context.Context, by journal.Actor, w EdgeWish) (EdgeToken, error) // makes a machine an edge
+	// ControlToken makes a token for a control node.
+	ControlToken func(ctx context.Context, by journal.Actor, w ControlWish) (ControlToken, error)
+
+	Drain      func(ctx context.Context, edge string) error // asks an edge to stop cleanly
+	Disconnect func(edge string)                            // that is not admitted any more
+}
+
+// ControlWish is the control node that somebody wants.
+type ControlWish struct {
+	Node string
+	Life time.Duration // of the token
+}
+
+// ControlToken is a token as it is shown, once.
+type ControlToken struct {
+	Token   string
+	Node    string
+	Expires time.Time
+}
+
+type controlTokenBody struct {
+	Token   string  `json:"token"`
+	Node    string  `json:"node"`
+	Expires instant `json:"expires"`
 }
 
 // EdgeWish is the edge that somebody wants.
@@ -74,18 +96,49 @@ func postEdgeToken(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := EdgeWish{in.Edge, in.Location, tokenLife}
-	if in.Minutes != 0 {
-		if in.Minutes < int(shortestToken/time.Minute) || in.Minutes > int(longestToken/time.Minute) {
-			return nil, invalid("A token is good for %d to %d minutes.", shortestToken/time.Minute, longestToken/time.Minute)
-		}
-		w.Life = time.Duration(in.Minutes) * time.Minute
+	life, err := tokenFor(in.Minutes)
+	if err != nil {
+		return nil, err
 	}
-	t, err := f.Token(ctx, c.by, w)
+	t, err := f.Token(ctx, c.by, EdgeWish{in.Edge, in.Location, life})
 	if err != nil {
 		return nil, err
 	}
 	return edgeTokenBody{t.Token, t.Edge, t.Location, instant(t.Expires)}, nil
+}
+
+// tokenFor is how long a token is good; 0 is not said.
+func tokenFor(minutes int) (time.Duration, error) {
+	switch {
+	case minutes == 0:
+		return tokenLife, nil
+	case minutes < int(shortestToken/time.Minute) || minutes > int(longestToken/time.Minute):
+		return 0, invalid("A token is good for %d to %d minutes.", shortestToken/time.Minute, longestToken/time.Minute)
+	}
+	return time.Duration(minutes) * time.Minute, nil
+}
+
+func postControlToken(ctx context.Context, c *call) (any, error) {
+	var in struct {
+		Node    string `json:"node"`
+		Minutes int    `json:"minutes"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	f, err := c.h.withFleet()
+	if err != nil {
+		return nil, err
+	}
+	life, err := tokenFor(in.Minutes)
+	if err != nil {
+		return nil, err
+	}
+	t, err := f.ControlToken(ctx, c.by, ControlWish{in.Node, life})
+	if err != nil {
+		return nil, err
+	}
+	return controlTokenBody{t.Token, t.Node, instant(t.Expires)}, nil
 }
 
 // postDrain asks an edge to stop as Ctrl-C does: its answers end, then it leaves.

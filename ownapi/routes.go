@@ -47,6 +47,7 @@ var routes = []route{
 	{method: "GET", path: Prefix + "/distributions/{id}/metrics", name: "GetMetrics", least: auth.Viewer, do: getMetrics},
 	{method: "GET", path: Prefix + "/distributions/{id}/popular", name: "ListPopularObjects", least: auth.Viewer, do: getPopular},
 	{method: "GET", path: Prefix + "/audit", name: "ListAudit", least: auth.Viewer, do: listAudit},
+	{method: "POST", path: Prefix + "/controls/tokens", name: "CreateControlToken", least: auth.Administrator, do: postControlToken, made: true},
 	{method: "POST", path: Prefix + "/edges/tokens", name: "CreateEdgeToken", least: auth.Administrator, do: postEdgeToken, made: true},
 	{method: "POST", path: Prefix + "/edges/{edge}/drain", name: "DrainEdge", least: auth.Administrator, do: postDrain},
 	{method: "DELETE", path: Prefix + "/edges/{edge}", name: "RemoveEdge", least: auth.Administrator, do: deleteEdge},

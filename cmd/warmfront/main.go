@@ -47,8 +47,10 @@ func newRoot() *cobra.Command {
   warmfront status                 the edges and how they are`,
 	}
 	edge := edgeCommand(start)
+	control := controlCommand(start)
+	control.AddCommand(controlTokenCommand())
 	edge.AddCommand(edgeTokenCommand(), edgeDrainCommand(), edgeRemoveCommand())
-	root.AddCommand(devCommand(start), controlCommand(start), edge, configCommand(), authorityCommand(), demoCommand(), guaranteeCommand(),
+	root.AddCommand(devCommand(start), control, edge, configCommand(), authorityCommand(), demoCommand(), guaranteeCommand(),
 		invalidateCommand(), withdrawCommand(), explainCommand(), historyCommand(), statusCommand(), fsckCommand(), backupCommand(), restoreCommand(), placeCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, cmd.CommandPath())

@@ -1,12 +1,15 @@
 package jetstream
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -54,8 +57,8 @@ func (c Config) replicas() int {
 	return len(c.Cluster.Peers)
 }
 
-// check says what is wrong with the config.
-func (c *Cluster) check() error {
+// Check says what is wrong with Node and Peers.
+func (c *Cluster) Check() error {
 	if n := len(c.Peers); n != 3 && n != 5 {
 		return fmt.Errorf("%w: a cluster has three or five nodes, not %d", ErrConfig, n)
 	}
@@ -115,50 +118,74 @@ func (r router) Check(c server.ClientAuthentication) bool {
 	return c.Kind() == server.ROUTER && state != nil && r.c.Admit(state)
 }
 
-// Quorum returns nil while this node is one of most of the nodes, and they have agreed on who leads. ErrQuorum: it is not, as far
-// as is known; nothing can be appended by way of it. A node that has just been cut off notices that after ten seconds.
+// election is how long the nodes may take to agree on who leads, when the one that did has gone. What is appended meanwhile waits.
+const election = 10 * time.Second
+
+// Quorum returns nil while this node is one of most of the nodes, as far as it knows, and they have agreed on who leads, or have not
+// been without for long. ErrQuorum: nothing can be appended by way of it. One that has been cut off without a sign notices that
+// after ten seconds.
 func (l *Log) Quorum() error {
 	if l.c.Cluster == nil {
 		return nil
 	}
-	groups := 0
-	for _, account := range *l.srv.Raftz(&server.RaftzOptions{}) {
-		for _, g := range account {
-			groups++
-			if g.Leader == "" {
-				return l.alone()
-			}
-		}
+	words, most := l.standing()
+	led := l.led()
+	l.leaderless.mu.Lock()
+	defer l.leaderless.mu.Unlock()
+	if since := &l.leaderless.since; led {
+		*since = time.Time{}
+	} else if since.IsZero() {
+		*since = time.Now()
 	}
-	if groups < 2 { // the one of the cluster, and the log's
-		return l.alone()
+	if most && (led || time.Since(l.leaderless.since) < election) {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%w: %s", ErrQuorum, words)
 }
 
-// alone says who is there and who is not.
-func (l *Log) alone() error {
-	reached := map[string]bool{l.c.Cluster.Node: true}
+// standing says who is there and who is not, and whether those are most.
+func (l *Log) standing() (words string, most bool) {
+	names := map[string]bool{l.c.Cluster.Node: true}
 	if z, err := l.srv.Routez(&server.RoutezOptions{}); err == nil {
 		for _, r := range z.Routes {
-			reached[r.RemoteName] = true
+			names[r.RemoteName] = true
 		}
 	}
 	var here, missing []string
 	for _, p := range l.c.Cluster.Peers {
-		if reached[p.Node] {
+		if names[p.Node] {
 			here = append(here, p.Node)
 		} else {
 			missing = append(missing, p.String())
 		}
 	}
-	words := fmt.Sprintf("%d of %d control nodes reached: %s", len(here), len(l.c.Cluster.Peers), strings.Join(here, ", "))
+	words = fmt.Sprintf("%d of %d control nodes reached: %s", len(here), len(l.c.Cluster.Peers), strings.Join(here, ", "))
 	if len(missing) > 0 {
 		words += "; not " + strings.Join(missing, ", ")
 	} else {
 		words += "; they have not agreed yet who leads"
 	}
-	return fmt.Errorf("%w: %s", ErrQuorum, words)
+	return words, len(here) > len(missing)
+}
+
+// leaderless is since when nobody leads; zero: somebody does.
+type leaderless struct {
+	mu    sync.Mutex
+	since time.Time
+}
+
+// led reports whether somebody leads the cluster, and the log.
+func (l *Log) led() bool {
+	groups := 0
+	for _, account := range *l.srv.Raftz(&server.RaftzOptions{}) {
+		for _, g := range account {
+			groups++
+			if g.Leader == "" {
+				return false
+			}
+		}
+	}
+	return groups > 1
 }
 
 // Others returns the addresses at which edges find the other control nodes, as far as those have told, and whether that is all.
@@ -166,7 +193,7 @@ func (l *Log) Others() (addresses []string, all bool) {
 	if l.c.Cluster == nil {
 		return nil, true
 	}
-	own := l.c.Network.Advertise
+	own := cmp.Or(l.c.Network.Advertise, l.Addr())
 	for _, s := range l.nc.DiscoveredServers() {
 		u, err := url.Parse(s)
 		if err == nil && u.Host != own && !slices.Contains(addresses, u.Host) {

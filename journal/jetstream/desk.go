@@ -16,8 +16,8 @@ import (
 // Protocol is the version of what edges and control plane say to each other. Both sides must have the same.
 const Protocol = 1
 
-// Desk is what a control node does for edges on other machines, beside answering probes. All members are required,
-// and called concurrently.
+// Desk is what a control node does for edges on other machines, beside answering probes. All members but Enter and
+// Addresses are required, and called concurrently.
 type Desk struct {
 	Join  func(context.Context, journal.EdgeJoined) error
 	Leave func(context.Context, journal.EdgeLeft) error
@@ -30,6 +30,12 @@ type Desk struct {
 
 	// Renew gives an edge another certificate, or says by whom it would be.
 	Renew func(context.Context, Renewal) (*Renewed, error)
+
+	// Enter gives the papers of a control node to who has the token. known is false of a token that another node has made.
+	Enter func(ctx context.Context, token string) (papers []byte, known bool, err error)
+
+	// Addresses are where edges find the control nodes; nil says nothing, and they go on with what they know.
+	Addresses func() []string
 
 	Version string
 }
@@ -73,6 +79,7 @@ const (
 	maxReads        = 64
 	maxParts        = 256
 	maxApplications = 16
+	maxEntering     = 4
 )
 
 // ServeEdges answers the edges until stop. Several nodes share them.
@@ -84,15 +91,17 @@ func (l *Log) ServeEdges(d Desk) (stop func(), err error) {
 		}
 	}
 	for _, s := range []struct {
+		queue   string
 		subject string
 		most    int
 		answer  func(context.Context, *nats.Msg)
 	}{
-		{readPrefix + "*", maxReads, func(ctx context.Context, m *nats.Msg) { l.answerRead(ctx, d, m) }},
-		{partPrefix + "*", maxParts, func(ctx context.Context, m *nats.Msg) { l.answerPart(ctx, d, m) }},
-		{application, maxApplications, func(ctx context.Context, m *nats.Msg) { l.answerApplication(ctx, d, m) }},
+		{"desk", readPrefix + "*", maxReads, func(ctx context.Context, m *nats.Msg) { l.answerRead(ctx, d, m) }},
+		{"desk", partPrefix + "*", maxParts, func(ctx context.Context, m *nats.Msg) { l.answerPart(ctx, d, m) }},
+		{"desk", application, maxApplications, func(ctx context.Context, m *nats.Msg) { l.answerApplication(ctx, d, m) }},
+		{"", entering, maxEntering, func(ctx context.Context, m *nats.Msg) { l.answerEntering(ctx, d, m) }}, // all hear it; one knows the token
 	} {
-		f, err := l.serve(s.subject, "desk", s.most, s.answer)
+		f, err := l.serve(s.subject, s.queue, s.most, s.answer)
 		if err != nil {
 			stop()
 			return nil, err
@@ -219,9 +228,10 @@ func (p *part) what() string {
 }
 
 type partAnswer struct {
-	Version string
-	Now     time.Time
-	Renewed *Renewed `json:",omitempty"`
+	Version   string
+	Now       time.Time
+	Addresses []string `json:",omitempty"` // of all control nodes
+	Renewed   *Renewed `json:",omitempty"`
 	refusal
 }
 
@@ -247,6 +257,9 @@ func (l *Log) answerPart(ctx context.Context, d Desk, m *nats.Msg) {
 		err = d.part(ctx, name, p)
 	}
 	a.refusal = refuse(err)
+	if d.Addresses != nil {
+		a.Addresses = d.Addresses()
+	}
 	l.respond(m, a)
 }
 

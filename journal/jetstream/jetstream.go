@@ -87,8 +87,9 @@ type Log struct {
 	js    jetstream.JetStream
 	epoch journal.ID
 
-	known   knowledge // of a cluster
-	waiting string    // for what Open waits; Open's
+	known      knowledge // of a cluster
+	leaderless leaderless
+	waiting    string // for what Open waits; Open's
 
 	stopped atomic.Pointer[error] // set once the engine does not write any more
 	close   sync.Once

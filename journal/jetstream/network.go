@@ -29,7 +29,7 @@ type Network struct {
 }
 
 // Peer is who is at the other end of a connection: an edge, by its name, or somebody with a token who may ask for
-// nothing but to become one.
+// nothing but to become one, or a control node.
 type Peer struct {
 	Edge  string
 	Token string // its public half
@@ -122,7 +122,7 @@ func permitEdge(name string) *server.Permissions {
 func permitApplicant(name string) *server.Permissions {
 	return &server.Permissions{
 		Subscribe: &server.SubjectPermission{Allow: []string{inbox + "_" + name + ".>"}},
-		Publish:   &server.SubjectPermission{Allow: []string{application}},
+		Publish:   &server.SubjectPermission{Allow: []string{application, entering}},
 	}
 }
 

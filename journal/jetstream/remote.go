@@ -25,6 +25,9 @@ type RemoteConfig struct {
 	Edge      string      // as in the certificate
 	Version   string
 	Logger    *slog.Logger
+
+	// Moved is told where the control nodes are, when one says. Not required.
+	Moved func(addresses []string)
 }
 
 // Remote is the journal as an edge on another machine sees it: it reads, hears, acknowledges and probes, and never
@@ -271,6 +274,9 @@ func (l *Remote) part(ctx context.Context, p part) (a partAnswer, err error) {
 		return a, l.wrap(p.what(), err)
 	}
 	l.compare(sent, a.Now)
+	if len(a.Addresses) > 0 && l.c.Moved != nil {
+		l.c.Moved(a.Addresses)
+	}
 	return a, a.err()
 }
 

@@ -32,7 +32,7 @@ const (
 
 // openReplica opens a node of a cluster whose directory the caller has taken.
 func openReplica(ctx context.Context, c Config) (*Log, error) {
-	if err := c.Cluster.check(); err != nil {
+	if err := c.Cluster.Check(); err != nil {
 		return nil, err
 	}
 	if c.AcceptLoss {
@@ -125,11 +125,8 @@ func (l *Log) gather(ctx context.Context) (jetstream.Stream, error) {
 		case errors.Is(err, ErrConfig), errors.Is(err, ErrLost), errors.Is(err, journal.ErrDamaged):
 			return nil, err
 		default:
-			why := err.Error()
-			if q := l.Quorum(); q != nil {
-				why = q.Error()
-			}
-			l.waits(why)
+			words, _ := l.standing()
+			l.waits("waiting for a quorum: " + words)
 		}
 		if !sleep(ctx, 200*time.Millisecond) {
 			return nil, ctx.Err()
@@ -256,7 +253,7 @@ func (l *Log) waits(why string) {
 	}
 	l.waiting = why
 	if why != "" {
-		l.log.Warn("waiting for a quorum", "why", why)
+		l.log.Warn("journal not open yet", "why", why)
 	}
 	if f := l.c.Cluster.Waiting; f != nil {
 		f(why)

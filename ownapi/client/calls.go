@@ -61,6 +61,19 @@ func (c *Client) EdgeToken(ctx context.Context, edge, location string, minutes i
 	return t, c.own(ctx, "POST", "/edges/tokens", in, t)
 }
 
+// ControlToken is a token with which a machine becomes a control node.
+type ControlToken struct {
+	Token   string    `json:"token"`
+	Node    string    `json:"node"`
+	Expires time.Time `json:"expires"`
+}
+
+// ControlToken has a token made.
+func (c *Client) ControlToken(ctx context.Context, node string, minutes int) (*ControlToken, error) {
+	t := &ControlToken{}
+	return t, c.own(ctx, "POST", "/controls/tokens", map[string]any{"node": node, "minutes": minutes}, t)
+}
+
 // DrainEdge asks an edge on another machine to stop.
 func (c *Client) DrainEdge(ctx context.Context, edge string) error {
 	return c.own(ctx, "POST", "/edges/"+url.PathEscape(edge)+"/drain", struct{}{}, nil)

@@ -1,0 +1,201 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
+)
+
+// controls are three control nodes, each in a process and a directory of its own.
+type controls struct {
+	t    *testing.T
+	dirs []string
+	args [][]string
+	all  []*world // with nothing but their processes
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// newControls grows three control nodes from one, which has an edge already.
+func newControls(t *testing.T, first *world) *controls {
+	t.Helper()
+	c := &controls{t: t}
+	var peers []string
+	for i := range 3 {
+		c.args = append(c.args, []string{"control", "--control", freePort(t), "--journal", freePort(t), "--name", fmt.Sprint("control", i+1)})
+		peers = append(peers, fmt.Sprintf("control%d=%s", i+1, freePort(t)))
+		c.dirs = append(c.dirs, filepath.Join(first.dir, fmt.Sprint("control", i+1)))
+		c.all = append(c.all, newWorld(c.dirs[i]))
+		if err := os.MkdirAll(c.dirs[i], 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.dirs[0], c.all[0] = first.dir, first
+	alone := c.args[0]
+	if err := first.startControl(alone); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.startEdge("FRA50-1", nil); err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan error, 2)
+	for i := range c.all {
+		c.args[i] = append(c.args[i], "--peers", strings.Join(peers, ","))
+		if i == 0 {
+			continue
+		}
+		token, err := exec.Command(binary(), "control", "token", fmt.Sprint("control", i+1), "--data", filepath.Join(first.dir, "data")).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := append(c.args[i], "--token", strings.TrimSpace(string(token)))
+		go func() { started <- c.start(i, args) }()
+	}
+	for _, dir := range c.dirs[1:] {
+		err := first.until(20*time.Second, func() (bool, error) {
+			_, err := os.Stat(filepath.Join(dir, "data", "authority", "authority.pem"))
+			return err == nil, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := first.proc.stop(); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{c.start(0, c.args[0]), <-started, <-started} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// start starts a control node, and waits until it serves.
+func (c *controls) start(i int, args []string) error {
+	p, err := launch(c.dirs[i], args)
+	if err == nil {
+		if old := c.all[i].proc; old != nil {
+			p.ready.Edges = old.ready.Edges
+		}
+		c.all[i].proc = p
+	}
+	return err
+}
+
+func (c *controls) close() {
+	for _, w := range c.all {
+		w.close()
+	}
+}
+
+// TestControls invalidates by way of three control nodes in turn, of which one is killed in the middle. What was answered with 201 is
+// known to all of them, once, and becomes Completed.
+func TestControls(t *testing.T) {
+	w := newWorld(t.TempDir())
+	c := newControls(t, w)
+	defer c.close()
+	o, err := newOrigin("o1", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.origins["o1"] = o
+	if err := w.create("d", map[string]string{"origin": "o1"}); err != nil {
+		t.Fatal(err)
+	}
+	id := w.distributions["d"].id
+	invalidate := func(i, n int) (string, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		out, err := c.all[i].api().CreateInvalidation(ctx, &cloudfront.CreateInvalidationInput{DistributionId: &id, InvalidationBatch: &types.InvalidationBatch{
+			CallerReference: aws.String(fmt.Sprint("ref-", n)), Paths: &types.Paths{Quantity: aws.Int32(1), Items: []string{fmt.Sprintf("/%d/*", n)}},
+		}})
+		if err != nil {
+			return "", err
+		}
+		return *out.Invalidation.Id, nil
+	}
+	const many, killed, back = 60, 20, 40
+	accepted := map[int]string{}
+	alive := []int{0, 1, 2}
+	for n := range many {
+		switch n {
+		case killed:
+			w.proc.kill()
+			alive = []int{1, 2}
+		case back:
+			if err := c.start(0, c.args[0]); err != nil {
+				t.Fatal(err)
+			}
+			alive = []int{0, 1, 2}
+		}
+		// A client that got no answer asks another one, with the same reference.
+		err := w.until(time.Minute, func() (bool, error) {
+			for k := range alive {
+				if got, err := invalidate(alive[(n+k)%len(alive)], n); err == nil {
+					accepted[n] = got
+					return true, nil
+				}
+			}
+			return false, nil
+		})
+		if err != nil {
+			t.Fatalf("invalidation %d: %v", n, err)
+		}
+	}
+	for i := range c.all {
+		for n, want := range accepted {
+			if got, err := invalidate(i, n); err != nil || got != want {
+				t.Errorf("control%d knows invalidation %d as %q, %v; it was accepted as %q", i+1, n, got, err, want)
+			}
+			err := w.until(time.Minute, func() (bool, error) {
+				out, err := c.all[i].api().GetInvalidation(t.Context(), &cloudfront.GetInvalidationInput{DistributionId: &id, Id: &want})
+				return err == nil && *out.Invalidation.Status == "Completed", nil
+			})
+			if err != nil {
+				t.Errorf("control%d: invalidation %d is not Completed: %v", i+1, n, err)
+			}
+		}
+		out, err := c.all[i].api().ListInvalidations(t.Context(), &cloudfront.ListInvalidationsInput{DistributionId: &id, MaxItems: aws.Int32(1000)})
+		if err != nil || len(out.InvalidationList.Items) != many {
+			t.Errorf("control%d lists %d invalidations, not %d: %v", i+1, len(out.InvalidationList.Items), many, err)
+		}
+	}
+
+	t.Log("one of three is left")
+	c.all[1].proc.kill()
+	c.all[2].proc.kill()
+	err = w.until(time.Minute, func() (bool, error) {
+		r, err := http.Get(w.proc.ready.API)
+		if err != nil {
+			return false, err
+		}
+		r.Body.Close()
+		return r.StatusCode == http.StatusServiceUnavailable, nil
+	})
+	if err != nil {
+		t.Errorf("it does not say that it is alone: %v", err)
+	}
+	if _, err := invalidate(0, many); err == nil || !strings.Contains(err.Error(), "1 of 3 control nodes reached: control1") {
+		t.Errorf("alone: %v", err)
+	}
+}
