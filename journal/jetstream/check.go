@@ -228,14 +228,14 @@ const advice = "Restore its directory from a backup, or open it with AcceptLoss 
 const adviceReplica = "Compare the replicas: warmfront fsck, on each control node while it is stopped"
 
 func (l *Log) lost(format string, args ...any) error {
-	if l.c.Cluster != nil {
+	if l.c.Cluster != nil || l.c.part {
 		return fmt.Errorf("%w: %s. Most of the replicas were damaged, rolled back or replaced, this one in %s or others. %s", ErrLost, fmt.Sprintf(format, args...), l.c.Dir, adviceReplica)
 	}
 	return fmt.Errorf("%w: %s. The store in %s was damaged, rolled back or replaced. %s", ErrLost, fmt.Sprintf(format, args...), l.c.Dir, advice)
 }
 
 func (l *Log) damaged(format string, args ...any) error {
-	if l.c.Cluster != nil {
+	if l.c.Cluster != nil || l.c.part {
 		return fmt.Errorf("%w: %s. %s", journal.ErrDamaged, fmt.Sprintf(format, args...), adviceReplica)
 	}
 	return fmt.Errorf("%w: %s. The store in %s is damaged. %s", journal.ErrDamaged, fmt.Sprintf(format, args...), l.c.Dir, advice)

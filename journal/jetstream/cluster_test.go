@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -248,8 +249,21 @@ func TestCluster_Life(t *testing.T) {
 	c.logs[0].known.seq = n
 	c.logs[0].known.mu.Unlock()
 
+	t.Log("its disk is looked at")
+	dir := c.configs[2].Dir
+	before := tree(t, dir)
+	if found, err := Inspect(t.Context(), Config{Dir: dir}, nil); err != nil || !found.Replica || found.Entries != many+1 {
+		t.Errorf("inspected: %+v, %v", found, err)
+	}
+	if !maps.Equal(tree(t, dir), before) {
+		t.Error("looking has changed it")
+	}
+
 	t.Log("its disk has a flipped bit")
 	flip(0.5)(t, "", c.configs[2].path(replica, "jetstream", "$G", "streams", streamName, "msgs", "1.blk"))
+	if found, err := Inspect(t.Context(), Config{Dir: dir}, nil); !errors.Is(err, journal.ErrDamaged) || found.Entries == 0 || found.Entries > many {
+		t.Errorf("inspected: %+v, %v", found, err)
+	}
 	c.open(t)
 	c.wantWhole(t, 2, many+2)
 
@@ -302,6 +316,23 @@ func TestCluster_Life(t *testing.T) {
 	c.close(0)
 	if _, err := tryOpen(t, Config{Dir: c.configs[0].Dir}); !errors.Is(err, ErrConfig) {
 		t.Errorf("a replica without the others: %v", err)
+	}
+
+	t.Log("the others are lost for good")
+	l, err := tryOpen(t, Config{Dir: c.configs[0].Dir, AcceptLoss: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := l.one(t.Context(), many+4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Append(t.Context(), after(last)); err != nil {
+		t.Errorf("alone from now on: %v", err)
+	}
+	l.Close()
+	if found, err := Inspect(t.Context(), Config{Dir: c.configs[0].Dir}, nil); err != nil || found.Replica || found.Entries != many+5 {
+		t.Errorf("inspected: %+v, %v", found, err)
 	}
 }
 

@@ -18,6 +18,7 @@ type Inspected struct {
 	Entries   uint64           // of the unbroken chain
 	Last      journal.Position // of that
 	Confirmed journal.Position // by the head: the last entry that is known to have been confirmed; zero: not known
+	Replica   bool             // one of several: it may end before Confirmed, and is mended from the others when it starts
 }
 
 // Inspect reads the log in c.Dir from its genesis to its end, and checks that each entry continues the chain, and that what
@@ -27,7 +28,8 @@ type Inspected struct {
 // The engine cuts off what it cannot read when it opens a store. So what is opened is a copy, made beside the log and removed
 // at the end; the log is only read. journal.ErrFull: there is no room for it.
 func Inspect(ctx context.Context, c Config, progress func(read, of uint64)) (found Inspected, err error) {
-	if !exists(c.path("jetstream")) {
+	found.Replica = exists(c.path(replica, "jetstream"))
+	if !exists(c.path("jetstream")) && !found.Replica {
 		return found, fmt.Errorf("%w: there is no journal in %s", ErrConfig, c.Dir)
 	}
 	c, lock, err := hold(c)
@@ -35,16 +37,79 @@ func Inspect(ctx context.Context, c Config, progress func(read, of uint64)) (fou
 		return found, err
 	}
 	defer lock.Close()
-	copied, err := c.copy()
+	dir, copy := c.Dir, Config.copy
+	if found.Replica {
+		c.Dir, c.part, copy = c.path(replica), true, Config.copyReplica
+	}
+	copied, err := copy(c)
 	if err != nil {
 		return found, fmt.Errorf("journal: copy to inspect: %w", err)
 	}
 	defer os.RemoveAll(copied.Dir)
-	return copied.walk(ctx, c.Dir, progress)
+	return copied.walk(ctx, dir, found, progress)
+}
+
+// copyReplica copies what a replica has of the log into a new one, which is nobody's replica. The engine opens a replica only where
+// it meets the others.
+func (c Config) copyReplica() (copied Config, err error) {
+	if copied, err = c.room(); err != nil {
+		return copied, err
+	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(copied.Dir)
+		}
+	}()
+	l := &Log{c: copied, session: session{log: c.Logger, name: "control"}}
+	if err := l.start(); err != nil {
+		return copied, err
+	}
+	_, err = l.js.CreateStream(context.Background(), streamConfig(1))
+	l.stop()
+	if err != nil {
+		return copied, err
+	}
+	entries := filepath.Join("jetstream", "$G", "streams", streamName, "msgs")
+	if err := os.RemoveAll(copied.path(entries)); err != nil {
+		return copied, err
+	}
+	if exists(c.path(entries)) {
+		if err := os.CopyFS(copied.path(entries), os.DirFS(c.path(entries))); err != nil {
+			return copied, err
+		}
+	}
+	return copied, copied.copyHead(c)
+}
+
+// copyHead copies the witness.
+func (c Config) copyHead(from Config) error {
+	if !exists(from.path("head")) {
+		return nil
+	}
+	b, err := os.ReadFile(from.path("head"))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.path("head"), b, 0o600)
 }
 
 // copy copies the parts of a log to a new directory beside it.
 func (c Config) copy() (copied Config, err error) {
+	if copied, err = c.room(); err != nil {
+		return copied, err
+	}
+	err = os.CopyFS(copied.path("jetstream"), os.DirFS(c.path("jetstream")))
+	if err == nil {
+		err = copied.copyHead(c)
+	}
+	if err != nil {
+		os.RemoveAll(copied.Dir)
+	}
+	return copied, err
+}
+
+// room makes the directory for a copy, if there is room for one.
+func (c Config) room() (copied Config, err error) {
 	var size int64
 	err = filepath.Walk(c.path("jetstream"), func(_ string, f os.FileInfo, err error) error {
 		if err == nil && f.Mode().IsRegular() {
@@ -59,24 +124,12 @@ func (c Config) copy() (copied Config, err error) {
 		return copied, errors.Join(err, fmt.Errorf("%w: %d MiB free in %s, %d needed", journal.ErrFull, n>>20, c.Dir, (size+c.Reserve)>>20))
 	}
 	copied = c
-	if copied.Dir, err = os.MkdirTemp(c.Dir, "inspect-"); err != nil {
-		return copied, err
-	}
-	err = os.CopyFS(copied.path("jetstream"), os.DirFS(c.path("jetstream")))
-	if err == nil && exists(c.path("head")) {
-		var b []byte
-		if b, err = os.ReadFile(c.path("head")); err == nil {
-			err = os.WriteFile(copied.path("head"), b, 0o600)
-		}
-	}
-	if err != nil {
-		os.RemoveAll(copied.Dir)
-	}
+	copied.Dir, err = os.MkdirTemp(c.Dir, "inspect-")
 	return copied, err
 }
 
 // walk opens the copy and reads it. dir is what the errors speak of.
-func (c Config) walk(ctx context.Context, dir string, progress func(read, of uint64)) (found Inspected, err error) {
+func (c Config) walk(ctx context.Context, dir string, found Inspected, progress func(read, of uint64)) (_ Inspected, err error) {
 	h, err := openHead(c.path("head"))
 	if err != nil {
 		return found, err
@@ -108,6 +161,8 @@ func (c Config) walk(ctx context.Context, dir string, progress func(read, of uin
 	switch {
 	case err != nil:
 		return found, err
+	case found.Replica && found.Entries < found.Confirmed.Seq:
+		return found, nil
 	case found.Entries == 0 && found.Confirmed.Seq == 0:
 		return found, l.damaged("it has no genesis")
 	}

@@ -63,7 +63,8 @@ type Config struct {
 	Reserve int64 // negative: 0
 
 	// AcceptLoss opens a log that is damaged, ends before its last confirmed entry, or is not the one that
-	// was confirmed, and takes its unbroken beginning for the truth. It is the operator's decision, for
+	// was confirmed, and takes its unbroken beginning for the truth. Without Cluster it makes a log of its own of
+	// a replica, whose others are lost. It is the operator's decision, for
 	// one start: what was confirmed and is gone, such as a distribution's last config, stays gone.
 	// Nothing wrong is served: edges see that the chain is another one and drop their caches.
 	AcceptLoss bool
@@ -71,6 +72,7 @@ type Config struct {
 	Logger *slog.Logger
 
 	old  *Log         // of a node that carries its own log over to the cluster
+	part bool         // a copy of one of several replicas
 	bulk bool         // the engine does not sync: for a directory that is synced as a whole before it counts
 	step func(string) // for tests in this package: called after each change that a rewrite makes to Dir
 }
@@ -127,8 +129,13 @@ func (c Config) open(ctx context.Context) (*Log, error) {
 	switch {
 	case c.Cluster != nil:
 		return openReplica(ctx, c)
+	case exists(c.path(replica)) && c.AcceptLoss:
+		if err := c.leave(); err != nil {
+			return nil, fmt.Errorf("journal: this replica cannot become a log of its own: %w", err)
+		}
 	case exists(c.path(replica)):
-		return nil, fmt.Errorf("%w: %s holds one replica of several: start this node with the others", ErrConfig, c.Dir)
+		return nil, fmt.Errorf("%w: %s holds one replica of several: start this node with the others. If most of them are lost for good, open it with AcceptLoss to go on "+
+			"alone with what this one has", ErrConfig, c.Dir)
 	}
 	return openHeld(ctx, c)
 }

@@ -69,6 +69,26 @@ func openReplica(ctx context.Context, c Config) (*Log, error) {
 	return l, nil
 }
 
+// leave makes a log of its own of what this replica has, as a rewrite puts a log into place. The replica is kept aside.
+func (c Config) leave() error {
+	c.Logger.Error("this node goes on without the others, as told, with what its replica has", "dir", c.Dir)
+	if !exists(c.path(rewritten)) { // else it was cut off here
+		r := c
+		r.Dir = c.path(replica)
+		copied, err := r.copyReplica()
+		if err != nil {
+			return err
+		}
+		if err := syncTree(copied.Dir); err != nil {
+			return errors.Join(err, os.RemoveAll(copied.Dir))
+		}
+		if err := c.rename(filepath.Join(replica, filepath.Base(copied.Dir)), rewritten); err != nil {
+			return err
+		}
+	}
+	return c.rename(replica, fmt.Sprintf("%s.left-%d", replica, time.Now().UnixNano()))
+}
+
 // putAside moves the log that was carried over out of the way.
 func (c Config) putAside() error {
 	if err := os.MkdirAll(c.path(single), 0o700); err != nil {
