@@ -2,13 +2,16 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -102,6 +105,25 @@ func (c *controls) start(i int, args []string) error {
 	return err
 }
 
+// replace is for a control node whose disk is lost: another machine takes its name.
+func (c *controls) replace(i int) {
+	c.t.Helper()
+	c.all[i].proc.kill()
+	if err := os.RemoveAll(filepath.Join(c.dirs[i], "data")); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.start(i, c.args[i]); err == nil || !strings.Contains(err.Error(), "holds no control node yet") {
+		c.t.Errorf("with an empty disk and no token: %v", err)
+	}
+	token, err := exec.Command(binary(), "control", "token", fmt.Sprint("control", i+1), "--data", filepath.Join(c.dirs[0], "data")).Output()
+	if err == nil {
+		err = c.start(i, append(c.args[i], "--token", strings.TrimSpace(string(token))))
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 func (c *controls) close() {
 	for _, w := range c.all {
 		w.close()
@@ -134,7 +156,7 @@ func TestControls(t *testing.T) {
 		}
 		return *out.Invalidation.Id, nil
 	}
-	const many, killed, back = 60, 20, 40
+	const many, killed, back, lost = 60, 15, 30, 45
 	accepted := map[int]string{}
 	alive := []int{0, 1, 2}
 	for n := range many {
@@ -147,6 +169,8 @@ func TestControls(t *testing.T) {
 				t.Fatal(err)
 			}
 			alive = []int{0, 1, 2}
+		case lost:
+			c.replace(2)
 		}
 		// A client that got no answer asks another one, with the same reference.
 		err := w.until(time.Minute, func() (bool, error) {
@@ -181,6 +205,29 @@ func TestControls(t *testing.T) {
 		}
 	}
 
+	t.Log("replicas")
+	for i, p := range c.all {
+		if err := p.proc.stop(); err != nil {
+			t.Error(err)
+		}
+		out, err := exec.Command(binary(), "fsck", "--data", filepath.Join(c.dirs[i], "data")).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), " in order") {
+			t.Errorf("control%d: %v\n%s", i+1, err, out)
+		}
+		if i == 0 {
+			continue // two can go on
+		}
+		again := make(chan error, 1)
+		if i == 1 { // now it takes two that start together
+			go func() { again <- c.start(0, c.args[0]) }()
+		} else {
+			again <- nil
+		}
+		if err := errors.Join(c.start(i, c.args[i]), <-again); err != nil {
+			t.Fatal(err)
+		}
+	}
+
 	t.Log("one of three is left")
 	c.all[1].proc.kill()
 	c.all[2].proc.kill()
@@ -197,5 +244,46 @@ func TestControls(t *testing.T) {
 	}
 	if _, err := invalidate(0, many); err == nil || !strings.Contains(err.Error(), "1 of 3 control nodes reached: control1") {
 		t.Errorf("alone: %v", err)
+	}
+}
+
+// TestGuarantee_Controls checks the promise while two of three control nodes are killed and started again, one after the other, and
+// one stands still. The checker asks the first; the edges are connected to any.
+func TestGuarantee_Controls(t *testing.T) {
+	w := newWorld(t.TempDir())
+	c := newControls(t, w)
+	defer c.close()
+	if err := w.startEdge("IAD89-1", nil); err != nil {
+		t.Fatal(err)
+	}
+	again := func(i int) func() {
+		return func() {
+			c.all[i].proc.kill()
+			if err := c.start(i, c.args[i]); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	faults := []func(){again(1), again(2), func() {
+		p := c.all[1].proc.cmd.Process
+		p.Signal(syscall.SIGSTOP)
+		defer p.Signal(syscall.SIGCONT)
+		<-time.After(3 * time.Second)
+	}, again(2)}
+	done := 0
+	env, args := against(w.proc)
+	want := (&experiment{share: 20, brief: 40000}).answers(t)
+	v, said := checkGuarantee(t, env, append(args, "--answers", strconv.Itoa(want), "--seed", "8"), func(int) {
+		if done < len(faults) {
+			faults[done]()
+			done++
+		}
+	})
+	t.Logf("%v; %d faults", v, done)
+	if len(v.Violations) > 0 {
+		t.Fatalf("%s", said)
+	}
+	if done == 0 {
+		t.Error("nothing happened meanwhile")
 	}
 }

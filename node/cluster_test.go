@@ -180,6 +180,7 @@ func TestControl_WhatItRefusesOfPeers(t *testing.T) {
 		{"", "", []string{"a=1.2.3.4:1", "b=1.2.3.4:2", "c=1.2.3.4:3"}, `--name "" is not among --peers`},
 		{"a", "", []string{"1.2.3.4:1"}, "write name=host:port"},
 		{"a", "", []string{"a=1.2.3.4:1", "b=1.2.3.4:2", "c=1.2.3.4:1"}, "given twice"},
+		{"a", "", []string{"a=1.2.3.4:1", "b=1.2.3.4:2", "c=1.2.3.4:3"}, "holds no control node yet"},
 		{"a", "wfe1.x", []string{"a=1.2.3.4:1", "b=1.2.3.4:2", "c=1.2.3.4:3"}, "no token for a control node"},
 		{"a", "wfc1.x", nil, "give --name and --peers too"},
 	} {

@@ -129,10 +129,14 @@ const joining = "joining"
 // enter makes this machine a control node with the token, if it is none yet.
 func (c *Config) enter(ctx context.Context) error {
 	dir := filepath.Join(c.Data, "authority")
-	if c.Token == "" {
+	_, err := os.Stat(filepath.Join(dir, "authority.pem"))
+	switch {
+	case c.Token == "" && len(c.Peers) > 0 && err != nil: // it would make an authority of its own
+		return fmt.Errorf("%s holds no control node yet. Several are grown from one that has run alone: have a token made where that runs, "+
+			"warmfront control token %s, and start once with --token", c.Data, c.Name)
+	case c.Token == "":
 		return nil
-	}
-	if _, err := os.Stat(filepath.Join(dir, "authority.pem")); err == nil {
+	case err == nil:
 		c.Logger.Warn("this directory has a control node's papers; the token is left unused", "dir", dir)
 		return nil
 	}

@@ -25,14 +25,21 @@ import (
 
 // trio is a cluster of three in this process.
 type trio struct {
-	configs [3]Config
-	logs    [3]*Log
+	configs []Config
+	logs    []*Log
 }
 
 // newTrio makes three nodes. Their addresses are free ones, which they keep. The first one has a log of its own.
 func newTrio(t *testing.T) *trio {
 	t.Helper()
-	c := &trio{}
+	c := newNodes(t, 3)
+	alone(t, c.configs[0].Dir)
+	return c
+}
+
+func newNodes(t *testing.T, n int) *trio {
+	t.Helper()
+	c := &trio{configs: make([]Config, n), logs: make([]*Log, n)}
 	p := newPKI(t)
 	var peers []Peering
 	for i := range c.configs {
@@ -50,7 +57,6 @@ func newTrio(t *testing.T) *trio {
 			Admit: func(s *tls.ConnectionState) bool { return slices.Contains(s.PeerCertificates[0].DNSNames, controlHost) },
 		}}
 	}
-	alone(t, c.configs[0].Dir)
 	return c
 }
 
@@ -156,7 +162,7 @@ func TestLog_OfThree(all *testing.T) {
 		fresh = false
 		subject := func() journal.Log { return &ofThree{c.logs[1], c} }
 		return journaltest.Subject{Log: subject(), Reopen: func(t *testing.T, crash bool) journal.Log {
-			var images [3]string
+			images := make([]string, len(c.logs))
 			for i := range images {
 				if crash {
 					images[i] = still(all, c.configs[i].Dir) // which outlives this test
@@ -334,6 +340,41 @@ func TestCluster_Life(t *testing.T) {
 	if found, err := Inspect(t.Context(), Config{Dir: c.configs[0].Dir}, nil); err != nil || found.Replica || found.Entries != many+5 {
 		t.Errorf("inspected: %+v, %v", found, err)
 	}
+}
+
+// Two more nodes, of which the three that there were learn by their own new configs.
+func TestCluster_ThreeToFive(t *testing.T) {
+	t.Parallel()
+	five := newNodes(t, 5)
+	t.Cleanup(five.closeAll)
+	alone(t, five.configs[0].Dir)
+	three := &trio{configs: slices.Clone(five.configs[:3]), logs: make([]*Log, 3)}
+	t.Cleanup(three.closeAll)
+	for i := range three.configs {
+		x := *three.configs[i].Cluster
+		x.Peers = x.Peers[:3]
+		three.configs[i].Cluster = &x
+	}
+	three.open(t)
+	three.append(t, 1)
+	copy(five.logs, three.logs)
+	five.open(t) // the new ones
+	five.append(t, 4)
+	five.wantWhole(t, 3, 3)
+	for i := range three.logs {
+		five.close(i)
+		if i == 0 {
+			if _, err := tryOpen(t, three.configs[0]); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "has 5 replicas, and 3 nodes are given") {
+				t.Errorf("with three peers: %v", err)
+			}
+		}
+		five.open(t)
+		five.append(t, i)
+	}
+	five.close(0)
+	five.close(3)
+	five.append(t, 4)
+	five.wantWhole(t, 2, 7)
 }
 
 // last returns the last entry by one node.

@@ -146,7 +146,12 @@ func (l *Log) gather(ctx context.Context) (jetstream.Stream, error) {
 			return nil, err
 		default:
 			words, _ := l.standing()
-			l.waits("waiting for a quorum: " + words)
+			words = "waiting for a quorum: " + words
+			var no *jetstream.APIError
+			if errors.As(err, &no) {
+				words = "the other control nodes say: " + no.Description
+			}
+			l.waits(words)
 		}
 		if !sleep(ctx, 200*time.Millisecond) {
 			return nil, ctx.Err()
