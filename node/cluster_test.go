@@ -28,8 +28,8 @@ func freeAddress(tb testing.TB) string {
 	return l.Addr().String()
 }
 
-// soon waits until f returns "".
-func soon(tb testing.TB, f func() string) {
+// comes waits until f returns "".
+func comes(tb testing.TB, f func() string) {
 	tb.Helper()
 	why := f()
 	for deadline := time.Now().Add(time.Minute); why != ""; why = f() {
@@ -84,14 +84,14 @@ func TestControl_OneToThree(t *testing.T) {
 		}()
 	}
 	for _, c := range cs[1:] {
-		soon(t, func() string {
+		comes(t, func() string {
 			if _, err := os.Stat(filepath.Join(c.Data, joining)); err != nil {
 				return err.Error()
 			}
 			return ""
 		})
 	}
-	soon(t, func() string {
+	comes(t, func() string {
 		status, text := answerOf("http://" + cs[1].Control + "/2020-05-31/distribution")
 		if status != http.StatusServiceUnavailable || !strings.Contains(text, "<Code>ServiceUnavailable</Code>") || !strings.Contains(text, "none of the control nodes that are here has the journal") {
 			return text
@@ -127,8 +127,8 @@ func TestControl_OneToThree(t *testing.T) {
 			return ""
 		}
 	}
-	soon(t, reached(all[2].d))
-	soon(t, func() string {
+	comes(t, reached(all[2].d))
+	comes(t, func() string {
 		if a, all := all[0].d.gate.addresses(); !all || len(a) != 3 {
 			return "not all addresses are known: " + strings.Join(a, ", ")
 		}
@@ -143,7 +143,7 @@ func TestControl_OneToThree(t *testing.T) {
 		t.Fatal(err)
 	}
 	seq = all[2].d.control.Seq()
-	soon(t, reached(all[1].d))
+	comes(t, reached(all[1].d))
 
 	t.Log("without most")
 	if err := all[2].stop(); err != nil {
@@ -154,7 +154,7 @@ func TestControl_OneToThree(t *testing.T) {
 		"/2020-05-31/distribution": "<Message>This control node cannot answer now: no quorum: 1 of 3",
 		"/warmfront/v1/nodes":      `"message":"This control node cannot answer now: no quorum: 1 of 3`,
 	} {
-		soon(t, func() string {
+		comes(t, func() string {
 			if status, text := answerOf("http://" + cs[1].Control + path); status != http.StatusServiceUnavailable || !strings.Contains(text, words) {
 				return path + ": " + text
 			}
