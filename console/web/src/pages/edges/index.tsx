@@ -7,7 +7,7 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import { usePage } from "../../app/page";
 import { client } from "../../client";
-import { bytes, count, duration, plural, utcTime } from "../../format";
+import { bytes, count, duration, percent, plural, utcTime } from "../../format";
 import type { EdgeNode } from "../../own";
 import { Empty } from "../../parts/Empty";
 import { LoadFailure } from "../../parts/LoadFailure";
@@ -61,6 +61,7 @@ const columns: TableProps.ColumnDefinition<EdgeNode>[] = [
       <>
         {e.edge === e.location ? e.edge : `${e.location} (${e.edge})`}
         {e.url && <Box variant="small" display="block">{e.url}</Box>}
+        {e.version && <Box variant="small" display="block">Warmfront {e.version}</Box>}
         {e.joined && <Box variant="small" display="block">joined <Time at={e.joined} /></Box>}
       </>
     ),
@@ -78,6 +79,7 @@ const columns: TableProps.ColumnDefinition<EdgeNode>[] = [
   },
   { id: "applied", header: "Applied entry", minWidth: 120, cell: (e) => (e.behind > 0 ? `${count(e.applied)}, ${plural(e.behind, "entry", "entries")} behind` : count(e.applied)) },
   { id: "heard", header: "Last heard", minWidth: 120, cell: (e) => <Ago at={e.heard} /> },
+  { id: "hits", header: "Hit ratio", minWidth: 90, cell: (e) => (e.hitRatio === null ? "–" : percent(e.hitRatio)) },
   { id: "fill", header: "Cache", minWidth: 200, cell: (e) => <Fill of={e} /> },
   { id: "objects", header: "Objects", minWidth: 90, cell: (e) => count(e.cache.objects) },
   { id: "evictions", header: "Evictions", minWidth: 90, cell: (e) => count(e.cache.evictions) },
