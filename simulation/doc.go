@@ -30,6 +30,5 @@
 // Each rule that is left out must be noticed within a thousand histories. A mistake is either something untrue that a node
 // is told (mistake_test.go), or a rule that an edge of a build with the tag leaves out (planted_test.go). Those of
 // model/README.md that have no counterpart need parent caches (M2, M12, M13) or members that an operator declares gone (M14,
-// M15). M6, a probe that is answered by a read, has shown no harm in 8,000 histories: an answer that is not above all that
-// the edge had applied renews no lease.
+// M15).
 package simulation

@@ -14,6 +14,7 @@ const (
 	none           mistake = ""
 	noLease        mistake = "no-lease"         // S3: no lease is asked for
 	shortWait      mistake = "short-wait"       // P3: the slow path does not wait until leases have run out
+	probeRead      mistake = "probe-read"       // P1: a probe is answered with a number that was in the log before
 	notJoined      mistake = "not-joined"       // P2: an edge serves before it has applied its own join
 	rollBackUnseen mistake = "roll-back-unseen" // E1: the log has lost entries, and the cache is kept
 	ackOnReceipt   mistake = "ack-on-receipt"   // E3: what was heard is acknowledged, not what was applied
@@ -23,7 +24,7 @@ const (
 
 // mistakes are all, with the law that each breaks.
 var mistakes = map[mistake]string{
-	noLease: "L6", shortWait: "L6", notJoined: "L6", rollBackUnseen: "L6", ackOnReceipt: "L6", slotTakenTwice: "L8", unsynced: "L8",
+	noLease: "L6", shortWait: "L6", probeRead: "L6", notJoined: "L6", rollBackUnseen: "L6", ackOnReceipt: "L6", slotTakenTwice: "L8", unsynced: "L8",
 }
 
 // mistaken is what a link needs to make one.

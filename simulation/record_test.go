@@ -166,5 +166,12 @@ func (r *record) heard(node string) uint64 {
 	return uint64(last)
 }
 
+// hearsay returns what a node that is misled hears is the number of the last entry.
+func (r *record) hearsay(node string) (last uint64, misled bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.heard(node), r.isMisled(node)
+}
+
 // atLeast stands where the parameter max hides the builtin.
 func atLeast(a, b uint64) uint64 { return max(a, b) }

@@ -15,6 +15,10 @@ func (w *world) suffer() {
 		kinds = append(kinds, w.rewrite)
 	}
 	pause(calm)
+	if w.mistake == probeRead { // it takes a replica that stays far behind, and an edge that goes on hearing of it
+		kinds = []func(*luck){func(*luck) {}}
+		w.record.fallBehind(5*time.Second, w.began.Add(calm+trouble), w.edges[0].name)
+	}
 	for {
 		pause(r.within(2 * time.Second))
 		if time.Since(w.began) > calm+trouble {
