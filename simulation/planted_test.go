@@ -18,7 +18,7 @@ func TestSimulation_FindsPlantedMistakes(t *testing.T) {
 		t.Run(m, func(t *testing.T) {
 			edge.Plant(m)
 			defer edge.Plant("")
-			finds(t, none, law)
+			finds(t, none, law, 5*soon)
 		})
 	}
 }

@@ -19,7 +19,9 @@ func (w *world) viewer(n *edgeNode) {
 	path := 0
 	defer asking.Wait()
 	for !w.ended() {
-		if !r.one(3) { // else somebody else asks at once
+		if r.one(3) { // somebody else asks a moment later
+			pause(time.Microsecond + r.within(time.Millisecond))
+		} else {
 			pause(r.within(400 * time.Millisecond))
 		}
 		p := n.asks()
@@ -30,7 +32,7 @@ func (w *world) viewer(n *edgeNode) {
 			path = r.n(paths)
 		}
 		a := &asked{process: p, path: path}
-		if r.one(12) {
+		if r.one(4) {
 			a.slow = r.within(900 * time.Millisecond) // its socket, within D
 		}
 		asking.Go(func() {
