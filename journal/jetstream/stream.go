@@ -32,7 +32,8 @@ const (
 // purge, no per-message TTL, no rollup, no limit. Should a limit ever be set, a full log refuses instead of
 // forgetting.
 func streamConfig(replicas int) jetstream.StreamConfig {
-	// With compression, replicas that were stopped and started refused to write: "error reading compression reader".
+	// With compression, replicas that the engine had rebuilt after a crash could not be read after the next start, or refused every
+	// write: "error reading compression reader". TestLog_OfThree finds it.
 	compression := jetstream.NoCompression
 	if replicas == 1 {
 		compression = jetstream.S2Compression
