@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/sha256"
 	"slices"
 	"strings"
 	"sync"
@@ -180,7 +181,7 @@ func (v *visit) strictly(st state, o *cache.Object) state {
 		}
 	case began(o) < v.child.after:
 		return overwritten
-	case st == usableStale, st == usableMarked && !planted(parentMarked):
+	case st == usableStale, st == usableMarked:
 		return stale
 	}
 	return st
@@ -271,7 +272,10 @@ func (v *visit) beginChild(a *answer, status int, fields message.Fields, length 
 		return nil
 	}
 	c.head = v.headFor(a, status, fields, length)
-	c.mute = c.head.Failure != "" || status == 304
+	if c.ask.Have != nil && status == 200 && a.object != nil && a.walk == nil && digestible(a.body) && sha256.Sum256(a.body) == [sha256.Size]byte(c.ask.Have) {
+		c.head.Same = true
+	}
+	c.mute = c.head.Failure != "" || c.head.Same
 	return c.out.Head(c.head)
 }
 

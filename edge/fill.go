@@ -51,8 +51,8 @@ func (f *flight) fill() error {
 	}
 	old := f.askable()
 	resp, err := f.fetch(old)
-	if err == nil && resp.Status == 304 && old != nil && (f.knows(f.asked, f.old.Fields) || f.above != nil) {
-		if was, _ := original(f.old.Fields); f.knows(f.asked, f.old.Fields) && httpcache.Confirms(was, resp.Fields) {
+	if err == nil && resp.Status == 304 && old != nil && (f.above != nil || f.knows(f.asked, f.old.Fields)) {
+		if was, _ := original(f.old.Fields); f.above != nil || httpcache.Confirms(was, resp.Fields) {
 			defer resp.Body.Close()
 			f.renew(resp)
 			return nil

@@ -15,7 +15,6 @@ const (
 
 	parentBehind    mistake = "parent-behind"    // L7, T2: another edge is answered before everything is applied that its question names
 	parentUnchecked mistake = "parent-unchecked" // T3: what another edge gets is not held against the rules
-	parentMarked    mistake = "parent-marked"    // L7: another edge gets what is marked stale, and keeps it as new
 
 	writeUnnoted   mistake = "write-unnoted"   // RFC 9111 section 4.4: an unsafe request makes nothing old
 	packedAnew     mistake = "packed-anew"     // L2: what is compressed here is stamped when it has been

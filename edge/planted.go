@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-var mistakes = []mistake{hitUnchecked, stampAtStore, waiterUnchecked, sweepRacesFill, compactTooEarly, deadCondition, pinnedOnly, parentBehind, parentUnchecked, parentMarked,
+var mistakes = []mistake{hitUnchecked, stampAtStore, waiterUnchecked, sweepRacesFill, compactTooEarly, deadCondition, pinnedOnly, parentBehind, parentUnchecked,
 	writeUnnoted, packedAnew, sliceUnchecked, sliceOfAny, markForgotten, markUnasked, classUnread,
 	loadUnchecked, loadRacesSweep, restartTrusted, servesEarly, markUncompared}
 

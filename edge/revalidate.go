@@ -15,6 +15,9 @@ func (f *flight) renew(resp *origin.Response) {
 	now := f.e.now()
 	was, coding := original(f.old.Fields)
 	merged := httpcache.Refresh(was, resp.Fields)
+	if f.above != nil { // its head is all of an answer's whose octets are these
+		merged, coding = httpcache.EndToEnd(resp.Fields), ""
+	}
 	if f.site.RFC && !resp.Fields.Has("Date") {
 		merged.Set("Date", httpDate(now)) // or the 304 would be as old as what it renews (RFC 9110 section 6.6.1)
 	}
@@ -39,7 +42,7 @@ func (f *flight) renew(resp *origin.Response) {
 	}
 	o := f.object(f.old.Status, f.marked(fields), f.old.Body, v.Fresh)
 	o.Pages = f.old.Pages
-	if !f.doubtful && !httpcache.Proves(was, resp.Fields) {
+	if f.above == nil && !f.doubtful && !httpcache.Proves(was, resp.Fields) {
 		o.FetchStart = f.old.FetchStart
 	}
 	o.Hits.Store(f.old.Hits.Load())

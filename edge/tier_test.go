@@ -307,3 +307,30 @@ func TestPromise_ThroughParents(t *testing.T) {
 		})
 	}
 }
+
+// Of two versions under one date or tag a parent does not take one for the other; the same octets do not travel twice.
+func TestTier_RevalidatesByOctets(t *testing.T) {
+	for _, validator := range []string{"Last-Modified: Tue, 01 Jan 1980 00:00:00 GMT", `ETag: "release"`} {
+		families(t, twoPlaces, func(f *family) {
+			f.place("FRA50", "LHR50")
+			same := false
+			f.heads = func(_, _ string, h *tier.Head) { same = h.Same }
+			f.origin.on("/a", ok("v1", "Cache-Control: max-age=10", validator, "X-Version: 1"))
+			f.at("FRA50-1").expect("200 Miss v1", "/a")
+			f.settle(11 * time.Second)
+			f.origin.on("/a", ok("v1", "Cache-Control: max-age=10", validator, "X-Version: 1b"))
+			f.at("LHR50-1").get("/a")
+			v := f.at("FRA50-1").expect("200 RefreshHit v1", "/a")
+			if !same || v.fields.Get("X-Version") != "1b" {
+				t.Errorf("%s: the same octets have travelled: %t; X-Version %q", validator, !same, v.fields.Get("X-Version"))
+			}
+			f.settle(11 * time.Second)
+			f.origin.on("/a", ok("v2", "Cache-Control: max-age=10", validator, "X-Version: 2"))
+			f.at("LHR50-1").expect("200 Miss v2", "/a")
+			v = f.at("FRA50-1").expect("200 Miss v2", "/a")
+			if same || v.fields.Get("X-Version") != "2" {
+				t.Errorf("%s: X-Version %q", validator, v.fields.Get("X-Version"))
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"log/slog"
@@ -32,7 +33,7 @@ import (
 // has. So an object is as old in every place as it is in the one that fetched it, and no tier adds to its life.
 //
 // Only what may be stored is asked for so. Without a lease, or before the first probe is answered, the origin is asked (S5); so it is by a
-// fill that nobody shares, and by the second question of one that takes long. Whoever does not answer is passed by. Of what
+// fill that nobody shares, by one that asks for the rest of a part, and by the second question of one that takes long. Whoever does not answer is passed by. Of what
 // a parent says of the origin only that counts which the origin has had to do with: it may be out of the parent's reach alone.
 
 const (
@@ -83,7 +84,7 @@ func (e *Edge) route(o *distribution.Origin, key []byte, through []string) []tie
 
 // upwards is the route of a flight's question.
 func (f *flight) upwards() []tier.Edge {
-	if f.alone || f.epoch == "" || !f.e.lease.Synced() || !f.e.lease.Fresh(f.e.clock()) {
+	if f.alone || f.part != nil || f.epoch == "" || !f.e.lease.Synced() || !f.e.lease.Fresh(f.e.clock()) {
 		return nil
 	}
 	return f.e.route(f.behavior.Origin, []byte(f.key[:f.base]), f.through)
@@ -162,10 +163,14 @@ func (f *flight) askFor(old *cache.Object) *tier.Ask {
 			r.Fields = append(r.Fields, line)
 		}
 	}
-	r.Fields = f.conditions(f.behavior, old, r.Fields)
+	r.Fields = f.conditions(f.behavior, nil, r.Fields)
 	a := &tier.Ask{
 		Epoch: f.epoch, Least: f.stamp, Distribution: f.site.ID, Revision: f.site.rev, ID: f.id, Request: r,
 		Through: append(slices.Clone(f.through), f.e.cfg.Name),
+	}
+	if old != nil && old.Status == 200 && f.cut == nil && f.span == "" && digestible(old.Body) {
+		sum := sha256.Sum256(old.Body)
+		a.Have = sum[:]
 	}
 	// An unsafe request that came through here makes old what others have, too.
 	if after := max(f.after, f.e.writtenAt(f.site, f.subject.Load())); after > 0 {
@@ -173,6 +178,11 @@ func (f *flight) askFor(old *cache.Object) *tier.Ask {
 	}
 	return a
 }
+
+// maxDigest bounds the bodies of which a digest is made, to spare them the way.
+const maxDigest = 1 << 20
+
+func digestible(body []byte) bool { return 0 < len(body) && len(body) <= maxDigest }
 
 // toldBody is the body of an answer from another edge, with what that has said beside it.
 type toldBody struct {
@@ -217,8 +227,12 @@ func (f *flight) fromAbove(a *tier.Answer, sent time.Duration, cancel context.Ca
 	if age := h.Freshness.InitialAge + h.Freshness.Stored; h.NoStore == 0 && (h.Hit || age >= time.Second) {
 		fields = append(fields, message.Field{Name: "Age", Value: wholeSeconds(age)})
 	}
+	status := h.Status
+	if h.Same {
+		status = 304
+	}
 	return &origin.Response{
-		Status: h.Status, Fields: fields, Body: &toldBody{a.Body, cancel, h}, ContentLength: h.Length,
+		Status: status, Fields: fields, Body: &toldBody{a.Body, cancel, h}, ContentLength: h.Length,
 		FirstByte: f.e.clock() - sent, Attempts: 1,
 	}, asked
 }

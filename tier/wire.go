@@ -1,6 +1,7 @@
 package tier
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +22,9 @@ const (
 	maxThrough = 2 * (MaxDepth + 1)
 )
 
-// Ask is a question: a viewer's request, and what the answer must reflect.
+// Ask is a question: a viewer's request, and what the answer must reflect. It has none of the viewer's conditions, nor others: two edges
+// that have different octets under one validator, be it a date or a tag that its origin does not take seriously, would
+// confirm them to each other. What the one that asks has is named by its digest.
 type Ask struct {
 	Epoch        string // of the journal
 	Least        uint64 // T1: the position up to which the answer must have been held against the rules
@@ -30,8 +33,9 @@ type Ask struct {
 	Youngest     time.Duration `json:",omitempty"` // the fetch must not have begun longer ago; 0: whenever
 	Through      []string      // names of the edges that it has come through; the last one asks
 	ID           string        // X-Amz-Cf-Id
+	Have         []byte        `json:",omitempty"` // SHA-256 of the octets that the one that asks has; nil: none
 
-	Request message.Request // of the viewer, with the conditions and range of the one that asks
+	Request message.Request // of the viewer, with the range of the one that asks
 }
 
 // Head is what an answer begins with.
@@ -49,6 +53,7 @@ type Head struct {
 	Origin  string        // the id of the one that has answered
 	Began   time.Duration // T3: how long ago the fetch of it began
 	Hit     bool          // it was stored
+	Same    bool          `json:",omitempty"` // the body is what Have means, and does not follow
 	Latency time.Duration // of the origin
 
 	// What the law says of it, here as there.
@@ -184,9 +189,14 @@ func decodeAsk(b []byte) (*Ask, error) {
 	r.Method, r.Path, r.Query, r.HasQuery = string(q.Method), string(q.Path), string(q.Query), q.HasQuery
 	r.Host, r.Port, r.Scheme, r.ServerName = string(q.Host), string(q.Port), string(q.Scheme), string(q.ServerName)
 	r.Major, r.Minor, r.Remote, r.TLS = q.Major, q.Minor, q.Remote, q.TLS
+	if len(a.Have) == 0 {
+		a.Have = nil
+	}
 	var err error
 	r.Fields, err = q.Fields.unpacked()
 	switch {
+	case a.Have != nil && len(a.Have) != sha256.Size:
+		return nil, errUnclear
 	case err != nil:
 		return nil, err
 	case r.Method != "GET" && r.Method != "OPTIONS", !strings.HasPrefix(r.Path, "/"), !h1.All(r.Path, h1.InTarget), !h1.All(r.Query, h1.InTarget),
@@ -219,7 +229,7 @@ func decodeHead(b []byte) (*Head, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errUnclear, err)
 	case h.Refused != "", h.Failure != "":
-	case h.Status < 200 || h.Status > 599, h.Length < -1, h.Began < 0:
+	case h.Status < 200 || h.Status > 599 || h.Status == 304, h.Same && h.Status != 200, h.Length < -1, h.Began < 0:
 		return nil, errUnclear
 	}
 	return h, nil
