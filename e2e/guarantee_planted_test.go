@@ -22,7 +22,7 @@ func mistakes(t *testing.T) (names []string) {
 	for _, m := range regexp.MustCompile(`mistake = "([a-z-]+)"`).FindAllStringSubmatch(string(b), -1) {
 		names = append(names, m[1])
 	}
-	if len(names) < 19 {
+	if len(names) < 21 {
 		t.Fatalf("mistakes found: %q", names)
 	}
 	return names
@@ -51,6 +51,7 @@ var (
 	onDisk   = []string{"load-unchecked", "load-races-sweep", "restart-trusted", "serves-early", "mark-uncompared"}
 	restarts = []string{"restart-trusted", "serves-early"}
 	restored = []string{"mark-uncompared"}
+	tiered   = []string{"parent-behind", "parent-unchecked"}
 )
 
 func catches(t *testing.T, planted, mistake string) {
@@ -70,6 +71,9 @@ func catches(t *testing.T, planted, mistake string) {
 		bound = 50000
 	}
 	env, args := against(w.proc)
+	if mistake == "" || slices.Contains(tiered, mistake) {
+		inTiers(t, env, w.proc)
+	}
 	if slices.Contains(restored, mistake) {
 		args = append(args, "--restored")
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -106,4 +107,16 @@ func against(p *process) (env, args []string) {
 		args = append(args, "--ca", p.ready.CA, "--http3")
 	}
 	return env, args
+}
+
+// inTiers has the second edge of a process fill through the first, and the third through the second.
+func inTiers(t *testing.T, env []string, p *process) {
+	t.Helper()
+	for i := 1; i < len(p.ready.Edges); i++ {
+		cmd := exec.Command(binary(), "place", "set", p.ready.Edges[i].Name, "--parent", p.ready.Edges[i-1].Name)
+		cmd.Env = append(append(os.Environ(), env...), "AWS_ENDPOINT_URL_CLOUDFRONT="+p.ready.API)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
 }
