@@ -1,5 +1,5 @@
 // Package simulation knows what the world does to Warmfront: it loses, doubles, delays and reorders messages, cuts nodes
-// off, kills, stops and restarts them, lets their clocks run at different rates, and rolls a journal back. It holds no
+// off, kills, stops and restarts them, lets their clocks run at different rates, and rewrites the journal. It holds no
 // code: its tests run whole control planes and whole edges, the same code that runs in production with all its
 // goroutines, through histories that a seed decides, and hold each answer against the promise.
 //
@@ -35,4 +35,6 @@
 // is told (mistake_test.go), or a rule that an edge of a build with the tag leaves out (planted_test.go, within five thousand). Those of
 // model/README.md that have no counterpart need parent caches (M2, M12, M13) or members that an operator declares gone (M14,
 // M15).
+//
+// A journal loses entries under a mistake only: what then is promised, docs/journal.md says at AcceptLoss.
 package simulation
