@@ -147,18 +147,19 @@ func (w *Writer) leadGroups(ctx context.Context, p *proposal) {
 // commit appends what the proposals of a group decide, and finishes them, but for those that it returns: they are to be decided
 // with the next entry. With the turn.
 func (w *Writer) commit(ctx context.Context, group []*proposal) (later []*proposal) {
-	fail := func(err error) []*proposal {
+	fail := func(err error) {
 		for _, p := range group {
 			p.finish(nil, err)
 		}
-		return nil
 	}
 	if w.cur.at.Seq == 0 {
-		if _, err := w.catchUp(ctx); err != nil {
-			return fail(err)
+		_, err := w.catchUp(ctx)
+		if err == nil && w.cur.at.Seq == 0 {
+			err = fmt.Errorf("%w: there is no genesis entry", ErrBroken)
 		}
-		if w.cur.at.Seq == 0 {
-			return fail(fmt.Errorf("%w: there is no genesis entry", ErrBroken))
+		if err != nil {
+			fail(err)
+			return nil
 		}
 	}
 	var waiting *tickBatch // probes that this commit will have answered
@@ -175,22 +176,29 @@ func (w *Writer) commit(ctx context.Context, group []*proposal) (later []*propos
 			}
 			w.ticks.finish(waiting, 0, errTickAgain)
 			if behind != nil {
-				return fail(behind)
+				fail(behind)
+				return later
 			}
-			return finishAll(group, nil)
+			return append(finishAll(group, nil), later...)
 		}
 		if waiting == nil {
 			waiting = w.ticks.take()
 		}
 		e := w.next(facts)
 		stored, err := w.append(ctx, e)
+		if half := len(group) / 2; half > 0 && errors.Is(err, ErrTooLarge) {
+			// What somebody said to weigh little does not. Whose own facts fit must not be refused for the others'.
+			group, later = group[:half], append(group[half:len(group):len(group)], later...)
+			continue
+		}
 		if err != nil {
 			w.ticks.finish(waiting, 0, tickError(ctx, err))
-			return fail(err)
+			fail(err)
+			return later
 		}
 		if stored { // in the slot behind the fold: so refusals, too, have seen the whole log
 			w.ticks.finish(waiting, e.Seq, nil)
-			return finishAll(group, e)
+			return append(finishAll(group, e), later...)
 		}
 	}
 }

@@ -139,6 +139,41 @@ func TestTogether_ATooLargeOneFailsAlone(t *testing.T) {
 	all.Wait()
 }
 
+// Together too large for an entry is nobody's fault: each is refused only if it is so by itself, whatever was said of weights.
+func TestTogether_TooLargeTogetherIsSplit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := memory.New()
+		hold := make(chan struct{})
+		l.SetFaults(memory.Faults{Append: func(e *journal.Entry) memory.AppendFault {
+			if e.Seq == 2 {
+				<-hold
+			}
+			return memory.Stored
+		}})
+		w := journal.NewWriter(journal.WriterConfig{Log: l})
+		var all sync.WaitGroup
+		propose := func(i, size int, want error) {
+			all.Go(func() {
+				name := fmt.Sprint(i) + strings.Repeat("x", size)
+				e, first, err := w.Together(t.Context(), 1, func([]journal.Fact) ([]journal.Fact, error) { return ref(name)() })
+				if !errors.Is(err, want) || err == nil && e.Facts[first].Invalidated.CallerReference != name {
+					t.Errorf("%d: %v, not %v", i, err, want)
+				}
+			})
+			synctest.Wait()
+		}
+		propose(0, 0, nil)
+		for i, size := range []int{0, 600 << 10, 0, 600 << 10, journal.MaxEntry, 600 << 10, 0} {
+			propose(i+1, size, []error{nil, journal.ErrTooLarge}[size/journal.MaxEntry])
+		}
+		close(hold)
+		all.Wait()
+		if n := refs(t, l); len(n) != 7 {
+			t.Errorf("%d were accepted, not 7", len(n))
+		}
+	})
+}
+
 // Many with few references, on two writers, with lost answers: one fact each, and each caller hears of the right one.
 func TestTogether_OneFactPerReference(t *testing.T) {
 	l := memory.New()
