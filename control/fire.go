@@ -103,7 +103,7 @@ func (c *Control) fire(ctx context.Context, p due) error {
 	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
 		d := s.distributions[p.distribution]
 		if d == nil || d.byID[p.id] == nil || !d.byID[p.id].waits() {
-			return nil, nil
+			return nil, journal.ErrMoot
 		}
 		fact := *d.byID[p.id].fact
 		fact.Accepted, fact.CreateTime = fact.CreateTime, c.now()

@@ -82,7 +82,7 @@ func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distribution
 				return nil, err
 			}
 			existing = old.view()
-			return nil, nil
+			return nil, journal.ErrMoot
 		}
 		if len(before) > 0 && (terms.planned() || terms.Pace != nil || among(before, distributionID, reference)) {
 			return nil, journal.ErrNext // that is decided on the fold alone

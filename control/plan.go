@@ -140,7 +140,7 @@ func (c *Control) Withdraw(ctx context.Context, by journal.Actor, distributionID
 		case err != nil:
 			return nil, err
 		case inv.withdrawn != nil:
-			return nil, nil
+			return nil, journal.ErrMoot
 		case !inv.waits() && !inv.rolls():
 			return nil, refuse("Conflict", "The invalidation %s is in force since %s. What edges have dropped cannot be brought back, so it cannot be withdrawn.",
 				id, inv.fact.CreateTime.Format(time.RFC3339))

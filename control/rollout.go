@@ -213,10 +213,10 @@ func (c *Control) turn(ctx context.Context, p due) error {
 	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
 		inv := s.known(p.distribution, p.id)
 		if inv == nil || len(inv.waves) != p.turn {
-			return nil, nil
+			return nil, journal.ErrMoot
 		}
 		if _, ok := inv.due(); !ok {
-			return nil, nil
+			return nil, journal.ErrMoot
 		}
 		fact := *inv.fact
 		fact.CreateTime = c.now()

@@ -167,7 +167,7 @@ func completedEdges(t *journal.Tracker, upTo uint64, now time.Duration) (edges [
 func (c *Control) declareCompleted(ctx context.Context, done *journal.Completed) error {
 	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
 		if s.openUpTo(done.UpTo) == 0 {
-			return nil, nil // another node's tracker was faster
+			return nil, journal.ErrMoot // another node's tracker was faster
 		}
 		return []journal.Fact{{Completed: done}}, nil
 	})

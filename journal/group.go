@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,6 +25,10 @@ const (
 // it is asked again for the next entry.
 var ErrNext = errors.New("journal: to be decided with the next entry")
 
+// ErrMoot is what a decide function returns when there is nothing to do whatever else the log may have, such as what is done and
+// cannot be undone. Commit and Together then return no entry and no error.
+var ErrMoot = errors.New("journal: nothing to do")
+
 // proposal is one commit of a group.
 type proposal struct {
 	ctx    context.Context
@@ -43,7 +48,9 @@ func (p *proposal) finish(e *Entry, err error) {
 	if p.facts > 0 && err == nil {
 		p.entry = e
 	}
-	p.err = err
+	if !errors.Is(err, ErrMoot) {
+		p.err = err
+	}
 	close(p.done)
 }
 
@@ -166,9 +173,10 @@ func (w *Writer) commit(ctx context.Context, group []*proposal) (later []*propos
 	for {
 		facts := decideAll(group)
 		if len(facts) == 0 {
-			// A refusal must not come from a state that another writer has changed meanwhile.
+			// A refusal must not come from a state that another writer has changed meanwhile; nor must it be there alone that
+			// there is nothing to do.
 			grown, behind := w.catchUp(ctx)
-			if behind == nil && !grown && w.mayLag() && anyRefused(group) {
+			if behind == nil && !grown && w.mayLag() && anyUnsure(group) {
 				grown, behind = w.barrier(ctx)
 			}
 			if behind == nil && grown {
@@ -203,14 +211,11 @@ func (w *Writer) commit(ctx context.Context, group []*proposal) (later []*propos
 	}
 }
 
-// anyRefused reports whether somebody will be told no.
-func anyRefused(group []*proposal) bool {
-	for _, p := range group {
-		if p.refused != nil && !errors.Is(p.refused, errTickAgain) && p.ctx.Err() == nil {
-			return true
-		}
-	}
-	return false
+// anyUnsure reports whether somebody will be told no, or that there is nothing to do, which might be so no more.
+func anyUnsure(group []*proposal) bool {
+	return slices.ContainsFunc(group, func(p *proposal) bool {
+		return p.facts == 0 && !errors.Is(p.refused, ErrMoot) && !errors.Is(p.refused, errTickAgain) && p.ctx.Err() == nil
+	})
 }
 
 // decideAll asks the proposals one after another, and returns the facts of them all.

@@ -138,8 +138,8 @@ func (w *Writer) catchUpTo(ctx context.Context, seq uint64) error {
 
 // Commit appends what decide returns and gives it to Apply before it returns (W1, W2). decide reads the
 // fold, with nobody else deciding; it may run several times and must have no effects. When it returns an
-// error or no facts, Commit returns nil and that error. When it is an error, it is certain that decide had seen the whole
-// log: of one that may lag, that takes an entry without meaning.
+// error or no facts, Commit returns nil and that error. It is certain then that decide had seen the whole log: of one that may lag,
+// that takes an entry without meaning, but for ErrMoot.
 //
 // ErrBroken: the log was rolled back or replaced, this writer never writes again (W4). ErrDoubt: ctx ended
 // before it could be found out whether the entry is stored; it may still come to be. Other errors: nothing

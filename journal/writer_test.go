@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -342,4 +344,62 @@ func TestWriterRun_FollowsOthers(t *testing.T) {
 		cancel()
 		wg.Wait()
 	})
+}
+
+// replica is one replica of a log, which has no more than its first entries until something is appended by way of it.
+type replica struct {
+	*memory.Log
+	has atomic.Uint64
+}
+
+func (r *replica) MayLag() bool { return true }
+
+func (r *replica) Append(ctx context.Context, e *journal.Entry) error {
+	r.has.Store(math.MaxUint64)
+	return r.Log.Append(ctx, e)
+}
+
+func (r *replica) Read(ctx context.Context, from uint64, most int) ([]*journal.Entry, error) {
+	entries, err := r.Log.Read(ctx, from, most)
+	for len(entries) > 0 && entries[len(entries)-1].Seq > r.has.Load() {
+		entries = entries[:len(entries)-1]
+	}
+	return entries, err
+}
+
+// That there is nothing to do is as wrong as a refusal, if it comes from what a replica that is behind has: what was accepted by
+// another node is to be undone, and this one would say that it is.
+func TestWriter_NothingToDoIsCertain(t *testing.T) {
+	l := memory.New()
+	a := journal.NewWriter(journal.WriterConfig{Log: l})
+	if _, err := a.Commit(t.Context(), ref("on")); err != nil {
+		t.Fatal(err)
+	}
+	behind := &replica{Log: l}
+	behind.has.Store(1)
+	on := false
+	b := journal.NewWriter(journal.WriterConfig{Log: behind, Apply: func(e *journal.Entry) { on = on || len(e.Facts) > 0 && e.Facts[0].Invalidated != nil }})
+	e, err := b.Commit(t.Context(), func() ([]journal.Fact, error) {
+		if !on {
+			return nil, nil
+		}
+		return ref("off")()
+	})
+	if err != nil || e == nil {
+		t.Fatalf("it is off, says one that did not know that it is on: %v, %v", e, err)
+	}
+	end := b.Position().Seq
+	for _, commit := range []func() (*journal.Entry, error){
+		func() (*journal.Entry, error) {
+			return b.Commit(t.Context(), func() ([]journal.Fact, error) { return nil, journal.ErrMoot })
+		},
+		func() (*journal.Entry, error) {
+			e, _, err := b.Together(t.Context(), 1, func([]journal.Fact) ([]journal.Fact, error) { return nil, journal.ErrMoot })
+			return e, err
+		},
+	} {
+		if e, err := commit(); e != nil || err != nil || b.Position().Seq != end {
+			t.Errorf("%v, %v, at %d: nothing can change that it is moot", e, err, b.Position().Seq)
+		}
+	}
 }

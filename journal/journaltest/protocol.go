@@ -44,7 +44,7 @@ func commit(t *testing.T, w *journal.Writer, f *fold, ref string) *journal.Entry
 	t.Helper()
 	e, err := w.Commit(within(t), func() ([]journal.Fact, error) {
 		if f.has(ref) {
-			return nil, nil
+			return nil, journal.ErrMoot
 		}
 		return []journal.Fact{invalidated(ref)}, nil
 	})
