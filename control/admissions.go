@@ -25,7 +25,7 @@ func (a *Admitted) Shows(serial string) bool {
 
 const (
 	maxAdmitted = 10000
-	maxInvited  = 1000 // tokens that have not expired, used or not
+	maxInvited  = 1000 // tokens that are remembered, used or not
 )
 
 // Invitation is a token for one edge, with a time limit. The token itself is not in it.
@@ -59,8 +59,8 @@ func (c *Control) InviteEdge(ctx context.Context, by journal.Actor, i Invitation
 		return refuse("InvalidArgument", "The token would have expired already.")
 	}
 	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
-		if len(s.invited) >= maxInvited {
-			return nil, refuse("Conflict", "There are %d tokens that have not expired. Wait until some have.", maxInvited)
+		if s.remembered(c.now()) >= maxInvited {
+			return nil, refuse("Conflict", "There are %d tokens, with those that expired within a day. Wait until there are fewer.", maxInvited)
 		}
 		if len(s.admitted) >= maxAdmitted && s.admitted[i.Edge] == nil {
 			return nil, refuse("Conflict", "There are %d edges, and no more may be.", maxAdmitted)
@@ -222,6 +222,16 @@ func (a *admitted) view() Admitted {
 
 // rememberToken is how long after its end a token is remembered, so that one who comes with it learns why not.
 const rememberToken = 24 * time.Hour
+
+// remembered counts the tokens that the next one leaves.
+func (s *state) remembered(now time.Time) (n int) {
+	for _, i := range s.invited {
+		if now.Sub(i.fact.Expires) <= rememberToken {
+			n++
+		}
+	}
+	return n
+}
 
 func (s *state) invite(e *journal.Entry, f *journal.EdgeInvited) []Change {
 	for token, i := range s.invited {
