@@ -403,3 +403,22 @@ func (c *trio) wantWhole(t *testing.T, i int, n uint64) {
 		t.Errorf("node %d has %d entries, not %d", i, last.Seq, n)
 	}
 }
+
+// A replica that was behind for a moment, and is so again much later, has not been behind all the time: to believe it then would
+// be to take the log for another one, and to stop.
+func TestKnowledge_ShortAgainIsNotShortForLong(t *testing.T) {
+	var k knowledge
+	now := time.Now()
+	k.atLeast(7)
+	if k.ended(6, now) {
+		t.Fatal("an end before what is known is believed at once")
+	}
+	k.found(7) // by a read that had more than its end to tell
+	k.atLeast(9)
+	if k.ended(8, now.Add(2*believed)) {
+		t.Error("it was whole in between, and is believed for what it was before")
+	}
+	if k.found(8); k.ended(8, now.Add(4*believed)) != true {
+		t.Error("what is short for long is not believed, since it has something")
+	}
+}

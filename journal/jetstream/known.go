@@ -30,6 +30,15 @@ func (k *knowledge) atLeast(seq uint64) {
 	k.mu.Unlock()
 }
 
+// found takes the last entry that a read has brought. A replica that has all that is known is not short, whatever it was before.
+func (k *knowledge) found(seq uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if seq >= k.seq {
+		k.seq, k.short = seq, time.Time{}
+	}
+}
+
 func (k *knowledge) last() uint64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -80,7 +89,7 @@ func (l *Log) readReplica(ctx context.Context, from uint64, max int) ([]*journal
 		}
 		end := from - 1 + uint64(len(entries))
 		if len(entries) > 0 {
-			l.known.atLeast(end)
+			l.known.found(end)
 		}
 		if len(entries) >= min(max, 2) || from > l.known.last()+1 || l.known.ended(end, time.Now()) {
 			return entries, nil
