@@ -37,6 +37,9 @@ type Desk struct {
 	// Addresses are where edges find the control nodes; nil says nothing, and they go on with what they know.
 	Addresses func() []string
 
+	// Answer answers what an edge asks, in words that are the callers' affair. Its errors are told as they are.
+	Answer func(ctx context.Context, edge string, question []byte) ([]byte, error)
+
 	Version string
 }
 
@@ -74,12 +77,14 @@ type Admission struct {
 	Addresses      []string // of all control nodes
 }
 
-// What a desk does at once (L9). Beyond it there is no answer, and the edge asks again.
-const (
-	maxReads        = 64
-	maxParts        = 256
-	maxApplications = 16
-	maxEntering     = 4
+// What a desk does at once (L9), for all edges and for one of them: what one asks is no reason not to answer another. Beyond it
+// there is no answer, and the edge asks again. An edge reads one thing at a time; what it has given up may still be under way.
+var (
+	mostReads        = bound{64, 4}
+	mostParts        = bound{256, 4}
+	mostWants        = bound{256, 64}
+	mostApplications = bound{16, 16} // of who has no name yet; and of control nodes
+	mostEntering     = bound{4, 4}
 )
 
 // ServeEdges answers the edges until stop. Several nodes share them.
@@ -93,13 +98,14 @@ func (l *Log) ServeEdges(d Desk) (stop func(), err error) {
 	for _, s := range []struct {
 		queue   string
 		subject string
-		most    int
+		most    bound
 		answer  func(context.Context, *nats.Msg)
 	}{
-		{"desk", readPrefix + "*", maxReads, func(ctx context.Context, m *nats.Msg) { l.answerRead(ctx, d, m) }},
-		{"desk", partPrefix + "*", maxParts, func(ctx context.Context, m *nats.Msg) { l.answerPart(ctx, d, m) }},
-		{"desk", application, maxApplications, func(ctx context.Context, m *nats.Msg) { l.answerApplication(ctx, d, m) }},
-		{"", entering, maxEntering, func(ctx context.Context, m *nats.Msg) { l.answerEntering(ctx, d, m) }}, // all hear it; one knows the token
+		{"desk", readPrefix + "*", mostReads, func(ctx context.Context, m *nats.Msg) { l.answerRead(ctx, d, m) }},
+		{"desk", partPrefix + "*", mostParts, func(ctx context.Context, m *nats.Msg) { l.answerPart(ctx, d, m) }},
+		{"desk", wantPrefix + "*", mostWants, func(ctx context.Context, m *nats.Msg) { l.answerWant(ctx, d, m) }},
+		{"desk", application, mostApplications, func(ctx context.Context, m *nats.Msg) { l.answerApplication(ctx, d, m) }},
+		{"", entering, mostEntering, func(ctx context.Context, m *nats.Msg) { l.answerEntering(ctx, d, m) }}, // all hear it; one knows the token
 	} {
 		f, err := l.serve(s.subject, s.queue, s.most, s.answer)
 		if err != nil {
@@ -299,6 +305,31 @@ func (l *Log) answerApplication(ctx context.Context, d Desk, m *nats.Msg) {
 type applicationAnswer struct {
 	Admission *Admission `json:",omitempty"`
 	refusal
+}
+
+// want is a question by an edge, under its name. The subject is what it is permitted, so it says who asks.
+type want struct {
+	Edge     string
+	Question []byte
+}
+
+type wantAnswer struct {
+	Answer []byte `json:",omitempty"`
+	refusal
+}
+
+func (l *Log) answerWant(ctx context.Context, d Desk, m *nats.Msg) {
+	var w want
+	err := json.Unmarshal(m.Data, &w)
+	if err == nil && m.Subject != wantPrefix+token(w.Edge) {
+		err = fmt.Errorf("%w: it does not speak for itself", ErrRefused)
+	}
+	var a wantAnswer
+	if err == nil {
+		a.Answer, err = d.Answer(ctx, w.Edge, w.Question)
+	}
+	a.refusal = refuse(err)
+	l.respond(m, a)
 }
 
 // askInbox is where an edge answers what it was asked. Nothing else comes there: an edge sees the inbox, and might

@@ -422,3 +422,45 @@ func TestRemote_BeforeTheControlPlane(t *testing.T) {
 		t.Error("nothing was applied")
 	}
 }
+
+// An edge that asks without end gets its share, and others theirs.
+func TestNetwork_NoEdgeStarvesOthers(t *testing.T) {
+	p := newPKI(t)
+	l := open(t, Config{Dir: t.TempDir(), Network: p.network(t)})
+	entered := make(chan string, 2*mostWants.all)
+	desk(t, l, Desk{Answer: func(ctx context.Context, edge string, question []byte) ([]byte, error) {
+		entered <- edge
+		if string(question) == "hold" {
+			<-ctx.Done()
+		}
+		return append([]byte("to "+edge+": "), question...), nil
+	}})
+	greedy, modest := p.dial(t, l.Addr(), "FRA50-1"), p.dial(t, l.Addr(), "FRA50-2")
+	connected(t, greedy)
+	connected(t, modest)
+	ctx, enough := context.WithCancel(t.Context())
+	var asking sync.WaitGroup
+	for range 2 * mostWants.all {
+		asking.Go(func() { greedy.Ask(ctx, []byte("hold")) })
+	}
+	for range mostWants.each {
+		if who := <-entered; who != "FRA50-1" {
+			t.Fatalf("%s is served", who)
+		}
+	}
+	got, err := modest.Ask(t.Context(), []byte("a word"))
+	if err != nil || string(got) != "to FRA50-2: a word" {
+		t.Errorf("%q, %v", got, err)
+	}
+	enough()
+	asking.Wait()
+	if who := <-entered; who != "FRA50-2" || len(entered) > 0 {
+		t.Errorf("%s is served, and %d more", who, len(entered))
+	}
+	// Nobody asks in another's name.
+	b, _ := json.Marshal(want{"FRA50-1", []byte("a word")})
+	m, err := modest.nc.RequestWithContext(t.Context(), wantPrefix+token("FRA50-2"), b)
+	if err != nil || !strings.Contains(string(m.Data), "does not speak for itself") {
+		t.Errorf("%v, %v", m, err)
+	}
+}

@@ -15,7 +15,7 @@ func TestRemote_AnswerWithAGap(t *testing.T) {
 	p := newPKI(t)
 	l := open(t, Config{Dir: t.TempDir(), Network: p.network(t)})
 	for _, lost := range []int{0, 1} {
-		stop, err := l.serve(readPrefix+"*", "desk", 1, func(_ context.Context, m *nats.Msg) {
+		stop, err := l.serve(readPrefix+"*", "desk", bound{1, 1}, func(_ context.Context, m *nats.Msg) {
 			for i, part := range []string{`{"More":true}`, `{"More":true,"Part":1}`, `{"Part":2}`} {
 				if i != lost {
 					m.Respond([]byte(part))

@@ -304,15 +304,38 @@ const MaxAnswer = maxPayload
 
 // Answer answers what the control plane asks of this edge until stop.
 func (l *Remote) Answer(answer func(ctx context.Context, question []byte) []byte) (stop func(), err error) {
-	return l.serve(askPrefix+token(l.name), "", maxAsked, func(ctx context.Context, m *nats.Msg) {
+	return l.serve(askPrefix+token(l.name), "", mostAsked, func(ctx context.Context, m *nats.Msg) {
 		if err := m.Respond(answer(ctx, m.Data)); err != nil && !l.away() {
 			l.log.Warn("question not answered", "err", err)
 		}
 	})
 }
 
-// maxAsked bounds the questions that an edge answers at once (L9); beyond it there is no answer.
-const maxAsked = 16
+// mostAsked bounds the questions that an edge answers at once (L9); beyond it there is no answer.
+var mostAsked = bound{16, 16}
+
+// Ask asks any control node (Desk.Answer), for as long as ctx allows. ErrAway: none has been asked.
+func (l *Remote) Ask(ctx context.Context, question []byte) ([]byte, error) {
+	if err := l.Connected(); err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(want{l.name, question})
+	if err != nil {
+		return nil, err
+	}
+	m, err := l.nc.RequestWithContext(ctx, wantPrefix+token(l.name), b)
+	if errors.Is(err, nats.ErrNoResponders) {
+		return nil, fmt.Errorf("%w: no control node answers now", ErrAway)
+	}
+	if err != nil {
+		return nil, l.wrap("ask", err)
+	}
+	var a wantAnswer
+	if err := json.Unmarshal(m.Data, &a); err != nil {
+		return nil, l.wrap("ask", err)
+	}
+	return a.Answer, a.err()
+}
 
 // Close ends the connection.
 func (l *Remote) Close() error {

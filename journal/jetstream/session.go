@@ -77,25 +77,55 @@ func (l *session) subscribe(subject, queue string, f func(*nats.Msg)) (stop func
 	}, nil
 }
 
+// bound is how much is done at once: of all that ask, and of one of them.
+type bound struct{ all, each int }
+
+// shares counts what is being done, by subject: that is what who asks is permitted, and so tells one from another.
+type shares struct {
+	bound
+	mu  sync.Mutex
+	all int            // guarded by mu
+	of  map[string]int // guarded by mu
+}
+
+// enter tells whether one more may be done.
+func (s *shares) enter(subject string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all >= s.bound.all || s.of[subject] >= s.each {
+		return false
+	}
+	s.all++
+	s.of[subject]++
+	return true
+}
+
+func (s *shares) leave(subject string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all--
+	if s.of[subject]--; s.of[subject] == 0 {
+		delete(s.of, subject)
+	}
+}
+
 // serve calls answer for requests, each in a goroutine of its own, at most most at once; what is beyond gets no
 // answer. stop waits for all of them.
-func (l *session) serve(subject, queue string, most int, answer func(ctx context.Context, m *nats.Msg)) (stop func(), err error) {
+func (l *session) serve(subject, queue string, most bound, answer func(ctx context.Context, m *nats.Msg)) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	slots := make(chan struct{}, most)
+	slots := shares{bound: most, of: map[string]int{}}
 	unsubscribe, err := l.subscribe(subject, queue, func(m *nats.Msg) {
 		// An answer goes where the question says. If that could be the log's own subject, who may ask could write.
 		if !strings.HasPrefix(m.Reply, inbox) {
 			l.log.Warn("journal request ignored: it wants its answer elsewhere than in an inbox", "subject", m.Subject, "reply", m.Reply)
 			return
 		}
-		select {
-		case slots <- struct{}{}:
-		default:
+		if !slots.enter(m.Subject) {
 			return
 		}
 		running.Go(func() {
-			defer func() { <-slots }()
+			defer slots.leave(m.Subject)
 			ctx, cancel := context.WithTimeout(ctx, readTimeout)
 			defer cancel()
 			answer(ctx, m)

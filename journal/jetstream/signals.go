@@ -82,13 +82,13 @@ func (l *session) Probe(ctx context.Context) (uint64, error) {
 	return a.Seq, nil
 }
 
-// maxProbes bounds the probes that are being answered at once (L9). What is beyond gets no answer: its edge
+// mostProbes bounds those that are being answered at once (L9), of all edges and of one. What is beyond gets no answer: its edge
 // times out and probes again.
-const maxProbes = 4096
+var mostProbes = bound{4096, 256}
 
 // ServeProbes implements journal.Log. Several servers, here or on other nodes, share the probes.
 func (l *Log) ServeProbes(answer func(ctx context.Context) (uint64, error)) (stop func(), err error) {
-	return l.serve(probePrefix+"*", "freshness", maxProbes, func(ctx context.Context, m *nats.Msg) {
+	return l.serve(probePrefix+"*", "freshness", mostProbes, func(ctx context.Context, m *nats.Msg) {
 		var a probeAnswer
 		if seq, err := answer(ctx); err != nil {
 			a.Error = err.Error()
