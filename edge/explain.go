@@ -16,14 +16,18 @@ type Question struct {
 	Request      *message.Request // Method is taken to be GET
 }
 
-// Explanation says what this edge makes of a request.
+// Explanation says what this edge makes of a request. It is plain data: it goes from machine to machine.
 type Explanation struct {
-	Distribution *distribution.Distribution
-	Behavior     *distribution.Behavior
-	Precedence   int                  // of the behavior, 0 is asked first
-	Key          string               // the cache key, for people
-	Subject      invalidation.Subject // what invalidations see; tags only when it is stored
-	Stored       *Stored              // nil: it is not
+	Distribution   string // its id
+	DomainName     string
+	PathPattern    string // of the behavior
+	Precedence     int    // of the behavior, 0 is asked first
+	Origins        []string
+	CachePolicyID  string
+	ViewerProtocol distribution.ViewerProtocol
+	Key            string               // the cache key, for people
+	Subject        invalidation.Subject // what invalidations see; tags only when it is stored
+	Stored         *Stored              // nil: it is not
 }
 
 // Stored is what is kept under the key.
@@ -86,11 +90,16 @@ func (e *Edge) explainOne(snap *Snap, x *site, r *message.Request) *Explanation 
 	lookup := query{snap: snap, site: x, behavior: x.Behavior(path), req: r, path: path}
 	key := lookup.behavior.AppendKey(nil, x.Distribution, r)
 	lookup.key = key
+	b := lookup.behavior
 	out := &Explanation{
-		Distribution: x.Distribution, Behavior: lookup.behavior, Key: distribution.KeyText(key), Subject: *lookup.subject(),
+		Distribution: x.ID, DomainName: x.DomainName, PathPattern: b.PathPattern, Origins: []string{b.Origin.ID}, CachePolicyID: b.CachePolicyID,
+		ViewerProtocol: b.ViewerProtocol, Key: distribution.KeyText(key), Subject: *lookup.subject(),
 	}
-	for i, b := range x.Behaviors {
-		if b == lookup.behavior {
+	if s := b.Second("GET"); s != nil {
+		out.Origins = append(out.Origins, s.Origin.ID)
+	}
+	for i := range x.Behaviors {
+		if x.Behaviors[i] == b {
 			out.Precedence = i
 		}
 	}

@@ -21,7 +21,7 @@ func (w *world) explain(line string, lines ...string) *Explanation {
 func TestExplain(t *testing.T) {
 	story(t, func(w *world) {
 		w.origin.on("/index.html", ok("12345", "Cache-Tag: news, Front", "Cache-Control: max-age=60"))
-		if x := w.explain("/"); x.Stored != nil || x.Distribution.ID != "D1" || x.Behavior.PathPattern != "*" || x.Precedence != 0 ||
+		if x := w.explain("/"); x.Stored != nil || x.Distribution != "D1" || x.PathPattern != "*" || x.Precedence != 0 ||
 			x.Key != "GET /index.html" || x.Subject.Path != "/index.html" || x.Subject.Alias != "/" {
 			t.Errorf("%+v", x)
 		}
@@ -103,7 +103,7 @@ func TestExplain_UnknownDistribution(t *testing.T) {
 			}
 		}
 		x, err := w.edge.Explain(Question{Distribution: "D1", Request: &request("/a", "Host: elsewhere.example").Request})
-		if err != nil || x.Distribution.ID != "D1" {
+		if err != nil || x.Distribution != "D1" {
 			t.Error(err)
 		}
 		w.commit(journal.Fact{DistributionDeleted: &journal.DistributionDeleted{ID: "D1"}})

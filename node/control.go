@@ -114,7 +114,7 @@ func (d *process) runControl(ctx context.Context, log *jetstream.Log, g *gate) (
 	}
 	closeDesk, err := log.ServeEdges(jetstream.Desk{
 		Join: d.control.JoinAdmitted, Leave: d.leave, Tick: d.control.Tick, Admit: admit, Renew: g.renew,
-		Enter: g.enter, Addresses: g.told, Version: d.Version,
+		Answer: d.wanted, Enter: g.enter, Addresses: g.told, Version: d.Version,
 	})
 	if err != nil {
 		return err

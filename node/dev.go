@@ -19,6 +19,7 @@ import (
 	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/certificate"
 	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
@@ -136,12 +137,12 @@ type process struct {
 	meter   *ownapi.Meter        // the recent past, for the console
 	access  *telemetry.AccessLog // nil: none
 	places  []*place
-	kin     func(name, location string, i int) (*kinship, error) // of the i-th edge
-	fleet   *fleet                                               // nil: no edges on other machines
-	gate    *gate                                                // the same
-	rate    *auth.Rate                                           // of calls per key, over all doors
-	door    *door                                                // nil: the control listener opens when everything serves
-	purger  *purger
+	kin     func(name, location string, i int) (*kinship, error)   // of the i-th edge
+	fleet   *fleet                                                 // nil: no edges on other machines
+	gate    *gate                                                  // the same
+	rate    *auth.Rate                                             // of calls per key, over all doors
+	door    *door                                                  // nil: the control listener opens when everything serves
+	purge   func(context.Context, edge.Purge) (edge.Purged, error) // what viewers purge goes there
 	ready   Ready
 
 	authority *certificate.Authority // nil: no https
@@ -199,7 +200,7 @@ func (d *process) startControl(ctx context.Context, p *phase) (err error) {
 		return err
 	}
 	d.rate = auth.NewRate(cmp.Or(d.RatePerKey, auth.DefaultRate), nil)
-	d.purger = &purger{control: d.control, keys: auth.NewBearer(d.who.keys.Lookup, nil), rate: d.rate}
+	d.purge = (&purger{control: d.control, keys: auth.NewBearer(d.who.keys.Lookup, nil), rate: d.rate}).purge
 	d.join = func(ctx context.Context, j journal.EdgeJoined) error {
 		_, err := d.control.Join(ctx, j)
 		return err

@@ -116,7 +116,7 @@ func (d *process) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 	}
 	c.Nodes, c.Backup = d.controlNodes, d.backup
 	for _, pl := range d.places {
-		at := ownapi.Place{Name: pl.name, Location: pl.location, URL: url(pl.l), Version: d.Version, Edge: pl.edge, Origins: pl.origin}
+		at := ownapi.Place{Name: pl.name, Location: pl.location, URL: url(pl.l), Version: d.Version, Edge: ownapi.Local(pl.edge), Origins: pl.origin}
 		at.Traffic = func() (hits, misses uint64) { return d.metrics.Traffic(pl.name) }
 		if pl.secure != nil {
 			at.HTTPS = secureURL(pl.secure)

@@ -44,7 +44,7 @@ func Edge(ctx context.Context, c Config) error {
 		return err
 	}
 	c.Limits = fit(c.Limits, len(ls.edges)+len(ls.secure), descriptors(), c.Logger)
-	d := &process{Config: c, ls: ls, log: log, resolve: resolve, join: log.Join, leave: log.Leave}
+	d := &process{Config: c, ls: ls, log: log, resolve: resolve, join: log.Join, leave: log.Leave, purge: purgeFrom(log)}
 	return errors.Join(d.runEdge(ctx, log, who), log.Close())
 }
 

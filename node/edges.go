@@ -114,15 +114,13 @@ func (d *process) newPlace(name, location string, l, secure net.Listener, packet
 		Join: d.join, Leave: d.leave,
 		HTTPSPort: port(secure), HTTP3Port: udpPort(packets),
 		Challenge: certificate.Challenge,
+		Purge:     d.purge,
 		Tier:      kin.client, Address: kin.address,
 		Cut: func(older time.Duration) {
 			for _, s := range pl.servers {
 				s.CutHeads(older)
 			}
 		},
-	}
-	if d.purger != nil {
-		config.Purge = d.purger.purge
 	}
 	e, err := edge.New(config)
 	if err != nil {

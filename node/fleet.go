@@ -60,8 +60,9 @@ func (f *fleet) connected() []ownapi.Place {
 	for i, s := range states {
 		if s != nil {
 			e := all[i]
+			there := &distant{f, e.Edge, s}
 			f.places = append(f.places, ownapi.Place{
-				Name: e.Edge, Location: e.Location, URL: s.URL, HTTPS: s.HTTPS, Version: s.Version, Edge: &distant{f, e.Edge, s},
+				Name: e.Edge, Location: e.Location, URL: s.URL, HTTPS: s.HTTPS, Version: s.Version, Edge: there, Verify: there.verify,
 				Traffic: func() (hits, misses uint64) { return s.Hits, s.Misses },
 			})
 		}
@@ -134,6 +135,15 @@ type distant struct {
 	state *edgeState
 }
 
+// ask asks it. One that is not connected any more has just been.
+func (d *distant) ask(ctx context.Context, q question) (*answer, error) {
+	a, err := d.fleet.ask(ctx, d.name, q)
+	if errors.Is(err, jetstream.ErrAway) {
+		err = ownapi.ErrSilent
+	}
+	return a, err
+}
+
 func (d *distant) Stats() edge.Stats { return d.state.Stats }
 
 func (d *distant) Ready() error {
@@ -143,14 +153,15 @@ func (d *distant) Ready() error {
 	return nil
 }
 
-func (d *distant) Receipt(distribution, invalidation string) (edge.Receipt, bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
-	defer cancel()
-	a, err := d.fleet.ask(ctx, d.name, question{Do: "receipt", Distribution: distribution, Invalidation: invalidation})
-	if err != nil || a.Receipt == nil {
-		return edge.Receipt{}, false
+func (d *distant) Receipts(ctx context.Context, of []ownapi.ReceiptOf) ([]*edge.Receipt, error) {
+	a, err := d.ask(ctx, question{Do: "receipts", Of: of})
+	if err != nil {
+		return nil, err
 	}
-	return *a.Receipt, true
+	if len(a.Receipts) != len(of) {
+		return nil, d.nonsense()
+	}
+	return a.Receipts, nil
 }
 
 func (d *distant) Preview(ctx context.Context, distribution string, items []invalidation.Item, where *invalidation.Where) (*edge.Preview, error) {
@@ -163,28 +174,48 @@ func (d *distant) Preview(ctx context.Context, distribution string, items []inva
 		c := where.Conditions()
 		q.Where = &c
 	}
-	a, err := d.fleet.ask(ctx, d.name, q)
+	a, err := d.ask(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	if a.Preview == nil || len(a.Preview.Items) != len(items) {
-		return nil, fmt.Errorf("edge %s answered something else", d.name)
+		return nil, d.nonsense()
 	}
 	return a.Preview, nil
 }
 
 func (d *distant) Popular(ctx context.Context, distribution string, most int) (*edge.Popular, error) {
-	a, err := d.fleet.ask(ctx, d.name, question{Do: "popular", Distribution: distribution, Most: most})
+	a, err := d.ask(ctx, question{Do: "popular", Distribution: distribution, Most: most})
 	if err != nil {
 		return nil, err
 	}
 	if a.Popular == nil {
-		return nil, fmt.Errorf("edge %s answered something else", d.name)
+		return nil, d.nonsense()
 	}
 	return a.Popular, nil
 }
 
-// Explain needs what only the edge's process has, its compiled distributions, and says so.
-func (d *distant) Explain(edge.Question) (*edge.Explanation, error) {
-	return nil, &control.Error{Code: "Conflict", Message: "Edges on other machines cannot be asked yet what they make of a URL; those of warmfront dev can."}
+func (d *distant) Explain(ctx context.Context, q edge.Question) (*edge.Explanation, error) {
+	a, err := d.ask(ctx, question{Do: "explain", Explain: &q})
+	if err != nil {
+		return nil, err
+	}
+	if a.Explanation == nil {
+		return nil, d.nonsense()
+	}
+	return a.Explanation, nil
 }
+
+// verify is ownapi.Place.Verify: the edge asks itself.
+func (d *distant) verify(ctx context.Context, q *ownapi.Verification) (*ownapi.Verified, error) {
+	a, err := d.ask(ctx, question{Do: "verify", Verify: q})
+	if err != nil {
+		return nil, err
+	}
+	if a.Verified == nil {
+		return nil, d.nonsense()
+	}
+	return a.Verified, nil
+}
+
+func (d *distant) nonsense() error { return fmt.Errorf("edge %s answered something else", d.name) }

@@ -14,8 +14,7 @@ import (
 	"github.com/warmfront/warmfront/journal"
 )
 
-// purger takes what viewers purge at the edges of this process to its control plane. An edge of another process has
-// nothing but a key's id and secret to bring along, with which it can sign the same request to Warmfront's own API.
+// purger takes what viewers purge at edges to the control plane of this process.
 type purger struct {
 	control *control.Control
 	keys    *auth.Bearer

@@ -15,12 +15,14 @@ import (
 // question is what a control node asks of an edge on another machine, answer what comes back. Both are JSON; a version
 // that does not know a question says so.
 type question struct {
-	Do           string                   // "state", "receipt", "preview", "popular", "traffic", "drain"
+	Do           string                   // "state", "receipts", "preview", "popular", "explain", "verify", "traffic", "drain"
 	Distribution string                   `json:",omitempty"`
-	Invalidation string                   `json:",omitempty"`
+	Of           []ownapi.ReceiptOf       `json:",omitempty"`
 	Items        []item                   `json:",omitempty"`
 	Where        *invalidation.Conditions `json:",omitempty"`
 	Most         int                      `json:",omitempty"`
+	Explain      *edge.Question           `json:",omitempty"`
+	Verify       *ownapi.Verification     `json:",omitempty"`
 }
 
 // item is an invalidation.Item as text, with the dialect in which that means it.
@@ -33,11 +35,13 @@ type answer struct {
 	Error          string `json:",omitempty"`
 	NoDistribution bool   `json:",omitempty"` // edge.ErrNoDistribution
 
-	State   *edgeState               `json:",omitempty"`
-	Receipt *edge.Receipt            `json:",omitempty"`
-	Preview *edge.Preview            `json:",omitempty"`
-	Popular *edge.Popular            `json:",omitempty"`
-	Traffic map[string]ownapi.Counts `json:",omitempty"`
+	State       *edgeState               `json:",omitempty"`
+	Receipts    []*edge.Receipt          `json:",omitempty"`
+	Preview     *edge.Preview            `json:",omitempty"`
+	Popular     *edge.Popular            `json:",omitempty"`
+	Explanation *edge.Explanation        `json:",omitempty"`
+	Verified    *ownapi.Verified         `json:",omitempty"`
+	Traffic     map[string]ownapi.Counts `json:",omitempty"`
 }
 
 // edgeState is how an edge is.
@@ -58,10 +62,8 @@ func (d *process) answer(ctx context.Context, b []byte, drain func()) []byte {
 		switch q.Do {
 		case "state":
 			a.State = d.edgeState()
-		case "receipt":
-			if r, ok := pl.edge.Receipt(q.Distribution, q.Invalidation); ok {
-				a.Receipt = &r
-			}
+		case "receipts":
+			a.Receipts, err = ownapi.Local(pl.edge).Receipts(ctx, q.Of)
 		case "preview":
 			var items []invalidation.Item
 			var where *invalidation.Where
@@ -73,6 +75,20 @@ func (d *process) answer(ctx context.Context, b []byte, drain func()) []byte {
 			}
 		case "popular":
 			a.Popular, err = pl.edge.Popular(ctx, q.Distribution, q.Most)
+		case "explain":
+			if q.Explain == nil || q.Explain.Request == nil {
+				return answer{Error: "there is no request to explain"}.encode()
+			}
+			a.Explanation, err = pl.edge.Explain(*q.Explain)
+		case "verify":
+			if q.Verify == nil {
+				return answer{Error: "there is nothing to verify"}.encode()
+			}
+			here := ownapi.Place{Name: pl.name, Location: pl.location, URL: url(pl.l), Edge: ownapi.Local(pl.edge)}
+			if pl.secure != nil {
+				here.HTTPS = secureURL(pl.secure)
+			}
+			a.Verified = q.Verify.At(ctx, &here, d.ProxyProtocol)
 		case "traffic":
 			a.Traffic = d.meter.Counts()
 		case "drain":
@@ -89,7 +105,7 @@ func (d *process) answer(ctx context.Context, b []byte, drain func()) []byte {
 
 // encode makes an answer's octets. One that no message holds comes without the samples of a preview, or else as an error: who
 // asks would wait for it in vain, and not learn why.
-func (a *answer) encode() []byte {
+func (a answer) encode() []byte {
 	out, err := json.Marshal(a)
 	if err == nil && len(out) > jetstream.MaxAnswer && a.Preview != nil {
 		for i := range a.Preview.Items {

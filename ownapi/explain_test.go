@@ -37,7 +37,10 @@ type (
 			Item, Kind, Warning string
 			Error               *struct{ Reason string }
 			Matches             bool
+			Edges               []string
 		}
+		Mode  string
+		Where *struct{}
 	}
 )
 

@@ -102,7 +102,7 @@ func open(t *testing.T, log journal.Log, names []string) *house {
 	for _, name := range names {
 		e := h.newEdge(name, log, clock, cfg.Meter.Observe)
 		h.edges = append(h.edges, e)
-		cfg.Places = append(cfg.Places, Place{Name: name, Location: name, URL: "http://127.0.0.1:1", Edge: e})
+		cfg.Places = append(cfg.Places, Place{Name: name, Location: name, URL: "http://127.0.0.1:1", Edge: Local(e)})
 	}
 	h.Handler, err = New(cfg)
 	must()

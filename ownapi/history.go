@@ -73,7 +73,7 @@ type pastBody struct {
 	Edges  []receiptRow `json:"edges"`
 }
 
-func searchHistory(_ context.Context, c *call) (any, error) {
+func searchHistory(ctx context.Context, c *call) (any, error) {
 	get, err := c.parameters("distribution", "text", "by", "status", "from", "before", "marker", "max")
 	if err != nil {
 		return nil, err
@@ -98,8 +98,11 @@ func searchHistory(_ context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	rows := c.h.rowsOf(ctx, p.Items...)
 	return pageOf(p, func(r *control.Receipt) pastBody {
-		return pastBody{c.h.headOf(r.Invalidation), ms(r.Took), c.h.rowsOf(r)}
+		edges := rows[0]
+		rows = rows[1:]
+		return pastBody{c.h.headOf(r.Invalidation), ms(r.Took), edges}
 	}), nil
 }
 

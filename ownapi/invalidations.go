@@ -5,6 +5,7 @@ import (
 
 	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/edge"
 )
 
 // invalidationBody is an invalidation as CloudFront has it, and who made it.
@@ -116,10 +117,11 @@ type receiptRow struct {
 	Unbound  bool    `json:"unbound"` // Completed does not speak for it: it is cut off and goes on showing what it has
 	Waits    bool    `json:"waits"`   // its location's turn has not come
 	Asked    *int64  `json:"asked"`   // questions to origins that its pace has let through; null: it has none, or that has ended
+	Error    string  `json:"error"`   // why it has not told what it has counted; "": it has, or is no edge any more
 	Owed     *int64  `json:"owed"`    // objects that it has dropped and that have not been brought back; null with Asked
 }
 
-func getReceipt(_ context.Context, c *call) (any, error) {
+func getReceipt(ctx context.Context, c *call) (any, error) {
 	if _, err := c.parameters(); err != nil {
 		return nil, err
 	}
@@ -127,7 +129,7 @@ func getReceipt(_ context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := receiptBody{Invalidation: c.h.headOf(r.Invalidation), TookMs: ms(r.Took), Edges: c.h.rowsOf(r)}
+	b := receiptBody{Invalidation: c.h.headOf(r.Invalidation), TookMs: ms(r.Took), Edges: c.h.rowsOf(ctx, r)[0]}
 	return b, nil
 }
 
@@ -135,23 +137,39 @@ func (h *Handler) headOf(inv *control.Invalidation) receiptHead {
 	return receiptHead{h.invalidationOf(inv), inv.DistributionID, inv.CallerReference}
 }
 
-// rowsOf gives the edges' lines; those of edges of this process say what they have counted.
-func (h *Handler) rowsOf(r *control.Receipt) []receiptRow {
-	rows := []receiptRow{}
-	for _, e := range r.Edges {
-		row := receiptRow{Edge: e.Edge, Location: e.Location, Applied: e.Applied, At: instant(e.At), TookMs: ms(e.Took), Lagging: e.Lagging, Unbound: e.Unbound, Waits: e.Waits}
-		if p := h.place(e.Edge); p != nil {
-			if n, ok := p.Edge.Receipt(r.Invalidation.DistributionID, r.Invalidation.ID); ok {
-				row.Objects, row.Bytes, row.Counted = &n.Objects, &n.Bytes, !n.Swept.IsZero()
-				if r.Invalidation.Mode == distribution.InvalidationStale {
-					row.Objects, row.Bytes = &n.Marked, &n.MarkedBytes
-				}
-				if n.Pace != nil {
-					row.Asked, row.Owed = &n.Pace.Asked, &n.Pace.Owed
-				}
-			}
-		}
-		rows = append(rows, row)
+// rowsOf gives the edges' lines for each receipt, with what the edges have counted. All are asked at once.
+func (h *Handler) rowsOf(ctx context.Context, all ...*control.Receipt) [][]receiptRow {
+	of := make([]ReceiptOf, len(all))
+	for i, r := range all {
+		of[i] = ReceiptOf{r.Invalidation.DistributionID, r.Invalidation.ID}
 	}
-	return rows
+	said := map[string]reply[[]*edge.Receipt]{}
+	for _, r := range survey(ctx, h, briefly, func(ctx context.Context, p *Place) ([]*edge.Receipt, error) { return p.Edge.Receipts(ctx, of) }) {
+		said[r.Name] = r
+	}
+	out := make([][]receiptRow, len(all))
+	for i, r := range all {
+		out[i] = []receiptRow{}
+		for _, e := range r.Edges {
+			row := receiptRow{Edge: e.Edge, Location: e.Location, Applied: e.Applied, At: instant(e.At), TookMs: ms(e.Took), Lagging: e.Lagging, Unbound: e.Unbound, Waits: e.Waits}
+			x := said[e.Edge]
+			row.Error = silence(x.err)
+			if i < len(x.is) && x.is[i] != nil {
+				row.count(x.is[i], r.Invalidation.Mode)
+			}
+			out[i] = append(out[i], row)
+		}
+	}
+	return out
+}
+
+// count fills in what an edge has counted.
+func (row *receiptRow) count(n *edge.Receipt, mode string) {
+	row.Objects, row.Bytes, row.Counted = &n.Objects, &n.Bytes, !n.Swept.IsZero()
+	if mode == distribution.InvalidationStale {
+		row.Objects, row.Bytes = &n.Marked, &n.MarkedBytes
+	}
+	if n.Pace != nil {
+		row.Asked, row.Owed = &n.Pace.Asked, &n.Pace.Owed
+	}
 }

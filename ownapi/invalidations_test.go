@@ -126,7 +126,7 @@ func (o outages) Down() []origin.Outage { return o }
 
 func TestNodes_OneThatDoesNotTakePart(t *testing.T) {
 	at(t, func(h *house) {
-		h.cfg.Places = append(h.cfg.Places, Place{Name: "AAA1-P1", Location: "AAA1-P1", URL: "http://127.0.0.1:2", Edge: h.newEdge("AAA1-P1", h.log, nil, nil), Origins: outages{
+		h.cfg.Places = append(h.cfg.Places, Place{Name: "AAA1-P1", Location: "AAA1-P1", URL: "http://127.0.0.1:2", Edge: Local(h.newEdge("AAA1-P1", h.log, nil, nil)), Origins: outages{
 			{Address: "b.example:80", Since: time.Now(), Failure: &origin.Error{Kind: origin.ConnectTimeout}},
 			{Address: "a.example:80", Since: time.Now(), Failure: &origin.Error{Kind: origin.DNS}},
 		}})

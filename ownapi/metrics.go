@@ -3,7 +3,6 @@ package ownapi
 import (
 	"cmp"
 	"context"
-	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -123,6 +122,8 @@ func rounded(x, parts float64) float64 { return math.Round(x*parts) / parts }
 type popularBody struct {
 	Items []popularItem `json:"items"`
 	Since instant       `json:"since"`
+
+	Unanswered []unanswered `json:"unanswered"` // edges of which nothing is counted
 }
 
 type popularItem struct {
@@ -152,13 +153,13 @@ func getPopular(ctx context.Context, c *call) (any, error) {
 	defer c.h.scans.leave()
 	var since time.Time
 	byPath := map[string]popularItem{}
-	for _, place := range c.h.places() {
-		p, err := place.Edge.Popular(ctx, d.ID, most*2)
-		if errors.Is(err, edge.ErrNoDistribution) {
+	replies := survey(ctx, c.h, patiently, func(ctx context.Context, place *Place) (*edge.Popular, error) {
+		return place.Edge.Popular(ctx, d.ID, most*2)
+	})
+	for _, r := range replies {
+		p := r.is
+		if r.err != nil {
 			continue
-		}
-		if err != nil {
-			return nil, err
 		}
 		if !p.Since.IsZero() && (since.IsZero() || p.Since.Before(since)) {
 			since = p.Since
@@ -168,13 +169,13 @@ func getPopular(ctx context.Context, c *call) (any, error) {
 			byPath[o.Path] = popularItem{o.Path, x.Requests + o.Requests, x.Hits + o.Hits, x.Bytes + o.Bytes}
 		}
 	}
-	b := popularBody{Items: []popularItem{}, Since: instant(since)}
+	b := popularBody{Items: []popularItem{}, Since: instant(since), Unanswered: missing(replies)}
 	for _, x := range byPath {
 		b.Items = append(b.Items, x)
 	}
 	slices.SortFunc(b.Items, wanted)
 	b.Items = b.Items[:min(most, len(b.Items))]
-	return b, nil
+	return b, ctx.Err()
 }
 
 func wanted(a, b popularItem) int {

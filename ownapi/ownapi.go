@@ -34,15 +34,19 @@ import (
 	"github.com/warmfront/warmfront/origin"
 )
 
-// Edge is what is asked of an edge: an *edge.Edge of this process, or one on another machine.
+// Edge is what is asked of an edge: one of this process (Local), or one on another machine, of which each answer may fail to come.
 type Edge interface {
 	Stats() edge.Stats
 	Ready() error
-	Receipt(distribution, invalidation string) (edge.Receipt, bool)
+	// Receipts returns a receipt for each; nil for one that the edge does not know, or not any more.
+	Receipts(ctx context.Context, of []ReceiptOf) ([]*edge.Receipt, error)
 	Preview(ctx context.Context, distribution string, items []invalidation.Item, where *invalidation.Where) (*edge.Preview, error)
-	Explain(q edge.Question) (*edge.Explanation, error)
+	Explain(ctx context.Context, q edge.Question) (*edge.Explanation, error)
 	Popular(ctx context.Context, distribution string, most int) (*edge.Popular, error)
 }
+
+// ReceiptOf names an invalidation.
+type ReceiptOf struct{ Distribution, Invalidation string }
 
 // Place is an edge with its addresses. URL and HTTPS are where this process reaches it, as in
 // "http://127.0.0.1:8081" and "https://127.0.0.1:8441"; HTTPS is "" when the edge speaks plain HTTP only.
@@ -52,6 +56,9 @@ type Place struct {
 	Edge                       Edge
 	Origins                    Origins
 	Traffic                    func() (hits, misses uint64) // since the edge started; nil: not known
+
+	// Verify has the edge ask itself; nil: it is asked from here, at URL or HTTPS.
+	Verify func(context.Context, *Verification) (*Verified, error)
 }
 
 // ControlNode is a machine with the control plane.

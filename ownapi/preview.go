@@ -19,6 +19,8 @@ type previewBody struct {
 	Items []previewItem `json:"items"`
 	Total previewTotal  `json:"total"`
 	Mode  string        `json:"mode"` // what an invalidation does that does not say so itself
+
+	Unanswered []unanswered `json:"unanswered"` // edges of which nothing is counted
 }
 
 type previewTotal struct {
@@ -84,17 +86,19 @@ func postPreview(ctx context.Context, c *call) (any, error) {
 	defer c.h.scans.leave()
 
 	p := newPreview(in.Items, d.Tags, d.Config.CacheTagConfig != nil)
-	for _, place := range c.h.places() {
-		found, err := place.Edge.Preview(ctx, d.ID, p.items, narrowed)
-		if errors.Is(err, edge.ErrNoDistribution) { // not applied there yet: nothing is stored
-			found, err = &edge.Preview{Items: make([]edge.Previewed, len(p.items))}, nil
+	replies := survey(ctx, c.h, patiently, func(ctx context.Context, place *Place) (*edge.Preview, error) {
+		return place.Edge.Preview(ctx, d.ID, p.items, narrowed)
+	})
+	for _, r := range replies {
+		if errors.Is(r.err, edge.ErrNoDistribution) { // not applied there yet: nothing is stored
+			r.is, r.err = &edge.Preview{Items: make([]edge.Previewed, len(p.items))}, nil
 		}
-		if err != nil {
-			return nil, err
+		if r.err == nil {
+			p.add(r.Name, r.is)
 		}
-		p.add(place.Name, found)
 	}
-	return p.rounded(), nil
+	p.body.Unanswered = missing(replies)
+	return p.rounded(), ctx.Err()
 }
 
 // newPreview reads the lines as CreateInvalidation will.

@@ -12,9 +12,9 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/warmfront/warmfront/distribution"
@@ -23,10 +23,11 @@ import (
 )
 
 type verifyBody struct {
-	Edges []verifyEdge `json:"edges"`
+	Edges []Verified `json:"edges"`
 }
 
-type verifyEdge struct {
+// Verified is what an edge has answered a viewer on its own machine, or one on this.
+type Verified struct {
 	Edge          string  `json:"edge"`
 	Location      string  `json:"location"`
 	URL           string  `json:"url"`
@@ -48,9 +49,8 @@ const (
 	verifyBytes = 64 << 20         // of a body that are read
 )
 
-// newVerifyClient speaks to edges of this process only: the addresses are ours, not the caller's, nor what a machine elsewhere
-// says of itself. It
-// follows nothing, since a Location is the origin's to choose, and asks no proxy.
+// newVerifyClient speaks to edges of its process only: the addresses are ours, not the caller's, nor what a machine elsewhere
+// says of itself. It follows nothing, since a Location is the origin's to choose, and asks no proxy.
 //
 // Over TLS it asks under the distribution's name. Who answers is known by the address, and whom viewers
 // trust is theirs: the operator's certificates may come from an authority that this machine has never heard
@@ -98,16 +98,16 @@ func fits(c *x509.Certificate, name string, now time.Time) error {
 	return nil
 }
 
-// verification is what each edge is asked.
-type verification struct {
-	id, domain, path string
-	scheme           string // "http", "https"; "": what the behavior wants
-	headers          message.Fields
-	client           *http.Client
+// Verification is what each edge is asked. It is plain data: it goes from machine to machine.
+type Verification struct {
+	Distribution string // its id
+	Domain, Path string
+	Scheme       string // "http", "https"; "": what the behavior wants
+	Headers      message.Fields
 }
 
-// postVerify requests a path of a distribution through each edge of this process, as a viewer would. Those on other machines are
-// listed with an error: which address reaches them from here is not known, and one of theirs may be another's here.
+// postVerify requests a path of a distribution through each edge, as a viewer would. Those on other machines ask themselves: which address
+// reaches them from here is not known, and one of theirs may be another's here.
 func postVerify(ctx context.Context, c *call) (any, error) {
 	var in struct {
 		Path    string            `json:"path"`
@@ -136,47 +136,53 @@ func postVerify(ctx context.Context, c *call) (any, error) {
 	}
 	defer c.h.verifies.leave()
 
-	q := &verification{d.ID, d.DomainName, in.Path, in.Scheme, headers, newVerifyClient(d.DomainName, c.h.cfg.Proxied)}
-	places := c.h.places()
-	b := verifyBody{Edges: make([]verifyEdge, len(places))}
-	var all sync.WaitGroup
-	for i := range places {
-		p := &places[i]
-		if i >= len(c.h.cfg.Places) {
-			b.Edges[i] = verifyEdge{Edge: p.Name, Location: p.Location, Scheme: cmp.Or(in.Scheme, "http"), Error: "the edge is on another machine, and is not asked from here"}
-			continue
+	q := &Verification{d.ID, d.DomainName, in.Path, in.Scheme, headers}
+	b := verifyBody{Edges: []Verified{}}
+	for _, r := range survey(ctx, c.h, manner{verifyTime, true}, func(ctx context.Context, p *Place) (*Verified, error) {
+		switch {
+		case p.Verify != nil:
+			return p.Verify(ctx, q)
+		case !slices.ContainsFunc(c.h.cfg.Places, func(here Place) bool { return here.Name == p.Name }):
+			return nil, errors.New("the edge is on another machine, and is not asked from here")
 		}
-		all.Go(func() { b.Edges[i] = c.h.verify(ctx, p, q) })
+		return q.At(ctx, p, c.h.cfg.Proxied), nil
+	}) {
+		v := Verified{Scheme: cmp.Or(in.Scheme, "http"), Error: silence(r.err)}
+		if r.err == nil {
+			v = *r.is
+		}
+		v.Edge, v.Location = r.Name, r.Location
+		b.Edges = append(b.Edges, v)
 	}
-	all.Wait()
 	return b, nil
 }
 
-func (h *Handler) verify(ctx context.Context, p *Place, q *verification) verifyEdge {
-	v := verifyEdge{Edge: p.Name, Location: p.Location, Scheme: "http"}
+// At asks an edge at its address. proxied: as a balancer would.
+func (q *Verification) At(ctx context.Context, p *Place, proxied bool) *Verified {
+	v := &Verified{Edge: p.Name, Location: p.Location, Scheme: "http"}
 	base := p.URL
-	if q.scheme == "https" || q.scheme == "" && p.HTTPS != "" && q.wantsHTTPS(p.Edge) {
+	if q.Scheme == "https" || q.Scheme == "" && p.HTTPS != "" && q.wantsHTTPS(ctx, p.Edge) {
 		v.Scheme, base = "https", p.HTTPS
 	}
 	if base == "" {
 		v.Error = "the edge has no address for " + v.Scheme
 		return v
 	}
-	r, err := verifyRequest(ctx, base, q.domain, q.path, q.headers)
+	r, err := verifyRequest(ctx, base, q.Domain, q.Path, q.Headers)
 	if err != nil {
 		v.Error = err.Error()
 		return v
 	}
-	v.URL = viewerURL(base, q.domain, q.path)
-	began := h.cfg.Now()
-	resp, err := q.client.Do(r)
+	v.URL = viewerURL(base, q.Domain, q.Path)
+	began := time.Now()
+	resp, err := newVerifyClient(q.Domain, proxied).Do(r)
 	if err != nil {
-		v.Error, v.TookMs = plain(err), ms(h.cfg.Now().Sub(began))
+		v.Error, v.TookMs = plain(err), ms(time.Since(began))
 		return v
 	}
 	defer resp.Body.Close()
 	n, err := io.Copy(io.Discard, io.LimitReader(resp.Body, verifyBytes))
-	v.TookMs = ms(h.cfg.Now().Sub(began))
+	v.TookMs = ms(time.Since(began))
 	v.read(resp, n)
 	if err != nil {
 		v.Error = fmt.Sprintf("the body was cut after %d bytes", n)
@@ -185,15 +191,15 @@ func (h *Handler) verify(ctx context.Context, p *Place, q *verification) verifyE
 }
 
 // wantsHTTPS tells whether the behavior redirects or refuses plain HTTP, as far as the edge knows by now.
-func (q *verification) wantsHTTPS(e Edge) bool {
+func (q *Verification) wantsHTTPS(ctx context.Context, e Edge) bool {
 	if e == nil {
 		return false
 	}
-	r := &message.Request{Method: "GET", Scheme: "https", Host: q.domain, Major: 1, Minor: 1, Fields: q.headers,
+	r := &message.Request{Method: "GET", Scheme: "https", Host: q.Domain, Major: 1, Minor: 1, Fields: q.Headers,
 		Remote: netip.AddrPortFrom(netip.IPv4Unspecified(), 0)}
-	r.Path, r.Query, r.HasQuery = strings.Cut(q.path, "?")
-	x, err := e.Explain(edge.Question{Distribution: q.id, Request: r})
-	return err == nil && x.Behavior.ViewerProtocol != distribution.AllowAll
+	r.Path, r.Query, r.HasQuery = strings.Cut(q.Path, "?")
+	x, err := e.Explain(ctx, edge.Question{Distribution: q.Distribution, Request: r})
+	return err == nil && x.ViewerProtocol != distribution.AllowAll
 }
 
 // verifyRequest makes the request with the path as it is written. A path that begins with two slashes
@@ -229,7 +235,7 @@ func viewerURL(base, domain, path string) string {
 	return u.Scheme + "://" + host + path
 }
 
-func (v *verifyEdge) read(resp *http.Response, length int64) {
+func (v *Verified) read(resp *http.Response, length int64) {
 	h := resp.Header
 	v.Status, v.XCache, v.ETag, v.LastModified = resp.StatusCode, h.Get("X-Cache"), h.Get("Etag"), h.Get("Last-Modified")
 	v.ContentType, v.CfID, v.ContentLength = h.Get("Content-Type"), h.Get("X-Amz-Cf-Id"), length

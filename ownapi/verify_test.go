@@ -130,8 +130,8 @@ type wants struct {
 	of distribution.ViewerProtocol
 }
 
-func (w wants) Explain(edge.Question) (*edge.Explanation, error) {
-	return &edge.Explanation{Behavior: &distribution.Behavior{ViewerProtocol: w.of}}, nil
+func (w wants) Explain(context.Context, edge.Question) (*edge.Explanation, error) {
+	return &edge.Explanation{ViewerProtocol: w.of}, nil
 }
 
 func TestVerify_AsksByTheSchemeThatIsWanted(t *testing.T) {

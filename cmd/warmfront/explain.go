@@ -15,7 +15,8 @@ import (
 
 const explainLong = `Tells what the edges make of a URL, without requesting it: which distribution and behavior it meets, its
 cache key, on which edges it is stored, where there and how fresh, and which invalidations match it. With --item it
-also tells whether an invalidation of that selector would drop it.
+also tells whether an invalidation of that selector would drop it, if narrowed as --status and the others say, or with
+--soft mark it stale.
 
 The URL is one as viewers use it, with the distribution's domain name or an alias as host; or name the
 distribution by id, domain name or alias, and give the path as its own argument.`
@@ -23,11 +24,14 @@ distribution by id, domain name or alias, and give the path as its own argument.
 const explainExample = `  warmfront explain https://www.example.com/images/logo.png
   warmfront explain EDFDVBD6EXAMPLE '/search?q=a'
   warmfront explain https://www.example.com/docs/a.html --item '/docs/*' --item '#handbook'
+  warmfront explain https://www.example.com/docs/a.html --item '/*' --status 4xx --soft
   warmfront explain www.example.com / --header 'Accept-Encoding: gzip' --json`
 
 func explainCommand() *cobra.Command {
 	var c connection
 	var headers, items []string
+	var which narrow
+	var soft bool
 	cmd := &cobra.Command{
 		Use: "explain <URL> | <distribution> <path>", Short: "Which rules a URL meets, where it is stored, and what has invalidated it",
 		Long: explainLong, Example: explainExample,
@@ -47,11 +51,21 @@ func explainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			q := client.Question{Headers: fields, Items: items}
+			if q.Where, err = which.read(cmd.Flags().Changed, time.Now()); err != nil {
+				return err
+			}
+			if soft {
+				q.Mode = "stale"
+			}
+			if len(items) == 0 && (q.Where != nil || soft) {
+				return usage("--soft, --status and the others say how --item would be invalidated: give one")
+			}
 			api, err := c.open(cmd)
 			if err != nil {
 				return err
 			}
-			x, err := c.explain(cmd.Context(), api, args, fields, items)
+			x, err := c.explain(cmd.Context(), api, args, q)
 			if err != nil {
 				return err
 			}
@@ -63,6 +77,8 @@ func explainCommand() *cobra.Command {
 	}
 	cmd.Flags().StringArrayVar(&items, "item", nil, "tell whether this `selector` means it; may be repeated")
 	cmd.Flags().StringArrayVarP(&headers, "header", "H", nil, "a header of the request, as `'Name: value'`; may be repeated")
+	cmd.Flags().BoolVar(&soft, "soft", false, "tell it of an invalidation that marks stale instead of removing")
+	which.flags(cmd)
 	c.flags(cmd, "print the explanation as JSON")
 	return cmd
 }
@@ -83,14 +99,15 @@ func readHeaders(all []string) (map[string]string, error) {
 	return out, nil
 }
 
-func (c *connection) explain(ctx context.Context, api *client.Client, args []string, headers map[string]string, items []string) (*client.Explanation, error) {
-	q := client.Question{URL: args[0], Headers: headers, Items: items}
-	if len(args) == 2 {
+func (c *connection) explain(ctx context.Context, api *client.Client, args []string, q client.Question) (*client.Explanation, error) {
+	if len(args) == 1 {
+		q.URL = args[0]
+	} else {
 		d, err := c.find(ctx, api, args[0])
 		if err != nil {
 			return nil, err
 		}
-		q = client.Question{DistributionID: d.ID, Path: args[1], Headers: headers, Items: items}
+		q.DistributionID, q.Path = d.ID, args[1]
 	}
 	x, err := api.Explain(ctx, q)
 	var no *client.Error
@@ -123,6 +140,10 @@ func printExplanation(out io.Writer, x *client.Explanation) error {
 	t = nil
 	t.row("EDGE", "STORED", "IN", "STATUS", "AGE", "SIZE", "HITS", "STAMP")
 	for _, e := range x.Edges {
+		if e.Error != "" {
+			t.row(e.Edge, "not known: "+clean(e.Error), "", "", "", "", "", "")
+			continue
+		}
 		if !e.Stored {
 			t.row(e.Edge, "no", "", "", "", "", "", "")
 			continue
@@ -135,20 +156,37 @@ func printExplanation(out io.Writer, x *client.Explanation) error {
 	if err := printMatches(out, x); err != nil {
 		return err
 	}
-	return printItems(out, x.Items)
+	return printItems(out, x)
 }
 
 // printItems says of each selector that was asked about what it would do.
-func printItems(out io.Writer, items []client.ExplainedItem) error {
-	if len(items) == 0 {
+func printItems(out io.Writer, of *client.Explanation) error {
+	if len(of.Items) == 0 {
 		return nil
 	}
-	fmt.Fprintln(out, "\nAn invalidation of")
+	narrowed := ""
+	if of.Where != nil {
+		narrowed = ", " + whereText(of.Where) + ","
+	}
+	fmt.Fprintf(out, "\nAn invalidation%s of\n", narrowed)
+	would, stored := "would drop it", 0
+	if of.Mode == "stale" {
+		would = "would mark it stale"
+	}
+	for _, e := range of.Edges {
+		if e.Stored {
+			stored++
+		}
+	}
 	var t table
-	for _, x := range items {
-		switch would := "would drop it"; {
+	for _, x := range of.Items {
+		switch {
 		case x.Error != nil:
 			t.row("  "+clean(x.Item), "would be refused: "+x.Error.Reason+". "+x.Error.Hint)
+		case x.Matches && len(x.Edges) < stored:
+			t.row("  "+clean(x.Item), strings.TrimSpace(would+" on "+strings.Join(x.Edges, ", ")+". "+x.Warning))
+		case x.Matches && x.Warning != "" && stored == 0:
+			t.row("  "+clean(x.Item), would+". "+x.Warning)
 		case x.Matches:
 			t.row("  "+clean(x.Item), would)
 		default:

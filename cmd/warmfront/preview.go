@@ -60,6 +60,9 @@ func printPreview(out io.Writer, d client.Distribution, p *client.Preview) error
 		fmt.Fprintf(out, "\nIn total, what several selectors match counted once: %s\n", amount(&p.Total))
 		printEdgeCounts(out, p.Total.Edges)
 	}
+	for _, e := range p.Unanswered {
+		fmt.Fprintf(out, "\nNot counted: %s (%s)\n", e.Edge, clean(e.Error))
+	}
 	return nil
 }
 

@@ -64,9 +64,10 @@ func TestPrintExplanation(t *testing.T) {
 		"edges":[{"edge":"fra-1","stored":true,"status":200,"fresh":true,"ageSeconds":61,"bytes":2048,"hits":1200,"stamp":4711,"memory":true,"disk":true,"slices":10,"slicesStored":3,"matchedBy":[]},
 			{"edge":"gru-1","stored":false,"matchedBy":[]},
 			{"edge":"iad-1","stored":true,"status":200,"fresh":true,"ageSeconds":3,"bytes":10,"hits":0,"memory":true,"matchedBy":[{"invalidationId":"I2","item":"/s/*"}]},
+			{"edge":"lhr-1","error":"the edge does not answer","matchedBy":[]},
 			{"edge":"nrt-1","stored":true,"status":404,"fresh":false,"second":"mirror","disk":true,"ageSeconds":3,"bytes":10,"hits":0,"matchedBy":[]}],
 		"wouldMatch":[{"invalidationId":"I2","item":"/s/*"},{"invalidationId":"I10","item":"#news"}],
-		"items":[{"item":"/s/*","kind":"Prefix","matches":true},{"item":"#p","kind":"Tag","warning":"No.","matches":false},{"item":"x","kind":"","error":{"reason":"no-slash","hint":"Begin with /."},"matches":false}]}`)
+		"items":[{"item":"/s/*","kind":"Prefix","matches":true,"edges":["fra-1","iad-1","nrt-1"]},{"item":"/s/a*","kind":"Prefix","matches":true,"edges":["fra-1"]},{"item":"#p","kind":"Tag","warning":"No.","matches":false},{"item":"x","kind":"","error":{"reason":"no-slash","hint":"Begin with /."},"matches":false}]}`)
 	until := time.Now().Add(2*time.Hour + 30*time.Second)
 	x.Edges[0].FreshUntil = &until
 	var out bytes.Buffer
@@ -80,20 +81,22 @@ Cache policy   Managed (658)
 Cache key      GET /s/a?x=1
 Selectors see  /s/a?x=1 #news #p:7
 
-EDGE   STORED               IN                            STATUS  AGE        SIZE     HITS   STAMP
-fra-1  fresh for 2 h 0 min  memory, disk, 3 of 10 slices  200     1 min 1 s  2.0 KiB  1,200  4711
+EDGE   STORED                               IN                            STATUS  AGE        SIZE     HITS   STAMP
+fra-1  fresh for 2 h 0 min                  memory, disk, 3 of 10 slices  200     1 min 1 s  2.0 KiB  1,200  4711
 gru-1  no
-iad-1  invalidated by I2    memory                        200     3 s        10 B     0      0
-nrt-1  stale, from mirror   disk                          404     3 s        10 B     0      0
+iad-1  invalidated by I2                    memory                        200     3 s        10 B     0      0
+lhr-1  not known: the edge does not answer
+nrt-1  stale, from mirror                   disk                          404     3 s        10 B     0      0
 
 Of the last invalidations these match it, newest first:
   I2   /s/*
   I10  #news
 
 An invalidation of
-  /s/*  would drop it
-  #p    would not. No.
-  x     would be refused: no-slash. Begin with /.
+  /s/*   would drop it
+  /s/a*  would drop it on fra-1.
+  #p     would not. No.
+  x      would be refused: no-slash. Begin with /.
 `)
 	x.WouldMatch, x.Behavior.PathPattern, x.Behavior.Origins, x.CachePolicy, x.Edges, x.Items = nil, "*", nil, nil, nil, nil
 	out.Reset()

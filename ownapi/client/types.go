@@ -108,6 +108,7 @@ type ReceiptRow struct {
 	Objects  *int64     `json:"objects"` // nil when nobody knows
 	Bytes    *int64     `json:"bytes"`
 	Counted  bool       `json:"counted"`
+	Error    string     `json:"error"`   // why it has not told what it has counted; "": it has, or is no edge any more
 	Unbound  bool       `json:"unbound"` // Completed does not speak for it: it is cut off and goes on showing what it has
 	Waits    bool       `json:"waits"`   // its location's turn has not come
 	Asked    *int64     `json:"asked"`   // questions to origins that its pace has let through; nil: it has none any more
@@ -127,6 +128,14 @@ type Preview struct {
 	Items []PreviewItem `json:"items"`
 	Mode  string        `json:"mode"` // of an invalidation that does not say so itself
 	Total PreviewTotal  `json:"total"`
+
+	Unanswered []Unanswered `json:"unanswered"` // edges of which nothing is counted
+}
+
+// Unanswered is an edge that takes part and has not answered.
+type Unanswered struct {
+	Edge  string `json:"edge"`
+	Error string `json:"error"`
 }
 
 // PreviewTotal counts objects; what several items match counts once.
@@ -161,6 +170,8 @@ type Question struct {
 	Path           string            `json:"path,omitempty"`
 	Headers        map[string]string `json:"headers,omitempty"`
 	Items          []string          `json:"items,omitempty"` // would an invalidation of these drop it?
+	Where          *Where            `json:"where,omitempty"` // if it were narrowed so
+	Mode           string            `json:"mode,omitempty"`  // "": as the distribution's tag says
 }
 
 // Explanation is what the edges make of a request.
@@ -187,6 +198,8 @@ type Explanation struct {
 	} `json:"subject"`
 	Edges      []ExplainedEdge `json:"edges"`
 	WouldMatch []Match         `json:"wouldMatch"`
+	Mode       string          `json:"mode"`  // of an invalidation of the items
+	Where      *Where          `json:"where"` // what would narrow it
 	Items      []ExplainedItem `json:"items"`
 }
 
@@ -197,11 +210,13 @@ type ExplainedItem struct {
 	Error   *ItemError `json:"error,omitempty"`
 	Warning string     `json:"warning,omitempty"`
 	Matches bool       `json:"matches"`
+	Edges   []string   `json:"edges"` // on which what is stored is meant
 }
 
 // ExplainedEdge is what one edge has stored.
 type ExplainedEdge struct {
 	Edge       string     `json:"edge"`
+	Error      string     `json:"error"` // why it has not told; "": it has
 	Stored     bool       `json:"stored"`
 	Status     int        `json:"status"`
 	StoredAt   *time.Time `json:"storedAt"`

@@ -55,6 +55,7 @@ export interface Preview {
   items: PreviewItem[];
   mode: Mode; // of an invalidation that does not say so itself
   total: { objects: number; bytes: number; requestsPerMinute: number; originRequests: number; edges: EdgeCount[] };
+  unanswered?: { edge: string; error: string }[]; // edges of which nothing is counted
 }
 
 export interface Match {
@@ -65,6 +66,7 @@ export interface Match {
 
 export interface ExplainedEdge {
   edge: string;
+  error?: string; // why it has not told
   stored: boolean;
   status: number;
   storedAt: string | null;

@@ -29,6 +29,7 @@ export function PreviewPanel({ id, mode, items, where }: { id: string; mode: Mod
           <Box color="text-body-secondary">{items.length > 0 ? "Asking the edges…" : "Type a path to see what it matches."}</Box>
         )}
         {total && <Totals total={total} done={mode === "stale" ? "marked stale" : "dropped"} />}
+        {data?.unanswered?.map((e) => <StatusIndicator key={e.edge} type="warning">{`Not counted: ${e.edge} (${e.error})`}</StatusIndicator>)}
         {data && <PreviewTable items={data.items} />}
       </SpaceBetween>
     </Container>

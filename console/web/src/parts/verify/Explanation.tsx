@@ -63,6 +63,7 @@ function tiers(e: ExplainedEdge): string {
 }
 
 function Stored({ edge }: { edge: ExplainedEdge }) {
+  if (edge.error) return <StatusIndicator type="warning" wrapText>{`Not known: ${edge.error}`}</StatusIndicator>;
   if (!edge.stored) return <StatusIndicator type="stopped">Not stored</StatusIndicator>;
   const dead = edge.matchedBy[0];
   if (edge.marked) return <StatusIndicator type="pending" wrapText>{dead ? `Marked stale by ${dead.item} of ${dead.invalidationId}` : "Marked stale"}</StatusIndicator>;
