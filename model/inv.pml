@@ -78,9 +78,9 @@ byte mreq[2]; byte mswept[2];   /* newest matching rule that marks which it know
 byte fm[2];                     /* of the fetch: mreq when it was sent */
 byte dinfl[2]; byte dff[2]; byte dfg[2]; byte dwd[2];   /* a fetch that another one has displaced, as infl and so on */
 bit dno[2];                     /* and may not store any more */
-/* ghosts: the log's length when the fetch was sent; done when the last who waits for it has asked; the greatest ff of
-   those that have ended, in this life of the process */
-byte sg[2]; byte wd[2]; byte ended[2];
+/* ghosts: the log's length, and what was applied, when the fetch was sent; done when the last who waits for it has asked;
+   the greatest es of those that have ended, in this life of the process */
+byte sg[2]; byte es[2]; byte wd[2]; byte ended[2];
 #endif
 
 #define MINB(a,b) ((a) < (b) -> (a) : (b))
@@ -132,25 +132,19 @@ inline incw(x) { if :: x < WMAX -> x++ :: else fi }
 #define GOOD(g,asked) (EACH(REMOVED(1,g), REMOVED(2,g), REMOVED(3,g)) && EACH(NEWER(1,g,asked), NEWER(2,g,asked), NEWER(3,g,asked)))
 #define GOODMARKED(e,g) (EACH(REMOVED(1,g), REMOVED(2,g), REMOVED(3,g)) && EACH(RENEWED(e,1,g), RENEWED(e,2,g), RENEWED(e,3,g)))
 #define ALIVE(e) (cf[e] >= req[e] && cf[e] >= mreq[e])
-#ifdef M24_PARENTMARKED
-#define HANDS(e) (cf[e] >= req[e])
-#else
-#define HANDS(e) ALIVE(e)
-#endif
-#define KNOWN(a) ((a) >= req[1] && (a) >= fm[1]) /* the question carries what was known when it was sent */
-#define SENT(e) sg[e] = ll; wd[e] = (fresh[e] <= L -> done : 0); fm[e] = mreq[e]
+#define KNOWN(a) ((a) >= req[1] && (a) >= ff[1]) /* the question carries the position at which it was sent: rules may be forgotten */
+#define SENT(e) sg[e] = ll; es[e] = app[e]; wd[e] = (fresh[e] <= L -> done : 0); fm[e] = mreq[e]
 #define WAITED(e) wd[e]
 #else
 #define GOOD(g,asked) ((g) >= done)
 #define ALIVE(e) (cf[e] >= req[e])
-#define HANDS(e) ALIVE(e)
 #define KNOWN(a) ((a) >= req[1])
 #define SENT(e) skip
 #define WAITED(e) done
 #endif
 
 #ifdef SOFT
-inline forget(e) { infl[e] = 0; ff[e] = 0; fg[e] = 0; fage[e] = 0; sg[e] = 0; wd[e] = 0; fm[e] = 0 }
+inline forget(e) { infl[e] = 0; ff[e] = 0; fg[e] = 0; fage[e] = 0; sg[e] = 0; es[e] = 0; wd[e] = 0; fm[e] = 0 }
 inline gone(e) { pres[e] = 0; cf[e] = 0; cg[e] = 0; oage[e] = 0 }
 #endif
 
@@ -305,7 +299,7 @@ active proctype sys() {
 #endif
        /* the fetch brings nothing: what it was to renew is spent */
        :: infl[e] == 2 ->
-            if :: ended[e] < ff[e] -> ended[e] = ff[e] :: else fi;
+            if :: ended[e] < es[e] -> ended[e] = es[e] :: else fi;
 #ifdef M19_UNSPENT
 #else
 #ifdef M20_SPENTBYNEWEST
@@ -315,7 +309,7 @@ active proctype sys() {
 #endif
 #endif
 #ifndef M22_DISPLACEDSTORES
-            if :: dinfl[e] > 0 && dff[e] < ff[e] -> dno[e] = 1 :: else fi;
+            if :: dinfl[e] > 0 && dff[e] < es[e] -> dno[e] = 1 :: else fi;
 #endif
             forget(e)
 #endif
@@ -337,9 +331,9 @@ active proctype sys() {
        :: e == 1 && infl[1] == 1 && viash && pres[0] && KNOWN(app[0]) && app[0] >= flr[1] -> infl[1] = 2; ff[1] = app[0]; fg[1] = cg[0];
 #else
 #ifdef M12_NOFLOOR
-       :: e == 1 && infl[1] == 1 && viash && pres[0] && HANDS(0) && KNOWN(app[0]) -> infl[1] = 2; ff[1] = app[0]; fg[1] = cg[0];
+       :: e == 1 && infl[1] == 1 && viash && pres[0] && ALIVE(0) && KNOWN(app[0]) -> infl[1] = 2; ff[1] = app[0]; fg[1] = cg[0];
 #else
-       :: e == 1 && infl[1] == 1 && viash && pres[0] && HANDS(0) && KNOWN(app[0]) && app[0] >= flr[1] -> infl[1] = 2; ff[1] = app[0]; fg[1] = cg[0];
+       :: e == 1 && infl[1] == 1 && viash && pres[0] && ALIVE(0) && KNOWN(app[0]) && app[0] >= flr[1] -> infl[1] = 2; ff[1] = app[0]; fg[1] = cg[0];
 #endif
 #endif
             if :: fage[1] + oage[0] > SAT -> fage[1] = SAT :: else -> fage[1] = fage[1] + oage[0] fi; viash = 0
@@ -358,7 +352,7 @@ active proctype sys() {
 #endif
 #endif
 #ifdef SOFT
-            if :: ended[e] < ff[e] -> ended[e] = ff[e] :: else fi;
+            if :: ended[e] < es[e] -> ended[e] = es[e] :: else fi;
             forget(e)
 #else
             infl[e] = 0; ff[e] = 0; fg[e] = 0; fage[e] = 0
@@ -384,7 +378,7 @@ active proctype sys() {
             app[e] = swept[e]; req[e] = 0; flr[e] = swept[e];
 #endif
 #ifdef SOFT
-            mreq[e] = mswept[e]; ended[e] = 0; sg[e] = 0; wd[e] = 0; fm[e] = 0; dinfl[e] = 0; dff[e] = 0; dfg[e] = 0; dwd[e] = 0; dno[e] = 0;
+            mreq[e] = mswept[e]; ended[e] = 0; sg[e] = 0; es[e] = 0; wd[e] = 0; fm[e] = 0; dinfl[e] = 0; dff[e] = 0; dfg[e] = 0; dwd[e] = 0; dno[e] = 0;
 #endif
             if :: joinpos[e] > 0 && joinpos[e] <= app[e] -> joined[e] = 1 :: else -> joined[e] = 0 fi;
 #ifndef M8_KEEPFRESH
