@@ -78,9 +78,10 @@ byte mreq[2]; byte mswept[2];   /* newest matching rule that marks which it know
 byte fm[2];                     /* of the fetch: mreq when it was sent */
 byte dinfl[2]; byte dff[2]; byte dfg[2]; byte dwd[2];   /* a fetch that another one has displaced, as infl and so on */
 bit dno[2];                     /* and may not store any more */
-/* ghosts: the log's length, and what was applied, when the fetch was sent; done when the last who waits for it has asked;
-   the greatest es of those that have ended, in this life of the process */
-byte sg[2]; byte es[2]; byte wd[2]; byte ended[2];
+byte es[2];                     /* what was applied when the fetch was sent; ff is the stamp of what it brings */
+/* ghosts: the log's length when the fetch was sent; done when the last who waits for it has asked; the greatest es of
+   those that have ended, in this life of the process */
+byte sg[2]; byte wd[2]; byte ended[2];
 #endif
 
 #define MINB(a,b) ((a) < (b) -> (a) : (b))
@@ -272,7 +273,7 @@ active proctype sys() {
 #ifdef M17_ANYFLIGHT
        :: pres[e] && cf[e] >= req[e] && cf[e] < mreq[e] && infl[e] > 0 && MEMB(e) && FRESHOK(e, oage[e]) ->
 #else
-       :: pres[e] && cf[e] >= req[e] && cf[e] < mreq[e] && infl[e] > 0 && ff[e] >= mreq[e] && MEMB(e) && FRESHOK(e, oage[e]) ->
+       :: pres[e] && cf[e] >= req[e] && cf[e] < mreq[e] && infl[e] > 0 && es[e] >= mreq[e] && MEMB(e) && FRESHOK(e, oage[e]) ->
 #endif
 #endif
             assert(GOODMARKED(e, cg[e]))
@@ -281,14 +282,14 @@ active proctype sys() {
        :: infl[e] > 0 && wd[e] < done -> wd[e] = done
 #else
 #ifdef M23_JOINUNLEASED
-       :: infl[e] > 0 && wd[e] < done && ff[e] >= mreq[e] -> wd[e] = done
+       :: infl[e] > 0 && wd[e] < done && es[e] >= mreq[e] -> wd[e] = done
 #else
-       :: infl[e] > 0 && wd[e] < done && ff[e] >= mreq[e] && fresh[e] <= L -> wd[e] = done
+       :: infl[e] > 0 && wd[e] < done && es[e] >= mreq[e] && fresh[e] <= L -> wd[e] = done
 #endif
 #endif
 #ifndef CHILDVIA
        /* or displaces it */
-       :: infl[e] > 0 && ff[e] < mreq[e] && dinfl[e] == 0 && !(e == 1 && viash) ->
+       :: infl[e] > 0 && es[e] < mreq[e] && dinfl[e] == 0 && !(e == 1 && viash) ->
             dinfl[e] = infl[e]; dff[e] = ff[e]; dfg[e] = fg[e]; dwd[e] = wd[e];
             forget(e); infl[e] = 1; ff[e] = app[e]; SENT(e)
        :: dinfl[e] == 1 -> dinfl[e] = 2; dfg[e] = ll
