@@ -48,6 +48,7 @@ func everything() *Entry {
 			{PlacePut: &PlacePut{Place: "FRA50", Parent: "LHR50", Regions: []string{"eu-central-1"}, By: by}},
 			{PlaceDeleted: &PlaceDeleted{Place: "FRA50", By: by}},
 			{AccessChanged: &AccessChanged{Action: "CreateUser", Resource: "user/anna", By: by}},
+			{Forgotten: &Forgotten{DistributionID: "E1"}},
 		},
 	}
 }

@@ -21,6 +21,9 @@ type Fact struct {
 	Scheduled *Scheduled `json:",omitempty"`
 	Withdrawn *Withdrawn `json:",omitempty"`
 
+	// What a compaction has put in the place of invalidations that nobody remembers.
+	Forgotten *Forgotten `json:",omitempty"`
+
 	// What only the control plane must know.
 	CachePolicyPut             *CachePolicyPut         `json:",omitempty"`
 	CachePolicyDeleted         *PolicyDeleted          `json:",omitempty"`
@@ -95,6 +98,10 @@ type Invalidated struct {
 	Accepted time.Time `json:",omitzero"`  // when that was
 	Plan     *Plan     `json:",omitempty"` // when it was to come into force
 }
+
+// Forgotten stands for the newest of a distribution's invalidations that a compaction has left out, in its place: what was
+// fetched before may be dead by one of them, and is. Who has followed the log never sees it; who begins may have objects on disk.
+type Forgotten struct{ DistributionID string }
 
 // Mode is what edges do with what an invalidation matches: a distribution's default is resolved when it is accepted. An
 // edge takes one that it does not know for Remove: to drop too much is a cost, to show too much is a lie.

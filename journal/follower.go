@@ -256,8 +256,12 @@ func (f *Follower) apply(entries []*Entry) {
 }
 
 func (f *Follower) reset(reason string) {
-	f.c.Logger.Error("journal was rolled back or replaced; everything stored is dropped", "at", f.cur.at.Seq, "reason", reason)
-	f.cur.at, f.pushed, f.known = Position{}, Position{}, nil
+	if f.cur.missed {
+		f.c.Logger.Warn("away for longer than the journal goes back; everything stored is dropped", "at", f.cur.at.Seq, "reason", reason)
+	} else {
+		f.c.Logger.Error("journal was rolled back or replaced; everything stored is dropped", "at", f.cur.at.Seq, "reason", reason)
+	}
+	f.cur, f.pushed, f.known = cursor{}, Position{}, nil
 	f.pos.Store(&Position{})
 	f.c.Reset(reason)
 }

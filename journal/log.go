@@ -29,6 +29,11 @@ type Entry struct {
 	Prev  ID        // ID of the entry at Seq-1; "" for the genesis
 	Time  time.Time // wall clock of the writer; informational only, no decision may use it (C4)
 	Facts []Fact
+
+	// Base, of an entry that a compaction has kept, is the number of the first one from which on nothing is missing. Below it
+	// are the genesis and what still means something, some of it without facts that do not; numbers and IDs are what they
+	// always were. 0 in all others.
+	Base uint64 `json:",omitempty"`
 }
 
 // Log is the raw log of one shard with its signals. It promises order, compare-and-swap and, once
@@ -48,6 +53,7 @@ type Log interface {
 	// two are there at least two (max permitting): who asks from the last entry that it knows, and gets
 	// that alone, has seen the end. None: nothing there yet. Read sees every entry that this Log
 	// confirmed or delivered before. ErrDamaged: an entry is there and cannot be read.
+	// Of what has been compacted it returns what was kept (Entry.Base), so that the first entry may be a later one than seq.
 	Read(ctx context.Context, from uint64, max int) ([]*Entry, error)
 
 	// Live calls deliver for entries as they are appended, in order, at most once each, possibly

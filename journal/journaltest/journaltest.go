@@ -21,6 +21,10 @@ type Subject struct {
 	// Reopen closes the log as a stop or, with crash, as the death of the process does, and opens it
 	// again. Nil for a log that does not outlive its process.
 	Reopen func(t *testing.T, crash bool) journal.Log
+
+	// Compact leaves out what is before the last tail entries, but for kept, and returns the log, which it may have closed
+	// and opened again.
+	Compact func(t *testing.T, tail int, kept func(*journal.Entry) bool) journal.Log
 }
 
 // Run tests the logs that open makes. Each is fresh: it has its genesis and nothing else.
@@ -46,6 +50,9 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"WriterAcrossReopen", testWriterReopen},
 		{"FollowerCatchesUpAndStays", testFollower},
 		{"FreshByProbe", testFresh},
+		{"Compacted", testCompacted},
+		{"CompactedTwice", testCompactedTwice},
+		{"CompactedBelowAFollower", testCompactedFollower},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.f(t, open(t)) })
 	}

@@ -17,7 +17,7 @@ import (
 // New makes it; all methods may be called concurrently.
 type Log struct {
 	mu      sync.Mutex
-	stored  [][]byte // entry n is stored[n-1]
+	stored  [][]byte // entry n is stored[n-1]; nil: a compaction has left it out
 	faults  Faults
 	held    []*journal.Entry
 	closed  bool
@@ -112,16 +112,39 @@ func (l *Log) Read(ctx context.Context, from uint64, max int) ([]*journal.Entry,
 		return nil, nil
 	}
 	rest := l.stored[from-1:]
-	rest = rest[:min(max, len(rest))]
-	entries := make([]*journal.Entry, len(rest))
-	for i, b := range rest {
+	entries := make([]*journal.Entry, 0, min(max, len(rest)))
+	for _, b := range rest {
+		if len(entries) == max {
+			break
+		}
+		if b == nil {
+			continue
+		}
 		e, err := journal.Decode(b)
 		if err != nil {
 			return nil, err
 		}
-		entries[i] = e
+		entries = append(entries, e)
 	}
 	return entries, nil
+}
+
+// Compact leaves out what is before entry base, but for kept.
+func (l *Log) Compact(base uint64, kept []*journal.Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.stored[:base-1] {
+		l.stored[i] = nil
+	}
+	for _, e := range kept {
+		k := *e
+		k.Base = base
+		b, err := journal.Encode(&k)
+		if err != nil {
+			panic("BUG: compaction: " + err.Error())
+		}
+		l.stored[k.Seq-1] = b
+	}
 }
 
 // Live implements journal.Log. deliver is called by the goroutine that appends, one entry at a time; it
