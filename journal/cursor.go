@@ -92,6 +92,9 @@ func (c *cursor) answered(from Position, entries []*Entry) (apply []*Entry, end 
 // compaction has kept too. The zero Chain stands before the genesis.
 type Chain struct{ c cursor }
 
+// ChainAt returns one that has come to e.
+func ChainAt(e *Entry) Chain { return Chain{cursor{at: PositionOf(e), base: e.Base}} }
+
 // Next reports whether e is the next, and moves on to it.
 func (c *Chain) Next(e *Entry) bool { return c.c.step(e) == Next }
 

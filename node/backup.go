@@ -130,7 +130,7 @@ func (d *process) backup(ctx context.Context, w io.Writer) error {
 // extract reads the journal up to seq, whose chain must be unbroken, and returns its epoch and what is still needed of it.
 func (d *process) extract(ctx context.Context, seq uint64) (epoch journal.ID, kept []*journal.Entry, err error) {
 	x := control.NewExtract(d.Quotas)
-	var last *journal.Entry
+	var chain journal.Chain
 	for next := uint64(1); next <= seq; {
 		entries, err := d.log.Read(ctx, next, int(min(backupBatch, seq-next+1)))
 		if err != nil {
@@ -140,12 +140,14 @@ func (d *process) extract(ctx context.Context, seq uint64) (epoch journal.ID, ke
 			return "", nil, fmt.Errorf("%w: entry %d of the journal is not there", journal.ErrBroken, next)
 		}
 		for _, e := range entries {
-			if e.Seq != next || last != nil && (e.Prev != last.ID || e.Epoch != last.Epoch) {
-				return "", nil, fmt.Errorf("%w: entry %d does not continue the journal", journal.ErrBroken, next)
+			if e.Seq > seq {
+				return epoch, x.Entries(), nil
+			}
+			if !chain.Next(e) {
+				return "", nil, fmt.Errorf("%w: entry %d does not continue the journal", journal.ErrBroken, e.Seq)
 			}
 			x.Add(e)
-			last, epoch = e, e.Epoch
-			next++
+			epoch, next = e.Epoch, e.Seq+1
 		}
 	}
 	return epoch, x.Entries(), nil

@@ -52,6 +52,9 @@ func fsck(cmd *cobra.Command, data string, log *slog.Logger) error {
 	if found.Entries > 0 {
 		fmt.Fprintf(out, "%s entries in order, the last is %s of %s\n", number(found.Entries), found.Last.ID, found.Epoch)
 	}
+	if found.Base > 0 {
+		fmt.Fprintf(out, "what was before entry %s has been compacted\n", number(found.Base))
+	}
 	if found.Confirmed.Seq > 0 {
 		fmt.Fprintf(out, "entry %s was the last that is known to have been confirmed\n", number(found.Confirmed.Seq))
 	}

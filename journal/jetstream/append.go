@@ -25,7 +25,10 @@ type pubAck struct {
 }
 
 // Append implements journal.Log. It returns nil when the entry is synced to disk.
-func (l *Log) Append(ctx context.Context, e *journal.Entry) error {
+func (l *Log) Append(ctx context.Context, e *journal.Entry) error { return l.appendAt(ctx, e.Seq, e) }
+
+// appendAt is Append to a slot.
+func (l *Log) appendAt(ctx context.Context, slot uint64, e *journal.Entry) error {
 	b, err := journal.Encode(e)
 	if err != nil {
 		return err
@@ -44,7 +47,7 @@ func (l *Log) Append(ctx context.Context, e *journal.Entry) error {
 		ctx, cancel = context.WithTimeout(ctx, appendTimeout)
 		defer cancel()
 	}
-	r, err := l.nc.RequestMsgWithContext(ctx, message(e, b))
+	r, err := l.nc.RequestMsgWithContext(ctx, message(slot, b))
 	if err != nil {
 		l.ailing() // for the next append; this one is in doubt
 		return l.wrap("append", err)
@@ -56,7 +59,7 @@ func (l *Log) Append(ctx context.Context, e *journal.Entry) error {
 	if ack.Error != nil {
 		return l.refused(e, ack.Error)
 	}
-	if ack.Stream != streamName || ack.Seq != e.Seq {
+	if ack.Stream != streamName || ack.Seq != slot {
 		return fmt.Errorf("journal: append of entry %d was confirmed as %d of %q", e.Seq, ack.Seq, ack.Stream)
 	}
 	l.known.atLeast(e.Seq)
@@ -66,10 +69,10 @@ func (l *Log) Append(ctx context.Context, e *journal.Entry) error {
 	return nil
 }
 
-// message is an append: stored if the log ends before e.
-func message(e *journal.Entry, encoded []byte) *nats.Msg {
+// message is an append: stored if the log ends before the slot.
+func message(slot uint64, encoded []byte) *nats.Msg {
 	m := nats.NewMsg(logSubject)
-	m.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(e.Seq-1, 10))
+	m.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(slot-1, 10))
 	m.Data = encoded
 	return m
 }

@@ -23,16 +23,19 @@ func (l *Log) openStream(ctx context.Context) error {
 		if err := l.mayCreate(); err != nil {
 			return err
 		}
-		s, err = l.js.CreateStream(ctx, streamConfig(1))
+		s, err = l.js.CreateStream(ctx, streamConfig(1, max(l.c.first, 1)))
 	}
 	if err != nil {
 		return fmt.Errorf("%w: stream: %w", ErrEngine, err)
 	}
 	info := s.CachedInfo()
-	if diff := differences(streamConfig(1), info.Config); diff != "" {
+	if diff := differences(streamConfig(1, 1), info.Config); diff != "" {
 		return fmt.Errorf("%w: the stream differs from what this version needs: %s. Was it changed by hand, or made by another version?", ErrConfig, diff)
 	}
-	if info.State.LastSeq == 0 {
+	if l.c.bulk {
+		return nil
+	}
+	if info.State.Msgs == 0 && info.State.LastSeq == 0 {
 		if err := l.mayBegin(); err != nil {
 			return err
 		}
@@ -95,29 +98,32 @@ func (l *Log) begin(ctx context.Context) error {
 // verify checks that the log has no hole, that its ends are of one life, and that it still has what was
 // confirmed. The chain in between is checked by whoever reads it.
 func (l *Log) verify(ctx context.Context, s jetstream.StreamState) error {
-	if s.FirstSeq != 1 || s.NumDeleted != 0 || s.Msgs != s.LastSeq {
+	if s.NumDeleted != 0 || s.Msgs != s.LastSeq-s.FirstSeq+1 {
 		return l.damaged("%d of the entries %d to %d are there", s.Msgs, s.FirstSeq, s.LastSeq)
 	}
-	first, err := l.one(ctx, 1)
+	first, err := l.slot(ctx, s.FirstSeq)
 	if err != nil {
 		return err
 	}
-	if (journal.Position{}).Judge(first) != journal.Next {
-		return l.damaged("entry 1 is not a genesis")
+	if (journal.Position{}).Judge(first) != journal.Next || first.Base > s.LastSeq || first.Base == 0 && s.FirstSeq != 1 {
+		return l.damaged("it does not begin with a genesis")
 	}
-	l.epoch = first.Epoch
-	last := first
-	if s.LastSeq > 1 {
-		before, err := l.one(ctx, s.LastSeq-1)
+	l.epoch, l.slots.first, l.slots.base = first.Epoch, s.FirstSeq, first.Base
+	last, err := l.slot(ctx, s.LastSeq)
+	if err != nil {
+		return err
+	}
+	if s.LastSeq > max(first.Base, 1) {
+		before, err := l.slot(ctx, s.LastSeq-1)
 		if err != nil {
 			return err
 		}
-		if last, err = l.one(ctx, s.LastSeq); err != nil {
-			return err
-		}
-		if before.Epoch != l.epoch || journal.PositionOf(before).Judge(last) != journal.Next {
+		if journal.PositionOf(before).Judge(last) != journal.Next {
 			return l.damaged("entry %d does not continue the chain", s.LastSeq)
 		}
+	}
+	if last.Epoch != l.epoch {
+		return l.damaged("entry %d is of another epoch", s.LastSeq)
 	}
 	if err := l.witness(ctx, s.LastSeq); err != nil {
 		return err
@@ -166,19 +172,38 @@ func (l *Log) accept(ctx context.Context, reason error) error {
 	if err := l.setAside(); err != nil {
 		return err
 	}
-	if _, err := l.js.CreateStream(ctx, streamConfig(1)); err != nil {
+	chain = ended(chain)
+	first := firstSlot(chain)
+	if _, err := l.js.CreateStream(ctx, streamConfig(1, first)); err != nil {
 		return fmt.Errorf("%w: stream: %w", ErrEngine, err)
 	}
 	if len(chain) == 0 {
+		l.slots.first, l.slots.base = 1, 0
 		return l.begin(ctx)
 	}
-	for _, e := range chain {
-		if err := l.Append(ctx, e); err != nil {
+	for i, e := range chain {
+		if err := l.appendAt(ctx, first+uint64(i), e); err != nil {
 			return fmt.Errorf("entry %d written anew: %w", e.Seq, err)
 		}
 	}
-	l.epoch = chain[0].Epoch
+	l.epoch, l.slots.first, l.slots.base = chain[0].Epoch, first, chain[0].Base
 	return nil
+}
+
+// ended gives a chain of which not all is left that a compaction had kept a last entry, without meaning, to go on from.
+func ended(chain []*journal.Entry) []*journal.Entry {
+	n := len(chain)
+	if n == 0 || chain[n-1].Base == 0 {
+		return chain
+	}
+	last := chain[n-1]
+	base := last.Seq + 1
+	for i, e := range chain {
+		kept := *e
+		kept.Base = base
+		chain[i] = &kept
+	}
+	return append(chain, &journal.Entry{Epoch: last.Epoch, Seq: base, ID: journal.NewID(), Prev: last.ID, Time: last.Time, Facts: []journal.Fact{{Tick: &journal.Tick{}}}})
 }
 
 // beginning reads the log as far as its chain is unbroken; whole when that is all of it.
@@ -193,29 +218,43 @@ func (l *Log) beginning(ctx context.Context) (chain []*journal.Entry, whole bool
 // each calls f for the entries from the first one on, as far as the chain is unbroken: ErrDamaged says that
 // this was not the end.
 func (l *Log) each(ctx context.Context, f func(*journal.Entry) error) error {
-	return l.eachFrom(ctx, 1, f)
+	s, err := l.js.Stream(ctx, streamName)
+	if err != nil {
+		return l.wrap("read", err)
+	}
+	first := uint64(1)
+	if state := s.CachedInfo().State; state.Msgs > 0 {
+		first = state.FirstSeq
+	}
+	l.slots.first = first
+	return l.eachFrom(ctx, first, func(slot uint64, e *journal.Entry) error {
+		if slot == first {
+			l.slots.base = e.Base
+		}
+		return f(e)
+	})
 }
 
-// eachFrom is the same from another entry on, which must continue the one before.
-func (l *Log) eachFrom(ctx context.Context, from uint64, f func(*journal.Entry) error) error {
-	var at journal.Position
-	if from > 1 {
-		before, err := l.one(ctx, from-1)
+// eachFrom is the same from a slot on; what is there must continue what is before.
+func (l *Log) eachFrom(ctx context.Context, slot uint64, f func(slot uint64, e *journal.Entry) error) error {
+	var chain journal.Chain
+	if slot > l.slots.first {
+		before, err := l.slot(ctx, slot-1)
 		if err != nil {
 			return err
 		}
-		at = journal.PositionOf(before)
+		chain = journal.ChainAt(before)
 	}
 	for {
-		entries, err := l.read(ctx, at.Seq+1, maxBatch)
+		entries, err := l.readSlots(ctx, slot, maxBatch)
 		for _, e := range entries {
-			if at.Judge(e) != journal.Next {
+			if !chain.Next(e) {
 				return l.damaged("entry %d does not continue the chain", e.Seq)
 			}
-			at = journal.PositionOf(e)
-			if err := f(e); err != nil {
+			if err := f(slot, e); err != nil {
 				return err
 			}
+			slot++
 		}
 		if err != nil || len(entries) == 0 {
 			return err

@@ -6,35 +6,46 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sort"
+	"time"
 
 	"github.com/warmfront/warmfront/journal"
 )
 
-// Extract decides what a rewritten log holds: it is given every entry, in order, and then asked.
+// Extract decides what a compaction keeps of the entries before its base: it is given all of them, in order, and then asked.
 type Extract interface {
 	Add(*journal.Entry)
-	Entries() []*journal.Entry // for the numbers from 2 on; of each, the time and the facts count
+	Entries() []*journal.Entry // the genesis and others of these, in order, of which facts may be missing or replaced
 }
 
-// Rewriting says when a log is rewritten, and to what. All members but Progress are required.
-type Rewriting struct {
+// Compaction says when a log is compacted, and to what. Extract is required.
+type Compaction struct {
 	Least    uint64 // a log with fewer entries is left alone, without being read
 	Extract  Extract
 	Progress func(read, of uint64) // called before the first entry is read, and then now and again
+
+	// What stays as it is, for edges that were away: the last Tail entries, at least one, and those since Since, but none beyond the
+	// last Most; 0: no limit.
+	Tail, Most uint64
+	Since      time.Time
 }
 
-// Rewritten is what a rewrite did.
-type Rewritten struct {
-	Before, After uint64 // entries; both 0 when the log was not read, equal when it was left alone
+// Compacted is what a compaction did.
+type Compacted struct {
+	Before, After uint64 // entries; both 0 when the log was not looked at, equal when it was left alone
+	Base          uint64 // from here on it is what it was
 }
 
-// Rewrite replaces the log in c.Dir by one that holds only what r.Extract keeps, if that is at most half of it.
-// The log must not be open. The new log is another one: it has a new epoch, so whoever has followed the old
-// one drops everything stored and begins again (E1).
+// Compact replaces the log in c.Dir by one that holds of what is before some entry, the base, only what r.Extract keeps, if it then has
+// at most half as many entries. A log of a cluster is left alone. The log must not be open. Epoch, numbers, IDs and chain stay: who has followed it up to the base or
+// further goes on, who is behind finds that it does not go back so far (E1), and who begins reads what was kept (journal.Entry.Base).
 //
 // Whenever this is interrupted, by kill -9 or by the power, the next Open finds either log complete. After
 // an error the log is what it was. journal.ErrFull: there is no room to write the new one beside the old one.
-func Rewrite(ctx context.Context, c Config, r Rewriting) (done Rewritten, err error) {
+func Compact(ctx context.Context, c Config, r Compaction) (done Compacted, err error) {
+	if c.Cluster != nil {
+		return done, nil // replicas are not written anew one by one
+	}
 	c.Listen = ""
 	c, lock, err := hold(c)
 	if err != nil {
@@ -47,21 +58,27 @@ func Rewrite(ctx context.Context, c Config, r Rewriting) (done Rewritten, err er
 	if n, err := c.noted(); n < r.Least || err != nil {
 		return done, err
 	}
-	kept, err := c.sift(ctx, r, &done)
+	old, err := openHeld(ctx, c)
+	if err != nil {
+		return done, err
+	}
+	defer old.Close()
+	rest, err := old.sift(ctx, r, &done)
 	if err != nil || done.After == done.Before {
 		return done, err
 	}
-	if err := c.write(ctx, kept); err != nil {
-		return done, fmt.Errorf("rewrite: %w", err)
+	if err := c.write(ctx, rest); err != nil {
+		return done, fmt.Errorf("compaction: %w", err)
 	}
+	old.Close()
 	if err := c.rename(rewriting, rewritten); err != nil {
-		return done, fmt.Errorf("rewrite: %w", err)
+		return done, fmt.Errorf("compaction: %w", err)
 	}
-	c.Logger.Info("journal rewritten", "dir", c.Dir, "before", done.Before, "after", done.After)
+	c.Logger.Info("journal compacted", "dir", c.Dir, "before", done.Before, "after", done.After, "base", done.Base)
 	return done, c.settle()
 }
 
-// noted returns about how many entries the log has, without opening it.
+// noted returns the number of about the last entry, without opening the log.
 func (c Config) noted() (uint64, error) {
 	if !exists(c.path("head")) {
 		return 0, nil
@@ -73,45 +90,120 @@ func (c Config) noted() (uint64, error) {
 	return h.last().Seq, h.close()
 }
 
-// sift reads the log and returns what is kept of it. It sets done, which says whether that is worth a rewrite.
-func (c Config) sift(ctx context.Context, r Rewriting, done *Rewritten) ([]*journal.Entry, error) {
-	l, err := openHeld(ctx, c)
+// rest is what a compacted log consists of, to be read from its beginning to its end.
+type rest struct {
+	kept []*journal.Entry
+	old  *Log           // that has the entries from base to last
+	ends *journal.Entry // or there is only this one; nil: not
+	base uint64
+	last uint64
+}
+
+// sift reads what is before the base and finds out what is kept of it. It sets done, which says whether that is worth it.
+func (l *Log) sift(ctx context.Context, r Compaction, done *Compacted) (*rest, error) {
+	s, err := l.js.Stream(ctx, streamName)
 	if err != nil {
+		return nil, l.wrap("read", err)
+	}
+	state := s.CachedInfo().State
+	if state.Msgs < r.Least {
+		return nil, nil
+	}
+	x := &rest{old: l, last: state.LastSeq}
+	if x.base, err = l.tail(ctx, r, state.LastSeq); err != nil {
 		return nil, err
 	}
-	defer l.Close()
-	of := l.head.last().Seq
-	err = l.each(ctx, func(e *journal.Entry) error {
-		if r.Progress != nil && e.Seq%maxBatch == 1 {
-			r.Progress(e.Seq-1, of)
+	done.Before, done.After, done.Base = state.Msgs, state.Msgs, x.base
+	tail := x.last - x.base + 1
+	if tail >= done.Before/2 {
+		return nil, nil // whatever is before
+	}
+	of := done.Before - tail
+	for slot, read := l.slots.first, uint64(0); read < of; {
+		if r.Progress != nil {
+			r.Progress(read, of)
 		}
-		r.Extract.Add(e)
-		done.Before = e.Seq
-		return nil
+		entries, err := l.readSlots(ctx, slot, int(min(of-read, maxBatch)))
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			r.Extract.Add(e)
+		}
+		n := uint64(len(entries))
+		slot, read = slot+n, read+n
+	}
+	x.kept = r.Extract.Entries()
+	if after := uint64(len(x.kept)) + tail; after <= done.Before/2 {
+		done.After = after
+	}
+	return x, l.roomFor(x, state.Bytes)
+}
+
+// tail returns the number of the entry from which on the log stays as it is.
+func (l *Log) tail(ctx context.Context, r Compaction, last uint64) (base uint64, err error) {
+	least := max(l.slots.base, 1)
+	back := func(n uint64) uint64 { return max(least, last-min(last, max(n, 1))+1) } // the last n
+	low, high := least, back(r.Tail)
+	if r.Most > 0 {
+		low = back(max(r.Most, r.Tail))
+	}
+	if r.Since.IsZero() {
+		return high, nil
+	}
+	n := sort.Search(int(high-low), func(i int) bool {
+		if err != nil {
+			return true
+		}
+		var e *journal.Entry
+		if e, err = l.slot(ctx, low+uint64(i)); err != nil {
+			return true
+		}
+		return !e.Time.Before(r.Since)
 	})
-	if err != nil {
-		return nil, err
+	return low + uint64(n), err
+}
+
+// each calls f for what there will be, with its slot.
+func (x *rest) each(ctx context.Context, f func(slot uint64, e *journal.Entry) error) error {
+	first := x.base - uint64(len(x.kept))
+	for i, e := range x.kept {
+		k := *e
+		k.Base = x.base
+		if err := f(first+uint64(i), &k); err != nil {
+			return err
+		}
 	}
-	kept := r.Extract.Entries()
-	if done.After = uint64(len(kept)) + 1; done.After > done.Before/2 {
-		done.After = done.Before
+	if x.ends != nil {
+		return f(x.base, x.ends)
 	}
-	return kept, nil
+	for slot := x.base; slot <= x.last; {
+		entries, err := x.old.readSlots(ctx, slot, maxBatch)
+		if err != nil {
+			return err
+		}
+		if len(entries) == 0 {
+			return x.old.damaged("entry %d cannot be read", slot)
+		}
+		for _, e := range entries {
+			if err := f(slot, e); err != nil {
+				return err
+			}
+			slot++
+		}
+	}
+	return nil
 }
 
 // write writes the new log beside the old one, checks it and makes it durable.
-func (c Config) write(ctx context.Context, kept []*journal.Entry) error {
-	if err := c.roomFor(kept); err != nil {
-		return err
-	}
+func (c Config) write(ctx context.Context, x *rest) error {
 	bulk := c
-	bulk.Dir, bulk.bulk = c.path(rewriting), true
+	bulk.Dir, bulk.bulk, bulk.first = c.path(rewriting), true, x.base-uint64(len(x.kept))
 	l, err := Open(ctx, bulk)
 	if err != nil {
 		return err
 	}
-	chain, err := l.fill(ctx, kept)
-	if err := errors.Join(err, l.Close()); err != nil {
+	if err := errors.Join(l.fill(ctx, x), l.Close()); err != nil {
 		return err
 	}
 	c.step("write " + rewriting)
@@ -120,30 +212,29 @@ func (c Config) write(ctx context.Context, kept []*journal.Entry) error {
 	if l, err = Open(ctx, checked); err != nil {
 		return err
 	}
-	err = l.equals(ctx, chain)
-	if err := errors.Join(err, l.Close()); err != nil {
+	if err := errors.Join(l.equals(ctx, x), l.Close()); err != nil {
 		return err
 	}
 	return syncTree(checked.Dir)
 }
 
 // roomFor refuses when the entries might not fit on the disk.
-func (c Config) roomFor(kept []*journal.Entry) error {
+func (l *Log) roomFor(x *rest, stored uint64) error {
 	// Twice as much as they are, though the engine packs them, and something for its books.
-	need := c.Reserve + 16<<20
-	for _, e := range kept {
+	need := l.c.Reserve + 16<<20 + int64(stored)
+	for _, e := range x.kept {
 		b, err := json.Marshal(e.Facts)
 		if err != nil {
 			return err
 		}
 		need += 2 * int64(len(b)+256)
 	}
-	n, err := free(c.Dir)
+	n, err := free(l.c.Dir)
 	if err != nil {
 		return err
 	}
 	if n < need {
-		return fmt.Errorf("%w: %d MiB free in %s, %d needed", journal.ErrFull, n>>20, c.Dir, need>>20)
+		return fmt.Errorf("%w: %d MiB free in %s, %d needed", journal.ErrFull, n>>20, l.c.Dir, need>>20)
 	}
 	return nil
 }
@@ -154,50 +245,49 @@ const (
 	fillBytes   = 16 << 20
 )
 
-// fill appends the entries to a new log and returns what it then holds.
-func (l *Log) fill(ctx context.Context, kept []*journal.Entry) ([]*journal.Entry, error) {
-	genesis, err := l.one(ctx, 1)
-	if err != nil {
-		return nil, err
-	}
-	chain := append(make([]*journal.Entry, 0, len(kept)+1), genesis)
-	sent, last := 0, genesis
-	for i, k := range kept {
-		e := &journal.Entry{Epoch: last.Epoch, Seq: last.Seq + 1, ID: journal.NewID(), Prev: last.ID, Time: k.Time, Facts: k.Facts}
+// fill appends everything to a new log.
+func (l *Log) fill(ctx context.Context, x *rest) error {
+	sent, n := 0, 0
+	return x.each(ctx, func(slot uint64, e *journal.Entry) error {
 		b, err := journal.Encode(e)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if sent += len(b); i%fillEntries == fillEntries-1 || sent > fillBytes || i == len(kept)-1 {
+		if sent, n = sent+len(b), n+1; n%fillEntries == 0 || sent > fillBytes || slot == x.last {
 			// Its answer is one for all before: had any been dropped, this would not be the next.
-			err, sent = l.Append(ctx, e), 0
-		} else {
-			err = l.nc.PublishMsg(message(e, b))
+			sent = 0
+			return l.appendAt(ctx, slot, e)
 		}
-		if err != nil {
-			return nil, err
-		}
-		chain, last = append(chain, e), e
-	}
-	return chain, nil
+		return l.nc.PublishMsg(message(slot, b))
+	})
 }
 
-// equals checks that the log holds these entries, octet by octet, and no others.
-func (l *Log) equals(ctx context.Context, want []*journal.Entry) error {
-	n := 0
-	err := l.each(ctx, func(got *journal.Entry) error {
-		if n == len(want) {
-			return l.damaged("entry %d should not be there", got.Seq)
+// equals checks that the log holds what it should, octet by octet, and no more.
+func (l *Log) equals(ctx context.Context, x *rest) error {
+	var there []*journal.Entry // read and not compared yet
+	err := x.each(ctx, func(slot uint64, want *journal.Entry) (err error) {
+		if len(there) == 0 {
+			if there, err = l.readSlots(ctx, slot, maxBatch); err != nil || len(there) == 0 {
+				return errors.Join(err, l.damaged("entry %d is not there", want.Seq))
+			}
 		}
-		a, errA := journal.Encode(got)
-		b, errB := journal.Encode(want[n])
-		if n++; errA != nil || errB != nil || !bytes.Equal(a, b) {
-			return l.damaged("entry %d is not what was written", got.Seq)
+		a, errA := journal.Encode(there[0])
+		b, errB := journal.Encode(want)
+		if errA != nil || errB != nil || !bytes.Equal(a, b) {
+			return l.damaged("entry %d is not what was written", want.Seq)
 		}
+		there = there[1:]
 		return nil
 	})
-	if err == nil && n != len(want) {
-		err = l.damaged("%d entries were written, %d are there", len(want), n)
+	if err != nil {
+		return err
+	}
+	more, err := l.readSlots(ctx, x.last+1, 1)
+	if err == nil && len(there)+len(more) > 0 {
+		err = l.damaged("there is more in it than was written")
+	}
+	if err == nil {
+		err = l.each(ctx, func(*journal.Entry) error { return nil }) // and it is one chain
 	}
 	return err
 }

@@ -15,7 +15,8 @@ import (
 // Inspected is what an inspection found.
 type Inspected struct {
 	Epoch     journal.ID
-	Entries   uint64           // of the unbroken chain
+	Entries   uint64           // of the unbroken chain, and those that were kept of what is before Base
+	Base      uint64           // what was before it has been compacted; 0: nothing has been
 	Last      journal.Position // of that
 	Confirmed journal.Position // by the head: the last entry that is known to have been confirmed; zero: not known
 	Replica   bool             // one of several: it may end before Confirmed, and is mended from the others when it starts
@@ -64,7 +65,7 @@ func (c Config) copyReplica() (copied Config, err error) {
 	if err := l.start(); err != nil {
 		return copied, err
 	}
-	_, err = l.js.CreateStream(context.Background(), streamConfig(1))
+	_, err = l.js.CreateStream(context.Background(), streamConfig(1, 1))
 	l.stop()
 	if err != nil {
 		return copied, err
@@ -154,17 +155,17 @@ func (c Config) walk(ctx context.Context, dir string, found Inspected, progress 
 		if progress != nil && e.Seq%maxBatch == 1 {
 			progress(e.Seq-1, found.Confirmed.Seq)
 		}
-		found.Epoch, found.Entries, found.Last = e.Epoch, e.Seq, journal.PositionOf(e)
+		found.Epoch, found.Entries, found.Last, found.Base = e.Epoch, found.Entries+1, journal.PositionOf(e), max(found.Base, e.Base)
 		return nil
 	})
 	l.epoch = found.Epoch
 	switch {
 	case err != nil:
 		return found, err
-	case found.Replica && found.Entries < found.Confirmed.Seq:
+	case found.Replica && found.Last.Seq < found.Confirmed.Seq:
 		return found, nil
 	case found.Entries == 0 && found.Confirmed.Seq == 0:
 		return found, l.damaged("it has no genesis")
 	}
-	return found, l.witness(ctx, found.Entries)
+	return found, l.witness(ctx, found.Last.Seq)
 }

@@ -71,10 +71,11 @@ type Config struct {
 
 	Logger *slog.Logger
 
-	old  *Log         // of a node that carries its own log over to the cluster
-	part bool         // a copy of one of several replicas
-	bulk bool         // the engine does not sync: for a directory that is synced as a whole before it counts
-	step func(string) // for tests in this package: called after each change that a rewrite makes to Dir
+	old   *Log         // of a node that carries its own log over to the cluster
+	part  bool         // a copy of one of several replicas
+	bulk  bool         // the engine does not sync: for a directory that is synced as a whole before it counts
+	first uint64       // with bulk: the first slot of the log, which is to be filled
+	step  func(string) // for tests in this package: called after each change that a compaction makes to Dir
 }
 
 // Log is an open log. Open makes it; all methods may be called concurrently.
@@ -88,6 +89,7 @@ type Log struct {
 	asks  *nats.Conn // for questions to edges, which see where it wants its answers; nil: no network
 	js    jetstream.JetStream
 	epoch journal.ID
+	slots slots
 
 	known      knowledge // of a cluster
 	leaderless leaderless

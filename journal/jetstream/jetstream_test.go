@@ -49,8 +49,23 @@ func TestLog(t *testing.T) {
 				l = open(t, Config{Dir: dir})
 				return l
 			},
+			Compact: func(t *testing.T, tail int, kept func(*journal.Entry) bool) journal.Log {
+				l.Close()
+				compact(t, dir, tail, kept)
+				l = open(t, Config{Dir: dir})
+				return l
+			},
 		}
 	})
+}
+
+// compact keeps of what is before the tail what kept says.
+func compact(t *testing.T, dir string, tail int, kept func(*journal.Entry) bool) {
+	t.Helper()
+	k := &keep{want: kept}
+	if done, err := Compact(t.Context(), Config{Dir: dir}, Compaction{Tail: uint64(tail), Extract: k}); err != nil || done.After == done.Before {
+		t.Fatal(done, err)
+	}
 }
 
 func copyTree(t *testing.T, to, from string) {

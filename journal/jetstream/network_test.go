@@ -165,6 +165,20 @@ func TestLog_OverTheNetwork(t *testing.T) {
 		network.Address = b.control.Addr()
 		b.Remote = p.dial(t, b.control.Addr(), "FRA50-1")
 		connected(t, b.Remote)
+		reopen := func(t *testing.T, meanwhile func()) journal.Log {
+			again := make(chan struct{}, 1)
+			b.nc.SetReconnectHandler(func(*nats.Conn) { again <- struct{}{} })
+			b.control.Close()
+			meanwhile()
+			b.control = open(t, Config{Dir: dir, Network: network})
+			desk(t, b.control, Desk{})
+			select {
+			case <-again: // the edge has come back by itself
+			case <-time.After(30 * time.Second):
+				t.Fatal("no new connection")
+			}
+			return b
+		}
 		return journaltest.Subject{
 			Log: b,
 			Reopen: func(t *testing.T, crash bool) journal.Log {
@@ -173,17 +187,10 @@ func TestLog_OverTheNetwork(t *testing.T) {
 					copyTree(t, image, dir)
 					dir = image
 				}
-				again := make(chan struct{}, 1)
-				b.nc.SetReconnectHandler(func(*nats.Conn) { again <- struct{}{} })
-				b.control.Close()
-				b.control = open(t, Config{Dir: dir, Network: network})
-				desk(t, b.control, Desk{})
-				select {
-				case <-again: // the edge has come back by itself
-				case <-time.After(30 * time.Second):
-					t.Fatal("no new connection")
-				}
-				return b
+				return reopen(t, func() {})
+			},
+			Compact: func(t *testing.T, tail int, kept func(*journal.Entry) bool) journal.Log {
+				return reopen(t, func() { compact(t, dir, tail, kept) })
 			},
 		}
 	})

@@ -81,7 +81,7 @@ func TestOpen_ListensOnlyIfTold(t *testing.T) {
 func TestOpen_ForeignConfig(t *testing.T) {
 	dir := t.TempDir()
 	l := open(t, Config{Dir: dir})
-	c := streamConfig(1)
+	c := streamConfig(1, 1)
 	c.MaxAge = time.Hour
 	if _, err := l.js.UpdateStream(t.Context(), c); err != nil {
 		t.Fatal(err)

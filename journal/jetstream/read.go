@@ -42,6 +42,17 @@ func (l *Log) read(ctx context.Context, from uint64, max int) ([]*journal.Entry,
 	if max <= 0 {
 		return nil, nil
 	}
+	slot, err := l.slotOf(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := l.readSlots(ctx, slot, max)
+	l.slots.passed(entries, slot)
+	return entries, err
+}
+
+// readSlots is read by slots.
+func (l *Log) readSlots(ctx context.Context, from uint64, max int) ([]*journal.Entry, error) {
 	if from == 0 {
 		from = 1
 	}
@@ -99,17 +110,17 @@ func (l *Log) batch(ctx context.Context, from uint64, n int) (entries []*journal
 	}
 }
 
-// decode reads entry seq from a message. The engine steps over what it cannot read.
-func (l *Log) decode(m *nats.Msg, seq uint64) (*journal.Entry, error) {
-	if stored := m.Header.Get("Nats-Sequence"); stored != strconv.FormatUint(seq, 10) {
-		return nil, l.damaged("entry %d is missing, the next is %s", seq, stored)
+// decode reads what is in a slot from a message. The engine steps over what it cannot read.
+func (l *Log) decode(m *nats.Msg, slot uint64) (*journal.Entry, error) {
+	if stored := m.Header.Get("Nats-Sequence"); stored != strconv.FormatUint(slot, 10) {
+		return nil, l.damaged("entry %d is missing, the next is %s", slot, stored)
 	}
 	e, err := journal.Decode(m.Data)
 	if err != nil {
-		return nil, l.damaged("entry %d: %v", seq, err)
+		return nil, l.damaged("entry %d: %v", slot, err)
 	}
-	if e.Seq != seq {
-		return nil, l.damaged("entry %d is in the slot of entry %d", e.Seq, seq)
+	if !fitsSlot(e, slot) {
+		return nil, l.damaged("entry %d is in the slot of entry %d", e.Seq, slot)
 	}
 	return e, nil
 }

@@ -163,7 +163,7 @@ func (l *Log) gather(ctx context.Context) (jetstream.Stream, error) {
 func (l *Log) try(ctx context.Context) (jetstream.Stream, error) {
 	short, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	want := streamConfig(l.c.replicas())
+	want := streamConfig(l.c.replicas(), 1)
 	s, err := l.js.Stream(short, streamName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if err := l.mayBegin(); err != nil {
@@ -172,7 +172,7 @@ func (l *Log) try(ctx context.Context) (jetstream.Stream, error) {
 		if l.c.old == nil {
 			return nil, errYet{"none of the control nodes that are here has the journal: start the one that has it"}
 		}
-		c := want
+		c := streamConfig(l.c.replicas(), l.c.old.slots.first)
 		c.Metadata = map[string]string{remark: carrying}
 		s, err = l.js.CreateStream(short, c)
 	}
@@ -185,7 +185,7 @@ func (l *Log) try(ctx context.Context) (jetstream.Stream, error) {
 			return nil, fmt.Errorf("%w: the journal has %d replicas, and %d nodes are given. Nodes can be added, and not taken away", ErrConfig, n, want.Replicas)
 		}
 		c := want
-		c.Metadata = got.Metadata
+		c.FirstSeq, c.Metadata = got.FirstSeq, got.Metadata
 		if s, err = l.js.UpdateStream(short, c); err != nil {
 			return nil, err
 		}
@@ -216,7 +216,7 @@ func (l *Log) refresh(ctx context.Context, s jetstream.Stream) error {
 func (l *Log) carry(ctx context.Context, s jetstream.Stream, filling bool) error {
 	old, n := l.c.old, s.CachedInfo().State.LastSeq
 	last := old.head.last().Seq
-	if n > 0 {
+	if n >= old.slots.first {
 		l.known.atLeast(n)
 		if err := l.begins(ctx, min(n, last)); err != nil {
 			return err
@@ -230,7 +230,7 @@ func (l *Log) carry(ctx context.Context, s jetstream.Stream, filling bool) error
 	}
 	l.waits(fmt.Sprintf("this node's journal is being carried over: %d entries", last))
 	sent, count := 0, 0
-	err := old.eachFrom(ctx, n+1, func(e *journal.Entry) error {
+	err := old.eachFrom(ctx, n+1, func(slot uint64, e *journal.Entry) error {
 		b, err := journal.Encode(e)
 		if err != nil {
 			return err
@@ -238,9 +238,9 @@ func (l *Log) carry(ctx context.Context, s jetstream.Stream, filling bool) error
 		sent, count = sent+len(b), count+1
 		if count%fillEntries == 0 || sent > fillBytes || e.Seq == last {
 			sent = 0
-			return l.Append(ctx, e) // its confirmation is one for all before: had any been dropped, this would not be the next
+			return l.appendAt(ctx, slot, e) // its confirmation is one for all before: had any been dropped, this would not be the next
 		}
-		return l.nc.PublishMsg(message(e, b))
+		return l.nc.PublishMsg(message(slot, b))
 	})
 	if err == nil {
 		err = l.begins(ctx, last)
@@ -248,24 +248,24 @@ func (l *Log) carry(ctx context.Context, s jetstream.Stream, filling bool) error
 	if err != nil {
 		return fmt.Errorf("journal carried over: %w", err)
 	}
-	_, err = l.js.UpdateStream(ctx, streamConfig(l.c.replicas()))
+	_, err = l.js.UpdateStream(ctx, streamConfig(l.c.replicas(), old.slots.first))
 	return err
 }
 
 // begins checks that the cluster's log and this node's own are the same up to entry n.
 func (l *Log) begins(ctx context.Context, n uint64) error {
-	for _, seq := range []uint64{1, n} {
-		ours, err := l.c.old.one(ctx, seq)
+	for _, slot := range []uint64{l.c.old.slots.first, n} {
+		ours, err := l.c.old.slot(ctx, slot)
 		if err != nil {
 			return err
 		}
-		theirs, err := l.one(ctx, seq)
+		theirs, err := l.slot(ctx, slot)
 		if err != nil {
 			return err
 		}
 		if journal.PositionOf(ours) != journal.PositionOf(theirs) {
 			return fmt.Errorf("%w: this node has a journal of its own in %s, and the cluster has another: entry %d here is %v, there %v. "+
-				"If this node is to join, move its journal away", ErrConfig, l.c.old.c.Dir, seq, journal.PositionOf(ours), journal.PositionOf(theirs))
+				"If this node is to join, move its journal away", ErrConfig, l.c.old.c.Dir, slot, journal.PositionOf(ours), journal.PositionOf(theirs))
 		}
 	}
 	return nil

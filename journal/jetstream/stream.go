@@ -28,16 +28,19 @@ const (
 // streamConfig is the stream, with the defaults that the engine fills in written out: what it runs with
 // must be equal to this.
 //
-// There is no MaxAge: entries may only be forgotten once there are snapshots to begin from, and there are
-// none yet; until then Rewrite is what bounds the log. Nothing else may make a hole either: no deletes, no
+// There is no MaxAge: entries may only be forgotten when what still counts of them is kept, as Compact does, which is
+// what bounds the log; it makes a new stream, with another first slot. Nothing else may make a hole: no deletes, no
 // purge, no per-message TTL, no rollup, no limit. Should a limit ever be set, a full log refuses instead of
 // forgetting.
-func streamConfig(replicas int) jetstream.StreamConfig {
+func streamConfig(replicas int, first uint64) jetstream.StreamConfig {
 	// With compression, replicas that the engine had rebuilt after a crash could not be read after the next start, or refused every
 	// write: "error reading compression reader". TestLog_OfThree finds it.
 	compression := jetstream.NoCompression
 	if replicas == 1 {
 		compression = jetstream.S2Compression
+	}
+	if first == 1 {
+		first = 0 // the engine's word for it
 	}
 	return jetstream.StreamConfig{
 		Name:        streamName,
@@ -52,6 +55,8 @@ func streamConfig(replicas int) jetstream.StreamConfig {
 		Compression: compression,
 		RePublish:   &jetstream.RePublish{Source: logSubject, Destination: pushSubject},
 
+		FirstSeq: first,
+
 		MaxConsumers:      -1,
 		MaxMsgs:           -1,
 		MaxBytes:          -1,
@@ -63,7 +68,8 @@ func streamConfig(replicas int) jetstream.StreamConfig {
 
 // differences names the fields in which the engine's config is not ours.
 func differences(want, got jetstream.StreamConfig) string {
-	got.Metadata = nil // the engine's remarks about itself
+	got.Metadata = nil           // the engine's remarks about itself
+	got.FirstSeq = want.FirstSeq // where it begins is not its shape
 	w, g := reflect.ValueOf(want), reflect.ValueOf(got)
 	var diff []string
 	for i := range w.NumField() {

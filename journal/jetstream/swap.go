@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// How a rewritten log takes the place of the old one. A directory can be, from one to the next:
+// How a compacted log, written anew, takes the place of the old one. A directory can be, from one to the next:
 //
 //	jetstream head                                              a log
 //	jetstream head  rewriting/{jetstream head}                  being rewritten: the old one counts
@@ -32,12 +32,12 @@ func (c Config) path(elem ...string) string {
 	return filepath.Join(append([]string{c.Dir}, elem...)...)
 }
 
-// settle brings what a rewrite left to a defined end. It runs before anything else looks at the directory.
+// settle brings what a compaction left to a defined end. It runs before anything else looks at the directory.
 func (c Config) settle() error {
 	if exists(c.path(rewriting)) {
-		c.Logger.Info("an unfinished rewrite of the journal is dropped", "dir", c.Dir)
+		c.Logger.Info("an unfinished compaction of the journal is dropped", "dir", c.Dir)
 		if err := os.RemoveAll(c.path(rewriting)); err != nil {
-			return fmt.Errorf("journal: unfinished rewrite: %w", err)
+			return fmt.Errorf("journal: unfinished compaction: %w", err)
 		}
 	}
 	if !exists(c.path(rewritten)) {
@@ -74,13 +74,13 @@ func (c Config) moveIn() error {
 	return syncFile(c.Dir)
 }
 
-// removePrevious drops the log from before the rewrite: the one that took its place has been opened.
+// removePrevious drops the log from before the compaction: the one that took its place has been opened.
 func (c Config) removePrevious() {
 	if !exists(c.path(previous)) {
 		return
 	}
 	if err := os.RemoveAll(c.path(previous)); err != nil {
-		c.Logger.Warn("the journal from before its rewrite cannot be removed", "dir", c.path(previous), "err", err)
+		c.Logger.Warn("the journal from before its compaction cannot be removed", "dir", c.path(previous), "err", err)
 	}
 	c.step("remove " + previous)
 }
@@ -88,7 +88,7 @@ func (c Config) removePrevious() {
 // withPrevious adds to the reason why a log does not open that there is an older one.
 func (c Config) withPrevious(err error) error {
 	if exists(c.path(previous)) {
-		err = fmt.Errorf("%w. The log from before it was rewritten is still in %s", err, c.path(previous))
+		err = fmt.Errorf("%w. The log from before it was compacted is still in %s", err, c.path(previous))
 	}
 	return err
 }

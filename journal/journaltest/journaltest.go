@@ -23,7 +23,7 @@ type Subject struct {
 	Reopen func(t *testing.T, crash bool) journal.Log
 
 	// Compact leaves out what is before the last tail entries, but for kept, and returns the log, which it may have closed
-	// and opened again.
+	// and opened again. Nil for a log of which nothing is left out.
 	Compact func(t *testing.T, tail int, kept func(*journal.Entry) bool) journal.Log
 }
 
