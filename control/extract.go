@@ -8,16 +8,16 @@ import (
 	"github.com/warmfront/warmfront/journal"
 )
 
-// Extract finds out what of a log must be kept, so that a log of that alone answers every query as the
-// whole one did: the numbers of its entries are others, and nothing else. It is what a log is rewritten
-// from, because what happens most, ticks, memberships and completions, soon means nothing any more.
+// Extract finds out what of the beginning of a log must be kept, so that this and the rest of the log answer every query as the
+// whole did, and an edge that begins with it drops all that is dead. It is what a log is compacted by, because what happens
+// most, ticks, memberships and completions, soon means nothing any more. Numbers, IDs and times of what is kept are what they were.
 //
-// Give it every entry, in order, and then ask for Entries. It holds about twice what is kept, and at most
+// Give it every entry up to some point, in order, and then ask for Entries. It holds about twice what is kept, and at most
 // a few thousand entries more (L9).
 //
 // # What is kept
 //
-// The log is cut in two, at the oldest entry that the audit trail shows. From there on everything is kept
+// The genesis. The rest is cut in two, at the oldest entry that the audit trail shows. From there on everything is kept
 // but ticks and the completions of what is gone. Of what is older:
 //
 //   - of each distribution the first fact, the last two that changed something at the edges, and the last:
@@ -30,17 +30,20 @@ import (
 //     them their caller references; what is scheduled, and what was withdrawn;
 //   - the completions of all these.
 //
+// In the place of the newest invalidation of a distribution that is left out stands journal.Forgotten: to who answers queries it is
+// nothing, to an edge it is an invalidation of everything. So whatever lay on a disk and was dead by one that is left out stays dead.
+//
 // Facts keep their order, and facts of one entry stay in one entry.
 type Extract struct {
 	limits Limits
-	held   []*journal.Entry // without ticks; with the numbers that they have in the log
+	held   []*journal.Entry // without ticks
 	next   int              // condense when so many are held
 }
 
 // extractBatch is how many entries may come in before it is worth looking what is superfluous.
 const extractBatch = 4096
 
-// NewExtract returns an empty one. The limits must be those of the Control that will read the new log:
+// NewExtract returns an empty one. The limits must be those of the Control that will read the log:
 // what they forget is left out.
 func NewExtract(limits Limits) *Extract {
 	return &Extract{limits: limits.withDefaults(), next: extractBatch}
@@ -58,37 +61,15 @@ func (x *Extract) Add(e *journal.Entry) {
 	}
 }
 
-// idle tells whether an entry is nothing but ticks, as most are; a genesis is idle, too.
+// idle tells whether an entry is nothing but ticks, as most are.
 func idle(e *journal.Entry) bool {
-	return !slices.ContainsFunc(e.Facts, func(f journal.Fact) bool { return f.Tick == nil })
+	return e.Seq > 1 && !slices.ContainsFunc(e.Facts, func(f journal.Fact) bool { return f.Tick == nil })
 }
 
-// Entries returns what must be kept, in order, for a log whose genesis is entry 1: the first gets the
-// number 2. Numbers, times and facts are set; epoch and chain are the new log's affair.
+// Entries returns what must be kept, in order.
 func (x *Extract) Entries() []*journal.Entry {
 	x.held = condense(x.held, x.limits)
-	renumbered := make([]*journal.Entry, len(x.held))
-	for i, e := range x.held {
-		renumbered[i] = &journal.Entry{Seq: uint64(i) + 2, Time: e.Time, Facts: slices.Clone(e.Facts)}
-		for j, f := range e.Facts {
-			if f.Completed == nil {
-				continue
-			}
-			// The new number of the last entry up to UpTo. Something is there, or this would not be kept.
-			done := *f.Completed
-			n, _ := slices.BinarySearchFunc(x.held, done.UpTo+1, bySeq)
-			done.UpTo = uint64(n) + 1
-			done.Edges = slices.Clone(done.Edges)
-			for k := range done.Edges {
-				if acked := &done.Edges[k].Acked; *acked > 0 {
-					n, _ := slices.BinarySearchFunc(x.held, *acked+1, bySeq)
-					*acked = uint64(n) + 1
-				}
-			}
-			renumbered[i].Facts[j].Completed = &done
-		}
-	}
-	return renumbered
+	return x.held
 }
 
 func bySeq(e *journal.Entry, seq uint64) int { return cmp.Compare(e.Seq, seq) }
@@ -109,11 +90,11 @@ func condense(entries []*journal.Entry, limits Limits) []*journal.Entry {
 	}
 	c, _ := slices.BinarySearchFunc(entries, shown, bySeq)
 	needed := oldPuts(entries[:c], limits)
-	kept := filter(entries, func(e *journal.Entry, f *journal.Fact) bool {
+	kept := filter(append(withForgotten(entries[:c], end), entries[c:]...), func(e *journal.Entry, f *journal.Fact) bool {
 		switch {
 		case f.Tick != nil:
 			return false
-		case f.Completed != nil || e.Seq >= shown:
+		case f.Completed != nil || f.Forgotten != nil || e.Seq >= shown:
 			return true
 		case f.Invalidated != nil:
 			inv := end.known(f.Invalidated.DistributionID, f.Invalidated.InvalidationID)
@@ -132,6 +113,50 @@ func condense(entries []*journal.Entry, limits Limits) []*journal.Entry {
 		return needed[subject(f)]
 	})
 	return withoutIdleCompletions(kept)
+}
+
+// withForgotten copies entries, puts Forgotten in the place of the newest invalidation of each distribution that is not remembered at the
+// end, and leaves out those from before.
+func withForgotten(entries []*journal.Entry, end *state) []*journal.Entry {
+	seen := map[string]bool{} // distributions of which one has been found, from the end on
+	out := slices.Clone(entries)
+	for i := len(out) - 1; i >= 0; i-- {
+		var facts []journal.Fact // changed; nil: not
+		for j := len(out[i].Facts) - 1; j >= 0; j-- {
+			f := &out[i].Facts[j]
+			id, gone := end.forgot(f)
+			if !gone {
+				continue
+			}
+			if facts == nil {
+				facts = slices.Clone(out[i].Facts)
+			}
+			facts[j] = journal.Fact{}
+			if !seen[id] && end.distributions[id] != nil {
+				seen[id] = true
+				facts[j].Forgotten = &journal.Forgotten{DistributionID: id}
+			}
+		}
+		if facts != nil {
+			e := *out[i]
+			e.Facts = slices.DeleteFunc(facts, func(f journal.Fact) bool { return f == journal.Fact{} })
+			out[i] = &e
+		}
+	}
+	return out
+}
+
+// forgot tells whether a fact is an invalidation that is not remembered, or stands for some, and of which distribution.
+func (s *state) forgot(f *journal.Fact) (distribution string, is bool) {
+	switch {
+	case f.Forgotten != nil:
+		return f.Forgotten.DistributionID, true
+	case f.Invalidated != nil:
+		id := f.Invalidated.DistributionID
+		inv := s.known(id, f.Invalidated.InvalidationID)
+		return id, inv == nil || !inv.has(f.Invalidated)
+	}
+	return "", false
 }
 
 // known returns an invalidation that is remembered, else nil.
@@ -153,7 +178,7 @@ func filter(entries []*journal.Entry, keep func(*journal.Entry, *journal.Fact) b
 			}
 		}
 		switch {
-		case len(facts) == len(e.Facts):
+		case len(facts) == len(e.Facts) && (len(facts) > 0 || e.Seq == 1):
 			kept = append(kept, e)
 		case len(facts) > 0:
 			rest := *e

@@ -13,7 +13,7 @@ import (
 	"github.com/warmfront/warmfront/journal"
 )
 
-// A control plane on the rewritten log answers every query as the one on the whole log does. The
+// A control plane on the compacted log answers every query as the one on the whole log does. The
 // lives are random, with limits so small that everything is forgotten soon.
 func TestExtract_AnswersEveryQueryTheSame(t *testing.T) {
 	for seed := range uint64(12) {
@@ -66,17 +66,22 @@ func checkExtract(t *testing.T, all []*journal.Entry, cfg Config, batch int) {
 	if a, b := dump(whole), dump(held); a != b {
 		t.Fatalf("the extract of %d entries differs:\n%s", len(all), firstDifference(a, b))
 	}
-	// With the new ones, the answers.
+	// And the answers.
 	if a, b := answers(t, cfg, all), answers(t, cfg, kept); a != b {
 		t.Fatalf("%d entries answer other than their extract:\n%s", len(all), firstDifference(a, b))
 	}
 	for i, e := range kept {
+		was := all[e.Seq-1]
+		if journal.PositionOf(e) != journal.PositionOf(was) || e.Prev != was.Prev || !e.Time.Equal(was.Time) || i == 0 && e.Seq != 1 || i > 0 && (e.Seq <= kept[i-1].Seq || len(e.Facts) == 0) {
+			t.Fatalf("entry %d at %d: %+v", e.Seq, i, e)
+		}
 		for _, f := range e.Facts {
-			if e.Seq != uint64(i)+2 || f.Tick != nil || f.Completed != nil && f.Completed.UpTo >= e.Seq {
+			if f.Tick != nil {
 				t.Fatalf("entry %d at %d: %+v", e.Seq, i, f)
 			}
 		}
 	}
+	checkForgotten(t, all, kept)
 	// What is kept once need be kept again, and nothing more.
 	again := NewExtract(cfg.Limits)
 	for _, e := range kept {
@@ -84,6 +89,36 @@ func checkExtract(t *testing.T, all []*journal.Entry, cfg Config, batch int) {
 	}
 	if n := len(again.Entries()); n != len(kept) {
 		t.Fatalf("of %d kept entries %d are kept", len(kept), n)
+	}
+}
+
+// checkForgotten: of each invalidation of a distribution that there is, an edge that begins with what is kept knows it, or a later one that
+// is of everything.
+func checkForgotten(t *testing.T, all, kept []*journal.Entry) {
+	t.Helper()
+	there, forgotten, gone := map[string]bool{}, map[string]uint64{}, map[string]bool{}
+	for _, e := range kept {
+		for _, f := range e.Facts {
+			switch {
+			case f.Invalidated != nil:
+				there[fmt.Sprint(e.Seq, f.Invalidated.InvalidationID, f.Invalidated.Items)] = true
+			case f.Forgotten != nil:
+				if forgotten[f.Forgotten.DistributionID] > 0 {
+					t.Fatalf("two stand for what is forgotten of %s", f.Forgotten.DistributionID)
+				}
+				forgotten[f.Forgotten.DistributionID] = e.Seq
+			case f.DistributionDeleted != nil:
+				gone[f.DistributionDeleted.ID] = true
+			}
+		}
+	}
+	for _, e := range all {
+		for _, f := range e.Facts {
+			inv := f.Invalidated
+			if inv != nil && !gone[inv.DistributionID] && !there[fmt.Sprint(e.Seq, inv.InvalidationID, inv.Items)] && forgotten[inv.DistributionID] < e.Seq {
+				t.Fatalf("entry %d, %+v, is left out, and nothing stands for it", e.Seq, inv)
+			}
+		}
 	}
 }
 
@@ -193,7 +228,7 @@ func TestExtract_WhatStays(t *testing.T) {
 				d = h.update(d, comment(fmt.Sprint(i)))
 				e.ackAll()
 			}
-		}, "DistributionPut Completed(3) DistributionPut Completed(5) DistributionPut Completed(7)"},
+		}, "DistributionPut Completed(4) DistributionPut Completed(18) DistributionPut Completed(20)"},
 		{"a distribution is invalidated, then changes", func(h *harness, e *fakeEdge) {
 			d := h.create("a")
 			h.invalidate(d, "i", "/a")
@@ -201,7 +236,14 @@ func TestExtract_WhatStays(t *testing.T) {
 				d = h.update(d, comment(fmt.Sprint(i)))
 			}
 			e.ackAll()
-		}, "DistributionPut Invalidated[/a] DistributionPut DistributionPut Completed(6)"},
+		}, "DistributionPut Invalidated[/a] DistributionPut DistributionPut Completed(13)"},
+		{"invalidations that nobody remembers", func(h *harness, e *fakeEdge) {
+			d := h.create("a")
+			for i := range 9 {
+				h.invalidate(d, fmt.Sprint(i), fmt.Sprint("/", i))
+				e.ackAll()
+			}
+		}, "DistributionPut Completed(4) Forgotten Invalidated[/7] Completed(18) Invalidated[/8] Completed(20)"},
 		{"a label changes", func(h *harness, e *fakeEdge) {
 			d := h.create("a")
 			e.ackAll()
@@ -219,7 +261,7 @@ func TestExtract_WhatStays(t *testing.T) {
 			if err := h.DeleteDistribution(h.t.Context(), someone, d.ID, d.ETag); err != nil {
 				h.t.Fatal(err)
 			}
-		}, "DistributionPut Completed(3) DistributionDeleted"},
+		}, "DistributionPut Completed(5) DistributionDeleted"},
 		{"a policy is gone", func(h *harness, e *fakeEdge) {
 			p, err := h.CreateCachePolicy(h.t.Context(), someone, cachePolicyConfig("mine", 1))
 			if err == nil {
@@ -231,7 +273,7 @@ func TestExtract_WhatStays(t *testing.T) {
 		}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			bubbleLimits(t, Limits{Audit: 1}, func(t *testing.T, h *harness) {
+			bubbleLimits(t, Limits{Audit: 1, History: 2}, func(t *testing.T, h *harness) {
 				e := h.join("FRA50-1")
 				c.do(h, e)
 				h.join("NRT57-1") // what the trail shows

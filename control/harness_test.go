@@ -200,6 +200,8 @@ func factName(f journal.Fact) string {
 		return "Scheduled" + fmt.Sprint(f.Scheduled.Items)
 	case f.Withdrawn != nil:
 		return "Withdrawn"
+	case f.Forgotten != nil:
+		return "Forgotten"
 	case f.EdgeInvited != nil:
 		return "EdgeInvited"
 	case f.EdgeAdmitted != nil:

@@ -63,6 +63,8 @@ func (e *Edge) fold(d *draft, entry *journal.Entry, f *journal.Fact) {
 		d.routes = true
 	case f.Invalidated != nil:
 		e.foldInvalidated(d, entry, f.Invalidated)
+	case f.Forgotten != nil:
+		foldForgotten(d, entry.Seq, f.Forgotten)
 	case f.EdgeJoined != nil:
 		e.foldJoined(d, f.EdgeJoined)
 	case f.EdgeLeft != nil:
@@ -151,6 +153,20 @@ func (e *Edge) foldInvalidated(d *draft, entry *journal.Entry, inv *journal.Inva
 	d.put(inv.DistributionID, &next)
 	d.touch(inv.DistributionID)
 	e.sweeper.accepted(inv.DistributionID, inv.InvalidationID, entry.Seq, e.now())
+}
+
+// foldForgotten takes what stands for invalidations that a compaction has left out for one of everything: what an earlier process has
+// stored may be dead by one of them.
+func foldForgotten(d *draft, seq uint64, f *journal.Forgotten) {
+	last := d.sites[f.DistributionID]
+	if last == nil {
+		return
+	}
+	next := *last
+	next.index = last.index.Add(seq, everything)
+	next.newest = max(next.index.Newest(), next.soft.Newest())
+	d.put(f.DistributionID, &next)
+	d.touch(f.DistributionID)
 }
 
 func (e *Edge) foldJoined(d *draft, j *journal.EdgeJoined) {

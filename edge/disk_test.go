@@ -437,6 +437,11 @@ func (h *history) again(how int) {
 	h.acked = 0
 	h.mu.Unlock()
 	h.change(time.Now().Add(time.Second))
+	if h.n(3) == 0 {
+		h.reconnect()
+		last := h.log.Last()
+		h.compact(last-min(last-1, uint64(h.n(400))), forgotten)
+	}
 	h.live(f)
 }
 

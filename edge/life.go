@@ -49,8 +49,13 @@ func (e *Edge) resume(entry *journal.Entry, life string) string {
 	case e.disk == nil:
 		return life
 	case r == nil:
-	case entry.Seq < r.mark.Seq && !e.lease.Synced() && !planted(markUncompared):
+	case entry.Seq < r.mark.Seq && r.mark.Seq >= entry.Base && !e.lease.Synced() && !planted(markUncompared):
 		return life // not yet known
+	case entry.Base > r.mark.Seq && r.mark.Seq > 0:
+		// What was accepted since may have been left out (E1).
+		e.resumed = nil
+		e.log.Warn("away for longer than the journal goes back; the disk cache is dropped", "seq", r.mark.Seq, "base", entry.Base)
+		life = e.another(entry)
 	case r.mark.Seq == 0, planted(markUncompared), entry.Seq == r.mark.Seq && markOf(entry) == r.mark:
 		e.resumed = nil
 		e.disk.Use(r.life)

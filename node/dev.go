@@ -85,7 +85,7 @@ type Config struct {
 
 	// For tests in this package.
 	serving      func(*process) // called once everything serves
-	rewriteAfter uint64         // instead of the constant
+	compactAfter uint64         // instead of the constant
 }
 
 // Dev runs the whole of Warmfront in this process until ctx ends, then stops it cleanly. An error
