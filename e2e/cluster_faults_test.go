@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -17,7 +20,7 @@ func TestCluster(t *testing.T) {
 	if d, err := time.ParseDuration(os.Getenv("CLUSTER_PAUSE")); err == nil {
 		pause = d
 	}
-	c := startCluster(t, 1, 6)
+	c := startCluster(t, 3, 6)
 	v, said := c.check(c.faults(pause), 500*time.Millisecond)
 	t.Log(v)
 	if len(v.Violations) > 0 {
@@ -28,7 +31,9 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-func (c *cluster) faults(pause time.Duration) []fault {
+// faults are what happens, in this order. Each begins and ends; pause is how long those last that may last as long as one likes.
+func (c *cluster) faults(pause time.Duration) (all []fault) {
+	add := func(name string, run func() error) { all = append(all, fault{name, run}) }
 	lasting := func(undo func() error, err error) error {
 		if err != nil {
 			return err
@@ -36,41 +41,76 @@ func (c *cluster) faults(pause time.Duration) []fault {
 		<-time.After(pause)
 		return undo()
 	}
-	control, near, kept, far := c.controls[0], c.edges[0], c.edges[1], c.edges[5]
-	all := []*host{}
-	for _, n := range c.edges {
-		all = append(all, n.host)
+	near, kept, far := c.edges[0], c.edges[1], c.edges[5]
+	controls, edges := hosts(c.controls...), hosts(c.edges...)
+
+	add("an edge is cut off from all control nodes", func() error { return lasting(cutOff(hosts(near), controls)) })
+	add("an edge hears nothing from control nodes", func() error { return lasting(near.host.deafTo(controls...)) })
+	add("control nodes are cut off from all edges", func() error { return lasting(cutOff(controls, edges)) })
+	add("an edge loses its origin", func() error { return lasting(far.host.deafTo(c.desk)) })
+	add("a tenth of what control nodes send to an edge is lost", func() error { return lasting(far.host.losing(0.1, controls...)) })
+	for i, n := range c.controls { // one of them leads
+		rest := hosts(slices.Concat(c.controls[:i], c.controls[i+1:])...)
+		other := rest[0]
+		add(n.name+" hears nothing from an edge", func() error { return lasting(n.host.deafTo(near.host)) })
+		add(n.name+" is cut off from the other control nodes, and has its clients", func() error { return lasting(cutOff(hosts(n), rest)) })
+		add(n.name+" hears nothing from one other control node", func() error { return lasting(n.host.deafTo(other)) })
+		add(n.name+" loses a tenth of what the others send", func() error { return lasting(n.host.losing(0.1, rest...)) })
+		add(n.name+" stands still", func() error { return lasting(still(n)) })
+		add(n.name+" is killed", func() error { n.proc.kill(); return c.start(n) })
 	}
-	faults := []fault{
-		{"an edge and the control node are cut off from each other", func() error {
-			return lasting(cutOff([]*host{near.host}, []*host{control.host}))
-		}},
-		{"an edge hears nothing from the control node", func() error { return lasting(near.host.deafTo(control.host)) }},
-		{"the control node hears nothing from an edge", func() error { return lasting(control.host.deafTo(near.host)) }},
-		{"the control node is cut off from all edges", func() error { return lasting(cutOff([]*host{control.host}, all)) }},
-		{"a tenth of what the control node sends to an edge is lost", func() error { return lasting(far.host.losing(0.1, control.host)) }},
-		{"a tenth of what edges send to the control node is lost", func() error { return lasting(control.host.losing(0.1, all...)) }},
-		{"an edge loses its origin", func() error { return lasting(far.host.deafTo(c.desk)) }},
-		{"an edge is killed", func() error { far.proc.kill(); c.start(far); return nil }},
-		{"the control node is killed", func() error { control.proc.kill(); c.start(control); return nil }},
-		{"an edge is killed, and comes back with flipped bits on its disk", func() error {
-			kept.proc.kill()
-			if err := flipBits(filepath.Join(kept.dir, "data"), 1000); err != nil {
-				return err
-			}
-			c.start(kept)
-			return nil
-		}},
-		{"an edge stands still", func() error { return lasting(still(near)) }},
-		{"the control node stands still", func() error { return lasting(still(control)) }},
+	add("an edge stands still", func() error { return lasting(still(near)) })
+	add("an edge is killed", func() error { far.proc.kill(); return c.start(far) })
+	add("an edge is killed, and comes back with flipped bits on its disk", func() error {
+		kept.proc.kill()
+		return errors.Join(flipBits(filepath.Join(kept.dir, "data"), 1000), c.start(kept))
+	})
+	c.addReplicaFaults(add)
+	if c.controls[0].disk == nil {
+		return all
 	}
-	if control.disk == nil {
-		return faults
+	add("the disk of a control node is full", func() error { return lasting(c.controls[0].disk.fill()) })
+	add("the disk of an edge is full", func() error { return lasting(kept.disk.fill()) })
+	add("all control nodes lose their power", c.cutPower)
+	return all
+}
+
+// addReplicaFaults adds what may happen to the journal of one control node: the others mend it.
+func (c *cluster) addReplicaFaults(add func(name string, run func() error)) {
+	n := c.controls[2]
+	replica := filepath.Join(n.dir, "data", "journal")
+	add("a control node is killed, and comes back with flipped bits in its journal", func() error {
+		n.proc.kill()
+		return errors.Join(flipBits(replica, 3), c.start(n))
+	})
+	add("a control node is killed, and comes back with half of its journal's largest file", func() error {
+		n.proc.kill()
+		name, size, err := largest(replica)
+		return errors.Join(err, os.Truncate(name, size/2), c.start(n))
+	})
+	add("a control node comes back with an old copy of its journal", func() error {
+		old := filepath.Join(c.dir, "old")
+		if err := errors.Join(n.proc.stop(), run("cp", "-a", replica, old), c.start(n)); err != nil {
+			return err
+		}
+		<-time.After(time.Second) // in which the others go on
+		n.proc.kill()
+		return errors.Join(run("rm", "-r", replica), run("cp", "-a", old, replica), run("sync", "-f", replica), c.start(n))
+	})
+}
+
+// cutPower cuts that of all control nodes at the same moment.
+func (c *cluster) cutPower() error {
+	var all []error
+	for _, n := range c.controls {
+		n.proc.cmd.Process.Signal(syscall.SIGSTOP)
 	}
-	return append(faults,
-		fault{"the disk of the control node is full", func() error { return lasting(control.disk.fill()) }},
-		fault{"the disk of an edge is full", func() error { return lasting(kept.disk.fill()) }},
-	)
+	for _, n := range c.controls {
+		all = append(all, n.disk.cutPower())
+		n.proc.kill()
+		all = append(all, n.disk.powerOn())
+	}
+	return errors.Join(errors.Join(all...), c.start(c.controls...))
 }
 
 // still stops a process where it is.
@@ -79,10 +119,16 @@ func still(n *node) (on func() error, err error) {
 	return func() error { return p.Signal(syscall.SIGCONT) }, p.Signal(syscall.SIGSTOP)
 }
 
-// flipBits flips so many bits in the largest file below dir.
-func flipBits(dir string, n int) error {
-	name, size := "", int64(0)
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+func hosts(all ...*node) (h []*host) {
+	for _, n := range all {
+		h = append(h, n.host)
+	}
+	return h
+}
+
+// largest finds the largest file below dir.
+func largest(dir string) (name string, size int64, err error) {
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -91,6 +137,15 @@ func flipBits(dir string, n int) error {
 		}
 		return nil
 	})
+	if err == nil && size == 0 {
+		err = fmt.Errorf("no file with content below %s", dir)
+	}
+	return name, size, err
+}
+
+// flipBits flips so many bits in the largest file below dir.
+func flipBits(dir string, n int) error {
+	name, size, err := largest(dir)
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ const (
 	originName  = "checker.test"
 	controlPort = 9000
 	journalPort = 4443
+	clusterPort = 4444
 	viewerPort  = 80
 )
 
@@ -53,10 +54,7 @@ func startCluster(t *testing.T, controls, edges int) *cluster {
 		c.edges = append(c.edges, c.node(fmt.Sprintf("%s-%d", []string{"FRA50", "IAD89", "GRU3"}[i/2%3], i+1)))
 	}
 	t.Cleanup(c.close) // before the volumes are unmounted
-	for _, n := range c.controls {
-		n.args = []string{"control", "--control", n.host.at(controlPort), "--journal", n.host.at(journalPort)}
-		c.start(n)
-	}
+	c.startControls()
 	for _, n := range c.edges {
 		n.args = []string{"edge", "--http", n.host.at(viewerPort), "--https", "off", "--cache-size", "16MiB",
 			"--origin", originName + "=" + c.desk.at(originPort)}
@@ -65,10 +63,63 @@ func startCluster(t *testing.T, controls, edges int) *cluster {
 		}
 		once := n.args
 		n.args = append(once[:len(once):len(once)], "--token", c.token(n.name))
-		c.start(n)
+		c.mustStart(n)
 		n.args = once
 	}
 	return c
+}
+
+// startControls grows the control nodes from the first one.
+func (c *cluster) startControls() {
+	c.t.Helper()
+	var peers []string
+	for _, n := range c.controls {
+		n.args = []string{"control", "--control", n.host.at(controlPort), "--journal", n.host.at(journalPort)}
+		peers = append(peers, n.name+"="+n.host.at(clusterPort))
+	}
+	first := c.controls[0]
+	c.mustStart(first)
+	if len(c.controls) == 1 {
+		return
+	}
+	for _, n := range c.controls {
+		n.args = append(n.args, "--name", n.name, "--peers", strings.Join(peers, ","))
+	}
+	for _, n := range c.controls[1:] {
+		token, err := first.host.command(binary(), "control", "token", n.name, "--data", filepath.Join(first.dir, "data")).Output()
+		if err != nil {
+			c.t.Fatalf("control token: %v", err)
+		}
+		n.proc, err = begin(n.host.command, n.dir, append(n.args[:len(n.args):len(n.args)], "--token", strings.TrimSpace(string(token))))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.await(n.name+" has the authority", func() bool {
+			_, err := os.Stat(filepath.Join(n.dir, "data", "authority", "authority.pem"))
+			return err == nil
+		})
+	}
+	if err := first.proc.stop(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.mustStart(first)
+	for _, n := range c.controls[1:] {
+		if err := n.proc.awaitReady(n.dir); err != nil {
+			c.t.Fatalf("%s: %v", n.name, err)
+		}
+	}
+}
+
+// await waits until it is so, for twenty seconds at most.
+func (c *cluster) await(what string, so func() bool) {
+	c.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); !so(); <-tick.C {
+		if time.Now().After(deadline) {
+			c.t.Fatalf("not within 20 s: %s", what)
+		}
+	}
 }
 
 func (c *cluster) host(name string) *host {
@@ -95,14 +146,26 @@ func (c *cluster) node(name string) *node {
 	return n
 }
 
-// start starts a node, or starts it again.
-func (c *cluster) start(n *node) {
-	c.t.Helper()
-	p, err := launchOn(n.host, n.dir, n.args)
-	if err != nil {
-		c.t.Fatalf("%s: %v", n.name, err)
+// start starts nodes, or starts them again, and waits until all serve.
+func (c *cluster) start(all ...*node) (err error) {
+	for _, n := range all {
+		if n.proc, err = begin(n.host.command, n.dir, n.args); err != nil {
+			return err
+		}
 	}
-	n.proc = p
+	for _, n := range all {
+		if err := n.proc.awaitReady(n.dir); err != nil {
+			return fmt.Errorf("%s: %w", n.name, err)
+		}
+	}
+	return nil
+}
+
+func (c *cluster) mustStart(all ...*node) {
+	c.t.Helper()
+	if err := c.start(all...); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 func (c *cluster) close() {

@@ -57,6 +57,15 @@ func launchOn(h *host, dir string, args []string) (*process, error) {
 }
 
 func launchWith(command func(name string, args ...string) *exec.Cmd, dir string, args []string) (*process, error) {
+	p, err := begin(command, dir, args)
+	if err != nil {
+		return p, err
+	}
+	return p, p.awaitReady(dir)
+}
+
+// begin starts a role, and does not wait.
+func begin(command func(name string, args ...string) *exec.Cmd, dir string, args []string) (*process, error) {
 	readyFile := filepath.Join(dir, "ready.json")
 	os.Remove(readyFile)
 	p := &process{log: &syncBuffer{}, ended: make(chan struct{})}
@@ -69,22 +78,28 @@ func launchWith(command func(name string, args ...string) *exec.Cmd, dir string,
 		return nil, fmt.Errorf("start %s: %w (run make build)", binary(), err)
 	}
 	go func() { p.err = p.cmd.Wait(); close(p.ended) }()
+	return p, nil
+}
+
+// awaitReady waits until it serves.
+func (p *process) awaitReady(dir string) error {
+	readyFile := filepath.Join(dir, "ready.json")
 	deadline := time.Now().Add(30 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for time.Now().Before(deadline) {
 		b, err := os.ReadFile(readyFile)
 		if err == nil && json.Unmarshal(b, &p.ready) == nil {
-			return p, nil
+			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-p.ended:
-			return p, fmt.Errorf("warmfront ended: %v\n%s", p.err, p.log)
+			return fmt.Errorf("warmfront ended: %v\n%s", p.err, p.log)
 		}
 	}
 	p.kill()
-	return p, fmt.Errorf("warmfront was not ready in 30 s\n%s", p.log)
+	return fmt.Errorf("warmfront was not ready in 30 s\n%s", p.log)
 }
 
 // stop ends the process as Ctrl-C does and checks that it went well.

@@ -18,7 +18,7 @@ func TestFinal_WhatPassesIsTriedAgain(t *testing.T) {
 		{&refusal{503, "starting"}, false},
 		{errors.New("connection refused"), false},
 	} {
-		if got := final(k.err); got != k.final {
+		if got := (&warmfront{apis: []string{"a"}}).final(k.err); got != k.final {
 			t.Errorf("%v: %t", k.err, got)
 		}
 	}

@@ -24,7 +24,8 @@ import (
 // warmfront is Warmfront, or anything else that speaks CloudFront's API. It makes a distribution for
 // the run.
 type warmfront struct {
-	api      string // base URL
+	apis     []string      // base URLs
+	turn     atomic.Uint32 // which of them is asked
 	key      sigv4.Signer
 	client   *http.Client
 	original string // name by which edges reach the origin
@@ -35,6 +36,9 @@ type warmfront struct {
 	forgotten atomic.Int64 // invalidations that had been accepted, and were not known any more
 }
 
+// silence is for how long one of several control nodes is waited for.
+const silence = 3 * time.Second
+
 func newWarmfront(c Config) (*warmfront, error) {
 	if c.API == "" {
 		return nil, errors.New("--api: the URL of the API is needed (or AWS_ENDPOINT_URL_CLOUDFRONT)")
@@ -43,7 +47,7 @@ func newWarmfront(c Config) (*warmfront, error) {
 		return nil, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set; warmfront dev prints them, and writes them to aws.env")
 	}
 	return &warmfront{
-		api: strings.TrimSuffix(c.API, "/"), client: &http.Client{Timeout: 20 * time.Second}, original: c.OriginName, tags: c.Tags, restored: c.Restored,
+		apis: apis(c.API), client: &http.Client{Timeout: 20 * time.Second}, original: c.OriginName, tags: c.Tags, restored: c.Restored,
 		key: sigv4.Signer{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, Region: "us-east-1", Service: "cloudfront"},
 	}, nil
 }
@@ -159,7 +163,7 @@ func (w *warmfront) completed(ctx context.Context, id string) (unbound []string,
 	err = persist(ctx, func(ctx context.Context) (bool, error) {
 		var inv wire.Invalidation
 		if _, err := w.call(ctx, "GET", path, nil, nil, "Invalidation", &inv); err != nil {
-			return final(err), err
+			return w.final(err), err
 		}
 		return wire.Val(inv.Status) == "Completed", nil
 	})
@@ -180,7 +184,7 @@ func (w *warmfront) unbound(ctx context.Context, id string) (names []string, err
 	err = persist(ctx, func(ctx context.Context) (bool, error) {
 		answer, _, err := w.send(ctx, "GET", "/warmfront/v1/distributions/"+w.distID+"/invalidations/"+id+"/receipt", http.Header{}, nil)
 		if err != nil {
-			return final(err), err
+			return w.final(err), err
 		}
 		return true, json.Unmarshal(answer, &receipt)
 	})
@@ -213,7 +217,7 @@ func (w *warmfront) create(ctx context.Context, b Batch) (id string, err error) 
 	var inv wire.Invalidation
 	err = persist(ctx, func(ctx context.Context) (bool, error) {
 		_, err := w.call(ctx, "POST", "/distribution/"+w.distID+"/invalidation", nil, body, "Invalidation", &inv)
-		return err == nil || final(err), err
+		return err == nil || w.final(err), err
 	})
 	return wire.Val(inv.Id), err
 }
@@ -241,7 +245,7 @@ func (w *warmfront) wish(ctx context.Context, b Batch) (id string, err error) {
 	err = persist(ctx, func(ctx context.Context) (bool, error) {
 		answer, _, err := w.send(ctx, "POST", "/warmfront/v1/distributions/"+w.distID+"/invalidations", http.Header{"Content-Type": {"application/json"}}, body)
 		if err != nil {
-			return final(err), err
+			return w.final(err), err
 		}
 		return true, json.Unmarshal(answer, &inv)
 	})
@@ -301,10 +305,14 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.text }
 
-// final tells whether to try again is of no use. A key that calls too often is told so with 400.
-func final(err error) bool {
+// final tells whether to try again is of no use. A key that calls too often is told so with 400; and of several control
+// nodes one may hear a moment later than another of what there is.
+func (w *warmfront) final(err error) bool {
 	var r *refusal
-	return errors.As(err, &r) && r.status < 500 && r.status != http.StatusTooManyRequests && !strings.Contains(r.text, "<Code>Throttling</Code>")
+	if !errors.As(err, &r) || len(w.apis) > 1 && r.status == http.StatusNotFound {
+		return false
+	}
+	return r.status < 500 && r.status != http.StatusTooManyRequests && !strings.Contains(r.text, "<Code>Throttling</Code>")
 }
 
 // call asks CloudFront's API and reads the answer into out.
@@ -322,9 +330,29 @@ func (w *warmfront) call(ctx context.Context, method, path string, h http.Header
 	return etag, err
 }
 
-// send makes a signed request.
+// apis are the base URLs in a list.
+func apis(list string) (all []string) {
+	for _, api := range strings.Split(list, ",") {
+		all = append(all, strings.TrimSuffix(api, "/"))
+	}
+	return all
+}
+
+// send makes a signed request. Of several control nodes it asks the one that answered last, and, when that gives no answer, leaves
+// the next one for the next time.
 func (w *warmfront) send(ctx context.Context, method, target string, h http.Header, body []byte) (answer []byte, etag string, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, w.api+target, bytes.NewReader(body))
+	turn := w.turn.Load()
+	if n := uint32(len(w.apis)); n > 1 {
+		one, cancel := context.WithTimeout(ctx, silence)
+		defer cancel()
+		ctx = one
+		defer func() {
+			if no := new(refusal); err != nil && (!errors.As(err, &no) || no.status >= 500) {
+				w.turn.CompareAndSwap(turn, (turn+1)%n)
+			}
+		}()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, w.apis[turn]+target, bytes.NewReader(body))
 	if err != nil {
 		return nil, "", err
 	}

@@ -66,7 +66,7 @@ func guaranteeCommand() *cobra.Command {
 	f.StringVar(&c.CA, "ca", "", "`file` of authorities that the certificates of https edges may be of, beside the system's")
 	f.BoolVar(&c.HTTP3, "http3", false, "ask https edges by HTTP/3 as well as by HTTP/2")
 	f.StringToStringVar(&c.Tags, "tag", nil, "tag of the run's distribution: `name=value`; may be repeated")
-	f.StringVar(&c.API, "api", os.Getenv("AWS_ENDPOINT_URL_CLOUDFRONT"), "`URL` of the API (default $AWS_ENDPOINT_URL_CLOUDFRONT)")
+	f.StringVar(&c.API, "api", os.Getenv("AWS_ENDPOINT_URL_CLOUDFRONT"), "`URL` of the API (default $AWS_ENDPOINT_URL_CLOUDFRONT); of several control nodes URL,URL,...")
 	f.StringVar(&c.OriginListen, "origin-listen", "127.0.0.1:0", "`address` of the checker's origin")
 	f.StringVar(&c.OriginName, "origin-name", "", "`name` by which the edges reach that origin")
 	f.Int64Var(&c.Answers, "answers", 0, "end after so many answers with content")
