@@ -18,6 +18,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/durable"
 )
 
 // Files of an authority's directory. All control nodes have the same ones.
@@ -122,7 +124,7 @@ func RenewAuthority(dir string, now func() time.Time) (*Authority, error) {
 		return nil, err
 	}
 	text := append(encodePEM(a.previous.Raw), encodePEM(a.cross.Raw)...)
-	if err := writeFile(filepath.Join(dir, previousFile), text, 0o644); err != nil {
+	if err := durable.Write(filepath.Join(dir, previousFile), text, 0o644); err != nil {
 		return nil, err
 	}
 	return a, a.write(dir)
@@ -182,7 +184,7 @@ func finish(dir string) error {
 	if err := os.Rename(begun, filepath.Join(dir, rootKeyFile)); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return durable.SyncDir(dir)
 }
 
 // sign makes a certificate that ends no later than the authority.
@@ -325,33 +327,9 @@ func writeKey(path string, key *ecdsa.PrivateKey) error {
 
 // writePEM replaces a file as a whole, durably.
 func writePEM(path, kind string, der []byte, mode fs.FileMode) error {
-	return writeFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), mode)
+	return durable.Write(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), mode)
 }
 
 func encodePEM(der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
-
-func writeFile(path string, b []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir makes a rename durable, and with it the order of several.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/warmfront/warmfront/internal/durable"
 )
 
 // Cluster is how a control node shows itself to the others, and what it expects of them. The key is this process's.
@@ -52,12 +54,12 @@ func (p Papers) Keep(dir string) error {
 		return err
 	}
 	if b := p[previousFile]; b != nil {
-		if err := writeFile(filepath.Join(dir, previousFile), b, 0o644); err != nil {
+		if err := durable.Write(filepath.Join(dir, previousFile), b, 0o644); err != nil {
 			return err
 		}
 	}
-	if err := writeFile(filepath.Join(dir, rootKeyFile), p[rootKeyFile], 0o600); err != nil {
+	if err := durable.Write(filepath.Join(dir, rootKeyFile), p[rootKeyFile], 0o600); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, rootFile), p[rootFile], 0o644)
+	return durable.Write(filepath.Join(dir, rootFile), p[rootFile], 0o644)
 }

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/durable"
 )
 
 // Files of an edge's directory. The last one written, identity.json, is what makes it whole. A renewal replaces the two before it,
@@ -142,7 +144,7 @@ func (h *held) write(dir string) error {
 	if err := writePEM(filepath.Join(dir, trustFile), "CERTIFICATE", h.root.Raw, 0o644); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, edgeFile), both, 0o600)
+	return durable.Write(filepath.Join(dir, edgeFile), both, 0o600)
 }
 
 // Applicant is a machine that has a token and wants to become an edge.
@@ -212,7 +214,7 @@ func (i *Identity) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, identityFile), append(b, '\n'), 0o644)
+	return durable.Write(filepath.Join(dir, identityFile), append(b, '\n'), 0o644)
 }
 
 // OpenIdentity reads what Keep has written; nil when there is nothing.

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/auth/sigv4"
+	"github.com/warmfront/warmfront/internal/durable"
 )
 
 // What can be wrong with the file of keys. The file is never overwritten in these cases.
@@ -174,33 +174,10 @@ func (k *Keys) replace(next map[string]AccessKey) error {
 		if err != nil {
 			return err
 		}
-		if err := writeFile(k.path, append(data, '\n')); err != nil {
+		if err := durable.Write(k.path, append(data, '\n'), 0o600); err != nil {
 			return fmt.Errorf("access keys: %w", err)
 		}
 	}
 	k.byID.Store(&next)
 	return nil
-}
-
-// writeFile replaces a file as a whole: after a crash there is the old one or the new one.
-func writeFile(path string, data []byte) error {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".keys-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // does nothing after the rename
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir) // the new name must survive, too
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/durable"
 )
 
 // User is somebody who signs in at the console. A *User never changes: a new role or password makes a
@@ -244,7 +246,7 @@ func (u *Users) edit(change func(all map[string]*User) error) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(u.path, append(data, '\n')); err != nil {
+	if err := durable.Write(u.path, append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("users: %w", err)
 	}
 	u.byName.Store(&next)

@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/durable"
 )
 
 const (
@@ -121,17 +123,9 @@ func (a *Authority) makeRoot(dir string) error {
 	return writePEM(filepath.Join(dir, RootFile), "CERTIFICATE", der, 0o644)
 }
 
-// writePEM replaces a file as a whole.
+// writePEM replaces a file as a whole, durably.
 func writePEM(path, kind string, der []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
-	if err != nil {
-		return err
-	}
-	err = pem.Encode(f, &pem.Block{Type: kind, Bytes: der})
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return durable.Write(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), mode)
 }
 
 // sign makes a certificate for key's public half.

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/warmfront/warmfront/internal/durable"
 )
 
 // Ready is what --ready-file holds: everything that a script needs to use this Warmfront.
@@ -127,19 +127,5 @@ func (r *Ready) write(readyFile string) error {
 	return nil
 }
 
-// writeFile replaces a file as a whole, readable by its owner only: both files hold a secret.
-func writeFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(b)
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
+// writeFile replaces a file as a whole, readable by its owner only: all of these hold a secret.
+func writeFile(path string, b []byte) error { return durable.Write(path, b, 0o600) }

@@ -1,0 +1,47 @@
+package durable
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestWrite_ReplacesAndLeavesNothingElse(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "keys.json")
+	for _, c := range []struct {
+		text string
+		mode fs.FileMode
+	}{{"old", 0o644}, {"new", 0o600}} {
+		if err := Write(path, []byte(c.text), c.mode); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(path)
+		i, err2 := os.Stat(path)
+		if err != nil || err2 != nil || string(b) != c.text || i.Mode().Perm() != c.mode {
+			t.Errorf("%q with mode %v: %v, %v", b, i.Mode(), err, err2)
+		}
+	}
+	if all, err := os.ReadDir(dir); err != nil || len(all) != 1 {
+		t.Errorf("left in the directory: %v, %v", all, err)
+	}
+}
+
+// What cannot be replaced stays as it is.
+func TestWrite_AnErrorChangesNothing(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "keys.json")
+	if err := os.MkdirAll(filepath.Join(path, "full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(path, []byte("x"), 0o600); err == nil {
+		t.Error("a directory was replaced")
+	}
+	if err := Write(filepath.Join(dir, "missing", "x"), nil, 0o600); err == nil {
+		t.Error("written where there is no directory")
+	}
+	if all, err := os.ReadDir(dir); err != nil || len(all) != 1 {
+		t.Errorf("left in the directory: %v, %v", all, err)
+	}
+}
