@@ -133,11 +133,10 @@ func (v *visit) release() {
 func (v *visit) attempt() (done bool) {
 	v.ticket, v.now = v.e.open(), v.e.now()
 	a, st := v.answerFor()
-	if st == found && v.child == nil {
-		a = v.beyond(a)
-	}
-	if st == found && a.status >= 400 {
-		a, st = v.explain(a)
+	if st == found && v.child == nil { // another edge makes the pages for its viewers itself
+		if a = v.beyond(a); a.status >= 400 {
+			a, st = v.explain(a)
+		}
 	}
 	if st == found && v.ticket.dead() {
 		st = again
