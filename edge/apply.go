@@ -93,7 +93,9 @@ func (e *Edge) foldPut(d *draft, entry *journal.Entry, put *journal.Distribution
 		if next.Distribution == nil {
 			return
 		}
+		next.unread = true
 	} else {
+		next.unread = false
 		next.Distribution, next.tags = compiled, invalidation.TagListOf(compiled.CacheTagHeader)
 	}
 	d.put(put.ID, next)

@@ -23,7 +23,7 @@ import (
 //
 //   - T1. The question carries the fill's stamp as the least position: what answers must have been held against all rules up to
 //     there. And the revision of the configuration by which it was made, for by another one the same request may mean
-//     something else.
+//     something else. An edge that cannot read that one, and goes on by the one before, neither asks nor answers.
 //   - T2 is the other edge's (child.go).
 //   - T3. What comes is stored with the fill's own stamp, as if the origin had given it: all rules up to there have been
 //     looked at by the one who answered, all above are known here. Its fetch began as long ago as that one says, before the
@@ -84,7 +84,7 @@ func (e *Edge) route(o *distribution.Origin, key []byte, through []string) []tie
 
 // upwards is the route of a flight's question.
 func (f *flight) upwards() []tier.Edge {
-	if f.alone || f.part != nil || f.epoch == "" || !f.e.lease.Synced() || !f.e.lease.Fresh(f.e.clock()) {
+	if f.alone || f.part != nil || f.epoch == "" || f.site.unread || !f.e.lease.Synced() || !f.e.lease.Fresh(f.e.clock()) {
 		return nil
 	}
 	return f.e.route(f.behavior.Origin, []byte(f.key[:f.base]), f.through)
