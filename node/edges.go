@@ -126,7 +126,7 @@ func (d *process) newPlace(name, location string, l, secure net.Listener, packet
 	if err != nil {
 		return nil, err
 	}
-	pl.edge, kin.edge = e, e
+	pl.edge, kin.edge, kin.log = e, e, log
 	serve := func(l net.Listener, t *httpserver.TLS, packets net.PacketConn) {
 		pl.servers = append(pl.servers, &httpserver.Server{
 			Listener: l, Packets: packets, Handler: e, Answerer: e, TLS: t, H2C: d.H2C, Proxied: d.ProxyProtocol,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ const (
 // kinship is what an edge needs to ask others, and to be asked.
 type kinship struct {
 	who     *admission.Identity
+	log     *slog.Logger                   // set with edge
 	l       net.Listener                   // nil: it is not asked
 	address string                         // where others find that
 	known   func(edge, serial string) bool // nil: as the edge's journal says
@@ -46,7 +48,7 @@ func (k *kinship) admitted(edge, serial string) bool {
 // run takes questions until ctx ends.
 func (k *kinship) run(ctx context.Context) error {
 	s := &tier.Server{
-		Listener: k.l, TLS: k.who.Listen(), Most: tierMost, Drain: tierDrain,
+		Listener: k.l, TLS: k.who.Listen(), Most: tierMost, Drain: tierDrain, Logger: k.log,
 		Who: func(c *tls.ConnectionState) (string, bool) {
 			edge, serial, ok := admission.Who(c)
 			return edge, ok && k.admitted(edge, serial)

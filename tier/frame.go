@@ -20,8 +20,9 @@ const (
 	maxBody     = 64 << 10 // octets of a body in a frame
 
 	beatEvery  = time.Second
-	silence    = 3 * time.Second // in which an edge that lives has at least beaten
-	writeLimit = 2 * time.Minute // in which an edge takes what it is sent: its viewers may be slow
+	silence    = 3 * time.Second  // in which an edge that lives has at least beaten
+	askLimit   = 10 * time.Second // in which a question has come
+	writeLimit = 2 * time.Minute  // in which an edge takes what it is sent: its viewers may be slow
 )
 
 func frameOf(kind byte, n int) (h [frameHeader]byte) {

@@ -9,12 +9,16 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/warmfront/warmfront/internal/message"
@@ -53,7 +57,7 @@ func newLink(t *testing.T, handle func(ctx context.Context, from string, a *Ask,
 	l.server = &Server{
 		Listener: listener, TLS: &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAnyClientCert},
 		Who:    func(*tls.ConnectionState) (string, bool) { return "FRA50-1", true },
-		Handle: handle, Most: 2, Drain: time.Second,
+		Handle: handle, Most: 2, Drain: time.Second, Logger: slog.New(slog.DiscardHandler),
 	}
 	l.client = NewClient(func(string) *tls.Config {
 		return &tls.Config{Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true}
@@ -243,3 +247,60 @@ func TestLink_NothingForOthers(t *testing.T) {
 	}
 	c.CloseIdleConnections()
 }
+
+// A question that does not come holds nothing for ever; one that makes the handler panic is cut, and said.
+func TestServer_SlowQuestionAndPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pair := selfSigned(t)
+		var said strings.Builder
+		listener := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+		s := &Server{
+			Listener: listener, TLS: &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAnyClientCert},
+			Who:    func(*tls.ConnectionState) (string, bool) { return "FRA50-1", true },
+			Handle: func(context.Context, string, *Ask, *Writer) { panic("no") },
+			Most:   2, Drain: time.Second, Logger: slog.New(slog.NewTextHandler(&said, nil)),
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var g sync.WaitGroup
+		g.Go(func() { s.Run(ctx) })
+
+		ask, _ := sampleAsk().encode()
+		for _, sent := range [...]int{10, len(ask)} {
+			near, far := net.Pipe()
+			listener.conns <- far
+			c := tls.Client(near, &tls.Config{Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true})
+			fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", path, len(ask), ask[:sent])
+			c.SetReadDeadline(time.Now().Add(time.Minute))
+			b, err := io.ReadAll(c)
+			if sent == 10 && !strings.HasPrefix(string(b), "HTTP/1.1 400") {
+				t.Errorf("half a question: %q, %v", b, err)
+			}
+			if sent > 10 && (len(b) > 0 || !strings.Contains(said.String(), "panic=no")) {
+				t.Errorf("a panic: %q, %v; said %q", b, err, said.String())
+			}
+			c.Close()
+		}
+		cancel()
+		g.Wait()
+	})
+}
+
+// pipes is a listener for connections within the process.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error { p.once.Do(func() { close(p.closed) }); return nil }
+
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -16,7 +17,7 @@ import (
 // path is where edges are asked, and the version of how.
 const path = "/warmfront/tier/1"
 
-// Server takes the questions of other edges. All members but Logger are required.
+// Server takes the questions of other edges. All members are required.
 type Server struct {
 	Listener net.Listener
 	TLS      *tls.Config // demands a certificate
@@ -76,13 +77,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, places chan struc
 		http.Error(w, "edges ask with POST "+path, http.StatusNotFound)
 		return
 	}
+	out := &Writer{w: w, c: http.NewResponseController(w), quiet: make(chan struct{})}
+	out.c.SetReadDeadline(time.Now().Add(askLimit)) // an error shows in the read
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxAsk))
 	if err != nil {
 		http.Error(w, "the question is too long, or not whole", http.StatusBadRequest)
 		return
 	}
+	out.c.SetReadDeadline(time.Time{}) // from here on a read only waits for whoever asks to go away
 	w.Header().Set("Content-Type", "application/octet-stream")
-	out := &Writer{w: w, c: http.NewResponseController(w), quiet: make(chan struct{})}
 	a, err := decodeAsk(body)
 	if err != nil {
 		out.Head(&Head{Refused: Unclear})
@@ -99,10 +102,22 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, places chan struc
 	beats.Go(out.beat)
 	defer beats.Wait()
 	defer out.silence()
-	s.Handle(r.Context(), from, a, out)
+	s.handle(r.Context(), from, a, out)
 	if out.broken() {
 		panic(http.ErrAbortHandler) // the connection goes, and with it what would look whole
 	}
+}
+
+// handle contains a mistake of ours to the question: its answer is cut.
+func (s *Server) handle(ctx context.Context, from string, a *Ask, w *Writer) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.Cut()
+			s.Logger.Error("BUG: an answer to another edge panicked", "panic", p, "from", from,
+				"distribution", a.Distribution, "path", a.Request.Path, "stack", string(debug.Stack()))
+		}
+	}()
+	s.Handle(ctx, from, a, w)
 }
 
 // Writer takes an answer. It is used by one goroutine.
