@@ -43,7 +43,8 @@ func TestCluster_PowerCut(t *testing.T) {
 	}
 	d := w.distributions["power"]
 	accepted := map[string]string{} // caller's references to ids
-	for cut := range cuts {
+	lost := 0                       // cuts that were ones: what the kernel writes by itself in that moment is there afterwards
+	for cut := 0; lost < cuts && cut < 10*cuts; cut++ {
 		publish(t, w, d.id, cut, accepted, func() {
 			w.proc.cmd.Process.Signal(syscall.SIGSTOP)
 			if err := os.WriteFile(filepath.Join(v.dir, "witness"), make([]byte, 4096), 0o600); err != nil {
@@ -57,17 +58,17 @@ func TestCluster_PowerCut(t *testing.T) {
 		if err := v.powerOn(); err != nil {
 			t.Fatal(err)
 		}
-		if i, err := os.Stat(filepath.Join(v.dir, "witness")); err == nil && i.Size() > 0 {
-			t.Error("what was written and not synced is there: that was no power cut")
+		if i, err := os.Stat(filepath.Join(v.dir, "witness")); err != nil || i.Size() == 0 {
+			lost++
 		}
 		if err := w.startControl(w.args); err != nil {
 			t.Fatalf("after cut %d: %v", cut+1, err)
 		}
 		missing(t, w, d.id, accepted)
 	}
-	t.Logf("%d cuts, %d invalidations were accepted, 0 lost", cuts, len(accepted))
-	if len(accepted) < 10*cuts {
-		t.Error("hardly anything was accepted")
+	t.Logf("%d cuts, %d invalidations were accepted", lost, len(accepted))
+	if lost < cuts || len(accepted) < 10*cuts {
+		t.Error("nothing is shown: too little was accepted, or what was written and not synced was there each time")
 	}
 }
 
