@@ -304,3 +304,20 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error { p.once.Do(func() { close(p.closed) }); return nil }
 
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// What an origin has said that is no HTTP is no fault of the edge that passes it on.
+func TestLink_AnyStatus(t *testing.T) {
+	status := 0
+	l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
+		w.Head(&Head{Status: status})
+		w.End()
+	}).start()
+	for _, status = range []int{200, 599, 600, 999} {
+		if a, _, err := l.ask(); err != nil || a.Head.Status != status {
+			t.Errorf("%d: %+v, %v", status, a, err)
+		}
+		if l.client.Away(l.edge) {
+			t.Fatalf("%d: left alone", status)
+		}
+	}
+}

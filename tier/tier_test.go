@@ -163,7 +163,7 @@ func TestWire_RefusesWhatIsNoQuestion(t *testing.T) {
 			t.Errorf("%s: taken", name)
 		}
 	}
-	for _, h := range []Head{{Status: 100}, {Status: 600}, {Status: 200, Length: -2}, {Status: 200, Began: -1},
+	for _, h := range []Head{{Status: 100}, {Status: 1000}, {Status: 200, Length: -2}, {Status: 200, Began: -1},
 		{Status: 200, Fields: message.Fields{{Name: "X Y", Value: ""}}}} {
 		b, err := h.encode()
 		if err != nil {
