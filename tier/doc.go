@@ -24,7 +24,7 @@
 //
 // # Limits (L9)
 //
-// Questions at once: Server.Most, beyond it refused. A question: MaxAsk octets, which come within askLimit; a head: MaxHead. An edge that does not
+// Questions at once: Server.Most, beyond it refused; connections: twice as many, beyond it closed. A question: MaxAsk octets, which come within askLimit; a head: MaxHead. An edge that does not
 // take the answer for writeLimit loses it. One that cannot be reached, or falls silent, is left alone for leastAway, then for twice as long each
 // time up to mostAway; meanwhile one question at a time finds out whether it is back.
 //

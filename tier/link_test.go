@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -319,5 +320,42 @@ func TestLink_AnyStatus(t *testing.T) {
 		if l.client.Away(l.edge) {
 			t.Fatalf("%d: left alone", status)
 		}
+	}
+}
+
+// Who only connects takes no more than there is for all.
+func TestLink_Connections(t *testing.T) {
+	l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
+		w.Head(&Head{Status: 204})
+		w.End()
+	}).start()
+	var idle []net.Conn
+	for range connsFor * l.server.Most {
+		c, err := net.Dial("tcp", l.edge.Address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		idle = append(idle, c)
+	}
+	c, err := net.Dial("tcp", l.edge.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetReadDeadline(time.Now().Add(5 * time.Second)) // a handshake may take ten
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("one connection more: %v", err)
+	}
+	for _, c := range append(idle, c) {
+		c.Close()
+	}
+	for late := time.Now().Add(30 * time.Second); ; { // the server hears of it when it reads
+		if _, _, err := l.ask(); err == nil {
+			break
+		} else if time.Now().After(late) {
+			t.Fatal(err)
+		}
+		l.client.mu.Lock()
+		clear(l.client.edges)
+		l.client.mu.Unlock()
 	}
 }

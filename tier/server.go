@@ -11,11 +11,16 @@ import (
 	"net/http"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // path is where edges are asked, and the version of how.
 const path = "/warmfront/tier/1"
+
+// connsFor is how many connections there may be for each question that there may be: edges keep some that wait for work, and
+// anybody can begin a handshake.
+const connsFor = 2
 
 // Server takes the questions of other edges. All members are required.
 type Server struct {
@@ -35,7 +40,18 @@ type Server struct {
 func (s *Server) Run(ctx context.Context) error {
 	places := make(chan struct{}, s.Most)
 	var busy sync.WaitGroup
+	var open atomic.Int64
 	h := &http.Server{
+		ConnState: func(c net.Conn, is http.ConnState) {
+			switch is {
+			case http.StateNew:
+				if open.Add(1) > int64(connsFor*s.Most) {
+					c.Close()
+				}
+			case http.StateClosed:
+				open.Add(-1)
+			}
+		},
 		TLSConfig: s.TLS.Clone(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 8 << 10,
 		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1 only
 		ErrorLog:     log.New(io.Discard, "", 0),                               // who does not get through the handshake is nobody's news
