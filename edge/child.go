@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"crypto/sha256"
 	"slices"
 	"strings"
 	"sync"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cache"
-	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/internal/stripe"
@@ -194,89 +192,6 @@ func (v *visit) circular(f *flight) bool {
 	}
 	to := f.asking.Load()
 	return to != nil && slices.Contains(v.child.ask.Through, *to)
-}
-
-// headFor makes the head of an answer to another edge.
-func (v *visit) headFor(a *answer, status int, fields message.Fields, length int64) *tier.Head {
-	if a.failed && a.failure != RangeNotSatisfiable && a.failure != PreconditionFailed {
-		return &tier.Head{Failure: a.failure.String(), Retry: a.retry}
-	}
-	now, clock := v.e.now(), v.e.clock()
-	h := &tier.Head{
-		Status: status, Fields: fields, Length: length, Origin: v.originOf(a),
-		Hit: a.outcome == Hit || a.object != nil && a.outcome == Failed, Latency: a.latency, NoStore: uint8(a.noStore),
-	}
-	subject := a.subject
-	switch {
-	case a.failed, a.stream != nil:
-		h.NoStore = uint8(httpcache.StatusNotCacheable)
-	case a.object != nil:
-		subject = &a.object.Subject
-	}
-	if h.NoStore == 0 {
-		h.Freshness = relative(a.fresh, now)
-	}
-	if a.life != "" {
-		h.Began = max(clock-a.fetched(), 0)
-	}
-	if subject != nil {
-		h.Tags = subject.Tags
-		if !subject.Stored.IsZero() {
-			h.Stored = max(now.Sub(subject.Stored), 0)
-		}
-	}
-	if r := a.reader; r != nil && r.first && r.f.head != nil {
-		for _, line := range fields {
-			if !r.f.head.shared.Has(line.Name) && line.Name != "Content-Range" {
-				h.Omit = append(h.Omit, line.Name)
-			}
-		}
-	}
-	return h
-}
-
-// originOf is the id of the origin that an answer is from.
-func (v *visit) originOf(a *answer) string {
-	switch {
-	case a.from != "":
-		return a.from
-	case a.object != nil:
-		if n := len(a.object.Fields) - 1; n >= 0 && a.object.Fields[n].Name == fromField {
-			return a.object.Fields[n].Value
-		}
-	case a.reader != nil && a.reader.f.head != nil:
-		return a.reader.f.head.from
-	}
-	return v.main.behavior.Origin.ID
-}
-
-func relative(f httpcache.Freshness, now time.Time) tier.Freshness {
-	x := tier.Freshness{
-		Stored: max(now.Sub(f.Stored), 0), FreshFor: f.FreshUntil.Sub(now), InitialAge: f.InitialAge,
-		StaleWhileRevalidate: f.StaleWhileRevalidate, StaleIfError: f.StaleIfError, StaleIfUnreachable: f.StaleIfUnreachable,
-		MustRevalidate: f.MustRevalidate, Immutable: f.Immutable,
-	}
-	if f.Held(now) {
-		x.HeldFor = f.HeldUntil.Sub(now)
-	}
-	return x
-}
-
-// beginChild sends the head, or keeps in mind why there is none.
-func (v *visit) beginChild(a *answer, status int, fields message.Fields, length int64) error {
-	c := v.child
-	if a.failed && !toldOf(a.failure) {
-		if c.mute = true; c.refused == "" {
-			c.refused = tier.Unable
-		}
-		return nil
-	}
-	c.head = v.headFor(a, status, fields, length)
-	if c.ask.Have != nil && status == 200 && a.object != nil && a.walk == nil && digestible(a.body) && sha256.Sum256(a.body) == [sha256.Size]byte(c.ask.Have) {
-		c.head.Same = true
-	}
-	c.mute = c.head.Failure != "" || c.head.Same
-	return c.out.Head(c.head)
 }
 
 // toldOf tells the failures that a child hears of: the origin's, and what its question deserves. All others are this edge's.

@@ -169,7 +169,7 @@ func (c *Client) Ask(ctx context.Context, e Edge, a *Ask) (*Answer, error) {
 	if !ok {
 		return nil, ErrAway
 	}
-	out, err := c.exchange(ctx, hostOf(e), b)
+	out, err := c.exchange(ctx, r, hostOf(e), b)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		c.leave(r, nothing)
@@ -183,7 +183,7 @@ func (c *Client) Ask(ctx context.Context, e Edge, a *Ask) (*Answer, error) {
 	return out, err
 }
 
-func (c *Client) exchange(ctx context.Context, host string, b []byte) (_ *Answer, err error) {
+func (c *Client) exchange(ctx context.Context, to *remote, host string, b []byte) (_ *Answer, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	x := &body{cancel: cancel, watch: time.AfterFunc(silence, func() { cancel(errSilent) })}
 	defer func() {
@@ -205,6 +205,7 @@ func (c *Client) exchange(ctx context.Context, host string, b []byte) (_ *Answer
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("tier: the edge answers with %s", resp.Status)
 	}
+	c.leave(to, answered) // it is back, however long this answer takes
 	kind, n, err := x.next()
 	if err != nil {
 		return nil, err
@@ -234,73 +235,5 @@ func causeOf(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	return err
-}
-
-// body is what comes behind a head. It belongs to one goroutine.
-type body struct {
-	cancel context.CancelCauseFunc
-	watch  *time.Timer // ends the exchange when nothing comes
-	resp   io.ReadCloser
-	in     *bufio.Reader
-	left   int // octets of the frame
-	err    error
-}
-
-// next passes by beats.
-func (b *body) next() (kind byte, n int, err error) {
-	for {
-		if kind, n, err = readFrame(b.in); err != nil {
-			return 0, 0, err
-		}
-		b.watch.Reset(silence)
-		if kind != frameBeat {
-			return kind, n, nil
-		}
-	}
-}
-
-func (b *body) Read(p []byte) (n int, err error) {
-	if b.err != nil || len(p) == 0 {
-		return 0, b.err
-	}
-	b.watch.Reset(silence) // not before: a reader may take its time
-	defer b.watch.Stop()
-	for b.left == 0 {
-		kind, size, err := b.next()
-		switch {
-		case err == nil && kind == frameBody:
-			b.left = size
-			continue
-		case err == nil && kind == frameEnd:
-			if _, more := b.in.ReadByte(); more == io.EOF { // so that the connection is of use again
-				b.err = io.EOF
-				return 0, io.EOF
-			}
-			err = errUnclear
-		case err == nil:
-			err = errUnclear
-		case err == io.EOF:
-			err = io.ErrUnexpectedEOF
-		}
-		b.err = err
-		return 0, err
-	}
-	n, err = b.in.Read(p[:min(len(p), b.left)])
-	b.left -= n
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	b.err = err
-	return n, err
-}
-
-func (b *body) Close() error {
-	b.watch.Stop()
-	var err error
-	if b.resp != nil {
-		err = b.resp.Close()
-	}
-	b.cancel(context.Canceled)
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -357,5 +358,42 @@ func TestLink_Connections(t *testing.T) {
 		l.client.mu.Lock()
 		clear(l.client.edges)
 		l.client.mu.Unlock()
+	}
+}
+
+// An edge that is back is asked by all as soon as it beats, though the answer to the first question takes long.
+func TestLink_BackWithTheFirstBeat(t *testing.T) {
+	leave := make(chan struct{})
+	l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
+		w.frame(frameBeat, nil)
+		w.Flush()
+		<-leave
+		w.Head(&Head{Status: 204})
+		w.End()
+	}).start()
+	r, _ := l.client.enter(l.edge)
+	l.client.leave(r, lost)
+	l.client.mu.Lock()
+	r.until = time.Now()
+	l.client.mu.Unlock()
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := l.ask()
+		done <- err
+	}()
+	for late := time.Now().Add(30 * time.Second); ; runtime.Gosched() {
+		l.client.mu.Lock()
+		back := r.away == 0 && !r.trying
+		l.client.mu.Unlock()
+		if back {
+			break
+		} else if time.Now().After(late) {
+			t.Error("still left alone")
+			break
+		}
+	}
+	close(leave)
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

@@ -47,14 +47,13 @@ type Head struct {
 	Failure string `json:",omitempty"`
 	Retry   int    `json:",omitempty"` // seconds after which it may be tried again
 
-	Status  int
-	Fields  message.Fields
-	Length  int64         // of the body; -1: not known
-	Origin  string        // the id of the one that has answered
-	Began   time.Duration // T3: how long ago the fetch of it began
-	Hit     bool          // it was stored
-	Same    bool          `json:",omitempty"` // the body is what Have means, and does not follow
-	Latency time.Duration // of the origin
+	Status int
+	Fields message.Fields
+	Length int64         // of the body; -1: not known
+	Origin string        // the id of the one that has answered
+	Began  time.Duration // T3: how long ago the fetch of it began
+	Hit    bool          // it was stored
+	Same   bool          `json:",omitempty"` // the body is what Have means, and does not follow
 
 	// What the law says of it, here as there.
 	NoStore   uint8    // httpcache.NoStoreReason; 0: it may be stored
