@@ -13,12 +13,20 @@ import (
 
 // headFor makes the head of an answer to another edge.
 func (v *visit) headFor(a *answer, status int, fields message.Fields, length int64) *tier.Head {
-	if a.failed && a.failure != RangeNotSatisfiable && a.failure != PreconditionFailed {
-		return &tier.Head{Failure: a.failure.String(), Retry: a.retry}
-	}
 	now, clock := v.e.now(), v.e.clock()
+	began := time.Duration(0)
+	if a.life != "" {
+		began = max(clock-a.fetched(), 0)
+	}
+	if a.failed && a.failure != RangeNotSatisfiable && a.failure != PreconditionFailed {
+		h := &tier.Head{Failure: a.failure.String(), Retry: a.retry, Began: began}
+		if a.life != "" {
+			h.Freshness = relative(a.fresh, now)
+		}
+		return h
+	}
 	h := &tier.Head{
-		Status: status, Fields: fields, Length: length, Origin: v.originOf(a),
+		Status: status, Fields: fields, Length: length, Origin: v.originOf(a), Began: began,
 		Hit: a.outcome == Hit || a.object != nil && a.outcome == Failed, NoStore: uint8(a.noStore),
 	}
 	subject := a.subject
@@ -30,9 +38,6 @@ func (v *visit) headFor(a *answer, status int, fields message.Fields, length int
 	}
 	if h.NoStore == 0 {
 		h.Freshness = relative(a.fresh, now)
-	}
-	if a.life != "" {
-		h.Began = max(clock-a.fetched(), 0)
 	}
 	if subject != nil {
 		h.Tags = subject.Tags

@@ -116,7 +116,7 @@ func (f *flight) up(ctx context.Context, route []tier.Edge, old *cache.Object) (
 			f.passBy(to, string(a.Head.Refused))
 		case a.Head.Failure != "":
 			cancel()
-			if err := f.itsWord(&a.Head, to); err != nil {
+			if err := f.itsWord(&a.Head, to, sent); err != nil {
 				u.answered.Add(1)
 				return nil, f.behavior, err, true
 			}
@@ -220,9 +220,7 @@ func (f *flight) fromAbove(a *tier.Answer, sent time.Duration, cancel context.Ca
 	if second := asked.Second(f.request.Method); second != nil && second.Origin.ID == h.Origin {
 		asked = second
 	}
-	f.shard.mu.Lock()
-	f.since = min(f.since, sent-h.Began)
-	f.shard.mu.Unlock()
+	f.asOldAs(h, sent)
 	fields := h.Fields
 	if age := h.Freshness.InitialAge + h.Freshness.Stored; h.NoStore == 0 && (h.Hit || age >= time.Second) {
 		fields = append(fields, message.Field{Name: "Age", Value: wholeSeconds(age)})
@@ -237,6 +235,13 @@ func (f *flight) fromAbove(a *tier.Answer, sent time.Duration, cancel context.Ca
 	}, asked
 }
 
+// asOldAs notes how old an answer is that another edge has given to a question which was sent then (T3).
+func (f *flight) asOldAs(h *tier.Head, sent time.Duration) {
+	f.shard.mu.Lock()
+	f.since = min(f.since, sent-h.Began)
+	f.shard.mu.Unlock()
+}
+
 // originsWord are the failures of which a parent says that the origin has had to do with them.
 var originsWord = map[string]origin.Kind{
 	OriginReadTimeout.String(): origin.ReadTimeout, OriginInvalid.String(): origin.Invalid, OriginHeaderTooBig.String(): origin.HeaderTooBig,
@@ -245,14 +250,15 @@ var originsWord = map[string]origin.Kind{
 
 var errToldSo = errors.New("so says the edge through which it was asked")
 
-// itsWord is the failure of which a parent speaks, nil when it may be the parent's alone.
-func (f *flight) itsWord(h *tier.Head, of *tier.Edge) error {
+// itsWord is the failure of which a parent speaks, nil when it may be the parent's alone. It is kept for as long as there.
+func (f *flight) itsWord(h *tier.Head, of *tier.Edge, sent time.Duration) error {
 	if h.Failure == Paced.String() {
 		f.unasked, f.retry = true, h.Retry
 		return errPaced
 	}
 	if kind, ok := originsWord[h.Failure]; ok {
-		return &origin.Error{Kind: kind, Op: "ask through " + of.Name, Err: errToldSo}
+		f.asOldAs(h, sent)
+		return &origin.Error{Kind: kind, Op: "ask through " + of.Name, Err: errToldSo, Retry: h.Freshness.FreshFor}
 	}
 	return nil
 }

@@ -227,9 +227,11 @@ func decodeHead(b []byte) (*Head, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errUnclear, err)
+	case h.Began < 0:
+		return nil, errUnclear
 	case h.Refused != "", h.Failure != "":
 	case h.Status < 200 || h.Status > 999 || // beyond 599 is what an origin has said all the same
-		h.Status == 304, h.Same && h.Status != 200, h.Length < -1, h.Began < 0:
+		h.Status == 304, h.Same && h.Status != 200, h.Length < -1:
 		return nil, errUnclear
 	}
 	return h, nil
