@@ -158,26 +158,30 @@ func (c *check) lost(after uint64) {
 	c.overwritten(after + 1)
 }
 
-// rewritten says that the log is another one, with other numbers.
-func (c *check) rewritten(entries []*journal.Entry) {
+// restored says that the log is another one.
+func (c *check) restored(entries []*journal.Entry) {
+	c.mu.Lock()
+	c.acked, c.applied = map[string]uint64{}, map[string]uint64{}
+	c.epoch = entries[0].Epoch
+	c.mu.Unlock()
+	c.compacted(entries)
+}
+
+// compacted says that entries were left out of the log: of which invalidations they are not.
+func (c *check) compacted(entries []*journal.Entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	was := c.changes
-	c.changes, c.acked, c.applied = nil, map[string]uint64{}, map[string]uint64{}
-	for _, e := range entries {
-		for _, f := range e.Facts {
-			if f.Invalidated == nil {
-				continue
-			}
-			i := slices.IndexFunc(was, func(x *change) bool { return x.InvalidationID == f.Invalidated.InvalidationID })
-			was[i].seq = e.Seq
-			c.changes = append(c.changes, was[i])
+	for _, x := range c.changes {
+		there := false
+		if x.seq <= uint64(len(entries)) && entries[x.seq-1] != nil {
+			there = slices.ContainsFunc(entries[x.seq-1].Facts, func(f journal.Fact) bool {
+				return f.Invalidated != nil && f.Invalidated.InvalidationID == x.InvalidationID
+			})
+		}
+		if !there {
+			c.violation("L8: invalidation %s is not in the journal any more", x.InvalidationID)
 		}
 	}
-	if len(c.changes) != len(was) {
-		c.violation("L8: of %d invalidations the rewritten journal has %d", len(was), len(c.changes))
-	}
-	c.epoch = entries[0].Epoch
 }
 
 // overwritten says that an entry, and all after it, is not in the log any more.

@@ -1,5 +1,5 @@
 // Package simulation knows what the world does to Warmfront: it loses, doubles, delays and reorders messages, cuts nodes
-// off, kills, stops and restarts them, lets their clocks run at different rates, and rewrites the journal. It holds no
+// off, kills, stops and restarts them, lets their clocks run at different rates, and compacts or restores the journal. It holds no
 // code: its tests run whole control planes and whole edges, the same code that runs in production with all its
 // goroutines, through histories that a seed decides, and hold each answer against the promise.
 //

@@ -16,14 +16,14 @@ type record struct {
 	w *world
 
 	mu       sync.Mutex
-	entries  []*journal.Entry
+	entries  []*journal.Entry // entry n is entries[n-1]; nil: left out
 	links    []*link          // that are up
 	at       []time.Time      // of entries
 	lag      time.Duration    // of the replica that has fallen behind
 	misled   map[string]bool  // nodes that hear of nothing but that replica
 	misleads time.Time        // until then
 	before   []*journal.Entry // what a roll-back took
-	life     int              // how often it was rewritten: what was under way to it before never arrives
+	life     int              // how often it was written anew: what was under way to it before never arrives
 }
 
 // begin writes the first entries: a log with one distribution.
@@ -72,7 +72,13 @@ func (r *record) read(from uint64, max int, known uint64, node string) []*journa
 	if from > last {
 		return nil
 	}
-	return slices.Clone(r.entries[from-1 : min(last, from-1+uint64(max))])
+	var found []*journal.Entry
+	for _, e := range r.entries[from-1 : last] {
+		if e != nil && len(found) < max {
+			found = append(found, e)
+		}
+	}
+	return found
 }
 
 // rollBack forgets the last n entries, confirmed or not. Those of the beginning stay.
@@ -91,25 +97,62 @@ func (r *record) rollBack(n int) {
 	r.w.check.lost(uint64(left))
 }
 
-// rewrite puts another log in its place, as a control node does at its start when it has the journal for itself.
-func (r *record) rewrite() {
+// compact leaves out what is not needed of all but the last entries, as a control node does at its start when it has the journal
+// for itself.
+func (r *record) compact(tail int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	base := len(r.entries) - min(tail, len(r.entries)-1)
+	if first := r.entries[0]; uint64(base) <= first.Base {
+		return // it has no more before that than what an earlier one has kept
+	}
+	kept := extract(r.entries[:base-1])
+	r.writeAnew(uint64(base), kept, r.entries[base-1:])
+	r.w.note("the journal is compacted: of the entries before %d there are %d", base, len(kept))
+	r.w.check.compacted(r.entries)
+}
+
+// restore puts another log in its place, made of what is needed of it, as from a backup.
+func (r *record) restore() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var kept []*journal.Entry
+	last := &journal.Entry{Epoch: journal.NewID()}
+	for _, e := range extract(r.entries) {
+		k := *e
+		k.Epoch, k.ID, k.Prev = last.Epoch, journal.NewID(), last.ID
+		kept, last = append(kept, &k), &k
+	}
+	end := &journal.Entry{Epoch: last.Epoch, Seq: last.Seq + 1, ID: journal.NewID(), Prev: last.ID, Time: time.Now(), Facts: []journal.Fact{{Tick: &journal.Tick{}}}}
+	r.before = r.entries
+	r.writeAnew(end.Seq, kept, []*journal.Entry{end})
+	r.w.note("the journal is restored: of %d entries there are %d", len(r.before), len(kept)+1)
+	r.w.check.restored(r.entries)
+}
+
+// extract is what is needed of entries.
+func extract(entries []*journal.Entry) []*journal.Entry {
 	x := control.NewExtract(control.Limits{})
-	for _, e := range r.entries {
-		x.Add(e)
+	for _, e := range entries {
+		if e != nil {
+			x.Add(e)
+		}
 	}
-	last := journal.Genesis(time.Now())
-	r.before, r.entries = r.entries, []*journal.Entry{last}
-	for _, e := range x.Entries() {
-		e.Epoch, e.ID, e.Prev = last.Epoch, journal.NewID(), last.ID
-		r.entries, last = append(r.entries, e), e
+	return x.Entries()
+}
+
+// writeAnew makes a log of what is kept before base and the rest. With mu.
+func (r *record) writeAnew(base uint64, kept, rest []*journal.Entry) {
+	entries := make([]*journal.Entry, base-1, int(base)+len(rest))
+	for _, e := range kept {
+		k := *e
+		k.Base = base
+		entries[k.Seq-1] = &k
 	}
+	r.entries = append(entries, rest...)
 	r.at = make([]time.Time, len(r.entries))
 	r.life++
 	r.misled = nil
-	r.w.note("the journal is rewritten: of %d entries there are %d", len(r.before), len(r.entries))
-	r.w.check.rewritten(r.entries)
 }
 
 func (r *record) add(l *link) {

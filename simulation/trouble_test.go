@@ -12,7 +12,10 @@ func (w *world) suffer() {
 	case w.mistake == unsynced || w.mistake == rollBackUnseen:
 		kinds = append(kinds, w.rollBack)
 	case r.one(8):
-		kinds = append(kinds, w.rewrite)
+		kinds = append(kinds, w.restore)
+	}
+	if w.mistake == none && w.luckOf("compaction").one(4) {
+		kinds = append(kinds, w.compact)
 	}
 	pause(calm)
 	if w.mistake == probeRead { // it takes a replica that stays far behind, and an edge that goes on hearing of it
@@ -100,12 +103,20 @@ func (w *world) fallBehind(r *luck) {
 	w.record.fallBehind(lag, time.Now().Add(d), nodes...)
 }
 
-// rewrite has the journal rewritten while no control node runs.
-func (w *world) rewrite(*luck) {
+// restore has the journal restored while no control node runs.
+func (w *world) restore(*luck) {
 	for _, n := range w.controls {
 		n.die()
 	}
-	w.record.rewrite()
+	w.record.restore()
+}
+
+// compact has the journal compacted while no control node runs.
+func (w *world) compact(r *luck) {
+	for _, n := range w.controls {
+		n.die()
+	}
+	w.record.compact(r.n(30))
 }
 
 // rollBack has the journal lose what it has confirmed.
