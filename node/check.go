@@ -1,13 +1,11 @@
 package node
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -83,8 +81,9 @@ const leastSpace = 64 << 20
 // CheckEdge: see CheckDev.
 func CheckEdge(c Config) (f Findings) {
 	running := f.common(&c)
-	f.addresses(running, append(append([]wanted{{"telemetry", c.Telemetry, false}},
+	f.addresses(running, append(append([]wanted{{"telemetry", c.Telemetry, false}, {"tier", c.Tier, false}},
 		several("http", c.Edges, false)...), several("https", c.EdgesHTTPS, c.HTTP3)...))
+	f.err(c.checkTier())
 	f.viewers(&c, 1)
 	have, err := admission.OpenIdentity(filepath.Join(c.Data, "identity"))
 	switch {
@@ -140,6 +139,9 @@ func (f *Findings) directory(flag, dir string) {
 	}
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
+		if e.Name() == "lost+found" {
+			continue // where dir is a file system, that is root's, and nobody else's business
+		}
 		if path := filepath.Join(dir, e.Name()); flag == "data" && errors.Is(unix.Access(path, unix.R_OK|unix.W_OK), unix.EACCES) {
 			f.fault("--data: this user may not read and write %s: whose process has made it?", path)
 		}
@@ -242,32 +244,6 @@ func (f *Findings) viewers(c *Config, edges int) {
 	}
 }
 
-// sizes must be there.
-func (f *Findings) sizes(c *Config, edges int) {
-	wants := c.CacheSize * int64(edges)
-	switch total := ram(); {
-	case total == 0:
-	case wants > total:
-		f.fault("--cache-size: %s, and this machine has %s of memory", units.Size(wants), units.Size(total))
-	case wants > total/4*3:
-		f.note("--cache-size: %s of this machine's %s of memory leave little for connections and the system", units.Size(wants), units.Size(total))
-	}
-	if c.DiskCache == 0 {
-		return
-	}
-	dir := filepath.Join(c.Data, "cache")
-	has := int64(0)
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil {
-			has += info.Size()
-		}
-	}
-	if free, err := freeSpace(c.Data); err == nil && c.DiskCache*int64(edges) > free+has {
-		f.fault("--disk-cache: %s, and in %s is room for %s", units.Size(c.DiskCache*int64(edges)), c.Data, units.Size(free+has))
-	}
-}
-
 // soon is when the end of a certificate is worth a word.
 const soon = 14 * 24 * time.Hour
 
@@ -278,32 +254,4 @@ func (f *Findings) lasts(what string, until time.Time) {
 	case left < soon:
 		f.note("%s expires at %s", what, until.UTC().Format(time.RFC3339))
 	}
-}
-
-// freeSpace is what is free where dir is, or will be.
-func freeSpace(dir string) (int64, error) {
-	for !exists(dir) && dir != filepath.Dir(dir) {
-		dir = filepath.Dir(dir)
-	}
-	var s unix.Statfs_t
-	if err := unix.Statfs(dir, &s); err != nil {
-		return 0, err
-	}
-	return int64(uint64(s.Bavail) * uint64(s.Bsize)), nil
-}
-
-// ram is what the machine has; 0: it does not say.
-func ram() int64 {
-	m, err := os.Open("/proc/meminfo")
-	if err != nil {
-		return 0
-	}
-	defer m.Close()
-	for s := bufio.NewScanner(m); s.Scan(); {
-		if v, ok := strings.CutPrefix(s.Text(), "MemTotal:"); ok {
-			kib, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(v, "kB")), 10, 64)
-			return kib << 10
-		}
-	}
-	return 0
 }

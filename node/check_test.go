@@ -61,6 +61,9 @@ func TestCheck_Faults(t *testing.T) {
 		{"access log", func(c *Config) { c.AccessLog = filepath.Join(c.Data, "file", "log") }, "--access-log"},
 		{"data is a file", func(c *Config) { c.Data = filepath.Join(c.Data, "file") }, "is no directory"},
 		{"address", func(c *Config) { c.Edges = []string{"80"} }, "--http"},
+		{"tier", func(c *Config) { c.Tier = "4445" }, "--tier"},
+		{"tier address", func(c *Config) { c.Tier, c.TierAdvertise = "127.0.0.1:0", "edge1" }, "--tier-advertise"},
+		{"tier address without tier", func(c *Config) { c.TierAdvertise = "192.0.2.1:4445" }, "--tier, which is off"},
 		{"memory", func(c *Config) { c.CacheSize = 1 << 60 }, "--cache-size"},
 		{"disk", func(c *Config) { c.DiskCache = 1 << 60 }, "--disk-cache"},
 	} {

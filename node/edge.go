@@ -21,6 +21,9 @@ func Edge(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkTier(); err != nil {
+		return err
+	}
 	unlock, err := lockData(c.Data)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -60,12 +61,23 @@ func (k *kinship) run(ctx context.Context) error {
 	return s.Run(ctx)
 }
 
+// checkTier says what is wrong with what the operator says about that.
+func (c *Config) checkTier() error {
+	if c.TierAdvertise == "" {
+		return nil
+	}
+	if c.Tier == "" || c.Tier == off {
+		return errors.New("--tier-advertise is for --tier, which is off")
+	}
+	if _, port, err := net.SplitHostPort(c.TierAdvertise); err != nil || port == "" || port == "0" {
+		return fmt.Errorf("--tier-advertise %q is not an address: write host:port, as in 192.0.2.1:4445", c.TierAdvertise)
+	}
+	return nil
+}
+
 // tierAddress is where other edges find the listener: what the operator says, or its address if that can be dialled.
 func tierAddress(given string, l net.Listener) (string, error) {
 	if given != "" {
-		if _, port, err := net.SplitHostPort(given); err != nil || port == "" || port == "0" {
-			return "", fmt.Errorf("--tier-advertise %q is not an address: write host:port, as in 192.0.2.1:4445", given)
-		}
 		return given, nil
 	}
 	host, port, err := net.SplitHostPort(l.Addr().String())
