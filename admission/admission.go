@@ -8,7 +8,7 @@
 //
 // An edge's certificate lasts for 90 days, and is renewed over the edge's connection when two thirds are over (Identity.Due, Renew): with
 // a new key, and with the authority's root, in case that has been renewed. Before its end, what ends it is the control plane's list of
-// who is admitted: it has the serial number of each edge's certificate, and of the one that was renewed, until the edge shows the new one.
+// who is admitted: it has the serial number of each edge's certificate, and of the one that was renewed, until the new one is renewed.
 //
 // The authority lasts ten years. RenewAuthority puts a new one beside it: nodes show certificates of the new one, with the new root
 // signed by the old (a cross certificate), so that edges and tokens that know the old one alone trust them; and take certificates of both.

@@ -99,7 +99,7 @@ func (d *process) cutStrangers(ctx context.Context) error {
 	}
 	look := func(edge string) {
 		a, _ := d.control.Admitted(edge)
-		if was, ok := serials[edge]; ok && !a.Shows(was) { // one that it has renewed counts on
+		if was, ok := serials[edge]; ok && was != a.Serial {
 			d.fleet.log.Disconnect(edge)
 		}
 		if serials[edge] = a.Serial; a.Serial == "" {

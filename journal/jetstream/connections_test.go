@@ -2,8 +2,10 @@ package jetstream
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -24,7 +26,16 @@ func TestNetwork_NoNameIsTheInboxOfQuestions(t *testing.T) {
 // However many connections somebody makes with an edge's certificate, the end of the admission ends them all.
 func TestNetwork_DisconnectsAllThatAnEdgeHas(t *testing.T) {
 	p := newPKI(t)
-	l := open(t, Config{Dir: t.TempDir(), Network: p.network(t)})
+	n := p.network(t)
+	admit := n.Admit
+	var gone atomic.Bool
+	n.Admit = func(c *tls.ConnectionState, token string) *Peer {
+		if gone.Load() {
+			return nil
+		}
+		return admit(c, token)
+	}
+	l := open(t, Config{Dir: t.TempDir(), Network: n})
 	id := p.edge(t, "FRA50-1")
 	var there []*nats.Conn
 	for range maxNoted + 8 {
@@ -52,10 +63,42 @@ func TestNetwork_DisconnectsAllThatAnEdgeHas(t *testing.T) {
 		_, err = nc.RTT()
 		return err == nil
 	})
+	gone.Store(true)
 	l.Disconnect("FRA50-1")
 	eventually(t, "the end of all", func() bool {
 		return !slices.ContainsFunc(there, func(nc *nats.Conn) bool { return nc.IsConnected() })
 	})
+}
+
+// A certificate that counts no more, since it was renewed and renewed again, is no way in, and no connection that was made with it
+// goes on: whoever has stolen it could renew the edge's certificate by it. The edge's own is left alone.
+func TestNetwork_DisconnectsWhatWasMadeWithAnOldCertificate(t *testing.T) {
+	p := newPKI(t)
+	n := p.network(t)
+	var counts atomic.Pointer[x509.Certificate] // nil: any
+	n.Admit = func(c *tls.ConnectionState, _ string) *Peer {
+		if now := counts.Load(); now != nil && !now.Equal(c.PeerCertificates[0]) {
+			return nil
+		}
+		return &Peer{Edge: "FRA50-1"}
+	}
+	l := open(t, Config{Dir: t.TempDir(), Network: n})
+	connect := func(id *tls.Config) *nats.Conn {
+		nc, err := nats.Connect("tls://"+l.Addr(), nats.Secure(id), nats.CustomInboxPrefix(inbox+"_FRA50-1"), nats.NoReconnect())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(nc.Close)
+		return nc
+	}
+	before, now := p.edge(t, "FRA50-1"), p.edge(t, "FRA50-1")
+	thief, edge := connect(before), connect(now)
+	counts.Store(now.Certificates[0].Leaf)
+	l.Disconnect("FRA50-1")
+	eventually(t, "the end of the old one's", func() bool { return !thief.IsConnected() })
+	if _, err := edge.RTT(); err != nil {
+		t.Errorf("the edge itself: %v", err)
+	}
 }
 
 // An admission that ends while a connection is being let in ends that, too.

@@ -42,11 +42,11 @@ type guard struct {
 	srv *server.Server // set before it starts
 
 	mu    sync.Mutex
-	edges map[string]map[uint64]struct{} // connections, by edge; guarded by mu
+	edges map[string]map[uint64]func() bool // connections, by edge, each with whether it would be let in now; guarded by mu
 }
 
 func newGuard(c *Network) *guard {
-	return &guard{c: c, own: rand.Text() + rand.Text(), edges: map[string]map[uint64]struct{}{}}
+	return &guard{c: c, own: rand.Text() + rand.Text(), edges: map[string]map[uint64]func() bool{}}
 }
 
 // options makes the engine listen and ask g.
@@ -91,15 +91,17 @@ func (g *guard) Check(c server.ClientAuthentication) bool {
 	case p == nil:
 		return false
 	case p.Edge != "":
-		if !g.note(p.Edge, c.GetID(), maxNoted) {
-			return false
+		shown := c.GetOpts().Token
+		known := func() bool {
+			again := g.c.Admit(state, shown)
+			return again != nil && again.Edge == p.Edge
 		}
 		// Disconnect may have come before the connection was noted: then this is what sees that the admission has ended.
-		if again := g.c.Admit(state, c.GetOpts().Token); again == nil || again.Edge != p.Edge {
+		if !g.note(p.Edge, c.GetID(), maxNoted, known) || !known() {
 			return false
 		}
 		c.RegisterUser(&server.User{Username: p.Edge, Permissions: permitEdge(token(p.Edge))})
-	case !g.note(applicants, c.GetID(), maxApplicants):
+	case !g.note(applicants, c.GetID(), maxApplicants, nil):
 		return false
 	default:
 		c.RegisterUser(&server.User{Username: p.Token, Permissions: permitApplicant(token(p.Token))})
@@ -127,20 +129,29 @@ func permitApplicant(name string) *server.Permissions {
 }
 
 // note remembers an edge's connection, so that it can be closed, and reports whether the edge may have another.
-func (g *guard) note(edge string, id uint64, most int) bool {
+func (g *guard) note(edge string, id uint64, most int, known func() bool) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.edges[edge]) >= most {
-		maps.DeleteFunc(g.edges[edge], func(id uint64, _ struct{}) bool { return g.srv.GetClient(id) == nil }) // ended
+		maps.DeleteFunc(g.edges[edge], func(id uint64, _ func() bool) bool { return g.srv.GetClient(id) == nil }) // ended
 	}
 	if len(g.edges[edge]) >= most {
 		return false
 	}
 	if g.edges[edge] == nil {
-		g.edges[edge] = map[uint64]struct{}{}
+		g.edges[edge] = map[uint64]func() bool{}
 	}
-	g.edges[edge][id] = struct{}{}
+	g.edges[edge][id] = known
 	return true
+}
+
+// forget is the end of a connection's note.
+func (g *guard) forget(edge string, id uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if delete(g.edges[edge], id); len(g.edges[edge]) == 0 {
+		delete(g.edges, edge)
+	}
 }
 
 // begin is for a new engine, which knows none of the connections.
@@ -162,17 +173,20 @@ const (
 	applicants    = ""
 )
 
-// Disconnect closes the connections of an edge that is not admitted any more.
+// Disconnect closes the connections of an edge that would not be let in any more: it has been removed, another machine has its place,
+// or they were made with a certificate that counts no more.
 func (l *Log) Disconnect(edge string) {
 	if l.guard == nil {
 		return
 	}
 	l.guard.mu.Lock()
-	ids := l.guard.edges[edge]
-	delete(l.guard.edges, edge)
+	all := maps.Clone(l.guard.edges[edge])
 	l.guard.mu.Unlock()
-	for id := range ids {
-		l.srv.DisconnectClientByID(id) // of one that has ended: an error that says so
+	for id, known := range all {
+		if !known() {
+			l.srv.DisconnectClientByID(id) // of one that has ended: an error that says so
+			l.guard.forget(edge, id)
+		}
 	}
 }
 
