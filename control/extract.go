@@ -22,7 +22,8 @@ import (
 //
 //   - of each distribution the first fact, the last two that changed something at the edges, and the last:
 //     what it is, since when it is so for the edges, and whether they know; the last by which edges that are cut off go on
-//     (isolation.go); in between belong its invalidations, which need it to exist;
+//     (isolation.go); those by which its invalidations are read in the dialect in which they came; in between belong
+//     these, which need it to exist;
 //   - of a deleted one the first and the deletion, for its domain name, which must never be used again;
 //   - of edges on other machines the tokens that are remembered, the admissions in force, and all removals;
 //   - the newest fact of each policy, of each place and of each member's join;
@@ -89,7 +90,7 @@ func condense(entries []*journal.Entry, limits Limits) []*journal.Entry {
 		shown = trail[0].seq
 	}
 	c, _ := slices.BinarySearchFunc(entries, shown, bySeq)
-	needed := oldPuts(entries[:c], limits)
+	needed := oldPuts(entries[:c], end)
 	kept := filter(append(withForgotten(entries[:c], end), entries[c:]...), func(e *journal.Entry, f *journal.Fact) bool {
 		switch {
 		case f.Tick != nil:
@@ -206,9 +207,10 @@ func subject(f *journal.Fact) any {
 	return nil
 }
 
-// oldPuts finds the facts that make up what there is after the entries: distributions, policies, members.
-func oldPuts(entries []*journal.Entry, limits Limits) map[any]bool {
-	s := newState(limits)
+// oldPuts finds the facts that make up what there is after the entries: distributions, policies, members. end is what is remembered.
+func oldPuts(entries []*journal.Entry, end *state) map[any]bool {
+	s := newState(end.limits)
+	needed := map[any]bool{}
 	puts := map[string]*putHistory{} // by domain name, which is never given twice, unlike, perhaps, an id
 	newest := map[string]any{}       // by kind and id
 	for _, e := range entries {
@@ -223,6 +225,12 @@ func oldPuts(entries []*journal.Entry, limits Limits) map[any]bool {
 					puts[p.DomainName] = h
 				}
 				h.add(p, s.distributions[p.ID] != nil && s.distributions[p.ID].seq == e.Seq)
+			case f.Invalidated != nil:
+				if d := s.distributions[f.Invalidated.DistributionID]; d != nil {
+					if _, gone := end.forgot(&f); !gone {
+						needed[puts[d.put.DomainName].turned] = true
+					}
+				}
 			case f.CachePolicyPut != nil:
 				newest["cache policy "+f.CachePolicyPut.ID] = f.CachePolicyPut
 			case f.CachePolicyDeleted != nil:
@@ -242,7 +250,6 @@ func oldPuts(entries []*journal.Entry, limits Limits) map[any]bool {
 			}
 		}
 	}
-	needed := map[any]bool{}
 	for _, f := range newest {
 		needed[f] = true
 	}
@@ -258,9 +265,17 @@ func oldPuts(entries []*journal.Entry, limits Limits) map[any]bool {
 // putHistory is what must be known of a distribution's facts. The last but one that changed something at
 // the edges is there because of the last, which may undo it: right after the first it would seem to change
 // nothing.
-type putHistory struct{ first, before, deployed, last, clung *journal.DistributionPut }
+//
+// turned is the last by which paths are read in another dialect than before: an edge reads an invalidation in that which is in force when it
+// comes.
+type putHistory struct {
+	first, before, deployed, last, clung, turned *journal.DistributionPut
+}
 
 func (h *putHistory) add(p *journal.DistributionPut, changesEdges bool) {
+	if h.last == nil || dialectOf(h.last) != dialectOf(p) {
+		h.turned = p
+	}
 	h.last = p
 	if distribution.IsolationOf(p.Tags) == distribution.ServeStale {
 		h.clung = p
@@ -268,6 +283,10 @@ func (h *putHistory) add(p *journal.DistributionPut, changesEdges bool) {
 	if changesEdges {
 		h.before, h.deployed = h.deployed, p
 	}
+}
+
+func dialectOf(p *journal.DistributionPut) bool {
+	return p.Tags[distribution.TagWildcards] == distribution.WildcardsAWS
 }
 
 // withoutIdleCompletions drops completions that complete nothing of what is there.

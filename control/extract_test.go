@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/journal"
 )
 
@@ -120,6 +121,52 @@ func checkForgotten(t *testing.T, all, kept []*journal.Entry) {
 			}
 		}
 	}
+}
+
+// What a path means depends on the distribution's dialect when the invalidation came: with what was between left out, it would be read in
+// another one, and what it has dropped of a disk would be alive again.
+func TestExtract_KeepsTheDialectOfEachInvalidation(t *testing.T) {
+	bubbleLimits(t, Limits{Audit: 1}, func(t *testing.T, h *harness) {
+		d := h.createTagged("one", map[string]string{distribution.TagWildcards: "aws"})
+		for i, dialect := range []string{"aws", "anywhere", "aws", "anywhere", "anywhere", "aws"} {
+			if err := h.Tag(t.Context(), someone, d.ARN, map[string]string{distribution.TagWildcards: dialect}); err != nil {
+				t.Fatal(err)
+			}
+			if i%2 == 1 {
+				h.invalidate(d, fmt.Sprint(i), "/a*/b.css")
+			}
+			for n := range 3 {
+				if err := h.Tag(t.Context(), someone, d.ARN, map[string]string{distribution.TagIsolation: []string{"fail", "bypass"}[n%2]}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		read := func(entries []*journal.Entry) (means []string) {
+			tags := ""
+			for _, e := range entries {
+				for _, f := range e.Facts {
+					switch {
+					case f.DistributionPut != nil:
+						tags = f.DistributionPut.Tags[distribution.TagWildcards]
+					case f.Invalidated != nil:
+						means = append(means, fmt.Sprint(e.Seq, " ", tags == "aws"))
+					}
+				}
+			}
+			return means
+		}
+		x, all := NewExtract(h.cfg.Limits), h.entries()
+		for _, e := range all {
+			x.Add(e)
+		}
+		kept := x.Entries()
+		if a, b := read(all), read(kept); !slices.Equal(a, b) || len(a) != 3 {
+			t.Errorf("invalidations and their dialects are %q, and in what is kept %q", a, b)
+		}
+		if len(kept) > len(all)*2/3 {
+			t.Errorf("%d of %d are kept", len(kept), len(all))
+		}
+	})
 }
 
 func fold(limits Limits, entries []*journal.Entry) *state {
