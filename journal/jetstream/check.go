@@ -90,7 +90,7 @@ func (l *Log) begin(ctx context.Context) error {
 	if err := l.Append(ctx, e); err != nil {
 		return fmt.Errorf("genesis: %w", err)
 	}
-	l.epoch = e.Epoch
+	l.epoch, l.slots.first, l.slots.base = e.Epoch, 1, 0
 	l.log.Info("journal begun", "dir", l.c.Dir, "epoch", e.Epoch)
 	return nil
 }

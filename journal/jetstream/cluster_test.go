@@ -130,6 +130,9 @@ func (c *trio) renew(t *testing.T) {
 	err := l.openStream(t.Context())
 	l.c.old.Close()
 	l.c.old = nil
+	if err != nil {
+		t.Fatal(err) // the others would wait for it
+	}
 	for _, l := range c.logs[1:] {
 		err = errors.Join(err, l.openStream(t.Context()))
 	}
