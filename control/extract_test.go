@@ -155,6 +155,7 @@ func TestExtract_KeepsTheDialectOfEachInvalidation(t *testing.T) {
 			}
 			return means
 		}
+		synctest.Wait()
 		x, all := NewExtract(h.cfg.Limits), h.entries()
 		for _, e := range all {
 			x.Add(e)
