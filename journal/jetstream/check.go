@@ -178,7 +178,6 @@ func (l *Log) accept(ctx context.Context, reason error) error {
 		return fmt.Errorf("%w: stream: %w", ErrEngine, err)
 	}
 	if len(chain) == 0 {
-		l.slots.first, l.slots.base = 1, 0
 		return l.begin(ctx)
 	}
 	for i, e := range chain {
