@@ -217,13 +217,9 @@ func (l *Log) beginning(ctx context.Context) (chain []*journal.Entry, whole bool
 // each calls f for the entries from the first one on, as far as the chain is unbroken: ErrDamaged says that
 // this was not the end.
 func (l *Log) each(ctx context.Context, f func(*journal.Entry) error) error {
-	s, err := l.js.Stream(ctx, streamName)
+	first, err := l.firstSlot(ctx)
 	if err != nil {
-		return l.wrap("read", err)
-	}
-	first := uint64(1)
-	if state := s.CachedInfo().State; state.Msgs > 0 {
-		first = state.FirstSeq
+		return err
 	}
 	l.slots.first = first
 	return l.eachFrom(ctx, first, func(slot uint64, e *journal.Entry) error {
@@ -232,6 +228,21 @@ func (l *Log) each(ctx context.Context, f func(*journal.Entry) error) error {
 		}
 		return f(e)
 	})
+}
+
+// firstSlot finds out where the log begins, while it is being opened. Then that is known: a replica without the others cannot ask.
+func (l *Log) firstSlot(ctx context.Context) (uint64, error) {
+	if l.slots.first > 0 {
+		return l.slots.first, nil
+	}
+	s, err := l.js.Stream(ctx, streamName)
+	if err != nil {
+		return 0, l.wrap("read", err)
+	}
+	if state := s.CachedInfo().State; state.Msgs > 0 {
+		return state.FirstSeq, nil
+	}
+	return 1, nil
 }
 
 // eachFrom is the same from a slot on; what is there must continue what is before.
