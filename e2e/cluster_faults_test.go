@@ -46,6 +46,10 @@ func (c *cluster) faults(pause time.Duration) (all []fault) {
 	near, kept, far := c.edges[0], c.edges[1], c.edges[5]
 	controls, edges := hosts(c.controls...), hosts(c.edges...)
 
+	add("nothing, for longer than a cluster may be without a leader", func() error {
+		<-time.After(12 * time.Second)
+		return c.allAnswer()
+	})
 	add("an edge is cut off from all control nodes", func() error { return lasting(cutOff(hosts(near), controls)) })
 	add("an edge hears nothing from control nodes", func() error { return lasting(near.host.deafTo(controls...)) })
 	add("control nodes are cut off from all edges", func() error { return lasting(cutOff(controls, edges)) })
@@ -99,6 +103,17 @@ func (c *cluster) addReplicaFaults(add func(name string, run func() error)) {
 		n.proc.kill()
 		return errors.Join(run("rm", "-r", replica), run("cp", "-a", old, replica), run("sync", "-f", replica), c.start(n))
 	})
+}
+
+// allAnswer reports a control node that does not.
+func (c *cluster) allAnswer() error {
+	for _, n := range c.controls {
+		out, err := c.desk.command("curl", "-sS", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", n.proc.ready.Console).CombinedOutput()
+		if err != nil || string(out) != "200" {
+			return fmt.Errorf("%s: %s, %v", n.name, out, err)
+		}
+	}
+	return nil
 }
 
 // cutPower cuts that of all control nodes at the same moment.

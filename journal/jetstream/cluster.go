@@ -174,18 +174,21 @@ type leaderless struct {
 	since time.Time
 }
 
-// led reports whether somebody leads the cluster, and the log.
+// led reports whether somebody leads the cluster, and the log: the one is a group of the system's account, the other of the
+// account that has the stream.
 func (l *Log) led() bool {
-	groups := 0
-	for _, account := range *l.srv.Raftz(&server.RaftzOptions{}) {
-		for _, g := range account {
-			groups++
+	for _, account := range []string{server.DEFAULT_SYSTEM_ACCOUNT, server.DEFAULT_GLOBAL_ACCOUNT} {
+		all := l.srv.Raftz(&server.RaftzOptions{AccountFilter: account})
+		if all == nil || len((*all)[account]) == 0 {
+			return false
+		}
+		for _, g := range (*all)[account] {
 			if g.Leader == "" {
 				return false
 			}
 		}
 	}
-	return groups > 1
+	return true
 }
 
 // Others returns the addresses at which edges find the other control nodes, as far as those have told, and whether that is all.

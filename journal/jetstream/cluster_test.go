@@ -237,9 +237,12 @@ func TestCluster_Life(t *testing.T) {
 		t.Error("what was carried over was not put aside")
 	}
 
+	c.wantLed(t)
+
 	t.Log("one is stopped")
 	c.close(2)
 	c.append(t, 0)
+	c.wantLed(t)
 
 	t.Log("an edge asks for what this replica does not have")
 	n := uint64(many + 2)
@@ -379,6 +382,19 @@ func TestCluster_ThreeToFive(t *testing.T) {
 	five.close(3)
 	five.append(t, 4)
 	five.wantWhole(t, 2, 7)
+}
+
+// wantLed wants each node that is open to know that somebody leads: what says otherwise for ten seconds is taken for the loss of the quorum.
+func (c *trio) wantLed(t *testing.T) {
+	t.Helper()
+	for i, l := range c.logs {
+		for deadline := time.Now().Add(election); l != nil && !l.led(); runtime.Gosched() {
+			if time.Now().After(deadline) {
+				t.Errorf("node %d does not know who leads: %v", i, l.Quorum())
+				return
+			}
+		}
+	}
 }
 
 // last returns the last entry by one node.
