@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ type fleet struct {
 
 	mu     sync.Mutex // held while the edges are asked: who comes meanwhile gets the same answers
 	asked  time.Time
+	of     map[string]string // members then, with their incarnations
 	places []ownapi.Place
 }
 
@@ -37,7 +39,11 @@ const (
 func (f *fleet) connected() []ownapi.Place {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if time.Since(f.asked) < fleetEvery {
+	of := map[string]string{}
+	for _, n := range f.control.Nodes() {
+		of[n.Edge] = n.Incarnation
+	}
+	if time.Since(f.asked) < fleetEvery && maps.Equal(of, f.of) { // who has just joined is there at once
 		return f.places
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
@@ -68,7 +74,7 @@ func (f *fleet) connected() []ownapi.Place {
 		}
 	}
 	slices.SortFunc(f.places, func(a, b ownapi.Place) int { return strings.Compare(a.Name, b.Name) })
-	f.asked = time.Now()
+	f.asked, f.of = time.Now(), of
 	return f.places
 }
 
