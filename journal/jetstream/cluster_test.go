@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/journal/journaltest"
 )
@@ -114,9 +116,7 @@ func (c *trio) closeAll() {
 // renew gives the cluster another log, without the seconds that an election takes.
 func (c *trio) renew(t *testing.T) {
 	t.Helper()
-	if err := c.logs[0].js.DeleteStream(t.Context(), streamName); err != nil {
-		t.Fatal(err)
-	}
+	c.deleteStream(t)
 	for _, l := range c.logs {
 		if err := l.head.forget(); err != nil {
 			t.Fatal(err)
@@ -138,6 +138,22 @@ func (c *trio) renew(t *testing.T) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// deleteStream asks until it is answered: a node that leads the cluster no more, or not yet, says nothing.
+func (c *trio) deleteStream(t *testing.T) {
+	t.Helper()
+	for began := time.Now(); ; {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		err := c.logs[0].js.DeleteStream(ctx, streamName)
+		cancel()
+		if err == nil || errors.Is(err, jetstream.ErrStreamNotFound) {
+			return
+		}
+		if time.Since(began) > time.Minute {
+			t.Fatal(err)
+		}
 	}
 }
 
