@@ -161,6 +161,11 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, done *Call) (*ans
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
 	defer cancel()
+	if op.Method == http.MethodGet { // what changes something is decided on the whole journal anyway
+		if err := h.cfg.Control.Sure(ctx); err != nil {
+			return nil, err
+		}
+	}
 	res, err := do(ctx, c)
 	if err != nil {
 		return nil, err

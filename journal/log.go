@@ -75,7 +75,13 @@ type Log interface {
 
 // Laggard is a Log whose Read may end before the log does, if what is missing was neither confirmed nor delivered by this Log: it is
 // one replica of several.
-type Laggard interface{ MayLag() bool }
+type Laggard interface {
+	MayLag() bool
+
+	// End returns the number of an entry that is no earlier than any that was confirmed, by whatever Log, before the call. Reads see it
+	// from then on.
+	End(ctx context.Context) (uint64, error)
+}
 
 // Ack is an edge's cumulative acknowledgement.
 type Ack struct {

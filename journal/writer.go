@@ -44,6 +44,7 @@ type Writer struct {
 
 	ticks ticks
 	queue queue // of Together
+	ends  ends  // of Sure
 }
 
 // attempt bounds a single try of an append or a read; what it did is then found out (W3).
@@ -63,7 +64,7 @@ func NewWriter(c WriterConfig) *Writer {
 	if c.Every == 0 {
 		c.Every = 10 * time.Second
 	}
-	w := &Writer{c: c, turn: make(chan struct{}, 1)}
+	w := &Writer{c: c, turn: make(chan struct{}, 1), ends: ends{turn: make(chan struct{}, 1)}}
 	w.pos.Store(&Position{})
 	return w
 }

@@ -349,10 +349,24 @@ func TestWriterRun_FollowsOthers(t *testing.T) {
 // replica is one replica of a log, which has no more than its first entries until something is appended by way of it.
 type replica struct {
 	*memory.Log
-	has atomic.Uint64
+	has    atomic.Uint64
+	asked  atomic.Int64 // for the end
+	silent atomic.Bool  // nobody answers that
 }
 
 func (r *replica) MayLag() bool { return true }
+
+// End is known to the one that leads, and then comes here.
+func (r *replica) End(ctx context.Context) (uint64, error) {
+	r.asked.Add(1)
+	if r.silent.Load() {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
+	end := r.Log.Last()
+	r.has.Store(max(r.has.Load(), end))
+	return end, nil
+}
 
 func (r *replica) Append(ctx context.Context, e *journal.Entry) error {
 	r.has.Store(math.MaxUint64)

@@ -251,6 +251,11 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, rt *route, done *
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
 	defer cancel()
+	if rt.sure() {
+		if err := h.cfg.Control.Sure(ctx); err != nil {
+			return nil, err
+		}
+	}
 	v, err := rt.do(ctx, c)
 	if err != nil {
 		return nil, err

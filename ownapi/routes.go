@@ -20,6 +20,13 @@ type route struct {
 	do     func(ctx context.Context, c *call) (any, error) // answers JSON; a nil answer is 204
 	stream func(c *call, w http.ResponseWriter) error      // or answers bit by bit; an error only before the first
 	made   bool                                            // success is 201
+	loose  bool                                            // it tells how things are just now: nobody holds it against what another node said
+}
+
+// sure tells whether it must be answered from all that the control nodes have accepted. What changes something is
+// decided on that anyway.
+func (rt *route) sure() bool {
+	return !rt.loose && (rt.method == http.MethodGet || rt.least == auth.Viewer)
 }
 
 func (rt *route) status() int {
@@ -32,10 +39,10 @@ func (rt *route) status() int {
 // routes are all there are. A test holds openapi.json against them, others call each without and with
 // too small a role.
 var routes = []route{
-	{method: "GET", path: Prefix + "/about", name: "GetAbout", least: auth.Viewer, do: getAbout},
-	{method: "GET", path: Prefix + "/openapi.json", name: "GetOpenAPI", least: auth.Viewer, do: getOpenAPI},
+	{method: "GET", path: Prefix + "/about", name: "GetAbout", least: auth.Viewer, do: getAbout, loose: true},
+	{method: "GET", path: Prefix + "/openapi.json", name: "GetOpenAPI", least: auth.Viewer, do: getOpenAPI, loose: true},
 	{method: "GET", path: Prefix + "/events", name: "GetEvents", least: auth.Viewer, stream: streamEvents},
-	{method: "GET", path: Prefix + "/nodes", name: "ListNodes", least: auth.Viewer, do: listNodes},
+	{method: "GET", path: Prefix + "/nodes", name: "ListNodes", least: auth.Viewer, do: listNodes, loose: true},
 	{method: "GET", path: Prefix + "/distributions/{id}/invalidations", name: "ListInvalidations", least: auth.Viewer, do: listInvalidations},
 	{method: "POST", path: Prefix + "/distributions/{id}/invalidations", name: "CreateInvalidation", least: auth.Invalidator, do: postInvalidation, made: true},
 	{method: "POST", path: Prefix + "/distributions/{id}/invalidations/{invalidation}/withdraw", name: "WithdrawInvalidation", least: auth.Invalidator, do: postWithdraw},
@@ -44,8 +51,8 @@ var routes = []route{
 	{method: "POST", path: Prefix + "/distributions/{id}/preview", name: "PreviewInvalidation", least: auth.Viewer, do: postPreview},
 	{method: "POST", path: Prefix + "/explain", name: "Explain", least: auth.Viewer, do: postExplain},
 	{method: "POST", path: Prefix + "/distributions/{id}/verify", name: "Verify", least: auth.Viewer, do: postVerify},
-	{method: "GET", path: Prefix + "/distributions/{id}/metrics", name: "GetMetrics", least: auth.Viewer, do: getMetrics},
-	{method: "GET", path: Prefix + "/distributions/{id}/popular", name: "ListPopularObjects", least: auth.Viewer, do: getPopular},
+	{method: "GET", path: Prefix + "/distributions/{id}/metrics", name: "GetMetrics", least: auth.Viewer, do: getMetrics, loose: true},
+	{method: "GET", path: Prefix + "/distributions/{id}/popular", name: "ListPopularObjects", least: auth.Viewer, do: getPopular, loose: true},
 	{method: "GET", path: Prefix + "/audit", name: "ListAudit", least: auth.Viewer, do: listAudit},
 	{method: "POST", path: Prefix + "/controls/tokens", name: "CreateControlToken", least: auth.Administrator, do: postControlToken, made: true},
 	{method: "POST", path: Prefix + "/edges/tokens", name: "CreateEdgeToken", least: auth.Administrator, do: postEdgeToken, made: true},

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-
-	"github.com/warmfront/warmfront/journal"
 )
 
 // Cluster makes a log one replica of three or five, on as many nodes. An entry is confirmed when most of them have it on
@@ -205,8 +203,3 @@ func (l *Log) Others() (addresses []string, all bool) {
 	}
 	return addresses, len(addresses)+1 >= len(l.c.Cluster.Peers)
 }
-
-// MayLag reports whether a read may end before the log does: it is answered by this node's replica. Only an append tells.
-func (l *Log) MayLag() bool { return l.c.Cluster != nil }
-
-var _ journal.Laggard = (*Log)(nil)

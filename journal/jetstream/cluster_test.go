@@ -255,9 +255,25 @@ func TestCluster_Life(t *testing.T) {
 
 	c.wantLed(t)
 
+	t.Log("what one has had confirmed, the others know of and read")
+	ends := func(i int, want uint64) {
+		t.Helper()
+		end, err := c.logs[i].End(t.Context())
+		if err != nil || end != want {
+			t.Errorf("node %d says that the log ends with %d, %v; want %d", i, end, err, want)
+		}
+		if entries, err := c.logs[i].Read(t.Context(), want, 2); err != nil || len(entries) != 1 {
+			t.Errorf("node %d reads %d entries from %d on: %v", i, len(entries), want, err)
+		}
+	}
+	for i := range c.logs {
+		ends(i, many+1)
+	}
+
 	t.Log("one is stopped")
 	c.close(2)
 	c.append(t, 0)
+	ends(1, many+2)
 	c.wantLed(t)
 
 	t.Log("an edge asks for what this replica does not have")
