@@ -82,7 +82,7 @@ func portOf(t *testing.T, url string) int {
 func issuerOf(t *testing.T, w *world, name string) (*x509.Certificate, string) {
 	t.Helper()
 	address := strings.TrimPrefix(w.proc.ready.Edges[0].HTTPS, "https://")
-	c, err := tls.DialWithDialer(&net.Dialer{Timeout: 20 * time.Second}, "tcp", address, &tls.Config{ServerName: name, InsecureSkipVerify: true})
+	c, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", address, &tls.Config{ServerName: name, InsecureSkipVerify: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestACME(t *testing.T) {
 			}
 			var leaf *x509.Certificate
 			var issuer string
-			for deadline := time.Now().Add(40 * time.Second); !strings.Contains(issuer, "Pebble") && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(patience); !strings.Contains(issuer, "Pebble") && time.Now().Before(deadline); {
 				leaf, issuer = issuerOf(t, w, "www.shop.test") // it waits itself
 			}
 			if !strings.Contains(issuer, "Pebble") || leaf.VerifyHostname("www.shop.test") != nil {

@@ -86,9 +86,9 @@ func (r *recorder) program(rules []rule) {
 
 // take waits until no request is half here and returns what has come since the last take.
 func (r *recorder) take() ([]*recorded, error) {
-	timeout := time.AfterFunc(10*time.Second, func() { r.mu.Lock(); r.changed.Broadcast(); r.mu.Unlock() })
+	timeout := time.AfterFunc(patience, func() { r.mu.Lock(); r.changed.Broadcast(); r.mu.Unlock() })
 	defer timeout.Stop()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for r.busy > 0 {

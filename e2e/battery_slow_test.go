@@ -14,10 +14,10 @@ import (
 )
 
 // Slow viewers and origins, against the real binary with short limits. Nothing here is timed: what must
-// happen happens before the deadline of ten seconds that every connection has, or the case fails.
+// happen happens before the deadline of half a minute that every connection has, or the case fails.
 
 // shortLimits are long enough for a viewer that behaves, on a busy machine too.
-var shortLimits = []string{"--read-header-timeout", "400ms", "--read-body-timeout", "400ms", "--write-timeout", "600ms", "--idle-timeout", "500ms"}
+var shortLimits = []string{"--read-header-timeout", "2s", "--read-body-timeout", "2s", "--write-timeout", "3s", "--idle-timeout", "2s"}
 
 // drips sends octets one by one, one every 20 ms, until it cannot or something comes back, and returns that.
 func (v *viewer) drips(octets string) (string, error) {
@@ -100,8 +100,8 @@ func TestBattery_SlowBodyWithinItsTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer v.close()
-	body := strings.Repeat("x", 60) // three times the limit, in all
-	v.send("POST /slow HTTP/1.1\r\nHost: disabled.example\r\nConnection: close\r\nContent-Length: 60\r\n\r\n", 1<<20)
+	body := strings.Repeat("x", 200) // twice the limit, in all
+	v.send("POST /slow HTTP/1.1\r\nHost: disabled.example\r\nConnection: close\r\nContent-Length: 200\r\n\r\n", 1<<20)
 	got, err := v.drips(body)
 	if err != nil || !strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") || !strings.HasSuffix(got, body) {
 		t.Errorf("%.300q, %v", got, err)
@@ -130,7 +130,7 @@ func stalls(t *testing.T, f *field, host, path string) *viewer {
 // cut waits until the access log says that n answers to what has "slow=1" in its query are over.
 func (f *field) cut(t *testing.T, n int) {
 	t.Helper()
-	err := f.until(20*time.Second, func() (bool, error) { return strings.Count(f.proc.log.String(), "slow=1") >= n, nil })
+	err := f.until(patience, func() (bool, error) { return strings.Count(f.proc.log.String(), "slow=1") >= n, nil })
 	if err != nil {
 		t.Errorf("%d of %d viewers that took nothing have been cut %v", strings.Count(f.proc.log.String(), "slow=1"), n, err)
 	}
@@ -298,7 +298,7 @@ func TestBattery_Connections(t *testing.T) {
 				}
 			}()
 			// A connection that has just been closed may count for a moment longer: the first five are tried for.
-			deadline := time.Now().Add(10 * time.Second)
+			deadline := time.Now().Add(patience)
 			for len(open) < 5 && time.Now().Before(deadline) {
 				if v, ok := served(t, f, "127.0.0.2"); ok {
 					open = append(open, v)
@@ -323,7 +323,7 @@ func TestBattery_Connections(t *testing.T) {
 			}
 			open[0].close()
 			open = open[1:]
-			for deadline := time.Now().Add(10 * time.Second); ; {
+			for deadline := time.Now().Add(patience); ; {
 				v, ok := served(t, f, "127.0.0.2")
 				v.close()
 				if ok {

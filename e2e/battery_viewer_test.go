@@ -49,7 +49,7 @@ func (f *field) dial(name string) (*viewer, error) {
 	if f.manner == overHTTP2 {
 		config.NextProtos, config.ServerName = []string{"h2"}, name
 	}
-	c, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", f.secure, config)
+	c, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", f.secure, config)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func dialViewer(address string) (*viewer, error) {
 }
 
 func newViewer(c socket) *viewer {
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(30 * time.Second))
 	return &viewer{c: c, br: bufio.NewReader(c)}
 }
 

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 )
 
 // A real browser gets a page by each protocol that a distribution's HttpVersion allows: somebody else's client, by
@@ -39,7 +38,7 @@ func TestBrowser_SpeaksEveryProtocol(t *testing.T) {
 			if err != nil || !strings.Contains(dom, "<p>from the origin</p>") {
 				t.Fatalf("%s: %v\n%s", version, err, dom)
 			}
-			if err := w.until(10*time.Second, func() (bool, error) { return w.visited(version, protocol, result), nil }); err != nil {
+			if err := w.until(patience, func() (bool, error) { return w.visited(version, protocol, result), nil }); err != nil {
 				t.Errorf("%s: no %s over %s in\n%s", version, result, protocol, w.proc.log)
 			}
 		}
@@ -77,7 +76,7 @@ func browse(t *testing.T, browser string, w *world, domain string, quic bool) (s
 	} else {
 		args = append(args, "--disable-quic")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, browser, append(args, fmt.Sprintf("https://%s:%s/page", domain, port))...).Output()
 	return string(out), err

@@ -57,7 +57,7 @@ func TestCertificates_OfADirectory(t *testing.T) {
 	putPair(t, filepath.Join(dir, "www.pem"), "www.shop.test")
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(20 * time.Second); ; <-tick.C {
+	for deadline := time.Now().Add(patience); ; <-tick.C {
 		if c, _ := issuerOf(t, w, "www.shop.test"); !c.Equal(first) {
 			break
 		}

@@ -111,7 +111,7 @@ func (c *cluster) addReplicaFaults(add func(name string, run func() error)) {
 // allAnswer reports a control node that does not.
 func (c *cluster) allAnswer() error {
 	for _, n := range c.controls {
-		out, err := c.desk.command("curl", "-sS", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", n.proc.ready.Console).CombinedOutput()
+		out, err := c.desk.command("curl", "-sS", "-m", "60", "-o", "/dev/null", "-w", "%{http_code}", n.proc.ready.Console).CombinedOutput()
 		if err != nil || string(out) != "200" {
 			return fmt.Errorf("%s: %s, %v", n.name, out, err)
 		}

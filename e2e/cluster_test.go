@@ -110,14 +110,14 @@ func (c *cluster) startControls() {
 	}
 }
 
-// await waits until it is so, for twenty seconds at most.
+// await waits until it is so, for as long as anything may take.
 func (c *cluster) await(what string, so func() bool) {
 	c.t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(20 * time.Second); !so(); <-tick.C {
+	for deadline := time.Now().Add(patience); !so(); <-tick.C {
 		if time.Now().After(deadline) {
-			c.t.Fatalf("not within 20 s: %s", what)
+			c.t.Fatalf("not within %v: %s", patience, what)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -43,7 +42,7 @@ func warmfront(ts *testscript.TestScript, neg bool, args []string) {
 func tells(ts *testscript.TestScript, neg bool, args []string) {
 	wanted, err := regexp.Compile(args[0])
 	ts.Check(err)
-	check(ts, neg, of(ts).until(20*time.Second, func() (bool, error) {
+	check(ts, neg, of(ts).until(patience, func() (bool, error) {
 		err := ts.Exec(binary(), args[1:]...)
 		return err == nil && wanted.MatchString(ts.ReadFile("stdout")), err
 	}))

@@ -63,7 +63,7 @@ func TestGuarantee_Isolation(t *testing.T) {
 // isolable starts a control node and two edges, of which the second comes to it by a way that can be cut.
 func isolable(t *testing.T, w *world) *cutter {
 	t.Helper()
-	addresses := strings.Split(fixedAddresses(t, false)[3], ",")
+	addresses := strings.Split(fixedAddresses(false)[3], ",")
 	journal, api := addresses[0], addresses[1]
 	way := newCutter(t, journal)
 	start := func(flags ...string) {

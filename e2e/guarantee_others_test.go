@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestGuarantee_OfOthers runs the same experiment against Varnish and nginx, as an operator would set
@@ -26,7 +25,7 @@ func TestGuarantee_OfOthers(t *testing.T) {
 		{"nginx-purge", nginx},
 	} {
 		t.Run(c.adapter, func(t *testing.T) {
-			origin, address := freeAddress(t), freeAddress(t)
+			origin, address := fixedAddress(), fixedAddress()
 			cmd := c.start(t.TempDir(), address, origin)
 			if cmd.Err != nil {
 				t.Skipf("not installed: %v", cmd.Err)
@@ -38,7 +37,7 @@ func TestGuarantee_OfOthers(t *testing.T) {
 				t.Skip(err)
 			}
 			defer func() { cmd.Process.Signal(syscall.SIGTERM); cmd.Wait() }()
-			if err := newWorld("").until(20*time.Second, func() (bool, error) {
+			if err := newWorld("").until(patience, func() (bool, error) {
 				conn, err := net.Dial("tcp", address)
 				if err == nil {
 					conn.Close()
@@ -52,16 +51,6 @@ func TestGuarantee_OfOthers(t *testing.T) {
 			t.Logf("%v\n%s", v, said)
 		})
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 const examples = "../docs/examples/guarantee/"

@@ -59,7 +59,7 @@ func catches(t *testing.T, planted, mistake string) {
 	t.Setenv("WARMFRONT_PLANT", mistake)
 	w := newWorld(t.TempDir())
 	defer w.close()
-	flags := fixedAddresses(t, false)
+	flags := fixedAddresses(false)
 	if mistake == "" || slices.Contains(onDisk, mistake) {
 		flags = append(flags, "--cache-size", "2MiB", "--disk-cache", "256MiB")
 	}

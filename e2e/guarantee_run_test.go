@@ -5,12 +5,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // thorough tells whether this is `make test-guarantee`.
@@ -72,17 +72,30 @@ func checkGuaranteeOn(t *testing.T, h *host, env, args []string, meanwhile func(
 	return v, said.String()
 }
 
-// fixedAddresses are flags for addresses that survive a restart; secure: also of https.
-func fixedAddresses(t *testing.T, secure bool) []string {
+// checkWhile runs the checker until things have happened, each when may says so, with rest after it, and so many answers have been
+// judged: a fast machine gives more than that, none less.
+func checkWhile(t *testing.T, env, args []string, want int, things []func(), may func(done, answers int) bool) (*verdict, string) {
 	t.Helper()
+	done, since := 0, time.Now()
+	return checkGuaranteeOn(t, nil, env, append(args[:len(args):len(args)], "--duration", "12h"), func(p *os.Process, answers int) {
+		switch {
+		case time.Since(since) < time.Second: // what has been said while the last thing happened
+		case done < len(things):
+			if may(done, answers) {
+				things[done]()
+				done, since = done+1, time.Now()
+			}
+		case answers >= want:
+			p.Signal(os.Interrupt)
+		}
+	})
+}
+
+// fixedAddresses are flags for addresses that survive a restart; secure: also of https.
+func fixedAddresses(secure bool) []string {
 	var all [7]string
 	for i := range all {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		all[i] = l.Addr().String()
+		all[i] = fixedAddress()
 	}
 	https := "off"
 	if secure {

@@ -15,7 +15,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // TestHandover_NoRequestFails restarts an edge under load, as a supervisor does that holds its socket (systemd's socket units):
@@ -31,7 +30,7 @@ func TestHandover_NoRequestFails(t *testing.T) {
 	}
 	defer site.close()
 	w.origins["site"] = &origin{l: site.l}
-	if err := w.startControl([]string{"control", "--control", "127.0.0.1:0", "--journal", "127.0.0.1:0"}); err != nil {
+	if err := w.startControl(controlAtFixed()); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.create("d", map[string]string{"origin": "site"}); err != nil {
@@ -72,7 +71,7 @@ func TestHandover_NoRequestFails(t *testing.T) {
 	}
 	reach := func(n int64) {
 		t.Helper()
-		err := w.until(time.Minute, func() (bool, error) {
+		err := w.until(patience, func() (bool, error) {
 			select {
 			case err := <-failed:
 				return false, err

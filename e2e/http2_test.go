@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // HTTP/2 from end to end: a viewer of another implementation, an origin that gets HTTP/1.1, the log.
@@ -19,7 +18,7 @@ func TestHTTP2_ThroughTheRealBinary(t *testing.T) {
 	tr := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 		Dial: func(string, string) (net.Conn, error) { return net.Dial("tcp", f.secure) }}
 	defer tr.CloseIdleConnections()
-	c := &http.Client{Transport: tr, Timeout: 20 * time.Second}
+	c := &http.Client{Transport: tr, Timeout: patience}
 	ask := func(method, url, body string) *http.Response {
 		t.Helper()
 		r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))

@@ -80,7 +80,7 @@ func TestLoad_NoRequestFailsWhileInvalidating(t *testing.T) {
 			failed <- err
 			break
 		}
-		if err := w.completed(10 * time.Second); err != nil {
+		if err := w.completed(soonCompleted); err != nil {
 			failed <- err
 			break
 		}

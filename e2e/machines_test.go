@@ -19,16 +19,20 @@ type machine struct {
 // control [flag...]: a control node without edges.
 func controlVerb(ts *testscript.TestScript, neg bool, args []string) {
 	w := of(ts)
-	check(ts, neg, w.startControl(append([]string{"control", "--control", "127.0.0.1:0", "--journal", "127.0.0.1:0"}, args...)))
+	check(ts, neg, w.startControl(append(controlAtFixed(), args...)))
 	point(ts)
 }
 
-// startControl starts a control node; its edges stay what they are, and find it at the same address again.
+// controlAtFixed are the arguments of a control node that comes back to its addresses.
+func controlAtFixed() []string {
+	return []string{"control", "--control", fixedAddress(), "--journal", fixedAddress()}
+}
+
+// startControl starts a control node; its edges stay what they are.
 func (w *world) startControl(args []string) error {
 	edges := []struct{ Name, URL, HTTPS string }(nil)
 	if w.proc != nil {
 		edges = w.proc.ready.Edges
-		args = append(args, "--journal", w.proc.ready.Journal[0], "--control", strings.TrimPrefix(w.proc.ready.API, "http://"))
 	}
 	p, err := launch(w.dir, args)
 	if err != nil {
@@ -51,13 +55,13 @@ func edgeVerb(ts *testscript.TestScript, neg bool, args []string) {
 
 func (w *world) startEdge(name string, flags []string) error {
 	m := w.edges[name]
-	args := append([]string{"edge", "--http", "127.0.0.1:0", "--https", "off", "--cache-size", "32MiB"}, flags...)
+	args := append([]string{"edge", "--https", "off", "--cache-size", "32MiB"}, flags...)
 	if m == nil {
 		token, err := w.token(name)
 		if err != nil {
 			return err
 		}
-		args = append(args, "--token", token)
+		args = append(args, "--http", fixedAddress(), "--token", token)
 	} else {
 		args = append(args, "--http", strings.TrimPrefix(m.proc.ready.Edges[0].URL, "http://"))
 	}

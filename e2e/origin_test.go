@@ -169,9 +169,9 @@ func (o *origin) hold(key string, on bool) {
 
 // seen waits until at least n requests for uri have arrived and returns how many there are.
 func (o *origin) seen(uri string, n int) int {
-	timeout := time.AfterFunc(10*time.Second, func() { o.mu.Lock(); o.changed.Broadcast(); o.mu.Unlock() })
+	timeout := time.AfterFunc(patience, func() { o.mu.Lock(); o.changed.Broadcast(); o.mu.Unlock() })
 	defer timeout.Stop()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for len(o.requests[uri]) < n && time.Now().Before(deadline) {

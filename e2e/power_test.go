@@ -30,7 +30,7 @@ func TestCluster_PowerCut(t *testing.T) {
 	}
 	w := newWorld(v.dir)
 	t.Cleanup(w.close)
-	if err := w.startControl([]string{"control", "--control", "127.0.0.1:0", "--journal", "127.0.0.1:0"}); err != nil {
+	if err := w.startControl(controlAtFixed()); err != nil {
 		t.Fatal(err)
 	}
 	o, err := newOrigin("site", "127.0.0.1:0")

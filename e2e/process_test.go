@@ -84,7 +84,7 @@ func begin(command func(name string, args ...string) *exec.Cmd, dir string, args
 // awaitReady waits until it serves.
 func (p *process) awaitReady(dir string) error {
 	readyFile := filepath.Join(dir, "ready.json")
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for time.Now().Before(deadline) {
@@ -99,7 +99,7 @@ func (p *process) awaitReady(dir string) error {
 		}
 	}
 	p.kill()
-	return fmt.Errorf("warmfront was not ready in 30 s\n%s", p.log)
+	return fmt.Errorf("warmfront was not ready in %v\n%s", patience, p.log)
 }
 
 // stop ends the process as Ctrl-C does and checks that it went well.
@@ -111,9 +111,9 @@ func (p *process) stop() error {
 			return fmt.Errorf("warmfront stopped badly: %v\n%s", p.err, p.log)
 		}
 		return nil
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		p.kill()
-		return fmt.Errorf("warmfront did not stop within 20 s\n%s", p.log)
+		return fmt.Errorf("warmfront did not stop within %v\n%s", patience, p.log)
 	}
 }
 

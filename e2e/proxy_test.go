@@ -29,12 +29,12 @@ func TestProxyProtocol(t *testing.T) {
 	edge := w.proc.ready.Edges[0]
 	ask := func(url, header, path string) string {
 		_, address, _ := strings.Cut(url, "://")
-		c, err := net.DialTimeout("tcp", address, 10*time.Second)
+		c, err := net.DialTimeout("tcp", address, patience)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(20 * time.Second))
+		c.SetDeadline(time.Now().Add(patience))
 		io.WriteString(c, header)
 		if strings.HasPrefix(url, "https:") {
 			c = tls.Client(c, &tls.Config{InsecureSkipVerify: true, ServerName: w.distributions["d"].domain})

@@ -20,7 +20,7 @@ func TestRefused_IsLoggedAndCounted(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(20 * time.Second))
+		c.SetDeadline(time.Now().Add(patience))
 		io.WriteString(c, octets)
 		if _, err := io.ReadAll(c); err != nil {
 			t.Error(err)

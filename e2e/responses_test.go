@@ -208,7 +208,7 @@ func (o *liar) sends(c net.Conn, x *lie, heard, said chan struct{}) bool {
 	case "close":
 		// Closing with unread octets would be a reset. The edge closes too.
 		c.(*net.TCPConn).CloseWrite()
-		c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		c.SetReadDeadline(time.Now().Add(patience))
 		io.Copy(io.Discard, c)
 		return false
 	}
@@ -263,7 +263,7 @@ func (f *field) believe(o *liar, x *lie, set, path string) error {
 		if x.later != "" {
 			select {
 			case <-said:
-			case <-time.After(5 * time.Second):
+			case <-time.After(patience):
 			}
 		}
 		o.tell(path, nil)

@@ -238,7 +238,7 @@ func TestSlices_AViewerLeavesAFilm(t *testing.T) {
 	if n := c.film.asked.Load(); n != 1 {
 		t.Errorf("the origin was asked %d times", n)
 	}
-	if err := c.until(10*time.Second, func() (bool, error) {
+	if err := c.until(patience, func() (bool, error) {
 		before := c.film.sent.Load()
 		c.expects(t, "Hit", "0-9", 0, 10)
 		return before == c.film.sent.Load(), nil
@@ -304,7 +304,7 @@ func TestSlices_SlowViewersOfAFilm(t *testing.T) {
 	}
 	// All of them have what they may have when nothing is sent any more.
 	sent := int64(-1)
-	if err := c.until(20*time.Second, func() (bool, error) {
+	if err := c.until(patience, func() (bool, error) {
 		was := sent
 		sent = c.film.sent.Load()
 		c.expects(t, "", "5-5", 5, 1)
@@ -348,7 +348,7 @@ func TestSlices_AFilmThatChanges(t *testing.T) {
 	if err := c.invalidate("d", []string{"/film.mp4"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.completed(10 * time.Second); err != nil {
+	if err := c.completed(soonCompleted); err != nil {
 		t.Fatal(err)
 	}
 	rnd := rand.New(rand.NewPCG(1, 2))

@@ -125,7 +125,7 @@ func originVerb(ts *testscript.TestScript, _ bool, args []string) {
 	o := w.origins[args[0]]
 	if o == nil {
 		var err error
-		if o, err = newOrigin(args[0], "127.0.0.1:0"); err != nil {
+		if o, err = newOrigin(args[0], fixedAddress()); err != nil {
 			ts.Fatalf("%v", err)
 		}
 		w.origins[args[0]] = o
@@ -270,9 +270,9 @@ func invalidate(ts *testscript.TestScript, neg bool, args []string) {
 	check(ts, neg, of(ts).invalidate(name, args))
 }
 
-// completed [DURATION]: the newest invalidation is Completed within DURATION.
+// completed [DURATION]: the newest invalidation is Completed within DURATION, or in much less than a lease, before an edge may have been given up.
 func completed(ts *testscript.TestScript, neg bool, args []string) {
-	within := 5 * time.Second
+	within := soonCompleted
 	if len(args) == 1 {
 		d, err := time.ParseDuration(args[0])
 		if err != nil {
@@ -298,7 +298,7 @@ func soon(ts *testscript.TestScript, neg bool, args []string) {
 	w := of(ts)
 	req, want := split(ts, args)
 	var last error
-	err := w.until(45*time.Second, func() (bool, error) {
+	err := w.until(patience, func() (bool, error) {
 		r, err := w.request(req)
 		if err == nil {
 			last = r.matches(want)
@@ -340,8 +340,8 @@ func begunVerb(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	select {
 	case <-a.begun:
-	case <-time.After(20 * time.Second):
-		ts.Fatalf("no head within 20 s")
+	case <-time.After(patience):
+		ts.Fatalf("no head within %v", patience)
 	}
 }
 
@@ -357,8 +357,8 @@ func answerVerb(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%v", r.err)
 		}
 		check(ts, neg, r.matches(want))
-	case <-time.After(20 * time.Second):
-		ts.Fatalf("no answer within 20 s")
+	case <-time.After(patience):
+		ts.Fatalf("no answer within %v", patience)
 	}
 }
 
@@ -555,13 +555,13 @@ func matchHeaders(h http.Header, want []string) error {
 // logged TEXT: the process has written TEXT (it waits for it).
 func logged(ts *testscript.TestScript, neg bool, args []string) {
 	w := of(ts)
-	check(ts, neg, w.until(5*time.Second, func() (bool, error) { return strings.Contains(w.proc.log.String(), args[0]), nil }))
+	check(ts, neg, w.until(patience, func() (bool, error) { return strings.Contains(w.proc.log.String(), args[0]), nil }))
 }
 
 // metric TEXT: the telemetry listener shows a line that begins with TEXT.
 func metric(ts *testscript.TestScript, neg bool, args []string) {
 	w := of(ts)
-	check(ts, neg, w.until(5*time.Second, func() (bool, error) {
+	check(ts, neg, w.until(patience, func() (bool, error) {
 		resp, err := w.web.Get(w.proc.ready.Telemetry + "/metrics")
 		if err != nil {
 			return false, err

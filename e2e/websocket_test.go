@@ -132,7 +132,7 @@ func ears(t *testing.T, f *field, secure bool) net.Conn {
 		roots.AppendCertsFromPEM(pem)
 		c = tls.Client(c, &tls.Config{RootCAs: roots, ServerName: "ws.example"})
 	}
-	c.SetDeadline(time.Now().Add(20 * time.Second))
+	c.SetDeadline(time.Now().Add(patience))
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -179,7 +179,7 @@ func TestWebSocket_GoesThrough(t *testing.T) {
 // logged waits until the access log has a line with a text.
 func (f *field) logged(t *testing.T, text string) {
 	t.Helper()
-	err := f.until(10*time.Second, func() (bool, error) { return strings.Contains(f.proc.log.String(), text), nil })
+	err := f.until(patience, func() (bool, error) { return strings.Contains(f.proc.log.String(), text), nil })
 	if err != nil {
 		t.Errorf("not logged: %q: %v", text, err)
 	}

@@ -41,7 +41,7 @@ func newWorld(dir string) *world {
 		web: &http.Client{
 			Transport:     &http.Transport{DisableCompression: true, Proxy: nil, MaxIdleConnsPerHost: 64},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			Timeout:       60 * time.Second,
+			Timeout:       patience,
 		},
 	}
 }
@@ -138,7 +138,7 @@ func (w *world) deployed(name string) error {
 	if err != nil {
 		return err
 	}
-	return w.until(10*time.Second, func() (bool, error) {
+	return w.until(patience, func() (bool, error) {
 		out, err := w.api().GetDistribution(context.Background(), &cloudfront.GetDistributionInput{Id: &d.id})
 		return err == nil && *out.Distribution.Status == "Deployed", err
 	})
