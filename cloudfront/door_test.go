@@ -72,7 +72,7 @@ func (d *door) acknowledge(edge string) {
 	if err != nil || len(entries) != 1 {
 		d.t.Fatal(entries, err)
 	}
-	if err := d.journal.Ack(d.t.Context(), journal.Ack{Edge: edge, Incarnation: "1", Epoch: entries[0].Epoch, Seq: entries[0].Seq}); err != nil {
+	if err := d.journal.Ack(d.t.Context(), journal.Ack{Edge: edge, Incarnation: "1", Epoch: entries[0].Epoch, Seq: entries[0].Seq, ID: entries[0].ID}); err != nil {
 		d.t.Fatal(err)
 	}
 	synctest.Wait()

@@ -83,7 +83,11 @@ func (h *harness) join(name string) *fakeEdge {
 
 func (e *fakeEdge) ack(seq uint64) {
 	e.h.t.Helper()
-	err := e.h.log.Ack(e.h.t.Context(), journal.Ack{Edge: e.name, Incarnation: e.inc, Epoch: e.h.writer.Position().Epoch, Seq: seq, At: time.Now()})
+	entries, err := e.h.log.Read(e.h.t.Context(), seq, 1)
+	if err != nil || len(entries) != 1 {
+		e.h.t.Fatal(entries, err)
+	}
+	err = e.h.log.Ack(e.h.t.Context(), journal.Ack{Edge: e.name, Incarnation: e.inc, Epoch: entries[0].Epoch, Seq: seq, ID: entries[0].ID, At: time.Now()})
 	if err != nil {
 		e.h.t.Fatal(err)
 	}

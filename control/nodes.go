@@ -62,6 +62,8 @@ func (c *Control) join(ctx context.Context, edge journal.EdgeJoined, check func(
 			return nil, journal.ErrNext
 		}
 		switch m := s.members[edge.Edge]; {
+		case c.strayed(edge):
+			return nil, refuse("Conflict", "%s follows a journal that has another entry %d: read this one and ask again.", edge.Edge, edge.After)
 		case m == nil:
 		case m.Incarnation == edge.Incarnation && m.Location == edge.Location:
 			joined = m.seq
@@ -78,6 +80,14 @@ func (c *Control) join(ctx context.Context, edge journal.EdgeJoined, check func(
 		joined = e.Seq
 	}
 	return joined, nil
+}
+
+// strayed tells whether an edge that wants to join follows what this log has lost: a member is taken to have applied all
+// before its join (P2).
+func (c *Control) strayed(edge journal.EdgeJoined) bool {
+	c.tracking.mu.Lock()
+	defer c.tracking.mu.Unlock()
+	return edge.AfterID != "" && c.tracking.tracker.Strayed(journal.Position{Epoch: edge.Epoch, Seq: edge.After, ID: edge.AfterID})
 }
 
 // Leave ends a membership, after the edge's last answer. An operator may call it for an edge that is

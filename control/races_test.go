@@ -287,6 +287,13 @@ func TestJoin_ThatComesLateDoesNotReplaceItsSuccessor(t *testing.T) {
 		if _, err := h.Join(t.Context(), elsewhere); code(err) != "Conflict" {
 			t.Errorf("a join of who follows another log: %v", err)
 		}
+		strayed := next
+		strayed.Incarnation, strayed.AfterID = "three", "lost" // as after a loss: the epoch is the same
+		for _, strayed.After = range []uint64{h.log.Last(), h.log.Last() + 1} {
+			if _, err := h.Join(t.Context(), strayed); code(err) != "Conflict" {
+				t.Errorf("a join of who follows what was lost: %v", err)
+			}
+		}
 		elsewhere.Epoch, elsewhere.After = "", 0
 		if _, err := h.Join(t.Context(), elsewhere); err != nil {
 			t.Errorf("of an earlier version, which does not say: %v", err)

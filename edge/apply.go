@@ -30,7 +30,7 @@ func (e *Edge) apply(entries []*journal.Entry) {
 			d.epoch, d.life = entry.Epoch, e.begins(entry)
 		}
 		d.life = e.resume(entry, d.life)
-		d.seq = entry.Seq
+		d.seq, d.id = entry.Seq, entry.ID
 		for i := range entry.Facts {
 			e.fold(d, entry, &entry.Facts[i])
 		}

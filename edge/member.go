@@ -27,6 +27,7 @@ type closed struct {
 	tickets     *tickets // nil when the entry touched nothing
 	epoch       journal.ID
 	seq         uint64        // of the snapshot that replaced it
+	id          journal.ID    // of its entry seq
 	incarnation string        // that acknowledges; "": none does, but what comes next waits all the same
 	deadline    time.Time     // D after it was replaced
 	done        chan struct{} // closed when all before it is settled; nil: nobody wants to know
@@ -125,7 +126,7 @@ func (m *member) join(ctx context.Context) {
 		}
 		err := m.e.cfg.Join(ctx, journal.EdgeJoined{
 			Edge: m.e.cfg.Name, Location: m.e.cfg.Location, Incarnation: m.incarnation(), Address: m.e.cfg.Address,
-			Epoch: s.epoch, After: s.seq,
+			Epoch: s.epoch, After: s.seq, AfterID: s.id,
 		})
 		if err == nil || ctx.Err() != nil {
 			return
@@ -161,7 +162,7 @@ func (m *member) applied(old, next *Snap, told bool) {
 	if !next.joined && !old.joined {
 		return // no decision was ever taken, and an acknowledgement would be nobody's
 	}
-	c := &closed{epoch: next.epoch, seq: next.seq, told: told}
+	c := &closed{epoch: next.epoch, seq: next.seq, id: next.id, told: told}
 	if next.joined {
 		c.incarnation = m.incarnation()
 	}
@@ -197,7 +198,7 @@ func (m *member) settle(ctx context.Context) {
 				continue
 			}
 			m.acked.Store(&journal.Ack{
-				Edge: m.e.cfg.Name, Incarnation: c.incarnation, Epoch: c.epoch, Seq: c.seq, At: m.e.now(),
+				Edge: m.e.cfg.Name, Incarnation: c.incarnation, Epoch: c.epoch, Seq: c.seq, ID: c.id, At: m.e.now(),
 			})
 			if c.tickets == nil && !c.told {
 				continue // nobody waits for a Tick or a Completed: the next one will say it too

@@ -14,7 +14,8 @@ import (
 // atomic pointer holds the current one, and a request pins it (S1).
 type Snap struct {
 	epoch journal.ID
-	seq   uint64 // everything up to here is applied
+	seq   uint64     // everything up to here is applied
+	id    journal.ID // of that entry
 
 	// life names the epoch and the cache generation. An object of another life is dead, whatever its
 	// stamp says: its numbers count in a log that is gone (E1).

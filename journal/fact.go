@@ -239,9 +239,11 @@ type EdgeJoined struct {
 	Address     string `json:",omitempty"` // host:port where other edges ask it; "": nowhere
 
 	// What it had applied when it asked: an EdgeJoined above that it has not seen, and does not replace. A request that
-	// comes late is refused by it. "" and 0: not said, by an earlier version.
-	Epoch ID     `json:",omitempty"`
-	After uint64 `json:",omitempty"`
+	// comes late is refused by it; and so is one of an edge that follows what the log has lost, by the ID of entry After.
+	// "" and 0: not said, by an earlier version.
+	Epoch   ID     `json:",omitempty"`
+	After   uint64 `json:",omitempty"`
+	AfterID ID     `json:",omitempty"`
 }
 
 // EdgeLeft ends a membership cleanly, after the edge's last answer.

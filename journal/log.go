@@ -83,12 +83,13 @@ type Laggard interface {
 	End(ctx context.Context) (uint64, error)
 }
 
-// Ack is an edge's cumulative acknowledgement.
+// Ack is an edge's cumulative acknowledgement of a Position.
 type Ack struct {
 	Edge        string
 	Incarnation string
 	Epoch       ID
 	Seq         uint64
+	ID          ID        // of entry Seq: after a loss another one has its number
 	At          time.Time // the edge's wall clock; for receipts only
 }
 

@@ -30,10 +30,12 @@ type Tracker struct {
 	epoch   ID
 	seen    uint64 // tp: folded up to here
 	members map[string]*member
-	marks   []mark // when entries were seen, oldest first; bounded by markEvery
-	slow    uint64 // completed by time
-	fast    uint64 // completed by acknowledgements
-	holding int    // members that have acknowledged no more than fast: while there are some, it cannot move
+	marks   []mark               // when entries were seen, oldest first; bounded by markEvery
+	slow    uint64               // completed by time
+	fast    uint64               // completed by acknowledgements
+	holding int                  // members that have acknowledged no more than fast: while there are some, it cannot move
+	recent  recent               // what an acknowledgement is held against
+	ahead   map[uint64][]*member // whose next acknowledgement is of an entry that is not folded yet, by its number
 }
 
 type member struct {
@@ -43,6 +45,7 @@ type member struct {
 	acked       uint64        // at least joined: it serves nothing before it has applied its own Join (P2)
 	heard       time.Duration // last sign of life
 	history     []ackMark     // for receipts, oldest first, at most maxHistory
+	next, last  *Ack          // that are ahead of the fold: the least, in the tracker's ahead, and the newest of the others
 }
 
 type ackMark struct {
@@ -71,7 +74,7 @@ func NewTracker(c TrackerConfig) *Tracker {
 	if c.Lag == 0 {
 		c.Lag = 2 * time.Second
 	}
-	return &Tracker{c: c, members: map[string]*member{}}
+	return &Tracker{c: c, members: map[string]*member{}, ahead: map[uint64][]*member{}}
 }
 
 // Applied folds the next entry of the log, in order.
@@ -80,6 +83,7 @@ func (t *Tracker) Applied(e *Entry, now time.Duration) {
 		return
 	}
 	t.epoch, t.seen = e.Epoch, e.Seq
+	t.recent.add(PositionOf(e))
 	for i := range e.Facts {
 		switch f := &e.Facts[i]; {
 		case f.EdgeJoined != nil:
@@ -100,17 +104,31 @@ func (t *Tracker) Applied(e *Entry, now time.Duration) {
 	} else {
 		t.marks = append(t.marks, mark{e.Seq, now, now})
 	}
+	t.caughtUp(e.Seq)
 	t.advance(now)
 }
 
 // Acked notes an edge's acknowledgement (E3). Lost, repeated and reordered ones do no harm; those of an
-// earlier incarnation or another life of the log count for nothing.
+// earlier incarnation, another life of the log, or entries that this log does not have count for nothing.
 func (t *Tracker) Acked(a Ack, now time.Duration) {
 	m := t.members[a.Edge]
 	if m == nil || m.incarnation != a.Incarnation || a.Epoch != t.epoch {
 		return
 	}
 	m.heard = now
+	if a.Seq > t.seen {
+		t.keep(m, a)
+		return
+	}
+	t.count(m, a)
+	t.advance(now)
+}
+
+// count is Acked for an entry that has been folded.
+func (t *Tracker) count(m *member, a Ack) {
+	if !t.recent.has(a.Seq, a.ID) {
+		return
+	}
 	if a.Seq <= m.acked && !(len(m.history) == 0 && a.Seq == m.acked) {
 		return
 	}
@@ -122,7 +140,6 @@ func (t *Tracker) Acked(a Ack, now time.Duration) {
 		m.history = append(m.history[:0], m.history[1:]...)
 	}
 	m.history = append(m.history, ackMark{a.Seq, a.At})
-	t.advance(now)
 }
 
 // Completed reports whether entry seq is completed.
@@ -217,9 +234,14 @@ func (t *Tracker) advance(now time.Duration) {
 
 // drop ends a membership.
 func (t *Tracker) drop(edge string) {
-	if m := t.members[edge]; m != nil && m.acked <= t.fast {
+	m := t.members[edge]
+	if m == nil {
+		return
+	}
+	if m.acked <= t.fast {
 		t.holding--
 	}
+	t.unkeep(m)
 	delete(t.members, edge)
 }
 

@@ -19,9 +19,11 @@ func track(t *testing.T) *tracking { return &tracking{Tracker: NewTracker(Tracke
 
 func (k *tracking) entry(facts ...Fact) uint64 {
 	k.seq++
-	k.Applied(&Entry{Epoch: "e", Seq: k.seq, Facts: facts}, k.now)
+	k.Applied(&Entry{Epoch: "e", Seq: k.seq, ID: idOf(k.seq), Facts: facts}, k.now)
 	return k.seq
 }
+
+func idOf(seq uint64) ID { return ID(fmt.Sprint("id", seq)) }
 
 func (k *tracking) join(edge, inc string) uint64 {
 	return k.entry(Fact{EdgeJoined: &EdgeJoined{Edge: edge, Location: "FRA50", Incarnation: inc}})
@@ -32,7 +34,7 @@ func (k *tracking) leave(edge, inc string) uint64 {
 }
 
 func (k *tracking) ack(edge, inc string, seq uint64) {
-	k.Acked(Ack{Edge: edge, Incarnation: inc, Epoch: "e", Seq: seq, At: time.Unix(int64(seq), 0)}, k.now)
+	k.Acked(Ack{Edge: edge, Incarnation: inc, Epoch: "e", Seq: seq, ID: idOf(seq), At: time.Unix(int64(seq), 0)}, k.now)
 }
 
 func (k *tracking) want(watermark uint64) {
@@ -56,7 +58,7 @@ func TestTracker_FastPath(t *testing.T) {
 	k.ack("a", "1", inv)
 	k.want(3)
 	k.ack("b", "0", inv) // an earlier incarnation
-	k.Acked(Ack{Edge: "b", Incarnation: "1", Epoch: "other", Seq: inv}, k.now)
+	k.Acked(Ack{Edge: "b", Incarnation: "1", Epoch: "other", Seq: inv, ID: idOf(inv)}, k.now)
 	k.ack("c", "1", inv) // no member
 	k.want(3)
 	k.ack("b", "1", inv)
@@ -68,12 +70,94 @@ func TestTracker_FastPath(t *testing.T) {
 func TestTracker_AckAheadOfTheFold(t *testing.T) {
 	k := track(t)
 	k.join("a", "1")
-	k.ack("a", "1", 5)
+	for _, seq := range []uint64{4, 5, 3, 5} {
+		k.ack("a", "1", seq)
+	}
 	k.want(1) // tp ≥ s is part of it: a join that is not folded yet may stand before s
 	k.join("b", "1")
-	k.want(2)
+	k.want(1)
+	for i, completed := range []uint64{3, 3, 5, 5} { // of its acknowledgements ahead the least and the newest are remembered
+		k.entry()
+		k.ack("b", "1", uint64(3+i))
+		k.want(completed)
+	}
+	k.ack("b", "1", k.entry())
+	k.ack("a", "1", 9)
+	k.join("a", "2")
+	k.ack("b", "1", 8)
 	k.entry()
-	k.want(2)
+	k.ack("b", "1", 9)
+	k.want(8) // who had acknowledged 9 is another one
+	if len(k.ahead) > 0 {
+		t.Error("acknowledgements are kept for ever:", k.ahead)
+	}
+}
+
+// After a loss another entry has the number of the one that is acknowledged.
+func TestTracker_AckOfWhatIsLost(t *testing.T) {
+	k := track(t)
+	k.join("a", "1")
+	inv := k.entry()
+	lost := func(seq uint64) {
+		k.Acked(Ack{Edge: "a", Incarnation: "1", Epoch: "e", Seq: seq, ID: "lost"}, k.now)
+	}
+	lost(inv)
+	k.Acked(Ack{Edge: "a", Incarnation: "1", Epoch: "e", Seq: inv}, k.now) // of an earlier version
+	k.want(1)
+	lost(inv + 1)
+	lost(inv + 5)
+	k.want(1)
+	next := k.entry()
+	k.want(1)
+	k.ack("a", "1", inv) // it has found out
+	k.want(inv)
+	for range 6 {
+		next = k.entry()
+	}
+	k.want(inv)
+	k.ack("a", "1", next)
+	k.want(next)
+	if len(k.ahead) > 0 {
+		t.Error("acknowledgements are kept for ever:", k.ahead)
+	}
+}
+
+// What is older than what is remembered is not known to be this log's.
+func TestTracker_AckOfWhatIsForgotten(t *testing.T) {
+	k := track(t)
+	k.join("a", "1")
+	inv := k.entry()
+	for range 3 * maxRecent {
+		k.entry()
+	}
+	k.ack("a", "1", inv)
+	k.want(1)
+	if n := len(k.recent); n > 2*maxRecent {
+		t.Error(n, "entries are remembered")
+	}
+	k.ack("a", "1", k.seq-maxRecent+1)
+	k.want(k.seq - maxRecent + 1)
+}
+
+func TestTracker_Strayed(t *testing.T) {
+	k := track(t)
+	for range 2*maxRecent + 10 {
+		k.entry()
+	}
+	for _, x := range []struct {
+		p       Position
+		strayed bool
+	}{
+		{Position{"e", k.seq, idOf(k.seq)}, false},
+		{Position{"e", k.seq, "lost"}, true},
+		{Position{"e", k.seq + 1, idOf(k.seq + 1)}, true},
+		{Position{"other", k.seq, idOf(k.seq)}, true},
+		{Position{"e", 1, "lost"}, false}, // not known
+	} {
+		if k.Strayed(x.p) != x.strayed {
+			t.Errorf("%v: %v", x.p, !x.strayed)
+		}
+	}
 }
 
 func TestTracker_JoinDoesNotUndo(t *testing.T) {
@@ -171,6 +255,9 @@ func TestTracker_Rows(t *testing.T) {
 	k.ack("a", "1", inv)
 	k.now = 2 * s
 	k.ack("a", "1", inv+7)
+	for range 7 {
+		k.entry()
+	}
 	k.now = 4 * s
 	rows := fmt.Sprintf("%+v", k.Rows(inv, k.now))
 	want := fmt.Sprintf("%+v", []Row{
@@ -180,8 +267,8 @@ func TestTracker_Rows(t *testing.T) {
 	if rows != want {
 		t.Fatalf("\n%s\n%s", rows, want)
 	}
-	for i := range uint64(2 * maxHistory) {
-		k.ack("a", "1", inv+10+i)
+	for range 2 * maxHistory {
+		k.ack("a", "1", k.entry())
 	}
 	if n := len(k.members["a"].history); n != maxHistory {
 		t.Fatal(n)
@@ -253,10 +340,11 @@ func BenchmarkTracker_Acked(b *testing.B) {
 		b.Run(fmt.Sprintf("%d edges", edges), func(b *testing.B) {
 			t := NewTracker(TrackerConfig{})
 			names := make([]string, edges)
-			seq := uint64(0)
+			seq, id := uint64(0), ID("")
 			entry := func(facts ...Fact) {
 				seq++
-				t.Applied(&Entry{Epoch: "e", Seq: seq, Facts: facts}, s)
+				id = idOf(seq)
+				t.Applied(&Entry{Epoch: "e", Seq: seq, ID: idOf(seq), Facts: facts}, s)
 			}
 			for i := range names {
 				names[i] = fmt.Sprint("E", i)
@@ -266,7 +354,7 @@ func BenchmarkTracker_Acked(b *testing.B) {
 				if n%edges == 0 {
 					entry()
 				}
-				t.Acked(Ack{Edge: names[n%edges], Incarnation: "1", Epoch: "e", Seq: seq}, s)
+				t.Acked(Ack{Edge: names[n%edges], Incarnation: "1", Epoch: "e", Seq: seq, ID: id}, s)
 			}
 			for n := range edges {
 				ack(n)

@@ -107,7 +107,7 @@ func (l *link) shownPush(e *journal.Entry) *journal.Entry {
 	}
 	l.mu.Unlock()
 	if j != nil && l.w.mistake == ackOnReceipt {
-		l.w.record.acknowledge(l, journal.Ack{Edge: j.Edge, Incarnation: j.Incarnation, Epoch: e.Epoch, Seq: e.Seq, At: time.Now()})
+		l.w.record.acknowledge(l, journal.Ack{Edge: j.Edge, Incarnation: j.Incarnation, Epoch: e.Epoch, Seq: e.Seq, ID: e.ID, At: time.Now()})
 	}
 	return e
 }

@@ -46,7 +46,7 @@ func testAcks(t *testing.T, s Subject) {
 	}
 	defer stop()
 	for i, edge := range []string{"FRA50-1", "with.dots and *", "é>"} {
-		a := journal.Ack{Edge: edge, Incarnation: "i", Epoch: "e", Seq: uint64(i), At: time.Now().UTC().Round(0)}
+		a := journal.Ack{Edge: edge, Incarnation: "i", Epoch: "e", Seq: uint64(i), ID: "id", At: time.Now().UTC().Round(0)}
 		if err := s.Log.Ack(within(t), a); err != nil {
 			t.Fatal(err)
 		}
