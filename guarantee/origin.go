@@ -2,6 +2,7 @@ package guarantee
 
 import (
 	"compress/gzip"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -24,6 +25,7 @@ type origin struct {
 	*history
 	targets map[string]*Object
 	reused  atomic.Int64 // answers 304
+	hold    func(context.Context, *Object, uint64)
 
 	mu  sync.Mutex
 	rnd *rand.Rand // guarded by mu
@@ -86,7 +88,11 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == "GET" && r.Header.Get("Range") == "" {
 		answered = x.log.asked(viaOf(r.Header), o.now)
 	}
-	o.pause(r)
+	if o.hold != nil {
+		o.hold(r.Context(), x, a.Version)
+	} else {
+		o.pause(r)
+	}
 	a.send()
 	if r.Context().Err() == nil {
 		answered()

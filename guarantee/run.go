@@ -50,6 +50,8 @@ type Config struct {
 
 	Progress io.Writer // what people are told meanwhile
 	Out      io.Writer // violations as they are found
+
+	hold func(ctx context.Context, o *Object, version uint64) // what the origin waits for between a request and its answer; nil: chance says
 }
 
 // run is one experiment.
@@ -125,6 +127,7 @@ func newRun(c Config) (*run, error) {
 	r.downloads = make(chan struct{}, 2)
 	r.reference = fmt.Sprintf("check-guarantee-%d", r.began.UnixNano())
 	r.origin = newOrigin(r.history, c.Seed)
+	r.origin.hold = c.hold
 	var err error
 	switch c.Adapter {
 	case "warmfront":

@@ -112,8 +112,28 @@ func (c *toy) fetch(ctx context.Context, key string) *toyObject {
 	return o
 }
 
+// untilDemanded waits until a newer version is demanded than the one that was read: what comes then is late, however
+// slow or fast everybody is.
+func untilDemanded(ctx context.Context, o *Object, version uint64) {
+	demanded := func() bool {
+		o.log.mu.Lock()
+		defer o.log.mu.Unlock()
+		n := len(o.log.floors)
+		return n > 0 && o.log.floors[n-1].version > version
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !demanded() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // checked runs the experiment against a toy.
-func checked(t *testing.T, c *toy) (*Report, string) {
+func checked(t *testing.T, c *toy, hold func(context.Context, *Object, uint64)) (*Report, string) {
 	t.Helper()
 	c.objects, c.purges = map[string]*toyObject{}, map[string]int{}
 	edge := httptest.NewServer(c)
@@ -126,7 +146,7 @@ func checked(t *testing.T, c *toy) (*Report, string) {
 	var out strings.Builder
 	report, err := Run(context.Background(), Config{
 		Adapter: "varnish-purge", Edges: []string{edge.URL}, OriginListen: l, Objects: 44, Large: 256 << 10, Readers: 16, Writers: 2,
-		Pause: 5 * time.Millisecond, Seed: 7, Answers: 6000, Progress: io.Discard, Out: &out,
+		Pause: 5 * time.Millisecond, Seed: 7, Answers: 6000, Progress: io.Discard, Out: &out, hold: hold,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +161,7 @@ func freePort() (string, error) {
 }
 
 func TestRun_AToyThatKeepsThePromise(t *testing.T) {
-	report, out := checked(t, &toy{})
+	report, out := checked(t, &toy{}, nil)
 	if !report.Kept() {
 		t.Fatalf("%v\n%s", report.Violations, out)
 	}
@@ -153,16 +173,17 @@ func TestRun_AToyThatKeepsThePromise(t *testing.T) {
 func TestRun_ToysThatDoNot(t *testing.T) {
 	for name, c := range map[string]struct {
 		toy  *toy
+		hold func(context.Context, *Object, uint64)
 		want []Class
 	}{
-		"stores late":   {&toy{storesLate: true}, []Class{Old, Late, Revived}},
-		"answers late":  {&toy{answersLate: true}, []Class{Late}},
-		"deaf":          {&toy{deaf: true}, []Class{Old, Late, Revived}},
-		"cuts":          {&toy{cuts: true}, []Class{Torn}},
-		"mixes":         {&toy{mixes: true}, []Class{Mixed}},
-		"always agrees": {&toy{alwaysAgrees: true}, []Class{Mixed, Late, Revived}},
+		"stores late":   {&toy{storesLate: true}, untilDemanded, []Class{Old, Late, Revived}},
+		"answers late":  {&toy{answersLate: true}, untilDemanded, []Class{Late}},
+		"deaf":          {&toy{deaf: true}, nil, []Class{Old, Late, Revived}},
+		"cuts":          {&toy{cuts: true}, nil, []Class{Torn}},
+		"mixes":         {&toy{mixes: true}, nil, []Class{Mixed}},
+		"always agrees": {&toy{alwaysAgrees: true}, nil, []Class{Mixed, Late, Revived}},
 	} {
-		report, out := checked(t, c.toy)
+		report, out := checked(t, c.toy, c.hold)
 		found := false
 		for _, class := range c.want {
 			found = found || report.Violations[class.String()] > 0
