@@ -51,8 +51,8 @@ type guideAsked struct {
 	headers          map[string]string
 }
 
-// chosen is what a mode leaves of parameters or cookies, in their order.
-func chosen(mode string, list, all []string) (left []string) {
+// leftOf is what a mode leaves of parameters or cookies, in their order.
+func leftOf(mode string, list, all []string) (left []string) {
 	for _, pair := range all {
 		if name, _, _ := strings.Cut(pair, "="); selects(mode, list, name) {
 			left = append(left, pair)
@@ -64,9 +64,9 @@ func chosen(mode string, list, all []string) (left []string) {
 // key: "the path, and the query string parameters, headers and cookies of the cache policy"; parameters in their order, "cookies
 // sorted by name".
 func (s *guideSettings) key(a *guideAsked) string {
-	cookies := chosen(s.cookie, s.cookies, a.cookies)
+	cookies := leftOf(s.cookie, s.cookies, a.cookies)
 	sort.Strings(cookies)
-	key := fmt.Sprint(a.path, "?", chosen(s.query, s.queries, a.queries), cookies)
+	key := fmt.Sprint(a.path, "?", leftOf(s.query, s.queries, a.queries), cookies)
 	for _, name := range s.headers {
 		if value, ok := a.headers[name]; ok {
 			key += "\n" + name + ":" + value
@@ -78,11 +78,11 @@ func (s *guideSettings) key(a *guideAsked) string {
 // forwarded: "everything in the cache key is in the request to the origin". With legacy settings a query string is forwarded as a
 // whole, and headers of the viewer's own are, too.
 func (s *guideSettings) forwarded(a *guideAsked) string {
-	queries := chosen(s.query, s.queries, a.queries)
+	queries := leftOf(s.query, s.queries, a.queries)
 	if s.legacy && s.query != "none" {
 		queries = a.queries
 	}
-	cookies := chosen(s.cookie, s.cookies, a.cookies)
+	cookies := leftOf(s.cookie, s.cookies, a.cookies)
 	sort.Strings(cookies)
 	said := fmt.Sprint(strings.Join(queries, "&"), " ", strings.Join(cookies, "; "))
 	for _, name := range guideHeaders {
