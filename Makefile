@@ -96,8 +96,9 @@ bench-invalidation: $(BIN) ## the way of invalidations, hits under rules, a mill
 bench-scale: ## fleets of 100, 1,000 and 5,000 edges, invalidations accepted in a second, octets to each edge
 	$(GO) run ./bench/scale $(ARGS)
 
-bench-index: ## the index, and the way of an invalidation, as Go benchmarks
-	$(GO) test -run '^$$' -bench 'Stale|Match' -benchmem ./invalidation
+bench-index: ## the index, what rules cost an edge with a million objects, and the way of an invalidation, as Go benchmarks
+	$(GO) test -run '^$$' -bench 'Stale|Match|FirstCheck|Add' -benchmem ./invalidation
+	$(GO) test -run '^$$' -bench 'ApplyInvalidation|FirstHit' -benchmem ./edge
 	$(GO) test -run '^$$' -bench 'Invalidate' -benchtime 300x ./node
 
 performance: ## docs/performance.md, the figures in docs/invalidation.md, and plots from their .json in docs; RESULTS=build/bench/full.json, or invalidation.json, replaces one

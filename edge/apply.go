@@ -57,7 +57,7 @@ func (e *Edge) fold(d *draft, entry *journal.Entry, f *journal.Fact) {
 	case f.DistributionPut != nil:
 		e.foldPut(d, entry, f.DistributionPut)
 	case f.DistributionDeleted != nil:
-		d.sites[f.DistributionDeleted.ID].goes()
+		d.sites.of(f.DistributionDeleted.ID).goes()
 		d.put(f.DistributionDeleted.ID, nil)
 		d.touch(f.DistributionDeleted.ID)
 		d.routes = true
@@ -77,7 +77,7 @@ func (e *Edge) fold(d *draft, entry *journal.Entry, f *journal.Fact) {
 
 func (e *Edge) foldPut(d *draft, entry *journal.Entry, put *journal.DistributionPut) {
 	next := &site{rev: entry.Seq, wrote: new(atomic.Int64)}
-	if last := d.sites[put.ID]; last != nil {
+	if last := d.sites.of(put.ID); last != nil {
 		*next = *last
 		next.rev = entry.Seq
 	}
@@ -108,7 +108,7 @@ func (e *Edge) foldPut(d *draft, entry *journal.Entry, put *journal.Distribution
 var everything, _ = invalidation.Parse("/*", invalidation.Anywhere)
 
 func (e *Edge) foldInvalidated(d *draft, entry *journal.Entry, inv *journal.Invalidated) {
-	last := d.sites[inv.DistributionID]
+	last := d.sites.of(inv.DistributionID)
 	if last == nil {
 		return // the distribution has been deleted since
 	}
@@ -160,7 +160,7 @@ func (e *Edge) foldInvalidated(d *draft, entry *journal.Entry, inv *journal.Inva
 // foldForgotten takes what stands for invalidations that a compaction has left out for one of everything: what an earlier process has
 // stored may be dead by one of them.
 func foldForgotten(d *draft, seq uint64, f *journal.Forgotten) {
-	last := d.sites[f.DistributionID]
+	last := d.sites.of(f.DistributionID)
 	if last == nil {
 		return
 	}
@@ -192,7 +192,7 @@ func (e *Edge) reset(reason string) {
 	// In one critical section with the snapshot: no decision on what comes next may find the lease
 	// of what was before.
 	e.lease.Revoke()
-	for _, x := range old.sites {
+	for _, x := range old.sites.all() {
 		x.goes()
 	}
 	next := &Snap{hosts: noHosts, tickets: newTickets()}
@@ -222,7 +222,7 @@ func (e *Edge) compacted(life string, bound uint64, needed needs) {
 	if d.life != life {
 		return
 	}
-	for id, s := range d.sites {
+	for id, s := range d.sites.all() {
 		if s.index.Len() == 0 && s.soft.Len() == 0 {
 			continue
 		}

@@ -22,6 +22,11 @@ func still(b testing.TB) *Edge {
 	if err != nil {
 		b.Fatal(err)
 	}
+	return stillOver(b, store)
+}
+
+func stillOver(b testing.TB, store *memory.Store) *Edge {
+	b.Helper()
 	e, err := New(Config{
 		Name: "FRA50-1", Location: "FRA50-P1", Log: journalmemory.New(), Store: store, Origin: newTestOrigin(),
 		Join:  func(context.Context, journal.EdgeJoined) error { return nil },
@@ -52,7 +57,7 @@ func still(b testing.TB) *Edge {
 func keep(e *Edge, path string, size int) *message.Request {
 	r := &request(path).Request
 	s := e.snap.Load()
-	x := s.sites["D1"]
+	x := s.sites.of("D1")
 	o := &cache.Object{
 		Key:          string(x.Behavior(path).AppendKey(nil, x.Distribution, r)),
 		Distribution: "D1", Subject: invalidation.Subject{Path: path}, Stamp: s.seq, Epoch: s.life,
@@ -130,7 +135,7 @@ func BenchmarkCheck(b *testing.B) {
 	for _, rules := range []int{0, 10_000} {
 		e := still(b)
 		keep(e, "/img/a.png", 1024)
-		x := *e.snap.Load().sites["D1"]
+		x := *e.snap.Load().sites.of("D1")
 		for i := range rules {
 			item, _ := invalidation.Parse(fmt.Sprintf("/other/%d/*.js", i), invalidation.Anywhere)
 			x.index = x.index.Add(uint64(10+i), item)
@@ -143,34 +148,6 @@ func BenchmarkCheck(b *testing.B) {
 			for b.Loop() {
 				if x.check(o) != 0 {
 					b.Fatal("dead")
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkApplyInvalidation(b *testing.B) {
-	for _, distributions := range []int{1, 1000} {
-		b.Run(fmt.Sprintf("%d distributions", distributions), func(b *testing.B) {
-			e := still(b)
-			seq := e.snap.Load().seq
-			for i := range distributions - 1 {
-				put := usual()
-				put.ID, put.DomainName = fmt.Sprintf("X%d", i), fmt.Sprintf("x%d.localhost", i)
-				distribution.FillDefaults(put.Config)
-				d := e.snap.Load().draft()
-				e.foldPut(d, &journal.Entry{Seq: seq}, put)
-				d.routes = i == distributions-2
-				e.snap.Store(d.snap())
-			}
-			b.ReportAllocs()
-			for b.Loop() {
-				seq++
-				e.apply([]*journal.Entry{{Epoch: "e", Seq: seq, Facts: []journal.Fact{{Invalidated: &journal.Invalidated{
-					DistributionID: "D1", InvalidationID: "I", Items: []string{"/img/*"}}}}}})
-				select {
-				case <-e.member.pending:
-				default:
 				}
 			}
 		})

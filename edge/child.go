@@ -152,7 +152,7 @@ func (p *progress) note() {
 func (v *visit) pinChild(q *query) *answer {
 	s, a := v.ticket.snap, v.child.ask
 	q.snap, q.req = s, &v.r.Request
-	q.site = s.sites[a.Distribution]
+	q.site = s.sites.of(a.Distribution)
 	if !s.joined || string(s.epoch) != a.Epoch || q.site == nil || q.site.rev != a.Revision || q.site.unread {
 		return v.refuseChild(tier.Elsewhere)
 	}

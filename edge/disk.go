@@ -248,7 +248,7 @@ func (l *load) found(there *cache.Object, ref disk.Ref) {
 	if there == nil {
 		return
 	}
-	x := l.snap.sites[there.Distribution]
+	x := l.snap.sites.of(there.Distribution)
 	if there.Epoch != l.snap.life || x == nil {
 		return
 	}
@@ -358,7 +358,7 @@ func (e *Edge) writeOne(seen *cache.Sight) {
 	}
 	defer l.land(sh)
 	e.loads.n.Add(1)
-	x := s.sites[seen.Distribution]
+	x := s.sites.of(seen.Distribution)
 	if o := seen.Object(); o != nil && !o.Away() && x != nil && o.Epoch == s.life && x.check(o) == 0 && x.marked(o) == 0 && o.Fresh.FreshUntil.Sub(e.now()) >= diskLeast {
 		l.object = o
 		e.disk.Earns([]byte(l.key))
@@ -457,7 +457,7 @@ func stain(site, path, query string) []byte {
 func (s *sweep) disk(pause func() bool) {
 	snap := s.snap
 	since := func(distribution string, swept uint64) bool {
-		x := snap.sites[distribution]
+		x := snap.sites.of(distribution)
 		return x == nil || x.newest > swept
 	}
 	s.e.disk.Range(func(o *cache.Sight) bool {
@@ -468,7 +468,7 @@ func (s *sweep) disk(pause func() bool) {
 
 // livingOnDisk is living for what is not in memory.
 func (e *Edge) livingOnDisk(ctx context.Context, snap *Snap, distribution string, visit func(*cache.Sight)) {
-	x := snap.sites[distribution]
+	x := snap.sites.of(distribution)
 	n := 0
 	e.disk.Range(func(o *cache.Sight) bool {
 		if o.Distribution == distribution && o.Status != signpost && o.Epoch == snap.life && x.checkSight(o) == 0 &&

@@ -398,7 +398,7 @@ func (e *Edge) Stats() Stats {
 	s := e.snap.Load()
 	now := e.clock()
 	st := Stats{
-		Seq: s.seq, Joined: s.joined, Fresh: e.lease.Fresh(now), Distributions: len(s.sites),
+		Seq: s.seq, Joined: s.joined, Fresh: e.lease.Fresh(now), Distributions: s.sites.len(),
 		Fills: int(e.flights.count.Load()), FillBytes: e.flights.bytes.Load(), Failovers: e.failovers.Load(), AskedAgain: e.askedAgain.Load(), Cache: e.store.Stats(),
 		PaceWaiting: e.pacing.waiting.Load(), PaceOwed: e.pacing.owed.Load(), Refetched: e.pacing.refetched.Load(),
 		TagsLeft: e.tagsLeft.Load(), CompressBytes: e.compressors.busy(), Compressed: e.compressors.done.Load(), Uncompressed: e.compressors.refused.Load(),
@@ -414,7 +414,7 @@ func (e *Edge) Stats() Stats {
 	if at, ok := e.lease.Since(); ok {
 		st.SinceFresh = now - at
 	}
-	for _, x := range s.sites {
+	for _, x := range s.sites.all() {
 		st.Rules += x.index.Len() + x.soft.Len()
 	}
 	return st

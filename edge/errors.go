@@ -110,7 +110,7 @@ func (v *visit) explain(a *answer) (*answer, step) {
 	v.reopen()
 	p := &v.page
 	p.snap = v.ticket.snap
-	if p.site = p.snap.sites[q.site.ID]; p.site == nil || p.site.rev != q.site.rev {
+	if p.site = p.snap.sites.of(q.site.ID); p.site == nil || p.site.rev != q.site.rev {
 		return nil, again
 	}
 	p.req, p.path = v.pageRequest(page.PagePath), page.PagePath

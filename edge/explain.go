@@ -57,7 +57,7 @@ var encodings = []string{"", "gzip, br, zstd", "gzip, br", "gzip", "br"}
 // ErrNoDistribution.
 func (e *Edge) Explain(q Question) (*Explanation, error) {
 	snap := e.snap.Load()
-	x := snap.sites[q.Distribution]
+	x := snap.sites.of(q.Distribution)
 	if q.Distribution == "" {
 		x = snap.site(q.Request.Host)
 	}

@@ -29,7 +29,7 @@ func pair(codes ...int64) func(*journal.DistributionPut) {
 // pairStory is a story with such a group, by either law.
 func pairStory(t *testing.T, codes []int64, f func(t *testing.T, w *world)) {
 	bothLaws(t, func(t *testing.T, w *world) {
-		rfc := w.edge.snap.Load().sites["D1"].RFC
+		rfc := w.edge.snap.Load().sites.of("D1").RFC
 		w.configure(func(p *journal.DistributionPut) {
 			pair(codes...)(p)
 			if rfc {

@@ -373,7 +373,7 @@ func (f *flight) put(o *cache.Object, how coming) {
 	if planted(stampAtStore) || planted(packedAnew) && leads(f.marks, codingField) {
 		o.Stamp = s.seq
 	}
-	site := s.sites[o.Distribution]
+	site := s.sites.of(o.Distribution)
 	if s.life != o.Epoch || site == nil || site.index.Match(&o.Subject, o.Checked()) != 0 {
 		return
 	}

@@ -267,7 +267,7 @@ func (t *flights) poison(old, s *Snap, touched map[string]bool) {
 		sh.mu.Unlock()
 	}
 	for _, f := range hit {
-		x := s.sites[f.site.ID]
+		x := s.sites.of(f.site.ID)
 		if s.life != f.life || x == nil || x.rev != f.site.rev {
 			f.poison()
 		} else if rule := x.index.Match(f.subject.Load(), f.stamp); rule != 0 {

@@ -103,7 +103,7 @@ func TestS4_LateComerDoesNotJoinAnOvertakenFlight(t *testing.T) {
 		w.edge.publish.Lock() // the rule becomes true without poisoning
 		d := s.draft()
 		d.seq++
-		x := *d.sites["D1"]
+		x := *d.sites.of("D1")
 		item, _ := invalidation.Parse("/a", invalidation.Anywhere)
 		x.index = x.index.Add(d.seq, item)
 		x.newest = d.seq

@@ -317,7 +317,7 @@ func (w *world) get(line string, lines ...string) *viewer {
 
 // key is the cache key of a path.
 func (w *world) key(path string) string {
-	x := w.edge.snap.Load().sites["D1"]
+	x := w.edge.snap.Load().sites.of("D1")
 	return string(x.Behavior(path).AppendKey(nil, x.Distribution, &request(path).Request))
 }
 
@@ -329,7 +329,7 @@ func (w *world) object(path string, kind ...byte) *cache.Object {
 // flightFor is a flight as a request for path would prepare it now: pinned, but not registered.
 func (w *world) flightFor(path string) *flight {
 	s := w.edge.snap.Load()
-	q := &query{snap: s, site: s.sites["D1"], path: path, req: &request(path).Request}
+	q := &query{snap: s, site: s.sites.of("D1"), path: path, req: &request(path).Request}
 	q.behavior = q.site.Behavior(path)
 	q.key = q.behavior.AppendKey(nil, q.site.Distribution, q.req)
 	return (&visit{e: w.edge}).flight(q)

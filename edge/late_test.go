@@ -155,7 +155,7 @@ func TestL4_AnErrorThatWaitsForAYoungerPageOfMarked(t *testing.T) {
 	}, unswept, func(w *world) {
 		clock := w.config.Clock
 		w.config.Clock = func() time.Duration {
-			if f := meanwhile; f != nil && len(w.edge.snap.Load().sites["D1"].paces[0].turn) > 0 { // who takes the turn looks at the clock
+			if f := meanwhile; f != nil && len(w.edge.snap.Load().sites.of("D1").paces[0].turn) > 0 { // who takes the turn looks at the clock
 				meanwhile = nil
 				f()
 			}

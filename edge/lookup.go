@@ -305,7 +305,7 @@ func (v *visit) decide(q *query, a *answer) step {
 	if planted(pinnedOnly) || planted(waiterUnchecked) && a.reader != nil && !a.reader.first {
 		return found
 	}
-	x := s.sites[q.site.ID]
+	x := s.sites.of(q.site.ID)
 	if v.child != nil && planted(parentUnchecked) {
 		return found
 	}

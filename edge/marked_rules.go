@@ -24,7 +24,7 @@ func (n needs) has(id string, seq uint64) bool { return n[id][seq] }
 // surplus finds for each distribution that has more than most rules which mark stale up to which number they must go.
 func surplus(s *Snap, most int) map[string]uint64 {
 	var out map[string]uint64
-	for id, x := range s.sites {
+	for id, x := range s.sites.all() {
 		if x.soft.Len() <= most {
 			continue
 		}
@@ -89,7 +89,7 @@ func (s *sweeper) marked(o *cache.Object, rule uint64) {
 func (s *sweeper) countMarked(distribution string, rule uint64, status int, size int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if x := s.e.snap.Load().sites[distribution]; x != nil && status != sliceStatus {
+	if x := s.e.snap.Load().sites.of(distribution); x != nil && status != sliceStatus {
 		x.pacedBy(rule).met()
 	}
 	if i, ok := s.find(distribution, rule); ok {

@@ -20,7 +20,7 @@ func (w *world) mark(items ...string) uint64 {
 }
 
 // softRules is how many rules that mark there are.
-func (w *world) softRules() int { return w.edge.snap.Load().sites["D1"].soft.Len() }
+func (w *world) softRules() int { return w.edge.snap.Load().sites.of("D1").soft.Len() }
 
 // errorTTL has failures cached for so many seconds.
 func errorTTL(seconds int64) func(*journal.DistributionPut) {

@@ -22,7 +22,7 @@ func (e *Edge) owe(distribution string, rule uint64, s *invalidation.Subject) (p
 	if rule == 0 {
 		return nil, 0
 	}
-	x := e.snap.Load().sites[distribution]
+	x := e.snap.Load().sites.of(distribution)
 	if x == nil || len(x.paces) == 0 {
 		return nil, 0
 	}

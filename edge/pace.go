@@ -116,7 +116,7 @@ type PaceState struct {
 
 // paceState returns that of a rule's pace, nil when it has none any more.
 func (e *Edge) paceState(distribution string, rule uint64) *PaceState {
-	x := e.snap.Load().sites[distribution]
+	x := e.snap.Load().sites.of(distribution)
 	if x == nil {
 		return nil
 	}

@@ -320,7 +320,7 @@ func TestPace_WhatIsAliveIsNotHeldUp(t *testing.T) {
 		w.expect("200 Hit v1", "/b")
 		w.settle(sweepMost)
 		w.invalidate("/none") // folds it out
-		if n := len(w.edge.snap.Load().sites["D1"].paces); n != 0 {
+		if n := len(w.edge.snap.Load().sites.of("D1").paces); n != 0 {
 			t.Errorf("%d paces are left", n)
 		}
 	})
@@ -343,12 +343,12 @@ func TestPace_Limits(t *testing.T) {
 		for i := range maxPaces + 5 {
 			w.pace(float64(10+i), fmt.Sprint("/", i))
 		}
-		paces := w.edge.snap.Load().sites["D1"].paces
+		paces := w.edge.snap.Load().sites.of("D1").paces
 		last := paces[len(paces)-1]
 		if len(paces) != maxPaces || last.last-last.first != 5 || last.every != time.Second/(10+maxPaces-1) {
 			t.Errorf("%d paces, the last is for %d to %d, one each %s", len(paces), last.first, last.last, last.every)
 		}
-		if x := w.edge.snap.Load().sites["D1"]; x.pacedBy(last.first+3) != last.pace || x.pacedBy(paces[0].first-1) != nil {
+		if x := w.edge.snap.Load().sites.of("D1"); x.pacedBy(last.first+3) != last.pace || x.pacedBy(paces[0].first-1) != nil {
 			t.Error("a rule has another's pace")
 		}
 	}, unswept)
@@ -387,7 +387,7 @@ func TestPace_EndsWithItsTime(t *testing.T) {
 			t.Error("not held up")
 		}
 		w.settle(paceLeast)
-		p := w.edge.snap.Load().sites["D1"].paces[0]
+		p := w.edge.snap.Load().sites.of("D1").paces[0]
 		p.mu.Lock()
 		p.owed[1], p.lost = 1, 400 // at one in ten seconds that is 4000 s: twice as long it lasts
 		p.mu.Unlock()
@@ -402,7 +402,7 @@ func TestPace_EndsWithItsTime(t *testing.T) {
 		w.settle(paceLeast - time.Minute)
 		w.pace(1, "/o/*")
 		w.settle(2 * time.Minute)
-		paces := w.edge.snap.Load().sites["D1"].paces
+		paces := w.edge.snap.Load().sites.of("D1").paces
 		if shared := paces[maxPaces-1]; shared.over(w.edge.clock()) || !paces[0].over(w.edge.clock()) {
 			t.Error("it ends with the one before")
 		}
@@ -411,7 +411,7 @@ func TestPace_EndsWithItsTime(t *testing.T) {
 	story(t, func(w *world) {
 		old := &journal.Invalidated{DistributionID: "D1", Items: []string{"/a"}, CreateTime: time.Now().Add(-paceMost), Pace: &journal.Pace{RequestsPerSecond: 1}}
 		w.commit(journal.Fact{Invalidated: old})
-		if n := len(w.edge.snap.Load().sites["D1"].paces); n != 0 {
+		if n := len(w.edge.snap.Load().sites.of("D1").paces); n != 0 {
 			t.Errorf("%d paces", n)
 		}
 	})

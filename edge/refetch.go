@@ -84,7 +84,7 @@ func (p *pace) hopes() bool {
 
 // refetch begins to bring back what the paces up to seq have written down.
 func (e *Edge) refetch(s *Snap, seq uint64) {
-	for id, x := range s.sites {
+	for id, x := range s.sites.all() {
 		for _, p := range x.paces {
 			if p.last <= seq && p.hopes() && !e.pacing.bring(id, p.pace) {
 				return
@@ -159,7 +159,7 @@ func (p *pace) spare(ctx context.Context) bool {
 // needs prepares the flight that brings back what lies under a key; nil: it is there again, or cannot be asked for.
 func (e *Edge) needs(id, key string) *flight {
 	s := e.snap.Load()
-	x := s.sites[id]
+	x := s.sites.of(id)
 	if x == nil || !s.joined || !x.Enabled {
 		return nil
 	}

@@ -20,7 +20,7 @@ const scanBatch = 1024 // objects between two looks at the context
 // lets others run now and then: who asks is a person, who waits beside it is a viewer.
 func (e *Edge) living(ctx context.Context, distribution string, visit func(*cache.Sight)) error {
 	snap := e.snap.Load()
-	x := snap.sites[distribution]
+	x := snap.sites.of(distribution)
 	if x == nil {
 		return ErrNoDistribution
 	}

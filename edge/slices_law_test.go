@@ -116,7 +116,7 @@ func TestS4_SlicesInFlight(t *testing.T) {
 		w.forget(1)
 		reopen()
 		s := w.edge.snap.Load()
-		q := &query{snap: s, site: s.sites["D1"], path: "/a", req: &request("/a").Request, key: []byte(w.key("/a")), base: len(w.key("/a"))}
+		q := &query{snap: s, site: s.sites.of("D1"), path: "/a", req: &request("/a").Request, key: []byte(w.key("/a")), base: len(w.key("/a"))}
 		q.behavior = q.site.Behavior("/a")
 		is, _ := ofMap(w.object("/a"))
 		walk := &walk{v: &visit{e: w.edge, ctx: context.Background(), begun: true}, q: q, of: w.object("/a"), is: is}
@@ -161,11 +161,11 @@ func TestL2_TheRestOfAnAnswerHasItsStamp(t *testing.T) {
 		synctest.Wait()
 		v.is(t, "200 Miss "+letters(0, 0, 95))
 		for n := range int64(10) {
-			if w.slice(n) != nil && w.edge.snap.Load().sites["D1"].check(w.store.Peek(numbered(append([]byte(w.key("/a")), 's', 0, 0, 0, 0, 0, 0, 0, 0), n))) == 0 {
+			if w.slice(n) != nil && w.edge.snap.Load().sites.of("D1").check(w.store.Peek(numbered(append([]byte(w.key("/a")), 's', 0, 0, 0, 0, 0, 0, 0, 0), n))) == 0 {
 				t.Errorf("slice %d of before the rule is stored and alive", n)
 			}
 		}
-		if o := w.object("/a"); o != nil && w.edge.snap.Load().sites["D1"].check(o) == 0 {
+		if o := w.object("/a"); o != nil && w.edge.snap.Load().sites.of("D1").check(o) == 0 {
 			t.Error("the map is alive")
 		}
 	})

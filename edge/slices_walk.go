@@ -173,7 +173,7 @@ func (w *walk) stored(n int64, s *Snap) (o *cache.Object, ok bool) {
 // is none.
 func (w *walk) usable(o *cache.Object, n int64, s *Snap) (_ *cache.Object, ok bool) {
 	e := w.v.e
-	x := s.sites[o.Distribution]
+	x := s.sites.of(o.Distribution)
 	if o.Epoch != s.life || x == nil || !isSlice(o) || !leads(o.Fields, sliceField) || version(o) != version(w.of) && !planted(sliceOfAny) ||
 		int64(len(o.Body)) != w.is.Range(n).Length || !slices.Equal(o.Subject.Tags, w.of.Subject.Tags) ||
 		e.overwritten(x, &o.Subject, began(o)) {
@@ -231,7 +231,7 @@ func (w *walk) board(n int64, s *Snap, alone bool) (piece, boarding) {
 
 // overtaken tells whether a rule that the snapshot has kills what the flight brings.
 func overtaken(f *flight, s *Snap, of *site) bool {
-	x := s.sites[of.ID]
+	x := s.sites.of(of.ID)
 	return s.life != f.life || x == nil || f.stamp < x.newest && x.index.Match(f.subject.Load(), f.stamp) != 0
 }
 
@@ -373,7 +373,7 @@ func (w *walk) good(p *piece) bool {
 
 // detached: what is fetched by a configuration that is not the current one any more is for this viewer only.
 func (w *walk) detached(s *Snap) bool {
-	x := s.sites[w.q.site.ID]
+	x := s.sites.of(w.q.site.ID)
 	return w.alone || x == nil || x.rev != w.q.site.rev
 }
 

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"maps"
 	"sync/atomic"
 
 	"github.com/warmfront/warmfront/distribution"
@@ -27,7 +26,7 @@ type Snap struct {
 	place string
 
 	hosts *distribution.Hosts
-	sites map[string]*site // by distribution id
+	sites sites
 
 	tickets *tickets
 	tiers   *tier.Map // whom else a fill may ask
@@ -51,7 +50,7 @@ type site struct {
 // site returns the distribution that answers for a host, or nil.
 func (s *Snap) site(host string) *site {
 	if d := s.hosts.Lookup(host); d != nil {
-		return s.sites[d.ID]
+		return s.sites.of(d.ID)
 	}
 	return nil
 }
@@ -59,7 +58,7 @@ func (s *Snap) site(host string) *site {
 // draft is the next Snap while its entry is applied: what is not touched is shared with the last one.
 type draft struct {
 	Snap
-	copied  bool            // sites is ours
+	own     ownSites
 	routes  bool            // hosts must be made anew
 	touched map[string]bool // distributions whose objects or answers may be affected
 	ended   bool            // a membership is over, and its heads are to be waited for
@@ -68,18 +67,7 @@ type draft struct {
 
 func (s *Snap) draft() *draft { return &draft{Snap: *s} }
 
-func (d *draft) put(id string, x *site) {
-	if !d.copied {
-		if d.sites, d.copied = maps.Clone(d.sites), true; d.sites == nil {
-			d.sites = map[string]*site{}
-		}
-	}
-	if x == nil {
-		delete(d.sites, id)
-	} else {
-		d.sites[id] = x
-	}
-}
+func (d *draft) put(id string, x *site) { d.sites.put(&d.own, id, x) }
 
 // touch notes that decisions about this distribution may come out differently from here on.
 func (d *draft) touch(id string) {
@@ -92,8 +80,8 @@ func (d *draft) touch(id string) {
 // snap finishes the draft.
 func (d *draft) snap() *Snap {
 	if d.routes {
-		all := make([]*distribution.Distribution, 0, len(d.sites))
-		for _, s := range d.sites {
+		all := make([]*distribution.Distribution, 0, d.sites.len())
+		for _, s := range d.sites.all() {
 			all = append(all, s.Distribution)
 		}
 		d.hosts = distribution.NewHosts(all)

@@ -148,7 +148,7 @@ func (s *sweeper) sweep(ctx context.Context) (clean, marking bool) {
 		return false, false // what lies on disk may yet need every rule
 	}
 	s.e.compacted(snap.life, bound, w.needed)
-	for _, x := range snap.sites {
+	for _, x := range snap.sites.all() {
 		x.sweptUp(snap.seq)
 	}
 	s.e.refetch(snap, snap.seq)
@@ -170,7 +170,7 @@ type sweep struct {
 // not to be counted again.
 func (s *sweep) visit(o *cache.Sight, memory bool) {
 	snap := s.snap
-	site := snap.sites[o.Distribution]
+	site := snap.sites.of(o.Distribution)
 	switch {
 	case o.Epoch != snap.life:
 		// Of a life before, or, if the journal was replaced during this walk, of the next one.

@@ -81,7 +81,7 @@ func (f *flight) place(fields message.Fields) bool {
 	defer f.e.signposts.Unlock()
 	old := f.e.store.Peek([]byte(base))
 	s := f.e.snap.Load()
-	if old != nil && (!isSignpost(old) || !f.e.pointsTheWay(s, s.sites[f.site.ID], old)) {
+	if old != nil && (!isSignpost(old) || !f.e.pointsTheWay(s, s.sites.of(f.site.ID), old)) {
 		old = nil
 	}
 	sign := &cache.Object{
