@@ -112,10 +112,6 @@ func (e *Edge) foldInvalidated(d *draft, entry *journal.Entry, inv *journal.Inva
 	if last == nil {
 		return // the distribution has been deleted since
 	}
-	if !inv.Wave.Covers(e.cfg.Location) && (d.place == "" || !inv.Wave.Covers(d.place)) {
-		d.told = true // the next location's turn comes when this edge, too, has acknowledged
-		return
-	}
 	dialect := invalidation.Anywhere
 	if last.AWSWildcards {
 		dialect = invalidation.AWS
@@ -143,6 +139,17 @@ func (e *Edge) foldInvalidated(d *draft, entry *journal.Entry, inv *journal.Inva
 		where, _ = invalidation.ParseWhere(invalidation.Conditions{Status: []string{"599"}})
 	}
 	next := *last
+	if !inv.Wave.Covers(e.cfg.Location) && (d.place == "" || !inv.Wave.Covers(d.place)) {
+		d.told = true // the next location's turn comes when this edge, too, has acknowledged
+		if e.cfg.Address != "" {
+			next.abroad = last.abroad.with(inv.InvalidationID, entry.Seq, where, items)
+			d.put(inv.DistributionID, &next)
+		}
+		return
+	}
+	if inv.Wave != nil {
+		next.abroad = last.abroad.without(inv.InvalidationID)
+	}
 	if inv.Mode == journal.Stale {
 		next.soft = last.soft.AddWhere(entry.Seq, where, items...)
 	} else {

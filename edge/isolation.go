@@ -98,7 +98,10 @@ func (v *visit) ownUp(q *query, a *answer) {
 // askable is the object that the origin may be asked about; nil: none. It is asked now.
 func (f *flight) askable() *cache.Object {
 	f.doubtful = f.e.isolated()
-	if f.old == nil || !f.doubtful {
+	switch {
+	case f.old == nil, f.site.abroad.kills(&f.old.Subject, f.old.Stamp):
+		return nil
+	case !f.doubtful:
 		return f.old
 	}
 	if was, _ := original(f.old.Fields); len(httpcache.StrongValidators(was)) == 0 {

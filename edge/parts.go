@@ -39,7 +39,9 @@ func (v *visit) fetchOrPart(q *query, old *cache.Object, why Reason, slot int) (
 			if a := v.ofPart(o, span, slot); a != nil {
 				return a, found
 			}
-			v.part = completable(o)
+			if v.part = completable(o); q.site.abroad.kills(&o.Subject, o.Stamp) {
+				v.part = nil
+			}
 		}
 		if v.part == nil {
 			v.e.drop(o)

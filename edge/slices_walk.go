@@ -184,6 +184,9 @@ func (w *walk) usable(o *cache.Object, n int64, s *Snap) (_ *cache.Object, ok bo
 		e.sweeper.free(o, rule)
 		return nil, false
 	}
+	if w.foreign(x, o.Stamp) {
+		return o, false
+	}
 	// L5: without a lease it is as good as the map if it is not older.
 	if e.isolated() && began(o) < began(w.of) && e.allows(x, began(o)) != assumed {
 		return o, false
@@ -215,6 +218,10 @@ func (w *walk) board(n int64, s *Snap, alone bool) (piece, boarding) {
 		w.source = nil // it is the flight's
 	case boarded:
 		w.dropSource(-1)
+		if w.foreign(w.q.site, r.f.stamp) {
+			r.leave()
+			return w.board(n, s, true)
+		}
 		if overtaken(r.f, s, w.q.site) { // S4
 			r.f.poison()
 			r.leave()
@@ -233,6 +240,11 @@ func (w *walk) board(n int64, s *Snap, alone bool) (piece, boarding) {
 func overtaken(f *flight, s *Snap, of *site) bool {
 	x := s.sites.of(of.ID)
 	return s.life != f.life || x == nil || f.stamp < x.newest && x.index.Match(f.subject.Load(), f.stamp) != 0
+}
+
+// foreign tells whether a slice with that stamp is too old for the edge that asks (abroad.go): it gets a younger one.
+func (w *walk) foreign(x *site, stamp uint64) bool {
+	return w.v.child != nil && x.abroad.kills(&w.of.Subject, stamp)
 }
 
 // dropSource closes the source unless it comes to slice n next.

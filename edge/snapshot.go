@@ -41,6 +41,7 @@ type site struct {
 	index  *invalidation.Index
 	soft   *invalidation.Index // rules that mark stale (marked.go)
 	newest uint64              // the number of the newest rule of both, read on every hit
+	abroad *abroad             // rules that are in force at other places, and not here (abroad.go)
 	paces  []paced
 
 	// wrote is when an unsafe request last changed something of it, as in written; shared by all that it ever was.

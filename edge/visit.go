@@ -13,6 +13,7 @@ import (
 	"github.com/warmfront/warmfront/internal/stripe"
 	"github.com/warmfront/warmfront/internal/websocket"
 	"github.com/warmfront/warmfront/invalidation"
+	"github.com/warmfront/warmfront/tier"
 )
 
 // maxRestarts is how often a request begins anew because a rule, a configuration or the lease has
@@ -201,6 +202,9 @@ func (v *visit) answerFor() (*answer, step) {
 	}
 	if st != found {
 		return nil, st
+	}
+	if v.foreign(q, a) {
+		return v.refuseChild(tier.Elsewhere), found
 	}
 	if st = v.decide(q, a); st == found {
 		v.ownUp(q, a)
