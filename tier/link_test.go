@@ -209,6 +209,21 @@ func TestLink_Beats(t *testing.T) {
 }
 
 // The context's end ends the body, and says nothing about the edge.
+// A beat that was about to be sent when the answer ended does not come behind the end, where it would make the answer
+// look broken.
+func TestLink_NoBeatBehindTheEnd(t *testing.T) {
+	l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
+		w.Head(&Head{Status: 200, Length: 2})
+		w.Write([]byte("v1"))
+		w.End()
+		w.frame(frameBeat, nil)
+	}).start()
+	a, body, err := l.ask()
+	if err != nil || body != "v1" || a.Head.Status != 200 {
+		t.Errorf("%+v, %q, %v", a, body, err)
+	}
+}
+
 func TestLink_ContextEnds(t *testing.T) {
 	ended := make(chan struct{})
 	l := newLink(t, func(ctx context.Context, _ string, _ *Ask, w *Writer) {

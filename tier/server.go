@@ -146,6 +146,7 @@ type Writer struct {
 	mu   sync.Mutex // held while a frame is written
 	err  error      // guarded by mu
 	head bool       // guarded by mu: it is sent
+	over bool       // guarded by mu: the end is sent
 	cut  bool       // guarded by mu
 }
 
@@ -207,6 +208,10 @@ func (w *Writer) frame(kind byte, p []byte) error {
 	if w.err != nil {
 		return w.err
 	}
+	if w.over { // a beat that has waited until the end was written: behind it nothing would be whole
+		return nil
+	}
+	w.over = kind == frameEnd
 	w.c.SetWriteDeadline(time.Now().Add(writeLimit)) // an error shows in the write
 	h := frameOf(kind, len(p))
 	if _, w.err = w.w.Write(h[:]); w.err == nil && len(p) > 0 {
