@@ -141,7 +141,7 @@ func (d *process) runControl(ctx context.Context, log *jetstream.Log, g *gate) (
 func advertised(given []string, listening string) ([]string, error) {
 	for _, a := range given {
 		if _, port, err := net.SplitHostPort(a); err != nil || port == "" || port == "0" {
-			return nil, fmt.Errorf("--advertise %q is not an address: write host:port, as in runJournal.example.com:4443", a)
+			return nil, fmt.Errorf("--advertise %q is not an address: write host:port, as in control1.example.com:4443", a)
 		}
 	}
 	if len(given) > 0 {
