@@ -45,6 +45,38 @@ func Decode(b []byte) (*Entry, error) {
 	return &e, nil
 }
 
+// SeqOf returns the number of an encoded entry, and looks at no more of it than it must.
+func SeqOf(b []byte) (uint64, error) {
+	if rest, ok := bytes.CutPrefix(b, []byte(`{"Epoch":"`)); ok {
+		if i := bytes.IndexByte(rest, '"'); i >= 0 {
+			if digits, ok := bytes.CutPrefix(rest[i:], []byte(`","Seq":`)); ok {
+				if seq, end := number(digits); end > 0 && digits[end] == ',' {
+					return seq, nil
+				}
+			}
+		}
+	}
+	e, err := Decode(b) // as somebody else would write it
+	if err != nil {
+		return 0, err
+	}
+	return e.Seq, nil
+}
+
+// number reads the digits at the beginning, of which there are end, and something behind them; 0: that is not so.
+func number(b []byte) (n uint64, end int) {
+	for i, c := range b {
+		if c < '0' || c > '9' {
+			return n, i
+		}
+		if n > (1<<63)/10 {
+			return 0, 0
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	return 0, 0
+}
+
 // members counts the members that are set.
 func (f *Fact) members() (n int) {
 	v := reflect.ValueOf(f).Elem()

@@ -150,3 +150,34 @@ func TestPosition_Judge(t *testing.T) {
 		}
 	}
 }
+
+func TestSeqOf(t *testing.T) {
+	golden, err := Encode(everything())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]uint64{
+		string(golden): 7,
+		`{"Epoch":"e","Seq":18446744073709551615,"ID":"i"}`: 1<<64 - 1,
+		`{"Epoch":"e","Seq":9223372036854775808,"ID":"i"}`:  1 << 63,
+		`{"Epoch":"e\"x","Seq":12,"ID":"i"}`:                12,
+		`{"Epoch":"\",\"Seq\":3,","Seq":12,"ID":"i"}`:       12,
+		`{ "Epoch": "e", "Seq": 12, "ID": "i" }`:            12,
+		`{"ID":"i","Seq":12,"Epoch":"e"}`:                   12,
+		`{"Epoch":"e","Seq":1,"ID":"i","Facts":[]}`:         1,
+		`{"Epoch":"e","Seq":18446744073709551616,"ID":"i"}`: 0,
+		`{"Epoch":"e","Seq":99999999999999999999,"ID":"i"}`: 0,
+		`{"Epoch":"e","Seq":-1,"ID":"i"}`:                   0,
+		`{"Epoch":"e","Seq":`:                               0,
+		`{"Epoch":"e","Seq":1`:                              0,
+		`{"Epoch":"e`:                                       0,
+		``:                                                  0,
+		`{"Epoch":"e","Seq":,"ID":"i"}`:                     0,
+		`{"Epoch":"e","Seq":0x12,"ID":"i"}`:                 0,
+	} {
+		got, err := SeqOf([]byte(text))
+		if got != want || err != nil != (want == 0) || err != nil && !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %d, %v", text, got, err)
+		}
+	}
+}

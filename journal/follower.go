@@ -34,17 +34,19 @@ type FollowerConfig struct {
 // A read takes as long as the log is away, and under a steady stream something new has come whenever one is answered.
 // So pushes go on being applied while a read is under way, those that do not fit are kept until it is answered, and
 // reading ends where pushes go on. Otherwise an edge that is far away would read for ever, and be a round trip behind.
+//
+// Who is far behind reads ahead (readahead.go).
 type Follower struct {
 	c   FollowerConfig
 	cur cursor // owned by Run, as all up to pos
 
-	asked   *Position   // where the read under way began; nil: none is
-	answers chan answer // capacity 1: what came of it
-	kept    []*Entry    // pushes since then that did not fit, at most maxMailbox
-	known   map[ID]bool // what the last answer brought: their pushes may come later
-	pushed  Position    // of the newest push that fitted, or that a read had brought before
-	fitted  []*Entry    // pushes that are to be applied next
-	reads   sync.WaitGroup
+	asked  []*reading  // reads under way, in the order in which their answers are taken
+	batch  int         // how many entries the next one asks for
+	kept   []*Entry    // pushes since the first of them that did not fit, at most maxMailbox
+	known  map[ID]bool // what the last answer brought: their pushes may come later
+	pushed Position    // of the newest push that fitted, or that a read had brought before
+	fitted []*Entry    // pushes that are to be applied next
+	reads  sync.WaitGroup
 
 	pos  atomic.Pointer[Position]
 	wake chan struct{} // capacity 1: mailbox or look changed
@@ -52,20 +54,12 @@ type Follower struct {
 	mu      sync.Mutex
 	mailbox []*Entry // pushes that Run has not seen
 	look    bool     // read, even if nothing was pushed
-}
-
-// answer is what came of a read.
-type answer struct {
-	entries []*Entry
-	err     error
+	there   uint64   // the log is said to go at least up to here
 }
 
 // maxMailbox bounds the pushes that wait while a read or an Apply takes long (L9). What does not fit is
 // dropped and read later.
 const maxMailbox = 1024
-
-// readBatch is how many entries one read asks for.
-const readBatch = 512
 
 // NewFollower returns a follower that does nothing until Run.
 func NewFollower(c FollowerConfig) *Follower {
@@ -78,7 +72,7 @@ func NewFollower(c FollowerConfig) *Follower {
 	if c.Reset == nil {
 		c.Reset = func(string) {}
 	}
-	f := &Follower{c: c, cur: cursor{at: c.From}, answers: make(chan answer, 1), wake: make(chan struct{}, 1), look: true}
+	f := &Follower{c: c, cur: cursor{at: c.From}, batch: readBatch, wake: make(chan struct{}, 1), look: true}
 	f.pos.Store(&c.From)
 	return f
 }
@@ -89,6 +83,9 @@ func (f *Follower) Position() Position { return *f.pos.Load() }
 // Behind says that the log has an entry z, as the answer to a probe does. If it has not been applied, the
 // follower reads now instead of waiting for a push that may be lost.
 func (f *Follower) Behind(z uint64) {
+	f.mu.Lock()
+	f.there = max(f.there, z)
+	f.mu.Unlock()
 	if f.Position().Seq < z {
 		f.Look()
 	}
@@ -120,7 +117,7 @@ func (f *Follower) Run(ctx context.Context) error {
 	defer safety.Stop()
 	retry := backoff{least: 20 * time.Millisecond, most: 5 * time.Second}
 	for {
-		if f.take() && f.asked == nil {
+		if f.take() && len(f.asked) == 0 {
 			f.read(reading)
 		}
 		select {
@@ -129,8 +126,8 @@ func (f *Follower) Run(ctx context.Context) error {
 		case <-f.wake:
 		case <-safety.C:
 			f.Look()
-		case a := <-f.answers:
-			err := f.answered(a)
+		case a := <-f.first():
+			err := f.answered(reading, a)
 			switch {
 			case err == nil:
 				retry.reset()
@@ -157,7 +154,10 @@ func (f *Follower) take() (missing bool) {
 	f.mu.Lock()
 	pushed, look := f.mailbox, f.look
 	f.mailbox = nil
-	if f.asked == nil {
+	if n := len(pushed); n > 0 {
+		f.there = max(f.there, pushed[n-1].Seq)
+	}
+	if len(f.asked) == 0 {
 		f.look = false
 	}
 	f.mu.Unlock()
@@ -195,7 +195,7 @@ func (f *Follower) misses(e *Entry) bool {
 		f.pushed = PositionOf(e)
 		return false // merely late
 	}
-	if f.asked == nil {
+	if len(f.asked) == 0 {
 		return true
 	}
 	if len(f.kept) < maxMailbox {
@@ -206,28 +206,31 @@ func (f *Follower) misses(e *Entry) bool {
 	return false
 }
 
-// read begins one. What was pushed before it is in its answer, or in the next one's.
-func (f *Follower) read(ctx context.Context) {
-	at := f.cur.at
-	f.asked, f.kept = &at, nil
-	from := f.cur.from()
-	f.reads.Go(func() {
-		entries, err := f.c.Log.Read(ctx, from, readBatch)
-		f.answers <- answer{entries, err}
-	})
-}
-
-// answered applies what a read brought, and then what was pushed meanwhile.
-func (f *Follower) answered(a answer) error {
-	from, kept := *f.asked, f.kept
-	f.asked, f.kept = nil, nil
+// answered applies what the first read under way brought, and then what was pushed meanwhile.
+func (f *Follower) answered(ctx context.Context, a answer) error {
+	r, kept := f.asked[0], f.kept
+	f.asked, f.kept = f.asked[1:], nil
+	full := len(a.entries) == r.size
+	if r.guessed {
+		if a.entries = f.cur.joined(a.entries); a.entries == nil {
+			f.drop() // it is read again, from where the cursor stands
+			f.Look()
+			return nil
+		}
+		r.at = f.cur.at
+	}
 	if errors.Is(a.err, ErrBroken) {
 		f.reset(a.err.Error())
 	}
 	if a.err != nil {
+		f.batch = readBatch
+		f.drop()
 		return a.err
 	}
-	apply, end, broken := f.cur.answered(from, a.entries)
+	apply, end, broken := f.cur.answered(r.at, a.entries)
+	if broken == "" {
+		f.ahead(ctx, full && a.took <= soon)
+	}
 	if len(apply) > 0 {
 		f.known = map[ID]bool{}
 	}
@@ -236,11 +239,16 @@ func (f *Follower) answered(a answer) error {
 	}
 	f.apply(apply)
 	if broken != "" {
+		f.drop()
+		if r.guessed { // only who asks from where it stands is told so
+			f.Look()
+			return nil
+		}
 		f.reset(broken)
 		// Through Run's back-off: a log that is broken in the middle would be read in a circle.
 		return errors.New(broken)
 	}
-	if missing := f.fit(kept); missing || !end && f.pushed != f.cur.at {
+	if missing := f.fit(kept); missing || !end && len(f.asked) == 0 && f.pushed != f.cur.at {
 		f.Look()
 	}
 	return nil
@@ -262,6 +270,9 @@ func (f *Follower) reset(reason string) {
 		f.c.Logger.Error("journal was rolled back or replaced; everything stored is dropped", "at", f.cur.at.Seq, "reason", reason)
 	}
 	f.cur, f.pushed, f.known = cursor{}, Position{}, nil
+	f.mu.Lock()
+	f.there = 0
+	f.mu.Unlock()
 	f.pos.Store(&Position{})
 	f.c.Reset(reason)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // Protocol is the version of what edges and control plane say to each other. Both sides must have the same.
-const Protocol = 1
+const Protocol = 2
 
 // Desk is what a control node does for edges on other machines, beside answering probes. All members but Enter and
 // Addresses are required, and called concurrently.
@@ -78,9 +78,9 @@ type Admission struct {
 }
 
 // What a desk does at once (L9), for all edges and for one of them: what one asks is no reason not to answer another. Beyond it
-// there is no answer, and the edge asks again. An edge reads one thing at a time; what it has given up may still be under way.
+// there is no answer, and the edge asks again. What an edge has given up to read may still be under way.
 var (
-	mostReads        = bound{64, 4}
+	mostReads        = bound{64, 8}
 	mostParts        = bound{256, 4}
 	mostWants        = bound{256, 64}
 	mostApplications = bound{16, 16} // of who has no name yet; and of control nodes
@@ -162,15 +162,16 @@ func (e *told) Unwrap() error { return e.kind }
 
 // readQuestion and readAnswer are a read by an edge. An answer is as many messages as it takes, since one holds no
 // two large entries; all but the last say More, and each says which it is: one that is lost must not look like a hole in the log.
+// A message is the readAnswer, and then the entries as they are stored, each in a line of its own: who is a million of them
+// behind has to wait for whatever is done with each.
 type readQuestion struct {
 	From uint64
 	Max  int
 }
 
 type readAnswer struct {
-	Part    int               `json:",omitempty"` // from 0
-	Entries []json.RawMessage `json:",omitempty"`
-	More    bool              `json:",omitempty"`
+	Part int  `json:",omitempty"` // from 0
+	More bool `json:",omitempty"`
 	refusal
 }
 
@@ -180,41 +181,56 @@ const answerBytes = 256 << 10
 func (l *Log) answerRead(ctx context.Context, d Desk, m *nats.Msg) {
 	var q readQuestion
 	if err := json.Unmarshal(m.Data, &q); err != nil {
-		l.respond(m, readAnswer{refusal: refuse(err)})
+		l.respondLines(m, readAnswer{refusal: refuse(err)}, nil)
 		return
 	}
-	entries, err := l.readFor(ctx, d, q)
-	a, size := readAnswer{}, 0
-	for _, e := range entries {
-		b, err := journal.Encode(e)
-		if err != nil {
-			l.respond(m, readAnswer{refusal: refuse(err)})
-			return
-		}
+	all, err := l.readFor(ctx, d, q)
+	part, from, size := 0, 0, 0
+	for i, b := range all {
 		if size > 0 && size+len(b) > answerBytes {
-			a.More = true
-			l.respond(m, a)
-			a, size = readAnswer{Part: a.Part + 1}, 0
+			l.respondLines(m, readAnswer{Part: part, More: true}, all[from:i])
+			part, from, size = part+1, i, 0
 		}
-		a.Entries, size = append(a.Entries, b), size+len(b)
+		size += len(b)
 	}
-	a.refusal = refuse(err)
-	l.respond(m, a)
+	l.respondLines(m, readAnswer{Part: part, refusal: refuse(err)}, all[from:])
+}
+
+// respondLines sends a part of an answer.
+func (l *Log) respondLines(m *nats.Msg, a readAnswer, entries [][]byte) {
+	b, err := json.Marshal(a)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	l.responded(m, m.Respond(lines(b, entries)))
+}
+
+// lines joins what has no line breaks.
+func lines(first []byte, rest [][]byte) []byte {
+	size := len(first)
+	for _, b := range rest {
+		size += 1 + len(b)
+	}
+	out := append(make([]byte, 0, size), first...)
+	for _, b := range rest {
+		out = append(append(out, '\n'), b...)
+	}
+	return out
 }
 
 // readFor reads for an edge. It asks from where it stands, so that no answer tells it that the log is not the one it followed, and
 // it drops its cache (E1). A replica that is behind must not say that: then the end is made sure of.
-func (l *Log) readFor(ctx context.Context, d Desk, q readQuestion) ([]*journal.Entry, error) {
-	entries, err := l.Read(ctx, q.From, min(q.Max, maxBatch))
-	if err != nil || len(entries) > 0 || q.From <= 1 || q.Max <= 0 || !l.MayLag() {
-		return entries, err
+func (l *Log) readFor(ctx context.Context, d Desk, q readQuestion) ([][]byte, error) {
+	all, err := l.readStored(ctx, q.From, min(q.Max, maxBatch))
+	if err != nil || len(all) > 0 || q.From <= 1 || q.Max <= 0 || !l.MayLag() {
+		return all, err
 	}
 	z, err := d.Tick(ctx)
 	if err != nil || z < q.From {
 		return nil, err
 	}
 	l.known.atLeast(z)
-	return l.Read(ctx, q.From, min(q.Max, maxBatch))
+	return l.readStored(ctx, q.From, min(q.Max, maxBatch))
 }
 
 // part is an edge's joining, leaving, or asking for another certificate; one of them is set.

@@ -11,7 +11,7 @@ import (
 )
 
 // open opens dir, as a test that sees the engine's complaints.
-func open(t *testing.T, c Config) *Log {
+func open(t testing.TB, c Config) *Log {
 	t.Helper()
 	l, err := tryOpen(t, c)
 	if err != nil {
@@ -20,7 +20,7 @@ func open(t *testing.T, c Config) *Log {
 	return l
 }
 
-func tryOpen(t *testing.T, c Config) (*Log, error) {
+func tryOpen(t testing.TB, c Config) (*Log, error) {
 	t.Helper()
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))

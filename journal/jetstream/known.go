@@ -65,34 +65,34 @@ func (k *knowledge) ended(seq uint64, now time.Time) bool {
 
 // readReplica is a read that may be answered by a replica which is behind, or is being mended: it is asked again until it is
 // neither.
-func (l *Log) readReplica(ctx context.Context, from uint64, max int) ([]*journal.Entry, error) {
+func (l *Log) readReplica(ctx context.Context, from uint64, max int) ([][]byte, error) {
 	for {
 		short, cancel := context.WithTimeout(ctx, tryRead)
-		entries, _, err := l.batch(short, from, min(max, maxBatch))
+		all, _, err := l.batch(short, from, min(max, maxBatch))
 		cancel()
 		switch {
-		case errors.Is(err, context.DeadlineExceeded) && len(entries) > 0:
-			return entries, nil
+		case errors.Is(err, context.DeadlineExceeded) && len(all) > 0:
+			return all, nil
 		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 			continue // the replica that was asked has just stopped
 		case errors.Is(err, nats.ErrNoResponders), errors.Is(err, journal.ErrDamaged):
 			// It replays what it has, or has found that this is not what the others have.
-			if len(entries) > 0 {
-				return entries, nil
+			if len(all) > 0 {
+				return all, nil
 			}
 			if !pause(ctx) {
 				return nil, l.wrap("read", fmt.Errorf("this replica: %w", err))
 			}
 			continue
 		case err != nil:
-			return entries, err
+			return all, err
 		}
-		end := from - 1 + uint64(len(entries))
-		if len(entries) > 0 {
+		end := from - 1 + uint64(len(all))
+		if len(all) > 0 {
 			l.known.found(end)
 		}
-		if len(entries) >= min(max, 2) || from > l.known.last()+1 || l.known.ended(end, time.Now()) {
-			return entries, nil
+		if len(all) >= min(max, 2) || from > l.known.last()+1 || l.known.ended(end, time.Now()) {
+			return all, nil
 		}
 		if !pause(ctx) {
 			return nil, fmt.Errorf("journal: read: this replica ends with entry %d, entry %d is known: %w", end, l.known.last(), ctx.Err())

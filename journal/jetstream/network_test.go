@@ -32,7 +32,7 @@ type pki struct {
 
 const controlHost = "control.test"
 
-func newPKI(t *testing.T) *pki {
+func newPKI(t testing.TB) *pki {
 	p := &pki{pool: x509.NewCertPool()}
 	c := p.sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: "root"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
 	p.root, p.key = c.Leaf, c.PrivateKey.(*ecdsa.PrivateKey)
@@ -40,7 +40,7 @@ func newPKI(t *testing.T) *pki {
 	return p
 }
 
-func (p *pki) sign(t *testing.T, c *x509.Certificate) tls.Certificate {
+func (p *pki) sign(t testing.TB, c *x509.Certificate) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -65,7 +65,7 @@ func (p *pki) sign(t *testing.T, c *x509.Certificate) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-func (p *pki) network(t *testing.T) *Network {
+func (p *pki) network(t testing.TB) *Network {
 	return &Network{
 		Address: "127.0.0.1:0",
 		TLS: &tls.Config{ClientCAs: p.pool, Certificates: []tls.Certificate{p.sign(t, &x509.Certificate{
@@ -83,12 +83,12 @@ func (p *pki) network(t *testing.T) *Network {
 }
 
 // edge is how an edge shows itself.
-func (p *pki) edge(t *testing.T, name string) *tls.Config {
+func (p *pki) edge(t testing.TB, name string) *tls.Config {
 	return &tls.Config{RootCAs: p.pool, ServerName: controlHost, Certificates: []tls.Certificate{p.sign(t, &x509.Certificate{
 		Subject: pkix.Name{CommonName: name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})}}
 }
 
-func (p *pki) dial(t *testing.T, address, name string) *Remote {
+func (p *pki) dial(t testing.TB, address, name string) *Remote {
 	t.Helper()
 	r, err := Dial(RemoteConfig{Addresses: []string{address}, TLS: p.edge(t, name), Edge: name, Version: "test"})
 	if err != nil {
@@ -99,12 +99,12 @@ func (p *pki) dial(t *testing.T, address, name string) *Remote {
 }
 
 // connected waits until r has a connection.
-func connected(t *testing.T, r *Remote) {
+func connected(t testing.TB, r *Remote) {
 	t.Helper()
 	eventually(t, "a connection", func() bool { return r.Connected() == nil })
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -146,7 +146,7 @@ func (b *both) Ack(ctx context.Context, a journal.Ack) error {
 func (b *both) Close() error { return errors.Join(b.Remote.Close(), b.control.Close()) }
 
 // desk answers edges until the test ends.
-func desk(t *testing.T, l *Log, d Desk) {
+func desk(t testing.TB, l *Log, d Desk) {
 	t.Helper()
 	stop, err := l.ServeEdges(d)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 
 const (
 	readTimeout = 10 * time.Second // for callers whose context has no deadline
-	maxBatch    = 1024             // entries per request
-	batchBytes  = 8 << 20          // after which the engine ends a batch
+	maxBatch    = 4096             // entries per request
+	batchBytes  = 2 << 20          // after which the engine ends a batch
 )
 
 // batchRequest asks the engine for entries without any state there.
@@ -23,19 +23,11 @@ type batchRequest struct {
 	Seq      uint64 `json:"seq"`
 	Batch    int    `json:"batch"`
 	MaxBytes int    `json:"max_bytes"`
+	Bare     bool   `json:"no_hdr,omitempty"`
 }
 
 // Read implements journal.Log.
 func (l *Log) Read(ctx context.Context, from uint64, max int) ([]*journal.Entry, error) {
-	entries, err := l.read(ctx, from, max)
-	if err != nil {
-		return nil, err
-	}
-	return entries, nil
-}
-
-// read is Read, but with an error it also returns the entries before it.
-func (l *Log) read(ctx context.Context, from uint64, max int) ([]*journal.Entry, error) {
 	if l.closed.Load() {
 		return nil, journal.ErrClosed
 	}
@@ -47,15 +39,61 @@ func (l *Log) read(ctx context.Context, from uint64, max int) ([]*journal.Entry,
 		return nil, err
 	}
 	entries, err := l.readSlots(ctx, slot, max)
-	l.slots.passed(entries, slot)
+	if n := len(entries); n > 0 {
+		l.slots.passed(entries[n-1], slot+uint64(n)-1)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return entries, nil
+}
+
+// readStored is Read for who passes entries on as they are stored: it looks at their numbers alone.
+func (l *Log) readStored(ctx context.Context, from uint64, max int) ([][]byte, error) {
+	if l.closed.Load() {
+		return nil, journal.ErrClosed
+	}
+	if max <= 0 {
+		return nil, nil
+	}
+	slot, err := l.slotOf(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	all, err := l.readBatch(ctx, slot, max)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(all); n > 0 && slot+uint64(n)-1 < l.slots.base {
+		last, err := l.decode(all[n-1], slot+uint64(n)-1)
+		if err != nil {
+			return nil, err
+		}
+		l.slots.passed(last, slot+uint64(n)-1)
+	}
+	return all, nil
+}
+
+// readSlots is Read by slots. With an error it also returns the entries before it.
+func (l *Log) readSlots(ctx context.Context, from uint64, max int) ([]*journal.Entry, error) {
+	from = atLeastOne(from)
+	all, err := l.readBatch(ctx, from, max)
+	entries := make([]*journal.Entry, 0, len(all))
+	for i, b := range all {
+		e, err := l.decode(b, from+uint64(i))
+		if err != nil {
+			return entries, err
+		}
+		entries = append(entries, e)
+	}
 	return entries, err
 }
 
-// readSlots is read by slots.
-func (l *Log) readSlots(ctx context.Context, from uint64, max int) ([]*journal.Entry, error) {
-	if from == 0 {
-		from = 1
-	}
+func atLeastOne(slot uint64) uint64 { return max(slot, 1) }
+
+// readBatch returns what is stored from a slot on. With an error it also returns what is before it.
+func (l *Log) readBatch(ctx context.Context, from uint64, max int) ([][]byte, error) {
+	from = atLeastOne(from)
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, readTimeout)
@@ -64,24 +102,25 @@ func (l *Log) readSlots(ctx context.Context, from uint64, max int) ([]*journal.E
 	if l.c.Cluster != nil {
 		return l.readReplica(ctx, from, max)
 	}
-	entries, left, err := l.batch(ctx, from, min(max, maxBatch))
-	if err == nil && left && len(entries) < min(max, 2) {
+	all, left, err := l.batch(ctx, from, min(max, maxBatch))
+	if err == nil && left && len(all) < min(max, 2) {
 		// The engine ends a batch, without a word, before an entry that it cannot read.
-		err = l.nothingAt(ctx, from+uint64(len(entries)))
+		err = l.nothingAt(ctx, from+uint64(len(all)))
 	}
-	return entries, err
+	return all, err
 }
 
-// batch asks for n entries and receives them, up to the mark that ends them. left is the engine's opinion
+// batch asks for what is in n slots and receives it, up to the mark that ends it. left is the engine's opinion
 // whether there are more.
-func (l *Log) batch(ctx context.Context, from uint64, n int) (entries []*journal.Entry, left bool, err error) {
+func (l *Log) batch(ctx context.Context, from uint64, n int) (all [][]byte, left bool, err error) {
 	inbox := l.nc.NewInbox()
 	sub, err := l.nc.SubscribeSync(inbox)
 	if err != nil {
 		return nil, false, l.wrap("read", err)
 	}
 	defer sub.Unsubscribe()
-	ask, err := json.Marshal(batchRequest{from, n, batchBytes})
+	bare := l.slots.telling(from)
+	ask, err := json.Marshal(batchRequest{from, n, batchBytes, bare})
 	if err != nil {
 		return nil, false, err
 	}
@@ -91,31 +130,45 @@ func (l *Log) batch(ctx context.Context, from uint64, n int) (entries []*journal
 	for next := from; ; next++ {
 		m, err := sub.NextMsgWithContext(ctx)
 		if err != nil {
-			return entries, false, l.wrap("read", err)
+			return all, false, l.wrap("read", err)
 		}
 		switch status := m.Header.Get("Status"); status {
 		case "":
 		case "204": // end of batch
-			return entries, m.Header.Get("Nats-Num-Pending") != "0", nil
+			return all, m.Header.Get("Nats-Num-Pending") != "0", nil
 		case "404": // nothing there, or unreadable
 			return nil, true, nil
 		default:
-			return entries, false, l.wrap("read", fmt.Errorf("status %s %s", status, m.Header.Get("Description")))
+			return all, false, l.wrap("read", fmt.Errorf("status %s %s", status, m.Header.Get("Description")))
 		}
-		e, err := l.decode(m, next)
-		if err != nil {
-			return entries, true, err
+		if err := l.in(m, next, bare); err != nil {
+			return all, true, err
 		}
-		entries = append(entries, e)
+		all = append(all, m.Data)
 	}
 }
 
-// decode reads what is in a slot from a message. The engine steps over what it cannot read.
-func (l *Log) decode(m *nats.Msg, slot uint64) (*journal.Entry, error) {
-	if stored := m.Header.Get("Nats-Sequence"); stored != strconv.FormatUint(slot, 10) {
-		return nil, l.damaged("entry %d is missing, the next is %s", slot, stored)
+// in checks that a message is what is in a slot: the engine steps over what it cannot read.
+func (l *Log) in(m *nats.Msg, slot uint64, bare bool) error {
+	if !bare {
+		if stored := m.Header.Get("Nats-Sequence"); stored != strconv.FormatUint(slot, 10) {
+			return l.damaged("entry %d is missing, the next is %s", slot, stored)
+		}
+		return nil
 	}
-	e, err := journal.Decode(m.Data)
+	seq, err := journal.SeqOf(m.Data)
+	if err != nil {
+		return l.damaged("entry %d: %v", slot, err)
+	}
+	if seq != slot {
+		return l.damaged("entry %d is missing, or in another's slot: entry %d is there", slot, seq)
+	}
+	return nil
+}
+
+// decode reads what is in a slot.
+func (l *Log) decode(b []byte, slot uint64) (*journal.Entry, error) {
+	e, err := journal.Decode(b)
 	if err != nil {
 		return nil, l.damaged("entry %d: %v", slot, err)
 	}
@@ -136,8 +189,8 @@ func (l *Log) nothingAt(ctx context.Context, seq uint64) error {
 		return nil
 	}
 	// It may have been appended in between: asked again, it must be there.
-	entries, _, err := l.batch(ctx, seq, 1)
-	if err == nil && len(entries) == 0 {
+	all, _, err := l.batch(ctx, seq, 1)
+	if err == nil && len(all) == 0 {
 		err = l.damaged("entry %d of %d cannot be read", seq, last)
 	}
 	return err

@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -49,6 +50,10 @@ const (
 	remoteConnect = 3 * time.Second
 )
 
+// answerParts is how many messages an answer to a read may be that nobody has looked at yet: more than it has, since any two in a row
+// are more than answerBytes. The default would allocate half a megabyte for each read.
+const answerParts = 64
+
 // Dial returns at once, whether or not a control node can be reached; Connected tells.
 func Dial(c RemoteConfig) (*Remote, error) {
 	if c.Logger == nil {
@@ -57,7 +62,7 @@ func Dial(c RemoteConfig) (*Remote, error) {
 	l := &Remote{c: c, session: session{log: c.Logger, name: c.Edge, remote: true}}
 	nc, err := nats.Connect(urls(c.Addresses), l.options(
 		nats.CustomInboxPrefix(inbox+"_"+token(c.Edge)), nats.Secure(c.TLS), nats.Timeout(remoteConnect),
-		nats.SetCustomDialer(&gathering{net.Dialer{Timeout: remoteConnect}}),
+		nats.SyncQueueLen(answerParts), nats.SetCustomDialer(&gathering{net.Dialer{Timeout: remoteConnect}}),
 		nats.RetryOnFailedConnect(true), nats.CustomReconnectDelay(again),
 		nats.IgnoreAuthErrorAbort(), // the node may not know its edges yet
 		nats.PingInterval(remotePing), nats.MaxPingsOutstanding(remotePings),
@@ -189,8 +194,9 @@ func (l *Remote) Read(ctx context.Context, from uint64, max int) ([]*journal.Ent
 		if err != nil {
 			return nil, l.wrap("read", err)
 		}
+		head, rest, some := bytes.Cut(m.Data, []byte{'\n'})
 		var a readAnswer
-		if err := json.Unmarshal(m.Data, &a); err != nil {
+		if err := json.Unmarshal(head, &a); err != nil {
 			return nil, l.wrap("read", err)
 		}
 		if err := a.err(); err != nil {
@@ -199,7 +205,9 @@ func (l *Remote) Read(ctx context.Context, from uint64, max int) ([]*journal.Ent
 		if a.Part != part { // the connection was another one for a moment
 			return nil, fmt.Errorf("journal: read: part %d of the answer was lost", part)
 		}
-		for _, b := range a.Entries {
+		for some {
+			var b []byte
+			b, rest, some = bytes.Cut(rest, []byte{'\n'})
 			e, err := journal.Decode(b)
 			if err != nil {
 				return nil, err

@@ -151,6 +151,11 @@ func (l *session) respond(m *nats.Msg, answer any) {
 	if err == nil {
 		err = m.Respond(b)
 	}
+	l.responded(m, err)
+}
+
+// responded takes what became of an answer.
+func (l *session) responded(m *nats.Msg, err error) {
 	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		l.log.Warn("journal request not answered", "subject", m.Subject, "err", err)
 	}

@@ -52,11 +52,15 @@ func (l *Log) slotOf(ctx context.Context, seq uint64) (uint64, error) {
 }
 
 // passed notes where a read has come to.
-func (s *slots) passed(entries []*journal.Entry, slot uint64) {
-	if n := len(entries); n > 0 && entries[n-1].Base > 0 {
-		s.hint.Store(&found{entries[n-1].Seq, slot + uint64(n) - 1})
+func (s *slots) passed(last *journal.Entry, slot uint64) {
+	if last.Base > 0 {
+		s.hint.Store(&found{last.Seq, slot})
 	}
 }
+
+// telling reports whether an entry's number tells its slot, there and behind. Then the engine need not, which costs it and us as much as
+// the entry. While a log is being opened it is not known.
+func (s *slots) telling(slot uint64) bool { return s.first > 0 && slot > s.first && slot >= s.base }
 
 // slot reads what must be in a slot.
 func (l *Log) slot(ctx context.Context, slot uint64) (*journal.Entry, error) {
