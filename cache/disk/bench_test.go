@@ -3,10 +3,15 @@ package disk
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // onDisk is a store in a real file.
@@ -105,4 +110,76 @@ func BenchmarkOpen(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/object")
 	b.ReportMetric(float64(s.Stats().Bytes)/n, "octets/object")
+}
+
+// hundredGB makes the file of a cache of 100 GB that is full of objects of so many octets: all that a start reads of it is there,
+// and the objects are holes.
+func hundredGB(b *testing.B, size int64) (path string, objects int64) {
+	b.Helper()
+	const capacity = 100e9
+	path = filepath.Join(b.TempDir(), "cache")
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	write := func(p []byte, off int64) {
+		if _, err := f.WriteAt(p, off); err != nil {
+			b.Fatal(err)
+		}
+	}
+	slot := slotSize(capacity)
+	write(slices.Concat((&superblock{slot: slot}).encode(), noStains()), 0)
+	r := rand.New(rand.NewPCG(100, 1))
+	record := padded(frameSize + 400 + size)
+	view := int64(viewSize + 200)
+	each := (slot - headerSize - trailerSize) / (record + view + entrySize)
+	for at := range (int64(capacity) - slotsAt) / slot {
+		number, base := uint64(at+1), slotsAt+at*slot
+		seed := seedOf(testLife, number)
+		t := trailer{mark: Mark{Seq: number}, end: headerSize + each*record, views: each * view, size: each * entrySize}
+		var table []byte
+		for i := range each {
+			table = entry{r.Uint64(), headerSize + i*record, record}.append(table)
+		}
+		t.tabSum = sum(seed, table)
+		write(encodeHeader(testLife, number), base)
+		write(table, base+t.end+t.views)
+		write(t.encode(number, seed), base+slot-trailerSize)
+		objects += each
+	}
+	if err := f.Truncate(capacity); err != nil {
+		b.Fatal(err)
+	}
+	return path, objects
+}
+
+// What a start takes of a cache of 100 GB, with the tables in the kernel's memory: processors' time and by the clock.
+func BenchmarkOpen_HundredGB(b *testing.B) {
+	for _, size := range []int64{16 << 10, 100 << 10} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			path, objects := hundredGB(b, size)
+			spent := func() time.Duration {
+				var u syscall.Rusage
+				if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+					b.Fatal(err)
+				}
+				return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+			}
+			before := spent()
+			for b.Loop() {
+				f, err := OpenFile(path)
+				if err != nil {
+					b.Fatal(err)
+				}
+				s, err := Open(Config{File: f, Capacity: 100e9})
+				if err != nil || s.Stats().Objects != objects {
+					b.Fatal(err, s.Stats())
+				}
+				s.Close()
+			}
+			b.ReportMetric(float64(objects), "objects")
+			b.ReportMetric(float64((spent()-before).Milliseconds())/float64(b.N), "cpu-ms/op")
+		})
+	}
 }

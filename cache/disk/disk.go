@@ -232,7 +232,9 @@ func (s *Store) hash(key []byte) uint64 {
 	return binary.LittleEndian.Uint64(h[:])
 }
 
-func (s *Store) shard(hash uint64) *shard { return &s.shards[hash>>(64-6)] }
+func (s *Store) shard(hash uint64) *shard { return &s.shards[shardOf(hash)] }
+
+func shardOf(hash uint64) int { return int(hash >> (64 - 6)) }
 
 // Get returns the object under key, or nil. It reads from the file: this may take as long as the disk
 // takes.

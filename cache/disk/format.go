@@ -229,4 +229,12 @@ func (e entry) fits(end int64) bool {
 	return e.size == 0 || e.off >= headerSize && e.size >= frameSize && e.off+e.size <= end
 }
 
+// in is the place that the entry stands for in a slot, the zero one if there is none any more.
+func (e entry) in(slot int) place {
+	if e.size == 0 {
+		return 0
+	}
+	return placeOf(slot, e.off, e.size)
+}
+
 func padded(n int64) int64 { return (n + unit - 1) / unit * unit }

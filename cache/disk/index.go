@@ -71,14 +71,14 @@ func (x *index) get(hash uint64) place {
 
 // put returns what it replaces.
 func (x *index) put(hash uint64, at place) (old place) {
-	if i, ok := x.find(hash); ok {
-		old, x.slots[i].at = x.slots[i].at, at
-		return old
-	}
 	if (x.n+1)*5 > len(x.slots)*4 {
 		x.grow()
 	}
-	i, _ := x.find(hash)
+	i, ok := x.find(hash)
+	if ok {
+		old, x.slots[i].at = x.slots[i].at, at
+		return old
+	}
 	x.slots[i] = slot{hash, at}
 	x.n++
 	return 0

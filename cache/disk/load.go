@@ -60,44 +60,48 @@ func (s *Store) format(slot int64) error {
 
 // loadSegments finds the segments of the youngest life, in the order in which they were written.
 func (s *Store) loadSegments() {
-	type found struct {
-		seg  *segment
-		life string
-	}
-	var all []found
-	b := make([]byte, headerSize)
-	for i := range s.slots {
-		if _, err := s.file.ReadAt(b, s.base(i)); err != nil {
-			continue
-		}
-		if life, number, ok := decodeHeader(b); ok {
-			all = append(all, found{&segment{slot: i, number: number, seed: seedOf(life, number), old: s.super.slot}, life})
-		}
-	}
-	slices.SortFunc(all, func(a, b found) int { return cmp.Compare(a.seg.number, b.seg.number) })
+	all := s.heads()
 	if len(all) == 0 {
 		return
 	}
 	last := all[len(all)-1]
-	s.kept, s.at, s.next = last.life, last.seg.slot, last.seg.number+1
-	used := 0
+	s.kept, s.at, s.next = last.life, last.slot, last.number+1
+	var kept []*segment
 	for _, x := range all {
-		s.inSlot[x.seg.slot].Store(x.seg)
-		if x.life != s.kept {
-			continue
+		s.inSlot[x.slot].Store(x.segment)
+		if x.life == s.kept {
+			s.slots[x.slot].Store(x.segment)
+			kept = append(kept, x.segment)
 		}
-		used++
-		s.slots[x.seg.slot].Store(x.seg)
-		s.loadTrailer(x.seg)
 	}
 	s.makeRoom()
-	for _, x := range all {
-		if x.life == s.kept && !s.loadTable(x.seg) {
-			s.scan(x.seg)
+	s.loadTables(kept)
+	s.lapped.Store(len(kept) == len(s.slots))
+	s.goOn(last.segment)
+}
+
+// head is a segment that was found, and whose it is.
+type head struct {
+	*segment
+	life string
+}
+
+// heads reads the headers and trailers of all segments. They are in the order in which they were written.
+func (s *Store) heads() []head {
+	all := make([]head, len(s.slots))
+	atOnce(len(all), func(i int) {
+		b := make([]byte, headerSize)
+		if _, err := s.file.ReadAt(b, s.base(i)); err != nil {
+			return
 		}
-	}
-	s.lapped.Store(used == len(s.slots))
-	s.goOn(last.seg)
+		if life, number, ok := decodeHeader(b); ok {
+			all[i] = head{&segment{slot: i, number: number, seed: seedOf(life, number), old: s.super.slot}, life}
+			s.loadTrailer(all[i].segment)
+		}
+	})
+	all = slices.DeleteFunc(all, func(h head) bool { return h.segment == nil })
+	slices.SortFunc(all, func(a, b head) int { return cmp.Compare(a.number, b.number) })
+	return all
 }
 
 // loadTrailer reads a segment's trailer, if it has one.
@@ -124,37 +128,28 @@ func (s *Store) makeRoom() {
 	}
 }
 
-// loadTable reads the table of a segment that has a trailer.
-func (s *Store) loadTable(g *segment) bool {
-	t := g.trailer
-	if !g.complete {
-		return false
-	}
-	table, err := s.section(g, t.end+t.views, t.size, t.tabSum)
-	if err != nil {
-		g.complete = false
-		return false
-	}
-	for ; len(table) > 0; table = table[entrySize:] {
-		if e := readEntry(table); e.fits(t.end) {
-			s.found(g, e)
-		}
-	}
-	s.sawMark(t.mark)
-	return true
-}
-
 // found puts an entry into the index. It is later than all that were found before.
 func (s *Store) found(g *segment, e entry) {
-	x := &s.shard(e.hash).index
-	if e.size == 0 {
-		s.gone(x.remove(e.hash, 0))
-		return
+	s.indexed(s.shard(e.hash), []slot{{e.hash, e.in(g.slot)}})
+}
+
+// indexed puts what lies in one shard into its index, in that order. The zero place: what was there is gone.
+func (s *Store) indexed(sh *shard, all []slot) {
+	var objects, bytes int64
+	for _, x := range all {
+		var old place
+		if x.at == 0 {
+			old = sh.index.remove(x.hash, 0)
+		} else {
+			old = sh.index.put(x.hash, x.at)
+			objects, bytes = objects+1, bytes+x.at.size()
+		}
+		if old != 0 {
+			objects, bytes = objects-1, bytes-old.size()
+		}
 	}
-	at := placeOf(g.slot, e.off, e.size)
-	s.objects.Add(1)
-	s.bytes.Add(at.size())
-	s.gone(x.put(e.hash, at))
+	s.objects.Add(objects)
+	s.bytes.Add(bytes)
 }
 
 func (s *Store) sawMark(m Mark) {
