@@ -75,8 +75,9 @@ type Control struct {
 	state *state
 
 	tracking struct {
-		mu      sync.Mutex
-		tracker *journal.Tracker
+		mu       sync.Mutex
+		tracker  *journal.Tracker
+		doubtful bool // as it was told last
 	}
 	progress chan struct{} // capacity 1: something may have become completed
 
@@ -130,7 +131,10 @@ func New(cfg Config) (*Control, error) {
 		progress: make(chan struct{}, 1),
 		planned:  make(chan struct{}, 1),
 	}
-	c.tracking.tracker = journal.NewTracker(journal.TrackerConfig{Timing: cfg.Timing})
+	if l, ok := cfg.Log.(journal.Doubtful); ok {
+		c.tracking.doubtful = l.Doubt()
+	}
+	c.tracking.tracker = journal.NewTracker(journal.TrackerConfig{Timing: cfg.Timing, Doubt: c.tracking.doubtful})
 	c.writer = journal.NewWriter(journal.WriterConfig{Log: cfg.Log, Now: cfg.Now, Apply: c.apply})
 	return c, nil
 }

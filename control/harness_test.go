@@ -31,8 +31,14 @@ var someone = journal.Actor{User: "ops", AccessKey: "AKID", Address: "127.0.0.1"
 // start runs a control plane on log until the test ends or stop.
 func start(t *testing.T, log *memory.Log, limits Limits) *harness {
 	t.Helper()
+	return startAs(t, log, log, limits)
+}
+
+// startAs is the same, with something before the log.
+func startAs(t *testing.T, log *memory.Log, as journal.Log, limits Limits) *harness {
+	t.Helper()
 	began := time.Now()
-	c, err := New(Config{Log: log, Limits: limits, AccountID: "123456789012",
+	c, err := New(Config{Log: as, Limits: limits, AccountID: "123456789012",
 		Clock: func() time.Duration { return time.Since(began) }})
 	if err != nil {
 		t.Fatal(err)

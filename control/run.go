@@ -29,6 +29,7 @@ func (c *Control) Run(ctx context.Context) error {
 	if err := c.catchUp(ctx); err != nil {
 		return err
 	}
+	c.opened()
 	stopProbes, err := c.cfg.Log.ServeProbes(c.writer.Tick)
 	if err != nil {
 		return err
@@ -71,6 +72,7 @@ func (c *Control) acked(a journal.Ack) {
 	c.tracking.mu.Lock()
 	c.tracking.tracker.Acked(a, c.cfg.Clock())
 	c.tracking.mu.Unlock()
+	c.tellDoubt()
 
 	c.mu.RLock()
 	waiting := len(c.state.open) > 0 && c.state.members[a.Edge] != nil
@@ -94,6 +96,7 @@ func (c *Control) poke() {
 func (c *Control) declare(ctx context.Context) {
 	for {
 		done, due := c.declarable()
+		c.tellDoubt()
 		var alarm <-chan time.Time
 		if done != nil {
 			// What becomes declarable while this is being appended shares the next entry.

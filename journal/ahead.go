@@ -3,6 +3,7 @@ package journal
 import (
 	"slices"
 	"sort"
+	"time"
 )
 
 // An acknowledgement names its entry by number and ID, and counts if the log has that entry: after a loss another entry has the number,
@@ -71,19 +72,19 @@ func (t *Tracker) unkeep(m *member) {
 }
 
 // caughtUp counts what had been acknowledged ahead of an entry, which has been folded now.
-func (t *Tracker) caughtUp(seq uint64) {
+func (t *Tracker) caughtUp(seq uint64, now time.Duration) {
 	waiting := t.ahead[seq]
 	delete(t.ahead, seq)
 	for _, m := range waiting {
 		a, last := *m.next, m.last
 		m.next, m.last = nil, nil
-		t.count(m, a)
+		t.count(m, a, now)
 		switch {
 		case last == nil:
 		case last.Seq > seq:
 			t.keep(m, *last)
 		default:
-			t.count(m, *last)
+			t.count(m, *last, now)
 		}
 	}
 }

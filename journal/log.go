@@ -83,6 +83,12 @@ type Laggard interface {
 	End(ctx context.Context) (uint64, error)
 }
 
+// Doubtful is a Log that may be without something that edges follow: it was opened in spite of a loss, restored, or put back from a copy.
+type Doubtful interface {
+	Doubt() bool    // when it was opened
+	Settled() error // it need not be doubted any more, at the next start either
+}
+
 // Ack is an edge's cumulative acknowledgement of a Position.
 type Ack struct {
 	Edge        string

@@ -14,6 +14,9 @@ type TrackerConfig struct {
 	// Lag: an edge that has not acknowledged an entry for this long is lagging. It decides nothing, it is
 	// shown. Default 2 s.
 	Lag time.Duration
+
+	// Doubt: there may be edges that the log does not know (Doubtful).
+	Doubt bool
 }
 
 // Tracker knows up to where the log is completed (P3): no edge serves any more what an entry forbids.
@@ -21,21 +24,23 @@ type TrackerConfig struct {
 //	fast: the log up to s is folded, and every member has acknowledged s
 //	slow: L_T has passed since this tracker saw s, whatever became of the edges
 //
-// Both are stable: a completed entry stays completed, through joins, restarts of edges, and for every other
+// The fast one is off while the log is doubted (Doubtful). Both are stable: a completed entry stays completed, through joins, restarts of edges, and for every other
 // tracker. It keeps nothing that must survive: a new tracker merely waits anew.
 //
 // It is a pure state machine; now is a reading of one Clock. Not safe for concurrent use.
 type Tracker struct {
-	c       TrackerConfig
-	epoch   ID
-	seen    uint64 // tp: folded up to here
-	members map[string]*member
-	marks   []mark               // when entries were seen, oldest first; bounded by markEvery
-	slow    uint64               // completed by time
-	fast    uint64               // completed by acknowledgements
-	holding int                  // members that have acknowledged no more than fast: while there are some, it cannot move
-	recent  recent               // what an acknowledgement is held against
-	ahead   map[uint64][]*member // whose next acknowledgement is of an entry that is not folded yet, by its number
+	c        TrackerConfig
+	epoch    ID
+	doubt    *doubt // nil: the log is not doubted
+	seen     uint64 // tp: folded up to here
+	members  map[string]*member
+	admitted map[string]bool      // edges that may join, of other machines
+	marks    []mark               // when entries were seen, oldest first; bounded by markEvery
+	slow     uint64               // completed by time
+	fast     uint64               // completed by acknowledgements
+	holding  int                  // members that have acknowledged no more than fast: while there are some, it cannot move
+	recent   recent               // what an acknowledgement is held against
+	ahead    map[uint64][]*member // whose next acknowledgement is of an entry that is not folded yet, by its number
 }
 
 type member struct {
@@ -74,7 +79,11 @@ func NewTracker(c TrackerConfig) *Tracker {
 	if c.Lag == 0 {
 		c.Lag = 2 * time.Second
 	}
-	return &Tracker{c: c, members: map[string]*member{}, ahead: map[uint64][]*member{}}
+	t := &Tracker{c: c, members: map[string]*member{}, admitted: map[string]bool{}, ahead: map[uint64][]*member{}}
+	if c.Doubt {
+		t.doubt = &doubt{}
+	}
+	return t
 }
 
 // Applied folds the next entry of the log, in order.
@@ -97,6 +106,10 @@ func (t *Tracker) Applied(e *Entry, now time.Duration) {
 			if m := t.members[f.EdgeLeft.Edge]; m != nil && m.incarnation == f.EdgeLeft.Incarnation {
 				t.drop(f.EdgeLeft.Edge)
 			}
+		case f.EdgeAdmitted != nil:
+			t.admitted[f.EdgeAdmitted.Edge] = true
+		case f.EdgeRemoved != nil:
+			delete(t.admitted, f.EdgeRemoved.Edge)
 		}
 	}
 	if n := len(t.marks); n > 0 && now-t.marks[n-1].first < markEvery {
@@ -104,12 +117,13 @@ func (t *Tracker) Applied(e *Entry, now time.Duration) {
 	} else {
 		t.marks = append(t.marks, mark{e.Seq, now, now})
 	}
-	t.caughtUp(e.Seq)
+	t.caughtUp(e.Seq, now)
 	t.advance(now)
 }
 
 // Acked notes an edge's acknowledgement (E3). Lost, repeated and reordered ones do no harm; those of an
-// earlier incarnation, another life of the log, or entries that this log does not have count for nothing.
+// earlier incarnation, another life of the log, or entries that this log does not have count for nothing. But from the last it is
+// learned that the log has lost something.
 func (t *Tracker) Acked(a Ack, now time.Duration) {
 	m := t.members[a.Edge]
 	if m == nil || m.incarnation != a.Incarnation || a.Epoch != t.epoch {
@@ -120,13 +134,16 @@ func (t *Tracker) Acked(a Ack, now time.Duration) {
 		t.keep(m, a)
 		return
 	}
-	t.count(m, a)
+	t.count(m, a, now)
 	t.advance(now)
 }
 
 // count is Acked for an entry that has been folded.
-func (t *Tracker) count(m *member, a Ack) {
+func (t *Tracker) count(m *member, a Ack, now time.Duration) {
 	if !t.recent.has(a.Seq, a.ID) {
+		if a.ID != "" && t.doubt == nil && t.Strayed(Position{a.Epoch, a.Seq, a.ID}) {
+			t.distrust(now)
+		}
 		return
 	}
 	if a.Seq <= m.acked && !(len(m.history) == 0 && a.Seq == m.acked) {
@@ -216,7 +233,7 @@ func (t *Tracker) advance(now time.Duration) {
 		t.slow = t.marks[0].seq
 		t.marks = t.marks[1:]
 	}
-	if t.holding > 0 || t.fast == t.seen {
+	if t.holding > 0 || t.fast == t.seen || t.Doubtful(now) {
 		return
 	}
 	// Nobody holds it up any more: not looked at for each acknowledgement, as there are as many as there are edges.

@@ -101,22 +101,32 @@ func TestTracker_AckOfWhatIsLost(t *testing.T) {
 	lost := func(seq uint64) {
 		k.Acked(Ack{Edge: "a", Incarnation: "1", Epoch: "e", Seq: seq, ID: "lost"}, k.now)
 	}
-	lost(inv)
 	k.Acked(Ack{Edge: "a", Incarnation: "1", Epoch: "e", Seq: inv}, k.now) // of an earlier version
 	k.want(1)
+	if k.Doubtful(k.now) {
+		t.Error("the log is doubted, for nothing")
+	}
+	lost(inv)
+	if !k.Doubtful(k.now) {
+		t.Error("the log is not doubted though it has lost what an edge has")
+	}
 	lost(inv + 1)
 	lost(inv + 5)
 	k.want(1)
-	next := k.entry()
-	k.want(1)
+	k.entry()
 	k.ack("a", "1", inv) // it has found out
-	k.want(inv)
+	k.want(1)            // but there may be others
+	k.now += Timing{}.Wait()
+	k.want(inv + 1)
 	for range 6 {
-		next = k.entry()
+		k.entry()
 	}
-	k.want(inv)
-	k.ack("a", "1", next)
-	k.want(next)
+	k.want(inv + 1)
+	k.now += doubtEvery
+	k.ack("a", "1", k.seq)
+	k.want(k.seq)
+	k.ack("a", "1", k.entry())
+	k.want(k.seq)
 	if len(k.ahead) > 0 {
 		t.Error("acknowledgements are kept for ever:", k.ahead)
 	}

@@ -165,6 +165,9 @@ func (r *record) acknowledge(l *link, a journal.Ack) {
 				l.w.send(c.acks, c.node, incoming, func() {
 					l.w.stands(c.node)
 					if hear := c.hears(); hear != nil {
+						if l.w.mistake == ackByNumber {
+							a = r.named(a)
+						}
 						hear(a)
 					}
 				})
@@ -243,6 +246,17 @@ func (l *link) ServeProbes(answer func(context.Context) (uint64, error)) (stop f
 		defer l.mu.Unlock()
 		l.answer = nil
 	}, nil
+}
+
+// Doubt implements journal.Doubtful.
+func (l *link) Doubt() bool {
+	return l.w.mistake != unknownMembers && l.w.mistake != ackByNumber && l.w.record.doubted()
+}
+
+// Settled implements journal.Doubtful.
+func (l *link) Settled() error {
+	l.w.record.settled()
+	return nil
 }
 
 // Close implements journal.Log.

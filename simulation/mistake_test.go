@@ -20,11 +20,14 @@ const (
 	ackOnReceipt   mistake = "ack-on-receipt"   // E3: what was heard is acknowledged, not what was applied
 	slotTakenTwice mistake = "slot-taken-twice" // W2: the last slot is overwritten by another entry
 	unsynced       mistake = "unsynced"         // W2: what was confirmed is lost with the power
+	ackByNumber    mistake = "ack-by-number"    // P3: after a loss that was accepted, an acknowledgement counts for whatever entry has its number
+	unknownMembers mistake = "unknown-members"  // P3: … and edges that had joined in what was lost are not thought of
 )
 
 // mistakes are all, with the law that each breaks.
 var mistakes = map[mistake]string{
 	noLease: "L6", shortWait: "L6", probeRead: "L6", notJoined: "L6", rollBackUnseen: "L6", ackOnReceipt: "L6", slotTakenTwice: "L8", unsynced: "L8",
+	ackByNumber: "L6", unknownMembers: "L6",
 }
 
 // mistaken is what a link needs to make one.

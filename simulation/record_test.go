@@ -23,6 +23,7 @@ type record struct {
 	misled   map[string]bool  // nodes that hear of nothing but that replica
 	misleads time.Time        // until then
 	before   []*journal.Entry // what a roll-back took
+	doubt    bool             // it may be without something that edges follow
 	life     int              // how often it was written anew: what was under way to it before never arrives
 }
 
@@ -81,11 +82,11 @@ func (r *record) read(from uint64, max int, known uint64, node string) []*journa
 	return found
 }
 
-// rollBack forgets the last n entries, confirmed or not. Those of the beginning stay.
+// rollBack forgets the last n entries, confirmed or not. Those of the beginning stay, and what a compaction has kept.
 func (r *record) rollBack(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	left := max(2, len(r.entries)-n)
+	left := max(2, int(r.entries[0].Base), len(r.entries)-n)
 	r.misled = nil
 	r.before = slices.Clone(r.entries)
 	r.entries = slices.Clone(r.entries[:left])
@@ -95,6 +96,27 @@ func (r *record) rollBack(n int) {
 		return
 	}
 	r.w.check.lost(uint64(left))
+}
+
+// loseEnd is a roll-back that an operator has accepted, while no control node ran.
+func (r *record) loseEnd(n int) {
+	r.rollBack(n)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.doubt = true
+	r.life++
+}
+
+func (r *record) doubted() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.doubt
+}
+
+func (r *record) settled() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.doubt = false
 }
 
 // compact leaves out what is not needed of all but the last entries, as a control node does at its start when it has the journal
@@ -124,7 +146,7 @@ func (r *record) restore() {
 		kept, last = append(kept, &k), &k
 	}
 	end := &journal.Entry{Epoch: last.Epoch, Seq: last.Seq + 1, ID: journal.NewID(), Prev: last.ID, Time: time.Now(), Facts: []journal.Fact{{Tick: &journal.Tick{}}}}
-	r.before = r.entries
+	r.before, r.doubt = r.entries, true
 	r.writeAnew(end.Seq, kept, []*journal.Entry{end})
 	r.w.note("the journal is restored: of %d entries there are %d", len(r.before), len(kept)+1)
 	r.w.check.restored(r.entries)
@@ -177,6 +199,16 @@ func (r *record) hears(can func(*link) bool) (found []*link) {
 		}
 	}
 	return found
+}
+
+// named returns an acknowledgement as if it named no more than a number: whatever entry has that.
+func (r *record) named(a journal.Ack) journal.Ack {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := uint64(len(r.entries)); 0 < a.Seq && a.Seq <= n && r.entries[a.Seq-1] != nil {
+		a.ID = r.entries[a.Seq-1].ID
+	}
+	return a
 }
 
 func (r *record) lives() int {

@@ -11,8 +11,12 @@ func (w *world) suffer() {
 	switch {
 	case w.mistake == unsynced || w.mistake == rollBackUnseen:
 		kinds = append(kinds, w.rollBack)
+	case w.mistake == ackByNumber || w.mistake == unknownMembers:
+		kinds = append(kinds, w.loseEnd)
 	case r.one(8):
 		kinds = append(kinds, w.restore)
+	case w.mistake == none && w.luckOf("loss").one(8):
+		kinds = append(kinds, w.loseEnd)
 	}
 	if w.mistake == none && w.luckOf("compaction").one(4) {
 		kinds = append(kinds, w.compact)
@@ -109,6 +113,14 @@ func (w *world) restore(*luck) {
 		n.die()
 	}
 	w.record.restore()
+}
+
+// loseEnd has the journal lose its last entries, and the operator accept it, while no control node runs.
+func (w *world) loseEnd(r *luck) {
+	for _, n := range w.controls {
+		n.die()
+	}
+	w.record.loseEnd(1 + r.n(6))
 }
 
 // compact has the journal compacted while no control node runs.

@@ -90,6 +90,7 @@ type Log struct {
 	js    jetstream.JetStream
 	epoch journal.ID
 	slots slots
+	doubt bool // it was doubted when it was opened
 
 	known      knowledge // of a cluster
 	leaderless leaderless
@@ -178,9 +179,13 @@ func openHeld(ctx context.Context, c Config) (_ *Log, err error) {
 	if err := c.settle(); err != nil {
 		return nil, err
 	}
+	if err := l.examine(); err != nil {
+		return nil, err
+	}
 	if l.head, err = openHead(filepath.Join(c.Dir, "head")); err != nil {
 		return nil, err
 	}
+	c.settles()
 	if err := l.start(); err != nil {
 		return nil, err
 	}

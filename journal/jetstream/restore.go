@@ -33,6 +33,9 @@ func Restore(ctx context.Context, c Config, entries []*journal.Entry) error {
 	if err := c.write(ctx, x); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
+	if err := c.doubts(); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
 	if err := c.rename(rewriting, rewritten); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}

@@ -51,6 +51,11 @@ func (c Config) settle() error {
 
 // moveIn puts the parts of the rewritten log into their places, as far as they are not there yet.
 func (c Config) moveIn() error {
+	if c.moved() {
+		if err := c.doubts(); err != nil { // it cannot be told any more when head is another one
+			return err
+		}
+	}
 	if err := os.Mkdir(c.path(previous), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -67,6 +72,7 @@ func (c Config) moveIn() error {
 			return err
 		}
 	}
+	c.settles()
 	if err := os.RemoveAll(c.path(rewritten)); err != nil {
 		return err
 	}

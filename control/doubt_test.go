@@ -1,0 +1,37 @@
+package control
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/memory"
+)
+
+// doubted is a log that was opened in spite of a loss.
+type doubted struct {
+	*memory.Log
+	settled int
+}
+
+func (d *doubted) Doubt() bool    { return d.settled == 0 }
+func (d *doubted) Settled() error { d.settled++; return nil }
+
+// The control plane comes up with a log that has lost an edge's join: it completes nothing at once before all are known again.
+func TestDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &doubted{Log: memory.New()}
+		h := startAs(t, log.Log, log, Limits{})
+		defer h.stop()
+		d := h.create("one")
+		h.wantStatus(d, InProgress) // though nobody is there
+		time.Sleep(journal.Timing{}.Wait() + time.Second)
+		synctest.Wait()
+		h.wantStatus(d, Deployed)
+		if log.settled != 1 {
+			t.Errorf("settled %d times", log.settled)
+		}
+		h.wantStatus(h.create("two"), Deployed)
+	})
+}

@@ -1,0 +1,71 @@
+package journal
+
+import (
+	"fmt"
+	"testing"
+)
+
+// After a loss there may be an edge that had joined in what is gone.
+func TestDoubt_EndsWhenAllAreHeard(t *testing.T) {
+	k := track(t)
+	k.Tracker = NewTracker(TrackerConfig{Doubt: true})
+	missing := func(want string) {
+		t.Helper()
+		if got := fmt.Sprint(k.Missing()); got != want {
+			t.Errorf("waits for %s, not %s", got, want)
+		}
+	}
+	k.entry(Fact{EdgeAdmitted: &EdgeAdmitted{Edge: "a"}}, Fact{EdgeAdmitted: &EdgeAdmitted{Edge: "b"}}, Fact{EdgeAdmitted: &EdgeAdmitted{Edge: "gone"}})
+	k.join("a", "1")
+	last := k.join("here", "1") // of this machine, and not admitted
+	k.want(0)
+	k.Opened(k.now)
+	missing("[a b gone here]")
+	k.ack("a", "1", last) // it may have been sent before
+	k.ack("here", "1", last)
+	missing("[a b gone here]")
+	inv := k.entry()
+	k.ack("a", "1", inv)
+	k.ack("here", "1", inv)
+	missing("[b gone]")
+	k.want(0)
+	k.join("b", "2")
+	last = k.entry(Fact{EdgeRemoved: &EdgeRemoved{Edge: "gone"}})
+	for _, name := range []string{"a", "here"} {
+		k.ack(name, "1", last)
+	}
+	k.ack("b", "2", last)
+	missing("[]")
+	k.want(0) // leases from before
+	k.now += Timing{}.Wait() - 1
+	k.want(0)
+	k.now++
+	inv = k.entry()
+	k.now += doubtEvery
+	k.want(last)
+	for _, name := range []string{"a", "here"} {
+		k.ack(name, "1", inv)
+	}
+	k.ack("b", "2", inv)
+	k.want(inv)
+	if k.Doubtful(k.now) {
+		t.Error("it is doubted for ever")
+	}
+}
+
+// As long as one is missing, time alone completes.
+func TestDoubt_LastsWhileOneIsMissing(t *testing.T) {
+	k := track(t)
+	k.Tracker = NewTracker(TrackerConfig{Doubt: true})
+	k.entry(Fact{EdgeAdmitted: &EdgeAdmitted{Edge: "a"}})
+	k.Opened(k.now)
+	for range 5 {
+		inv := k.entry()
+		k.now += Timing{}.Wait() - 1
+		if k.Completed(inv, k.now) {
+			t.Fatal("completed with nobody there, who may be there")
+		}
+		k.now++
+		k.want(inv)
+	}
+}
