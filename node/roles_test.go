@@ -28,9 +28,9 @@ func startRole(tb testing.TB, role func(context.Context, Config) error, c Config
 	case err := <-done:
 		cancel()
 		tb.Fatalf("ended: %v", err)
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		cancel()
-		tb.Fatal("not serving within 30 s")
+		tb.Fatal("not serving within two minutes")
 	}
 	return d, func() error { cancel(); return <-done }
 }

@@ -50,7 +50,7 @@ func fsck(cmd *cobra.Command, data string, log *slog.Logger) error {
 		}
 	})
 	if found.Entries > 0 {
-		fmt.Fprintf(out, "%s entries in order, the last is %s of %s\n", number(found.Entries), found.Last.ID, found.Epoch)
+		fmt.Fprintf(out, "%s entries in order, the last is entry %s, %s of %s\n", number(found.Entries), number(found.Last.Seq), found.Last.ID, found.Epoch)
 	}
 	if found.Base > 0 {
 		fmt.Fprintf(out, "what was before entry %s has been compacted\n", number(found.Base))
@@ -61,7 +61,7 @@ func fsck(cmd *cobra.Command, data string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if found.Replica && found.Entries < found.Confirmed.Seq {
+	if found.Replica && found.Last.Seq < found.Confirmed.Seq {
 		_, err = fmt.Fprintln(out, "this replica is in order as far as it goes; it gets the rest from the others when it starts")
 		return err
 	}

@@ -46,7 +46,7 @@ func Compact(ctx context.Context, c Config, r Compaction) (done Compacted, err e
 	if c.Cluster != nil {
 		return done, nil // replicas are not written anew one by one
 	}
-	c.Listen = ""
+	c.Listen, c.Network = "", nil // two engines would want them at once
 	c, lock, err := hold(c)
 	if err != nil {
 		return done, err

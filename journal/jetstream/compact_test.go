@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -188,6 +189,24 @@ func TestCompact_LeavesAlone(t *testing.T) {
 		t.Errorf("an open log: %v", err)
 	}
 	l.Close()
+}
+
+// One that edges come to, at an address of its own.
+func TestCompact_WithANetwork(t *testing.T) {
+	dir, _, old := written(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() // nobody may want it before the log is open
+	network := newPKI(t).network(t)
+	network.Address = listener.Addr().String()
+	if done, err := Compact(t.Context(), Config{Dir: dir, Network: network}, Compaction{Tail: 10, Extract: everyTenth()}); err != nil || done.After == done.Before {
+		t.Fatal(done, err)
+	}
+	if got := contents(t, dir); !reflect.DeepEqual(got, compacted(old, 10)) {
+		t.Errorf("%d entries", len(got))
+	}
 }
 
 // A log that is damaged is not compacted: what is there may still be wanted.

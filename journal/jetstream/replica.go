@@ -17,7 +17,7 @@ import (
 //
 //	jetstream head                               a log of its own: it is carried over
 //	jetstream head  replica/{jetstream head}     being carried over, or it has been and the next line is not reached
-//	single/{…}      replica/{jetstream head}     a replica; single is what it was before, for whoever wants it back
+//	single/{…}      replica/{jetstream head}     a replica; single is what it was before, for whoever wants it back (single-…, of a later time)
 //	                replica/{jetstream head}     a replica
 const (
 	replica = "replica"
@@ -91,15 +91,19 @@ func (c Config) leave() error {
 
 // putAside moves the log that was carried over out of the way.
 func (c Config) putAside() error {
-	if err := os.MkdirAll(c.path(single), 0o700); err != nil {
+	aside := single
+	if exists(c.path(single, "jetstream")) { // of an earlier time
+		aside = fmt.Sprintf("%s-%d", single, time.Now().UnixNano())
+	}
+	if err := os.MkdirAll(c.path(aside), 0o700); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	for _, part := range parts {
-		if err := c.rename(part, filepath.Join(single, part)); err != nil {
+		if err := c.rename(part, filepath.Join(aside, part)); err != nil {
 			return fmt.Errorf("journal: the log that was carried over cannot be moved: %w", err)
 		}
 	}
-	c.Logger.Info("journal carried over to the cluster", "before", c.path(single))
+	c.Logger.Info("journal carried over to the cluster", "before", c.path(aside))
 	return nil
 }
 
