@@ -14,6 +14,8 @@
 // signed by the old (a cross certificate), so that edges and tokens that know the old one alone trust them; and take certificates of both.
 // Each edge changes over within hours. What has slept through that until the old root ends, or through a second renewal, needs a token.
 //
+// A relay becomes one in the same way, with a certificate of another kind (Sign, WhoRelay).
+//
 // It refuses to know who may be admitted (control), and to talk (journal/jetstream).
 package admission
 
@@ -33,6 +35,7 @@ const ControlName = "control.warmfront.internal"
 // Token is what makes a machine an edge, or a control node, once. String is the line that people carry.
 type Token struct {
 	Node      string   `json:"n,omitempty"` // the control node's name; "": it is for an edge
+	Relay     bool     `json:"y,omitempty"` // it is for a relay
 	Addresses []string `json:"a"`           // host:port of control nodes
 	Root      string   `json:"r"`           // SHA-256 of the authority's certificate, hex
 	ID        string   `json:"i"`           // its public half

@@ -274,9 +274,14 @@ func (a *Authority) show(usage ...x509.ExtKeyUsage) (*tls.Config, error) {
 	}, nil
 }
 
-// SignEdge makes an edge's certificate of its request, and returns it with its serial number. What the request says beside its
-// key counts for nothing. The key must be of P-256, as an Applicant's is: what others cost to check, their makers choose.
+// SignEdge makes an edge's certificate of its request, and returns it with its serial number.
 func (a *Authority) SignEdge(request []byte, edge string) (der []byte, serial string, err error) {
+	return a.signRequest(request, &x509.Certificate{Subject: subject(edgeUnit, edge), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+}
+
+// signRequest makes a machine's certificate. What the request says beside its key counts for nothing. The key must be of P-256, as an
+// Applicant's is: what others cost to check, their makers choose.
+func (a *Authority) signRequest(request []byte, t *x509.Certificate) (der []byte, serial string, err error) {
 	r, err := x509.ParseCertificateRequest(request)
 	if err == nil {
 		if key, ok := r.PublicKey.(*ecdsa.PublicKey); !ok || key.Curve != elliptic.P256() {
@@ -289,10 +294,8 @@ func (a *Authority) SignEdge(request []byte, edge string) (der []byte, serial st
 	if err != nil {
 		return nil, "", fmt.Errorf("the request for a certificate cannot be read: %w", err)
 	}
-	c, err := a.sign(&x509.Certificate{
-		Subject:  pkix.Name{Organization: []string{"Warmfront"}, OrganizationalUnit: []string{edgeUnit}, CommonName: edge},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}, r.PublicKey, edgeLife)
+	t.KeyUsage = x509.KeyUsageDigitalSignature
+	c, err := a.sign(t, r.PublicKey, edgeLife)
 	if err != nil {
 		return nil, "", err
 	}
@@ -302,16 +305,22 @@ func (a *Authority) SignEdge(request []byte, edge string) (der []byte, serial st
 // edgeUnit marks certificates of edges.
 const edgeUnit = "edge"
 
+func subject(unit, name string) pkix.Name {
+	return pkix.Name{Organization: []string{"Warmfront"}, OrganizationalUnit: []string{unit}, CommonName: name}
+}
+
 func serialOf(c *x509.Certificate) string { return c.SerialNumber.Text(16) }
 
 // Who returns the edge's name and the serial number of a connection's verified certificate; ok is false when there is none of an
 // edge.
-func Who(c *tls.ConnectionState) (edge, serial string, ok bool) {
+func Who(c *tls.ConnectionState) (edge, serial string, ok bool) { return who(c, edgeUnit) }
+
+func who(c *tls.ConnectionState, unit string) (name, serial string, ok bool) {
 	if len(c.VerifiedChains) == 0 || len(c.PeerCertificates) == 0 {
 		return "", "", false
 	}
 	leaf := c.PeerCertificates[0]
-	if u := leaf.Subject.OrganizationalUnit; len(u) != 1 || u[0] != edgeUnit || leaf.Subject.CommonName == "" {
+	if u := leaf.Subject.OrganizationalUnit; len(u) != 1 || u[0] != unit || leaf.Subject.CommonName == "" {
 		return "", "", false
 	}
 	return leaf.Subject.CommonName, serialOf(leaf), true

@@ -45,21 +45,24 @@ type held struct {
 }
 
 // TLS is how the edge shows itself to control nodes, and what it expects of them; always by the newest that it has.
-func (i *Identity) TLS() *tls.Config {
+func (i *Identity) TLS() *tls.Config { return i.to(ControlName) }
+
+// to is TLS, to who has that name.
+func (i *Identity) to(name string) *tls.Config {
 	return &tls.Config{
-		ServerName: ControlName, MinVersion: tls.VersionTLS13,
+		ServerName: name, MinVersion: tls.VersionTLS13,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &i.held.Load().pair, nil },
 		InsecureSkipVerify:   true, // what is verified, and how, stands in VerifyConnection: the root changes
-		VerifyConnection:     func(c tls.ConnectionState) error { return verify(&c, i.held.Load().root) },
+		VerifyConnection:     func(c tls.ConnectionState) error { return verify(&c, i.held.Load().root, name) },
 	}
 }
 
-// verify takes a control node of this authority, wherever it is.
-func verify(c *tls.ConnectionState, root *x509.Certificate) error {
+// verify takes who has the name from this authority, wherever it is.
+func verify(c *tls.ConnectionState, root *x509.Certificate, name string) error {
 	if len(c.PeerCertificates) == 0 {
 		return errors.New("x509: no certificate was shown")
 	}
-	o := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), DNSName: ControlName}
+	o := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), DNSName: name}
 	o.Roots.AddCert(root)
 	for _, x := range c.PeerCertificates[1:] {
 		o.Intermediates.AddCert(x)
@@ -172,7 +175,7 @@ func (a *Applicant) TLS() *tls.Config {
 				if fingerprint(shown.Raw) != a.Token.Root || !shown.IsCA {
 					continue
 				}
-				err := verify(&c, shown)
+				err := verify(&c, shown, ControlName)
 				if err == nil {
 					a.root = shown
 				}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/subtle"
 	"regexp"
+	"strings"
 	"time"
 
+	"github.com/warmfront/warmfront/admission"
 	"github.com/warmfront/warmfront/journal"
 )
 
-// Admitted is an edge on another machine that has been given a certificate.
+// Admitted is an edge on another machine, or a relay (admission.IsRelay), that has been given a certificate.
 type Admitted struct {
 	Edge     string
 	Location string
@@ -47,15 +49,22 @@ var (
 // FRA50 and FRA50-P1.
 func LocationOf(edge string) string { return edgeNumber.ReplaceAllString(edge, "") }
 
-// InviteEdge makes a token good for one edge. Who has it may become that edge; it takes the place of an edge of
+// InviteEdge makes a token good for one edge, or, with a name that admission.Relay makes, and no location, one relay. Who has it may become that edge; it takes the place of an edge of
 // that name that there was before.
 func (c *Control) InviteEdge(ctx context.Context, by journal.Actor, i Invitation) error {
+	name, relay := strings.CutPrefix(i.Edge, admission.Relay(""))
 	switch {
+	case relay && !edgeName.MatchString(name):
+		return refuse("InvalidArgument", "%.70q is no name for a relay: letters, digits and dashes, at most 63, as in fra1.", name)
+	case relay && i.Location != "":
+		return refuse("InvalidArgument", "A relay has no edge location.")
+	case relay:
 	case !edgeName.MatchString(i.Edge):
 		return refuse("InvalidArgument", "%.70q is no name for an edge: letters, digits and dashes, at most 63, as in FRA50-1.", i.Edge)
 	case !edgeLocation.MatchString(i.Location):
 		return refuse("InvalidArgument", "%.70q is no edge location: three letters and a number, as in FRA50 or FRA50-P1.", i.Location)
-	case !i.Expires.After(c.now()):
+	}
+	if !i.Expires.After(c.now()) {
 		return refuse("InvalidArgument", "The token would have expired already.")
 	}
 	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
@@ -95,9 +104,9 @@ func (c *Control) AdmitEdge(ctx context.Context, token, hash, serial string) err
 		case i == nil || subtle.ConstantTimeCompare([]byte(i.fact.Hash), []byte(hash)) != 1:
 			return nil, refuse("AccessDenied", "The token is not known here. Is it whole, and of this control plane?")
 		case !i.used.IsZero():
-			return nil, refuse("AccessDenied", "The token is used up, since %s. Make another one: warmfront edge token %s", i.used.Format(time.RFC3339), i.fact.Edge)
+			return nil, refuse("AccessDenied", "The token is used up, since %s. Make another one: %s", i.used.Format(time.RFC3339), tokenCommand(i.fact.Edge))
 		case !i.fact.Expires.After(c.now()):
-			return nil, refuse("AccessDenied", "The token has expired, at %s. Make another one: warmfront edge token %s", i.fact.Expires.Format(time.RFC3339), i.fact.Edge)
+			return nil, refuse("AccessDenied", "The token has expired, at %s. Make another one: %s", i.fact.Expires.Format(time.RFC3339), tokenCommand(i.fact.Edge))
 		}
 		if err := c.mustBeDead(s, i.fact.Edge); err != nil {
 			return nil, err
@@ -105,6 +114,14 @@ func (c *Control) AdmitEdge(ctx context.Context, token, hash, serial string) err
 		return []journal.Fact{{EdgeAdmitted: &journal.EdgeAdmitted{Token: token, Edge: i.fact.Edge, Location: i.fact.Location, Serial: serial}}}, nil
 	})
 	return err
+}
+
+// tokenCommand is how an operator gets another token.
+func tokenCommand(name string) string {
+	if relay, ok := strings.CutPrefix(name, admission.Relay("")); ok {
+		return "warmfront relay token " + relay
+	}
+	return "warmfront edge token " + name
 }
 
 // RenewEdge gives an edge, which has the certificate with the number now, another one. That counts on: the edge may not
@@ -157,6 +174,9 @@ func (c *Control) AllAdmitted() []Admitted {
 // of Completed. An edge that was heard within the lease is therefore refused.
 func (c *Control) RemoveEdge(ctx context.Context, by journal.Actor, edge string) error {
 	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
+		if relay, ok := strings.CutPrefix(edge, admission.Relay("")); ok && s.admitted[edge] == nil {
+			return nil, refuse("NoSuchEdge", "There is no relay %.70s.", relay)
+		}
 		if s.admitted[edge] == nil {
 			return nil, refuse("NoSuchEdge", "There is no edge %.70q that was admitted with a token.", edge)
 		}
@@ -193,6 +213,8 @@ func (c *Control) mustBeDead(s *state, edge string) error {
 func (c *Control) JoinAdmitted(ctx context.Context, edge journal.EdgeJoined) error {
 	_, err := c.join(ctx, edge, func(s *state) error {
 		switch a := s.admitted[edge.Edge]; {
+		case admission.IsRelay(edge.Edge):
+			return refuse("AccessDenied", "%.70q is a relay: it serves no viewers.", edge.Edge)
 		case a == nil:
 			return refuse("AccessDenied", "There is no edge %.70q that was admitted with a token.", edge.Edge)
 		case a.fact.Location != edge.Location:
