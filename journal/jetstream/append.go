@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -47,7 +48,11 @@ func (l *Log) appendAt(ctx context.Context, slot uint64, e *journal.Entry) error
 		ctx, cancel = context.WithTimeout(ctx, appendTimeout)
 		defer cancel()
 	}
-	r, err := l.nc.RequestMsgWithContext(ctx, message(slot, b))
+	m := message(slot, b)
+	if err := l.sign(m); err != nil {
+		return err
+	}
+	r, err := l.nc.RequestMsgWithContext(ctx, m)
 	if err != nil {
 		l.ailing() // for the next append; this one is in doubt
 		return l.wrap("append", err)
@@ -75,6 +80,19 @@ func message(slot uint64, encoded []byte) *nats.Msg {
 	m.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(slot-1, 10))
 	m.Data = encoded
 	return m
+}
+
+// sign signs an append, for those to whom relays bring it.
+func (l *Log) sign(m *nats.Msg) error {
+	if l.guard == nil || l.guard.c.Sign == nil {
+		return nil
+	}
+	signature, err := l.guard.c.Sign(m.Data)
+	if err != nil {
+		return fmt.Errorf("journal: append: %w", err)
+	}
+	m.Header.Set(signatureHeader, base64.StdEncoding.EncodeToString(signature))
+	return nil
 }
 
 // refused translates the engine's no.

@@ -40,6 +40,9 @@ type Desk struct {
 	// Answer answers what an edge asks, in words that are the callers' affair. Its errors are told as they are.
 	Answer func(ctx context.Context, edge string, question []byte) ([]byte, error)
 
+	// Shown tells a relay whether a certificate is an edge's.
+	Shown func(Shown) bool
+
 	Version string
 }
 
@@ -104,6 +107,7 @@ func (l *Log) ServeEdges(d Desk) (stop func(), err error) {
 		{"desk", readPrefix + "*", mostReads, func(ctx context.Context, m *nats.Msg) { l.answerRead(ctx, d, m) }},
 		{"desk", partPrefix + "*", mostParts, func(ctx context.Context, m *nats.Msg) { l.answerPart(ctx, d, m) }},
 		{"desk", wantPrefix + "*", mostWants, func(ctx context.Context, m *nats.Msg) { l.answerWant(ctx, d, m) }},
+		{"desk", relayPrefix + "*", mostShown, func(_ context.Context, m *nats.Msg) { l.answerShown(d, m) }},
 		{"desk", application, mostApplications, func(ctx context.Context, m *nats.Msg) { l.answerApplication(ctx, d, m) }},
 		{"", entering, mostEntering, func(ctx context.Context, m *nats.Msg) { l.answerEntering(ctx, d, m) }}, // all hear it; one knows the token
 	} {

@@ -26,12 +26,16 @@ type Network struct {
 	// Admit says who has connected, by its verified certificate, if it has one, and by the token that it gave. nil:
 	// nobody that we know; the connection is closed. It is called by the engine, concurrently, and must not block.
 	Admit func(c *tls.ConnectionState, token string) *Peer
+
+	// Sign signs what is pushed, for edges that hear it from a relay. Nil: they read it instead.
+	Sign func(entry []byte) ([]byte, error)
 }
 
-// Peer is who is at the other end of a connection: an edge, by its name, or somebody with a token who may ask for
+// Peer is who is at the other end of a connection: an edge or a relay, by its name, or somebody with a token who may ask for
 // nothing but to become one, or a control node.
 type Peer struct {
 	Edge  string
+	Relay bool   // Edge is a relay's name
 	Token string // its public half
 }
 
@@ -94,13 +98,17 @@ func (g *guard) Check(c server.ClientAuthentication) bool {
 		shown := c.GetOpts().Token
 		known := func() bool {
 			again := g.c.Admit(state, shown)
-			return again != nil && again.Edge == p.Edge
+			return again != nil && again.Edge == p.Edge && again.Relay == p.Relay
 		}
 		// Disconnect may have come before the connection was noted: then this is what sees that the admission has ended.
 		if !g.note(p.Edge, c.GetID(), maxNoted, known) || !known() {
 			return false
 		}
-		c.RegisterUser(&server.User{Username: p.Edge, Permissions: permitEdge(token(p.Edge))})
+		permit := permitEdge
+		if p.Relay {
+			permit = permitRelay
+		}
+		c.RegisterUser(&server.User{Username: p.Edge, Permissions: permit(token(p.Edge))})
 	case !g.note(applicants, c.GetID(), maxApplicants, nil):
 		return false
 	default:

@@ -331,7 +331,7 @@ func TestNetwork_Applications(t *testing.T) {
 	}})
 	c := &tls.Config{RootCAs: p.pool, ServerName: controlHost}
 	apply := func(key, token string) (*Admission, error) {
-		return Apply(t.Context(), []string{l.Addr()}, c, key, Application{Token: token, Request: []byte("please")})
+		return Apply(t.Context(), []string{l.Addr()}, nil, c, key, Application{Token: token, Request: []byte("please")})
 	}
 	if a, err := apply("known", "known-secret"); err != nil || a.Edge != "FRA50-1" || string(a.Certificate) != "please" {
 		t.Errorf("%+v, %v", a, err)

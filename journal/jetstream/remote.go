@@ -27,6 +27,13 @@ type RemoteConfig struct {
 	Version   string
 	Logger    *slog.Logger
 
+	// Relays, host:port, are asked to bring what is pushed, and to carry the connection to a control node; any will do, and without one
+	// the control nodes are asked themselves. With RelayTLS, which is TLS for a relay, and Pushed, which tells whether an entry has the
+	// authority's signature.
+	Relays   []string
+	RelayTLS *tls.Config
+	Pushed   func(entry, signature []byte) bool
+
 	// Moved is told where the control nodes are, when one says. Not required.
 	Moved func(addresses []string)
 }
@@ -39,6 +46,11 @@ type Remote struct {
 	c      RemoteConfig
 	failed atomic.Int32 // probes, in a row
 	skewed atomic.Bool  // the clocks were found to differ, and it was said
+
+	routes  *routes // nil: there are no relays
+	relayed relayed
+	strayed int                      // probes in a row that were not answered through a relay, while one passes on; the prober's
+	known   atomic.Pointer[[]string] // addresses of control nodes, as one has said; nil: none has
 }
 
 var _ journal.Log = (*Remote)(nil)
@@ -60,9 +72,9 @@ func Dial(c RemoteConfig) (*Remote, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	l := &Remote{c: c, session: session{log: c.Logger, name: c.Edge, remote: true}}
-	nc, err := nats.Connect(urls(c.Addresses), l.options(
+	o := l.options(
 		nats.CustomInboxPrefix(inbox+"_"+token(c.Edge)), nats.Secure(c.TLS), nats.Timeout(remoteConnect),
-		nats.SyncQueueLen(answerParts), nats.SetCustomDialer(&gathering{net.Dialer{Timeout: remoteConnect}}),
+		nats.SyncQueueLen(answerParts),
 		nats.RetryOnFailedConnect(true), nats.CustomReconnectDelay(again),
 		nats.IgnoreAuthErrorAbort(), // the node may not know its edges yet
 		nats.PingInterval(remotePing), nats.MaxPingsOutstanding(remotePings),
@@ -71,13 +83,47 @@ func Dial(c RemoteConfig) (*Remote, error) {
 				l.log.Warn("journal connection lost", "err", err)
 			}
 		}),
-		nats.ReconnectHandler(func(nc *nats.Conn) { l.log.Info("journal connected", "to", nc.ConnectedAddr()) }),
-	)...)
+		nats.ConnectHandler(func(*nats.Conn) { l.settled() }),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			l.settled()
+			l.log.Info("journal connected", "to", nc.ConnectedAddr())
+		}),
+	)
+	at := urls(c.Addresses)
+	if len(c.Relays) > 0 {
+		l.routes = newRoutes(c.Relays, c.Addresses)
+		at, o = urls([]string{anywhere}), append(o, l.routes.options()...)
+	} else {
+		o = append(o, nats.SetCustomDialer(&gathering{net.Dialer{Timeout: remoteConnect}}))
+	}
+	nc, err := nats.Connect(at, o...)
 	if err != nil {
 		return nil, explain(c.Addresses, err)
 	}
 	l.nc = nc
 	return l, nil
+}
+
+func (l *Remote) settled() {
+	if l.routes != nil {
+		l.routes.settled()
+	}
+}
+
+// Live implements journal.Log: from a relay, if there is one, else from the control node.
+func (l *Remote) Live(deliver func(*journal.Entry)) (stop func(), err error) {
+	if l.routes == nil {
+		return l.session.Live(deliver)
+	}
+	return l.hear(deliver)
+}
+
+// Addresses are where the control nodes are, as far as it is known.
+func (l *Remote) Addresses() []string {
+	if told := l.known.Load(); told != nil {
+		return *told
+	}
+	return l.c.Addresses
 }
 
 // again is the pause before all control nodes are tried once more: long where it is in vain, and not the same for all
@@ -163,12 +209,30 @@ func (l *Remote) Probe(ctx context.Context) (uint64, error) {
 	switch {
 	case err == nil:
 		l.failed.Store(0)
+		if l.routes != nil {
+			l.relayed.judge(z)
+			l.back()
+		}
 	case ctx.Err() != nil && l.failed.Add(1)%2 == 0 && l.nc.IsConnected():
 		l.log.Warn("journal connection gives no answers; connecting anew", "to", l.nc.ConnectedAddr())
 		l.nc.ForceReconnect()
 	}
 	return z, err
 }
+
+// back goes back to a relay, where one passes on and the connection has not gone through one for some probes. The prober calls it.
+func (l *Remote) back() {
+	if l.strayed++; l.routes.relayed() || !l.relayed.on.Load() {
+		l.strayed = 0
+	}
+	if l.strayed >= mostStrayed {
+		l.strayed = 0
+		l.log.Info("a relay is there; connecting through it", "from", l.nc.ConnectedAddr())
+		l.nc.ForceReconnect()
+	}
+}
+
+const mostStrayed = 6
 
 // Read implements journal.Log, by way of a control node's desk.
 func (l *Remote) Read(ctx context.Context, from uint64, max int) ([]*journal.Entry, error) {
@@ -282,10 +346,21 @@ func (l *Remote) part(ctx context.Context, p part) (a partAnswer, err error) {
 		return a, l.wrap(p.what(), err)
 	}
 	l.compare(sent, a.Now)
-	if len(a.Addresses) > 0 && l.c.Moved != nil {
-		l.c.Moved(a.Addresses)
+	if len(a.Addresses) > 0 {
+		l.moved(a.Addresses)
 	}
 	return a, a.err()
+}
+
+// moved takes where the control nodes are.
+func (l *Remote) moved(addresses []string) {
+	l.known.Store(&addresses)
+	if l.routes != nil {
+		l.routes.moved(addresses)
+	}
+	if l.c.Moved != nil {
+		l.c.Moved(addresses)
+	}
 }
 
 // Clocks that differ by more than the first are spoken of. No decision of the protocol uses a wall clock (C4), but ages and dates
@@ -353,9 +428,8 @@ func (l *Remote) Close() error {
 }
 
 // Knock connects once with an edge's certificate, and says whether it is let in: ErrRefused, ErrAway.
-func Knock(addresses []string, c *tls.Config, edge string) error {
-	nc, err := nats.Connect(urls(addresses), nats.Name("warmfront"), nats.Secure(c), nats.Timeout(remoteConnect),
-		nats.CustomInboxPrefix(inbox+"_"+token(edge)), nats.NoReconnect())
+func Knock(addresses, relays []string, c *tls.Config, edge string) error {
+	nc, err := connectOnce(addresses, relays, nats.Secure(c), nats.CustomInboxPrefix(inbox+"_"+token(edge)))
 	if err != nil {
 		return explain(addresses, err)
 	}
@@ -363,11 +437,25 @@ func Knock(addresses []string, c *tls.Config, edge string) error {
 	return nil
 }
 
+// connectOnce connects to a control node, through a relay if there is one, and tries each way once.
+func connectOnce(addresses, relays []string, o ...nats.Option) (nc *nats.Conn, err error) {
+	o = append(o, nats.Name("warmfront"), nats.Timeout(remoteConnect), nats.NoReconnect())
+	if len(relays) == 0 {
+		return nats.Connect(urls(addresses), o...)
+	}
+	r := newRoutes(relays, addresses)
+	for range r.many() {
+		if nc, err = nats.Connect(urls([]string{anywhere}), append(o, r.options()...)...); err == nil {
+			break
+		}
+	}
+	return nc, err
+}
+
 // Apply asks a control node to be made an edge. The config needs no certificate; key is the token's public half.
-func Apply(ctx context.Context, addresses []string, c *tls.Config, key string, a Application) (*Admission, error) {
+func Apply(ctx context.Context, addresses, relays []string, c *tls.Config, key string, a Application) (*Admission, error) {
 	a.Protocol = Protocol
-	nc, err := nats.Connect(urls(addresses), nats.Name("warmfront"), nats.Secure(c), nats.Token(key), nats.Timeout(remoteConnect),
-		nats.CustomInboxPrefix(inbox+"_"+token(key)), nats.NoReconnect())
+	nc, err := connectOnce(addresses, relays, nats.Secure(c), nats.Token(key), nats.CustomInboxPrefix(inbox+"_"+token(key)))
 	if err != nil {
 		return nil, explain(addresses, err)
 	}

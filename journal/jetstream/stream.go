@@ -20,6 +20,7 @@ const (
 	partPrefix  = "warmfront.part.0." // joining and leaving
 	askPrefix   = "warmfront.ask."    // what the control plane asks of an edge
 	wantPrefix  = "warmfront.want."   // what an edge asks of the control plane
+	relayPrefix = "warmfront.relay."  // what a relay asks
 	application = "warmfront.apply"   // of who is no edge yet
 	entering    = "warmfront.enter"   // of who is no control node yet
 	directGet   = "$JS.API.DIRECT.GET." + streamName
