@@ -65,6 +65,12 @@ func (c *cluster) faults(pause time.Duration) (all []fault) {
 		add(n.name+" stands still", func() error { return lasting(still(n)) })
 		add(n.name+" is killed", func() error { n.proc.kill(); return c.start(n) })
 	}
+	relay := hosts(c.relay)
+	add("a relay is cut off from all control nodes", func() error { return lasting(cutOff(relay, controls)) })
+	add("a relay hears nothing from its edges", func() error { return lasting(c.relay.host.deafTo(edges...)) })
+	add("an edge hears nothing from its relay", func() error { return lasting(far.host.deafTo(relay...)) })
+	add("a relay stands still", func() error { return lasting(still(c.relay)) })
+	add("a relay is killed", func() error { c.relay.proc.kill(); return c.start(c.relay) })
 	add("an edge stands still", func() error { return lasting(still(near)) })
 	add("an edge is killed", func() error { far.proc.kill(); return c.start(far) })
 	add("an edge is killed, and comes back with flipped bits on its disk", func() error {

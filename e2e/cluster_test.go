@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ type cluster struct {
 	desk     *host
 	controls []*node
 	edges    []*node
+	relay    *node // of the last location's edges; nil: they are too few
 }
 
 // node is one machine: a host, a directory and the process that runs there.
@@ -35,6 +37,7 @@ const (
 	controlPort = 9000
 	journalPort = 4443
 	clusterPort = 4444
+	relayPort   = 4445
 	viewerPort  = 80
 )
 
@@ -55,11 +58,17 @@ func startCluster(t *testing.T, controls, edges int) *cluster {
 	}
 	t.Cleanup(c.close) // before the volumes are unmounted
 	c.startControls()
-	for _, n := range c.edges {
+	if len(c.edges) > 4 {
+		c.startRelay()
+	}
+	for i, n := range c.edges {
 		n.args = []string{"edge", "--http", n.host.at(viewerPort), "--https", "off", "--cache-size", "16MiB",
 			"--origin", originName + "=" + c.desk.at(originPort)}
 		if n == c.edges[1] {
 			n.args = append(n.args, "--disk-cache", "64MiB")
+		}
+		if i >= 4 {
+			n.args = append(n.args, "--relays", c.relay.host.at(relayPort))
 		}
 		once := n.args
 		n.args = append(once[:len(once):len(once)], "--token", c.token(n.name))
@@ -67,6 +76,17 @@ func startCluster(t *testing.T, controls, edges int) *cluster {
 		n.args = once
 	}
 	return c
+}
+
+// startRelay starts the relay.
+func (c *cluster) startRelay() {
+	c.t.Helper()
+	n := c.node("relay1")
+	c.relay = n
+	once := []string{"relay", "--listen", n.host.at(relayPort)}
+	n.args = append(once[:len(once):len(once)], "--token", c.tokenOf("relay", n.name))
+	c.mustStart(n)
+	n.args = once
 }
 
 // startControls grows the control nodes from the first one.
@@ -169,8 +189,8 @@ func (c *cluster) mustStart(all ...*node) {
 }
 
 func (c *cluster) close() {
-	for _, n := range append(c.edges, c.controls...) {
-		if n.proc == nil {
+	for _, n := range append(slices.Concat(c.edges, c.controls), c.relay) {
+		if n == nil || n.proc == nil {
 			continue
 		}
 		select {
@@ -181,11 +201,13 @@ func (c *cluster) close() {
 	}
 }
 
-func (c *cluster) token(name string) string {
+func (c *cluster) token(name string) string { return c.tokenOf("edge", name) }
+
+func (c *cluster) tokenOf(role, name string) string {
 	c.t.Helper()
-	out, err := c.desk.command(binary(), "edge", "token", name, "--data", filepath.Join(c.controls[0].dir, "data")).Output()
+	out, err := c.desk.command(binary(), role, "token", name, "--data", filepath.Join(c.controls[0].dir, "data")).Output()
 	if err != nil {
-		c.t.Fatalf("edge token: %v", err)
+		c.t.Fatalf("%s token: %v", role, err)
 	}
 	return strings.TrimSpace(string(out))
 }

@@ -82,11 +82,46 @@ func (w *world) startEdge(name string, flags []string) error {
 	return nil
 }
 
-func (w *world) token(name string) (string, error) {
-	cmd := exec.Command(binary(), "edge", "token", name, "--data", filepath.Join(w.dir, "data"))
+// relay NAME [flag...]: a relay in a process of its own; at its first start with a token, later without, at the same address. $RELAY_NAME is
+// where it is.
+func relayVerb(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: relay NAME [flag...]")
+	}
+	w := of(ts)
+	check(ts, neg, w.startRelay(args[0], args[1:]))
+	ts.Setenv("RELAY_"+args[0], w.relays[args[0]].ready.Relay)
+}
+
+func (w *world) startRelay(name string, flags []string) error {
+	args := []string{"relay", "--listen", "127.0.0.1:0"}
+	if was := w.relays[name]; was != nil {
+		args = append(args, "--listen", was.ready.Relay)
+	} else {
+		token, err := w.tokenFor("relay", name)
+		if err != nil {
+			return err
+		}
+		args = append(args, "--token", token)
+	}
+	dir := filepath.Join(w.dir, name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	p, err := launch(dir, append(args, flags...))
+	if err == nil {
+		w.relays[name] = p
+	}
+	return err
+}
+
+func (w *world) token(name string) (string, error) { return w.tokenFor("edge", name) }
+
+func (w *world) tokenFor(role, name string) (string, error) {
+	cmd := exec.Command(binary(), role, "token", name, "--data", filepath.Join(w.dir, "data"))
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("edge token: %w", err)
+		return "", fmt.Errorf("%s token: %w", role, err)
 	}
 	return strings.TrimSpace(string(out)), nil
 }
@@ -95,6 +130,9 @@ func (w *world) token(name string) (string, error) {
 func (w *world) named(ts *testscript.TestScript, args []string) *process {
 	if len(args) == 0 {
 		return w.proc
+	}
+	if p := w.relays[args[0]]; p != nil {
+		return p
 	}
 	m := w.edges[args[0]]
 	if m == nil {
@@ -109,6 +147,13 @@ func (w *world) closeEdges() {
 		case <-m.proc.ended:
 		default:
 			m.proc.kill()
+		}
+	}
+	for _, p := range w.relays {
+		select {
+		case <-p.ended:
+		default:
+			p.kill()
 		}
 	}
 }

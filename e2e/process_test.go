@@ -17,6 +17,7 @@ type ready struct {
 	PID             int
 	API             string
 	Journal         []string
+	Relay           string
 	Console         string
 	Edges           []struct{ Name, URL, HTTPS string }
 	CA              string

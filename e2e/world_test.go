@@ -20,6 +20,7 @@ type world struct {
 	args          []string // of the last start, for restarts
 	proc          *process
 	edges         map[string]*machine // that are processes of their own
+	relays        map[string]*process // the same
 	origins       map[string]*origin
 	distributions map[string]*distribution
 	current       string // the distribution that verbs mean when they name none
@@ -37,7 +38,7 @@ type distribution struct {
 
 func newWorld(dir string) *world {
 	return &world{
-		dir: dir, edges: map[string]*machine{}, origins: map[string]*origin{}, distributions: map[string]*distribution{}, background: map[string]asked{},
+		dir: dir, edges: map[string]*machine{}, relays: map[string]*process{}, origins: map[string]*origin{}, distributions: map[string]*distribution{}, background: map[string]asked{},
 		web: &http.Client{
 			Transport:     &http.Transport{DisableCompression: true, Proxy: nil, MaxIdleConnsPerHost: 64},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

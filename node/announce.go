@@ -17,6 +17,7 @@ type Ready struct {
 	Console          string   `json:",omitempty"`
 	API              string   `json:",omitempty"`
 	Journal          []string `json:",omitempty"` // where edges of other machines find it
+	Relay            string   `json:",omitempty"` // where edges come to a relay
 	Edges            []ReadyEdge
 	Demo             string `json:",omitempty"`
 	DemoDistribution string `json:",omitempty"` // its id
@@ -89,6 +90,19 @@ func (r *Ready) announceEdge(out io.Writer) {
 	}
 	t.Flush()
 	r.announceTrust(out)
+	fmt.Fprintln(out)
+}
+
+// announceRelay is the same for a relay.
+func (r *Ready) announceRelay(out io.Writer, name string) {
+	fmt.Fprintf(out, "\nRelay %s, Warmfront %s, is passing on. Ctrl-C stops it; what it keeps stays in %s.\n\n", name, r.Version, r.Data)
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(t, "  For edges\t%s   warmfront edge --relays ...\n", r.Relay)
+	fmt.Fprintf(t, "  Control plane\t%s\n", strings.Join(r.Journal, ", "))
+	if r.Telemetry != "" {
+		fmt.Fprintf(t, "  Telemetry\t%s/metrics\n", r.Telemetry)
+	}
+	t.Flush()
 	fmt.Fprintln(out)
 }
 

@@ -36,7 +36,7 @@ func (f *Findings) err(err error) {
 	}
 }
 
-// CheckDev, CheckControl and CheckEdge look at a config as Dev, Control and Edge take it, without starting anything and
+// CheckDev, CheckControl, CheckEdge and CheckRelay look at a config as Dev, Control, Edge and Relay take it, without starting anything and
 // without changing anything.
 func CheckDev(c Config) (f Findings) {
 	running := f.common(&c)
@@ -85,22 +85,41 @@ func CheckEdge(c Config) (f Findings) {
 		several("http", c.Edges, false)...), several("https", c.EdgesHTTPS, c.HTTP3)...))
 	f.err(c.checkTier())
 	f.viewers(&c, 1)
-	have, err := admission.OpenIdentity(filepath.Join(c.Data, "identity"))
+	f.err(c.checkRelays())
+	f.identity(&c, anEdge)
+	return f
+}
+
+// CheckRelay: see CheckDev.
+func CheckRelay(c Config) (f Findings) {
+	running := f.common(&c)
+	f.addresses(running, []wanted{{"telemetry", c.Telemetry, false}, {"listen", c.Relay, false}})
+	if n := descriptors(); n < fewDescriptors {
+		f.note("this user may have %d descriptors open, which is enough for some %d edges: raise the limit (ulimit -n)", n, n/perRelayed)
+	}
+	f.identity(&c, aRelay)
+	return f
+}
+
+// identity looks at who the machine is, or would become.
+func (f *Findings) identity(c *Config, m machine) {
+	have, err := m.of(c.Data)
 	switch {
 	case err != nil:
 		f.err(err)
 	case have != nil:
-		if f.lasts("the certificate of edge "+have.Edge, have.Expires()); c.Token != "" {
-			f.note("%s is edge %s already: the token is left unused", c.Data, have.Edge)
+		if f.lasts("the certificate of "+m.noun+" "+m.name(have), have.Expires()); c.Token != "" {
+			f.note("%s is %s %s already: the token is left unused", c.Data, m.noun, m.name(have))
 		}
 	case c.Token == "":
-		f.fault("%s holds no edge yet, and no token is given: warmfront edge token, where the control plane runs, makes one", c.Data)
+		f.fault("%s holds no %s yet, and no token is given: %s, where the control plane runs, makes one", c.Data, m.noun, m.command)
 	default:
-		if _, err := admission.ParseToken(c.Token); err != nil {
+		if t, err := admission.ParseToken(c.Token); err != nil {
 			f.fault("--token: %v", err)
+		} else if t.Relay != m.relay {
+			f.fault("--token is not for %s: %s makes one", article(m.noun), m.command)
 		}
 	}
-	return f
 }
 
 // common looks at what all roles have. running: a process has the data directory.

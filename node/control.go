@@ -114,7 +114,7 @@ func (d *process) runControl(ctx context.Context, log *jetstream.Log, g *gate) (
 	}
 	closeDesk, err := log.ServeEdges(jetstream.Desk{
 		Join: d.control.JoinAdmitted, Leave: d.leave, Tick: d.control.Tick, Admit: admit, Renew: g.renew,
-		Answer: d.wanted, Enter: g.enter, Addresses: g.told, Version: d.Version,
+		Answer: d.wanted, Shown: g.shown, Enter: g.enter, Addresses: g.told, Version: d.Version,
 	})
 	if err != nil {
 		return err
@@ -176,7 +176,7 @@ func (g *gate) network() (*jetstream.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &jetstream.Network{Address: g.c.Journal, TLS: t, Admit: g.who}
+	n := &jetstream.Network{Address: g.c.Journal, TLS: t, Admit: g.who, Sign: g.authority.SignPush}
 	given, err := advertised(g.c.Advertise, g.c.Journal)
 	if err != nil {
 		return nil, err
@@ -194,8 +194,14 @@ func (g *gate) who(c *tls.ConnectionState, token string) *jetstream.Peer {
 		return nil
 	}
 	if edge, serial, ok := admission.Who(c); ok {
-		if a, ok := x.Admitted(edge); ok && a.Shows(serial) {
+		if g.shown(jetstream.Shown{Edge: edge, Serial: serial}) {
 			return &jetstream.Peer{Edge: edge}
+		}
+		return nil
+	}
+	if relay, serial, ok := admission.WhoRelay(c); ok {
+		if a, ok := x.Admitted(relay); ok && a.Shows(serial) {
+			return &jetstream.Peer{Edge: relay, Relay: true}
 		}
 		return nil
 	}
@@ -208,6 +214,12 @@ func (g *gate) who(c *tls.ConnectionState, token string) *jetstream.Peer {
 	return nil
 }
 
+// shown is jetstream.Desk.Shown.
+func (g *gate) shown(s jetstream.Shown) bool {
+	a, ok := g.control.Load().Admitted(s.Edge)
+	return ok && a.Shows(s.Serial) && !admission.IsRelay(s.Edge)
+}
+
 // admit is jetstream.Desk.Admit.
 func (g *gate) admit(ctx context.Context, line string, a jetstream.Application) (*jetstream.Admission, error) {
 	t, err := admission.ParseToken(line)
@@ -216,7 +228,7 @@ func (g *gate) admit(ctx context.Context, line string, a jetstream.Application) 
 	}
 	x := g.control.Load()
 	i, _ := x.Invited(t.ID) // an unknown one is refused below, by name
-	der, serial, err := g.authority.SignEdge(a.Request, i.Edge)
+	der, serial, err := g.authority.Sign(a.Request, i.Edge)
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +252,7 @@ func (g *gate) renew(ctx context.Context, r jetstream.Renewal) (*jetstream.Renew
 	if len(r.Request) == 0 {
 		return a, nil
 	}
-	der, serial, err := g.authority.SignEdge(r.Request, r.Edge)
+	der, serial, err := g.authority.Sign(r.Request, r.Edge)
 	if err != nil {
 		return nil, err
 	}
@@ -258,9 +270,9 @@ func (g *gate) renew(ctx context.Context, r jetstream.Renewal) (*jetstream.Renew
 // token makes a token for an edge.
 func (g *gate) token(ctx context.Context, by journal.Actor, w ownapi.EdgeWish) (ownapi.EdgeToken, error) {
 	addresses, _ := g.addresses()
-	t := admission.Token{Addresses: addresses, Root: g.authority.Fingerprint(), ID: rand.Text()[:12], Secret: rand.Text()}
+	t := admission.Token{Relay: admission.IsRelay(w.Edge), Addresses: addresses, Root: g.authority.Fingerprint(), ID: rand.Text()[:12], Secret: rand.Text()}
 	i := control.Invitation{Token: t.ID, Hash: t.Hash(), Edge: w.Edge, Location: w.Location, Expires: time.Now().Add(w.Life)}
-	if i.Location == "" {
+	if i.Location == "" && !admission.IsRelay(i.Edge) {
 		i.Location = control.LocationOf(i.Edge)
 	}
 	if err := g.control.Load().InviteEdge(ctx, by, i); err != nil {

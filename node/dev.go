@@ -41,7 +41,10 @@ type Config struct {
 
 	Journal   string   // of a control node: where edges of other machines come to
 	Advertise []string // of a control node: where they find that, host:port
-	Token     string   // of an edge or a control node that is none yet
+	Token     string   // of an edge, a relay or a control node that is none yet
+
+	Relay  string   // of a relay: where edges come to
+	Relays []string // of an edge: what it goes to instead of the control nodes, host:port
 
 	// Of one of several control nodes.
 	Name           string

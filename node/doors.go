@@ -124,7 +124,7 @@ func (d *process) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 		c.Places = append(c.Places, at)
 	}
 	if d.fleet != nil {
-		c.Fleet = &ownapi.Fleet{Connected: d.fleet.connected, Token: d.gate.token, ControlToken: d.gate.controlToken, Drain: d.fleet.drain, Disconnect: d.fleet.log.Disconnect}
+		c.Fleet = &ownapi.Fleet{Connected: d.fleet.connected, Token: d.gate.token, ControlToken: d.gate.controlToken, Drain: d.fleet.drain, Disconnect: d.fleet.log.Disconnect, Relays: d.fleet.relays}
 	}
 	if d.ready.Demo != "" {
 		c.Demo = &ownapi.Demo{URL: d.ready.Demo, DistributionID: d.ready.DemoDistribution}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"time"
 
 	"github.com/warmfront/warmfront/admission"
 	"github.com/warmfront/warmfront/journal/jetstream"
@@ -35,12 +33,16 @@ func Edge(ctx context.Context, c Config) error {
 		return err
 	}
 	defer ls.close()
-	who, err := c.identity(ctx)
+	if err := c.checkRelays(); err != nil {
+		return err
+	}
+	who, err := c.identity(ctx, anEdge)
 	if err != nil {
 		return err
 	}
 	log, err := jetstream.Dial(jetstream.RemoteConfig{
 		Addresses: who.Addresses, TLS: who.TLS(), Edge: who.Edge, Version: c.Version, Logger: c.Logger.With("role", "journal"),
+		Relays: c.Relays, RelayTLS: who.ToRelay(), Pushed: who.Pushed,
 		Moved: c.moved(who),
 	})
 	if err != nil {
@@ -58,56 +60,6 @@ func (c *Config) moved(who *admission.Identity) func([]string) {
 			c.Logger.Warn("where the control nodes are cannot be kept", "err", err)
 		}
 	}
-}
-
-// identity reads who this edge is, or becomes one with the token.
-func (c *Config) identity(ctx context.Context) (*admission.Identity, error) {
-	dir := filepath.Join(c.Data, "identity")
-	have, err := admission.OpenIdentity(dir)
-	switch {
-	case err != nil:
-		return nil, err
-	case have != nil && c.Token != "" && !c.useless(have):
-		c.Logger.Warn("this directory has an edge's identity; the token is left unused", "edge", have.Edge, "dir", dir)
-		return have, nil
-	case have != nil && c.Token == "":
-		if time.Now().After(have.Expires()) {
-			return nil, fmt.Errorf("the certificate of edge %s has expired, at %s: no control node was reached for so long. Have a token made, warmfront edge token %s, and start once with --token",
-				have.Edge, have.Expires().UTC().Format(time.RFC3339), have.Edge)
-		}
-		return have, nil
-	case c.Token == "":
-		return nil, fmt.Errorf("%s holds no edge yet: have a token made where the control plane runs, warmfront edge token FRA50-1, and start once with --token", c.Data)
-	}
-	t, err := admission.ParseToken(c.Token)
-	if err != nil {
-		return nil, fmt.Errorf("--token: %w", err)
-	}
-	a, err := admission.NewApplicant(t)
-	if err != nil {
-		return nil, err
-	}
-	given, err := jetstream.Apply(ctx, t.Addresses, a.TLS(), t.ID, jetstream.Application{Version: c.Version, Token: t.String(), Request: a.Request})
-	if errors.Is(err, jetstream.ErrRefused) && have == nil {
-		return nil, fmt.Errorf("%w: the token is not known there, or not any more. Make another one: warmfront edge token", err)
-	}
-	if err != nil && have != nil && time.Now().Before(have.Expires()) { // a node that has just started refuses everybody
-		c.Logger.Warn("the control plane refuses this edge, and the token too; going on with what there is", "edge", have.Edge, "err", err)
-		return have, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("this machine has not become an edge: %w", err)
-	}
-	if have, err = a.Keep(dir, given.Edge, given.Location, given.Certificate, given.Root, given.Addresses); err != nil {
-		return nil, err
-	}
-	fmt.Fprintf(c.Out, "This machine is edge %s of %s now.\n", have.Edge, have.Location)
-	return have, nil
-}
-
-// useless reports whether an identity makes nobody an edge any more: it has expired, or the control plane refuses it.
-func (c *Config) useless(i *admission.Identity) bool {
-	return time.Now().After(i.Expires()) || errors.Is(jetstream.Knock(i.Addresses, i.TLS(), i.Edge), jetstream.ErrRefused)
 }
 
 // runEdge starts the edge and waits until it may serve, for as long as there is no control plane.

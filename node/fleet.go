@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/warmfront/warmfront/admission"
 	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/invalidation"
@@ -48,20 +49,9 @@ func (f *fleet) connected() []ownapi.Place {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
 	defer cancel()
-	all := f.control.AllAdmitted()
+	all := f.admitted(false)
 	states := make([]*edgeState, len(all))
-	var asking sync.WaitGroup
-	slots := make(chan struct{}, fleetMost)
-	for i, e := range all {
-		slots <- struct{}{}
-		asking.Go(func() {
-			defer func() { <-slots }()
-			if a, err := f.ask(ctx, e.Edge, question{Do: "state"}); err == nil {
-				states[i] = a.State
-			}
-		})
-	}
-	asking.Wait()
+	f.askAll(ctx, all, func(i int, a *answer) { states[i] = a.State })
 	f.places = nil
 	for i, s := range states {
 		if s != nil {
@@ -76,6 +66,45 @@ func (f *fleet) connected() []ownapi.Place {
 	slices.SortFunc(f.places, func(a, b ownapi.Place) int { return strings.Compare(a.Name, b.Name) })
 	f.asked, f.of = time.Now(), of
 	return f.places
+}
+
+// admitted are the relays, or the edges.
+func (f *fleet) admitted(relays bool) []control.Admitted {
+	return slices.DeleteFunc(f.control.AllAdmitted(), func(a control.Admitted) bool { return admission.IsRelay(a.Edge) != relays })
+}
+
+// askAll asks all of them how they are, and takes the answers that come, from several goroutines.
+func (f *fleet) askAll(ctx context.Context, all []control.Admitted, take func(i int, a *answer)) {
+	var asking sync.WaitGroup
+	slots := make(chan struct{}, fleetMost)
+	for i, e := range all {
+		slots <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-slots }()
+			if a, err := f.ask(ctx, e.Edge, question{Do: "state"}); err == nil {
+				take(i, a)
+			}
+		})
+	}
+	asking.Wait()
+}
+
+// relays are all that are admitted, by name; one that does not answer has no version.
+func (f *fleet) relays() []ownapi.Relay {
+	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
+	defer cancel()
+	all := f.admitted(true)
+	out := make([]ownapi.Relay, len(all))
+	for i, a := range all {
+		out[i].Name = strings.TrimPrefix(a.Edge, admission.Relay(""))
+	}
+	f.askAll(ctx, all, func(i int, a *answer) {
+		if s := a.Relay; s != nil {
+			out[i] = ownapi.Relay{Name: out[i].Name, Version: s.Version, Address: s.Address, Ready: true, Edges: s.Edges, Connections: s.Tunnels, Position: s.Seq}
+		}
+	})
+	slices.SortFunc(out, func(a, b ownapi.Relay) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }
 
 func (f *fleet) ask(ctx context.Context, edge string, q question) (*answer, error) {

@@ -41,6 +41,7 @@ type listeners struct {
 	secure                   []net.Listener   // https, one for each of edges; or none
 	packets                  []net.PacketConn // HTTP/3, on the ports of secure; or none
 	tiers                    []net.Listener   // for other edges, one for each of edges; or none
+	relay                    net.Listener     // for edges; nil: this is no relay
 
 	given *sockets // what a supervisor has passed, and nobody has taken yet
 	held  bool     // a supervisor holds sockets of viewers too
@@ -107,6 +108,11 @@ func (ls *listeners) open(c Config) (err error) {
 		}
 		ls.tiers = append(ls.tiers, l)
 	}
+	if c.Relay != "" {
+		if ls.relay, err = ls.listen("listen", c.Relay); err != nil {
+			return err
+		}
+	}
 	if c.Demo != off {
 		if ls.demo, err = ls.listen("demo", c.Demo); err != nil {
 			return err
@@ -152,7 +158,7 @@ func (ls *listeners) listenSecure(flag, address string, http3 bool) (net.Listene
 
 // close is for the way out; a listener that a server has closed already does not mind.
 func (ls *listeners) close() {
-	for _, l := range slices.Concat([]net.Listener{ls.control, ls.demo, ls.telemetry}, ls.edges, ls.secure, ls.tiers) {
+	for _, l := range slices.Concat([]net.Listener{ls.control, ls.demo, ls.telemetry, ls.relay}, ls.edges, ls.secure, ls.tiers) {
 		if l != nil {
 			l.Close()
 		}

@@ -36,6 +36,7 @@ type answer struct {
 	NoDistribution bool   `json:",omitempty"` // edge.ErrNoDistribution
 
 	State       *edgeState               `json:",omitempty"`
+	Relay       *relayState              `json:",omitempty"` // of a relay, to "state"
 	Receipts    []*edge.Receipt          `json:",omitempty"`
 	Preview     *edge.Preview            `json:",omitempty"`
 	Popular     *edge.Popular            `json:",omitempty"`

@@ -183,7 +183,7 @@ func TestEdge_RemovedComesBackWithAToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = jetstream.Knock(who.Addresses, who.TLS(), who.Edge)
+	err = jetstream.Knock(who.Addresses, nil, who.TLS(), who.Edge)
 	if !errors.Is(err, jetstream.ErrRefused) || !strings.Contains(err.Error(), "warmfront edge token") {
 		t.Errorf("removed, it is told %v", err)
 	}

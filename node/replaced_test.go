@@ -16,7 +16,7 @@ func TestControl_ClosesWhatTheReplacedHadOpen(t *testing.T) {
 	d, stop := startRole(t, Control, controlConfig(t))
 	defer stop()
 	first := edgeConfig(t, tokenFor(t, d, "FRA50-1"))
-	who, err := first.identity(t.Context())
+	who, err := first.identity(t.Context(), anEdge)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestControl_ClosesWhatTheReplacedHadOpen(t *testing.T) {
 		t.Error("it joined elsewhere than where it was admitted to")
 	}
 	second := edgeConfig(t, tokenFor(t, d, "FRA50-1"))
-	if _, err := second.identity(t.Context()); err != nil {
+	if _, err := second.identity(t.Context(), anEdge); err != nil {
 		t.Fatal(err)
 	}
 	until("still let in", func() bool { return errors.Is(log.Connected(), jetstream.ErrRefused) })

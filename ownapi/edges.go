@@ -8,7 +8,7 @@ import (
 	"github.com/warmfront/warmfront/journal"
 )
 
-// Fleet is the edges of other machines. All members are required.
+// Fleet is the edges of other machines. All members but Relays are required.
 type Fleet struct {
 	Connected func() []Place                                                             // those that answer now
 	Token     func(ctx context.Context, by journal.Actor, w EdgeWish) (EdgeToken, error) // makes a machine an edge
@@ -17,6 +17,39 @@ type Fleet struct {
 
 	Drain      func(ctx context.Context, edge string) error // asks an edge to stop cleanly
 	Disconnect func(edge string)                            // that is not admitted any more
+
+	Relays func() []Relay // all that are admitted
+}
+
+// Relay stands between control nodes and edges.
+type Relay struct {
+	Name, Version, Address string // the last two of one that answers
+	Ready                  bool
+	Edges                  int    // to which it passes on what is pushed
+	Connections            int    // of edges to control nodes that it carries
+	Position               uint64 // of what it has passed on last
+}
+
+type relayBody struct {
+	Name        string `json:"name"`
+	Version     string `json:"version"` // "": it does not answer
+	Address     string `json:"address"`
+	Ready       bool   `json:"ready"`
+	Edges       int    `json:"edges"`
+	Connections int    `json:"connections"`
+	Position    uint64 `json:"position"`
+}
+
+// relays are those that are admitted.
+func (h *Handler) relays() []relayBody {
+	all := []relayBody{}
+	if h.cfg.Fleet == nil || h.cfg.Fleet.Relays == nil {
+		return all
+	}
+	for _, r := range h.cfg.Fleet.Relays() {
+		all = append(all, relayBody(r))
+	}
+	return all
 }
 
 // ControlWish is the control node that somebody wants.

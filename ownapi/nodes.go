@@ -96,7 +96,8 @@ func listNodes(_ context.Context, c *call) (any, error) {
 	return struct {
 		Edges   []nodeBody    `json:"edges"`
 		Control []controlBody `json:"control"`
-	}{all, c.h.controlNodes()}, nil
+		Relays  []relayBody   `json:"relays"`
+	}{all, c.h.controlNodes(), c.h.relays()}, nil
 }
 
 // controlBody is a machine with the control plane.

@@ -108,8 +108,8 @@ func (m *Metrics) CountDropped(lines func() uint64) {
 	}, func() float64 { return float64(lines()) }))
 }
 
-// Ends tells when a certificate of this node ends: "edge", by which it is known to the control plane, or "authority". It is called once
-// for each.
+// Ends tells when a certificate of this node ends: "edge" or "relay", by which it is known to the control plane, or "authority". It is called
+// once for each.
 func (m *Metrics) Ends(certificate string, at func() time.Time) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: "warmfront", Name: "certificate_expires_timestamp_seconds", Help: "When a certificate between edges and control plane ends.",

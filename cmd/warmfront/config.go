@@ -28,11 +28,11 @@ process is a fault; what might surprise is noted. Where the process is running a
 It changes nothing. Exit code 0: no fault. 1: some.`
 
 // roles makes the commands of all processes that stay.
-var roles = map[string]func(doing) *cobra.Command{"control": controlCommand, "dev": devCommand, "edge": edgeCommand}
+var roles = map[string]func(doing) *cobra.Command{"control": controlCommand, "dev": devCommand, "edge": edgeCommand, "relay": relayCommand}
 
 func configCheckCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "check <file> [control|edge|dev]", Short: "Check a file with settings, without starting anything",
+		Use: "check <file> [control|edge|relay|dev]", Short: "Check a file with settings, without starting anything",
 		Long: configCheckLong, Args: cobra.RangeArgs(1, 2),
 		Example: "  warmfront config check /etc/warmfront/warmfront.toml\n  warmfront config check warmfront.toml edge",
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -20,11 +20,14 @@ then on the data directory says who it is. A directory is one edge: it must not 
 While no control node can be reached it goes on: what it has cached is revalidated with the origin once 30 s are over. An edge
 that starts then answers 503 until it has reached one.
 
+With --relays it goes to one of them instead of a control node, for as long as one can be reached; see warmfront relay.
+
 With --origin, the names of origins are sent elsewhere on this edge alone.`
 
 const edgeExample = `  warmfront edge --token wfe1.eyJhIjpb... --http 0.0.0.0:80 --https 0.0.0.0:443
   WARMFRONT_EDGE_TOKEN=wfe1.eyJhIjpb... warmfront edge --data /var/lib/warmfront
   warmfront edge --disk-cache 200GiB --certificates /etc/warmfront/certificates
+  warmfront edge --relays relay1.example.com:4445,relay2.example.com:4445
   warmfront edge drain FRA50-1`
 
 func edgeCommand(do doing) *cobra.Command {
@@ -53,6 +56,7 @@ func edgeCommand(do doing) *cobra.Command {
 	f.StringVar(&http, "http", "127.0.0.1:8081", "`address` for viewers")
 	f.StringVar(&https, "https", "127.0.0.1:8441", "`address` for viewers by https, or \"off\"")
 	f.StringVar(&c.Token, "token", "", "`token` with which this machine becomes an edge, once; $WARMFRONT_EDGE_TOKEN keeps it out of the list of processes")
+	f.StringSliceVar(&c.Relays, "relays", nil, "`addresses` of relays, host:port, that it goes to instead of the control nodes")
 	f.StringVar(&c.Tier, "tier", "off", "`address` at which other edges ask this one for what they miss, or \"off\"; see warmfront place")
 	f.StringVar(&c.TierAdvertise, "tier-advertise", "", "`address` at which they find that, host:port (default the address itself, or this machine's name)")
 	return cmd

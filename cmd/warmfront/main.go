@@ -42,6 +42,7 @@ func newRoot() *cobra.Command {
 		Example: `  warmfront dev                    everything in one process, with a demonstration site
   warmfront control              a control node, for edges on other machines
   warmfront edge                 one of those
+  warmfront relay                a relay between the two, for hundreds of edges
   warmfront demo change            change the demonstration site's content
   warmfront invalidate --help      drop what is cached, and know when it is gone everywhere
   warmfront status                 the edges and how they are`,
@@ -50,7 +51,9 @@ func newRoot() *cobra.Command {
 	control := controlCommand(start)
 	control.AddCommand(controlTokenCommand())
 	edge.AddCommand(edgeTokenCommand(), edgeDrainCommand(), edgeRemoveCommand())
-	root.AddCommand(devCommand(start), control, edge, configCommand(), authorityCommand(), demoCommand(), guaranteeCommand(),
+	relay := relayCommand(start)
+	relay.AddCommand(relayTokenCommand(), relayRemoveCommand())
+	root.AddCommand(devCommand(start), control, edge, relay, configCommand(), authorityCommand(), demoCommand(), guaranteeCommand(),
 		invalidateCommand(), withdrawCommand(), explainCommand(), historyCommand(), statusCommand(), fsckCommand(), backupCommand(), restoreCommand(), placeCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, cmd.CommandPath())

@@ -42,8 +42,18 @@ type commonFlags struct {
 	logLevel, logFormat string
 }
 
-// addCommon adds them. What cmd.RunE does comes after the settings are read.
+// addCommon adds them.
 func addCommon(cmd *cobra.Command, c *node.Config, do doing) *commonFlags {
+	x := addProcess(cmd, c, do)
+	f := cmd.Flags()
+	f.StringVar(&c.Suffix, "suffix", "localhost", "`domain` under which distributions answer: dXXXX.<suffix>")
+	f.StringArrayVar(&c.Origins, "origin", nil, "send an origin's name elsewhere: `name=address`; \"*.name\" for all below it; may be repeated")
+	f.StringVar(&c.OriginsFile, "origins-file", "", "`file` with such lines, # begins a comment")
+	return x
+}
+
+// addProcess adds those that have nothing to do with distributions. What cmd.RunE does comes after the settings are read.
+func addProcess(cmd *cobra.Command, c *node.Config, do doing) *commonFlags {
 	x := &commonFlags{cmd: cmd, c: c, do: do, settings: addSettings(cmd)}
 	inner := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -56,9 +66,6 @@ func addCommon(cmd *cobra.Command, c *node.Config, do doing) *commonFlags {
 	f.StringVar(&c.Data, "data", defaultData(), "`directory` for everything that is kept")
 	f.StringVar(&c.ReadyFile, "ready-file", "", "`file` to write, as JSON, when everything serves; removed at the stop")
 	f.StringVar(&c.Telemetry, "telemetry", "127.0.0.1:9100", "`address` of metrics, health and profiles, or \"off\"")
-	f.StringVar(&c.Suffix, "suffix", "localhost", "`domain` under which distributions answer: dXXXX.<suffix>")
-	f.StringArrayVar(&c.Origins, "origin", nil, "send an origin's name elsewhere: `name=address`; \"*.name\" for all below it; may be repeated")
-	f.StringVar(&c.OriginsFile, "origins-file", "", "`file` with such lines, # begins a comment")
 	f.StringVar(&x.logLevel, "log-level", "warn", "`level`: debug, info, warn, error")
 	f.StringVar(&x.logFormat, "log-format", "text", "`format`: text, json")
 	return x

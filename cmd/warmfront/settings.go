@@ -121,7 +121,7 @@ func (s *settings) readFile() error {
 type tables map[string]map[string]any
 
 // roleNames are the processes that stay.
-var roleNames = []string{"control", "dev", "edge"}
+var roleNames = []string{"control", "dev", "edge", "relay"}
 
 // mostFile is far more than all settings take.
 const mostFile = 1 << 20

@@ -13,7 +13,7 @@ import (
 	"github.com/warmfront/warmfront/ownapi/client"
 )
 
-const statusLong = `Shows the machines of a Warmfront, control plane and edges, and how they are. LEASE is fresh while an edge may
+const statusLong = `Shows the machines of a Warmfront, control plane, relays and edges, and how they are. LEASE is fresh while an edge may
 answer from its cache without asking; APPLIED is how far in the journal it is, BEHIND how many entries there are since; HITS is
 the share of hits among its answers of the last five minutes, CACHED what it has stored, FILL how much of its memory that takes. An
 edge that does not answer has no VERSION: the rest is what was last heard of it. Traffic is that of the last five minutes, counted
@@ -59,6 +59,7 @@ type status struct {
 	Endpoint string               `json:"endpoint"`
 	Version  string               `json:"version"`
 	Control  []client.ControlNode `json:"control"`
+	Relays   []client.Relay       `json:"relays"`
 	Edges    []client.Node        `json:"edges"`
 	Traffic  *traffic             `json:"traffic"` // nil when there are too many distributions to ask about
 }
@@ -89,7 +90,7 @@ func readStatus(ctx context.Context, api *client.Client) (*status, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Control, s.Edges = nodes.Control, nodes.Edges
+	s.Control, s.Relays, s.Edges = nodes.Control, nodes.Relays, nodes.Edges
 	all, err := api.Distributions(ctx, trafficOf+1)
 	if err != nil || len(all) > trafficOf {
 		return s, err
@@ -144,11 +145,17 @@ func printStatus(out io.Writer, s *status) error {
 func statusLines(s *status) []string {
 	var t table
 	t.row("NODE", "ROLE", "LOCATION", "VERSION", "READY", "LEASE", "APPLIED", "BEHIND", "HITS", "OBJECTS", "CACHED", "FILL", "EVICTED")
-	var problems []string
+	var problems, relays []string
 	for _, n := range s.Control {
 		t.row(n.Name, "control", "-", dash(n.Version), yes(n.Ready), "-", fmt.Sprint(n.Position), "", "", "", "", "", "")
 		if n.Problem != "" {
 			problems = append(problems, clean(n.Name+": "+n.Problem))
+		}
+	}
+	for _, n := range s.Relays {
+		t.row(n.Name, "relay", "-", dash(n.Version), yes(n.Ready), "-", fmt.Sprint(n.Position), "", "", "", "", "", "")
+		if n.Ready {
+			relays = append(relays, clean(fmt.Sprintf("Relay %s at %s passes on to %s", n.Name, n.Address, count(n.Edges, "edge"))))
 		}
 	}
 	for _, n := range s.Edges {
@@ -156,7 +163,8 @@ func statusLines(s *status) []string {
 	}
 	all := []string{clean(fmt.Sprintf("Warmfront %s at %s, %s", s.Version, s.Endpoint, count(len(s.Edges), "edge"))), ""}
 	all = append(all, t.lines()...)
-	return append(append(all, problems...), "", trafficLine(s.Traffic))
+	all = append(append(all, problems...), relays...)
+	return append(all, "", trafficLine(s.Traffic))
 }
 
 func edgeRow(n *client.Node) []string {

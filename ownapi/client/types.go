@@ -291,6 +291,18 @@ type ControlNode struct {
 type AllNodes struct {
 	Edges   []Node        `json:"edges"`
 	Control []ControlNode `json:"control"`
+	Relays  []Relay       `json:"relays"`
+}
+
+// Relay stands between control nodes and edges.
+type Relay struct {
+	Name        string `json:"name"`
+	Version     string `json:"version"` // "": it does not answer
+	Address     string `json:"address"`
+	Ready       bool   `json:"ready"`
+	Edges       int    `json:"edges"`       // to which it passes on what is pushed
+	Connections int    `json:"connections"` // of edges to control nodes that it carries
+	Position    uint64 `json:"position"`    // of what it has passed on last
 }
 
 // OriginDown is an address that has not answered an edge for a while.
