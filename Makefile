@@ -93,7 +93,7 @@ bench-full: $(BIN) ## all rows of the bench, more and longer rounds: half an hou
 bench-invalidation: $(BIN) ## the way of invalidations, hits under rules, a million objects dropped; beside Varnish and nginx, in 12 minutes
 	@bench/run -invalidation $(ARGS)
 
-bench-scale: ## fleets of 100, 1,000 and 5,000 edges, invalidations accepted in a second, octets to each edge
+bench-scale: ## fleets of 100, 1,000 and 5,000 edges, with and without relays, invalidations accepted in a second, octets to each edge
 	$(GO) run ./bench/scale $(ARGS)
 
 bench-index: ## the index, what rules cost an edge with a million objects, and the way of an invalidation, as Go benchmarks

@@ -51,13 +51,13 @@ func (i *Identity) Ask(edge string, known func(edge, serial string) bool) *tls.C
 	}
 }
 
-// Local makes an edge of the process that has the authority. It is kept nowhere.
+// Local makes an edge, or a relay, as the name says, of the process that has the authority. It is kept nowhere.
 func (a *Authority) Local(edge, location string) (*Identity, error) {
 	p, err := NewApplicant(Token{})
 	if err != nil {
 		return nil, err
 	}
-	der, _, err := a.SignEdge(p.Request, edge)
+	der, _, err := a.Sign(p.Request, edge)
 	if err != nil {
 		return nil, err
 	}

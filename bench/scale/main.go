@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,10 +22,14 @@ import (
 )
 
 var (
-	edges = flag.Int("edges", 0, "measure a fleet of so many, print it as JSON, and nothing else; the program starts itself so")
-	write = flag.String("write", "", "document between whose marks the tables go")
-	sizes = flag.String("fleets", "100,1000,5000", "how many edges the fleets have")
-	long  = flag.Duration("for", 5*time.Second, "how long invalidations are accepted, for each number of callers")
+	edges   = flag.Int("edges", 0, "measure a fleet of so many, print it as JSON, and nothing else; the program starts itself so")
+	write   = flag.String("write", "", "document between whose marks the tables go")
+	sizes   = flag.String("fleets", "100,1000,5000", "how many edges the fleets have")
+	wires   = flag.String("wired", "100,1000,5000", "how many edges have connections of their own")
+	relayed = flag.Int("relays", 4, "how many relays there are then, beside none")
+	only    = flag.String("only", "", "make the tables alone that are named: fleets, wired, accepted, carried")
+	inner   = flag.String("task", "", "what the program tells itself")
+	long    = flag.Duration("for", 5*time.Second, "how long invalidations are accepted, for each number of callers")
 )
 
 func main() {
@@ -38,6 +43,9 @@ func main() {
 }
 
 func run(ctx context.Context) error {
+	if *inner != "" {
+		return perform(ctx, *inner)
+	}
 	if *edges > 0 {
 		f, err := measureFleet(ctx, *edges)
 		if err != nil {
@@ -47,8 +55,14 @@ func run(ctx context.Context) error {
 	}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%d cores.\n\n", runtime.NumCPU())
-	for _, table := range []func(context.Context, *bytes.Buffer) error{fleets, accepted, carried} {
-		if err := table(ctx, &out); err != nil {
+	for _, table := range []struct {
+		name string
+		make func(context.Context, *bytes.Buffer) error
+	}{{"fleets", fleets}, {"wired", wired}, {"accepted", accepted}, {"carried", carried}} {
+		if *only != "" && !slices.Contains(strings.Split(*only, ","), table.name) {
+			continue
+		}
+		if err := table.make(ctx, &out); err != nil {
 			return err
 		}
 	}

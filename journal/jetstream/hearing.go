@@ -61,6 +61,9 @@ func (r *relayed) judge(z uint64) {
 	}
 }
 
+// Relayed tells whether a relay passes on what is pushed.
+func (l *Remote) Relayed() bool { return l.relayed.on.Load() }
+
 // hear is Remote.Live with relays.
 func (l *Remote) hear(deliver func(*journal.Entry)) (stop func(), err error) {
 	h := &hearing{l: l, deliver: deliver, recent: map[journal.ID]bool{}, shun: map[string]time.Time{}}
