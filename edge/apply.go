@@ -31,6 +31,7 @@ func (e *Edge) apply(entries []*journal.Entry) {
 		}
 		d.life = e.resume(entry, d.life)
 		d.seq, d.id = entry.Seq, entry.ID
+		e.trail.note(entry)
 		for i := range entry.Facts {
 			e.fold(d, entry, &entry.Facts[i])
 		}
@@ -215,6 +216,7 @@ func (e *Edge) reset(reason string) {
 		e.resumed = nil
 	}
 	e.roster.clear()
+	e.trail.clear()
 	e.member.lost(reason)
 }
 

@@ -111,6 +111,8 @@ func (e *Edge) receive(ctx context.Context, from string, a *tier.Ask) tier.Refus
 			return tier.Unable
 		case string(s.epoch) != a.Epoch:
 			return tier.Elsewhere
+		case s.seq >= a.Least && !e.trail.has(a.Least, a.Entry): // one of the two has not noticed yet that the journal was put back
+			return tier.Elsewhere
 		case s.seq >= a.Least || planted(parentBehind):
 			return ""
 		}
@@ -153,7 +155,7 @@ func (v *visit) pinChild(q *query) *answer {
 	s, a := v.ticket.snap, v.child.ask
 	q.snap, q.req = s, &v.r.Request
 	q.site = s.sites.of(a.Distribution)
-	if !s.joined || string(s.epoch) != a.Epoch || q.site == nil || q.site.rev != a.Revision || q.site.unread {
+	if !s.joined || string(s.epoch) != a.Epoch || s.seq < a.Least && !planted(parentBehind) || q.site == nil || q.site.rev != a.Revision || q.site.unread {
 		return v.refuseChild(tier.Elsewhere)
 	}
 	q.path = q.site.RootedPath(q.req.Path)

@@ -170,6 +170,7 @@ type Edge struct {
 	pacing      pacing
 
 	roster   roster
+	trail    trail
 	progress progress
 	upstream upstream
 	served   served
@@ -215,6 +216,9 @@ func New(cfg Config) (*Edge, error) {
 		e.altSvc = fmt.Sprintf(`h3=":%d"; ma=86400`, p)
 	}
 	e.snap.Store(&Snap{hosts: noHosts, tickets: newTickets()})
+	if cfg.Address != "" {
+		e.trail.seed, e.trail.kept = maphash.MakeSeed(), make([]footprint, trailKept)
+	}
 	e.flights = newFlights(e)
 	e.pacing.e = e
 	e.compressors.gathered.room = semaphore.NewWeighted(cfg.CompressMemory / 2)

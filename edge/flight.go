@@ -32,6 +32,7 @@ type flight struct {
 	life     string
 	epoch    string // of the journal
 	stamp    uint64
+	entry    string // the ID of that entry
 	site     *site
 	behavior *distribution.Behavior
 	request  *message.Request // a copy; GET for HEAD

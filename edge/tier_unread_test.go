@@ -26,7 +26,7 @@ func TestL7_ConfigurationThatCannotBeReadAnswersNoOtherEdge(t *testing.T) {
 		r, w := io.Pipe()
 		go io.Copy(io.Discard, r)
 		p := &pipe{head: make(chan *tier.Head, 1), w: w}
-		e.ServeChild(t.Context(), "FRA50-1", &tier.Ask{Epoch: string(s.epoch), Least: s.seq, Distribution: "D1",
+		e.ServeChild(t.Context(), "FRA50-1", &tier.Ask{Epoch: string(s.epoch), Least: s.seq, Entry: string(s.id), Distribution: "D1",
 			Revision: s.sites.of("D1").rev, Through: []string{"FRA50-1"}, Request: request("/a").Request}, p)
 		p.close()
 		if h := <-p.head; h.Refused != tier.Elsewhere {

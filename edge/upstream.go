@@ -22,7 +22,7 @@ import (
 // place above (tier). Which one has nothing to do with the promise; what is asked for has:
 //
 //   - T1. The question carries the fill's stamp as the least position: what answers must have been held against all rules up to
-//     there. And the revision of the configuration by which it was made, for by another one the same request may mean
+//     there; with that entry's ID, for after a loss the same journal may have another one under its number. And the revision of the configuration by which it was made, for by another one the same request may mean
 //     something else. An edge that cannot read that one, and goes on by the one before, neither asks nor answers.
 //   - T2 is the other edge's (child.go).
 //   - T3. What comes is stored with the fill's own stamp, as if the origin had given it: all rules up to there have been
@@ -165,7 +165,7 @@ func (f *flight) askFor(old *cache.Object) *tier.Ask {
 	}
 	r.Fields = f.conditions(f.behavior, nil, r.Fields)
 	a := &tier.Ask{
-		Epoch: f.epoch, Least: f.stamp, Distribution: f.site.ID, Revision: f.site.rev, ID: f.id, Request: r,
+		Epoch: f.epoch, Least: f.stamp, Entry: f.entry, Distribution: f.site.ID, Revision: f.site.rev, ID: f.id, Request: r,
 		Through: append(slices.Clone(f.through), f.e.cfg.Name),
 	}
 	if old != nil && old.Status == 200 && f.cut == nil && f.span == "" && digestible(old.Body) {

@@ -271,7 +271,7 @@ func (q *query) subject() *invalidation.Subject {
 // flight prepares a flight for the query; nothing has begun yet.
 func (v *visit) flight(q *query) *flight {
 	f := &flight{
-		e: v.e, key: string(q.key), life: q.snap.life, epoch: string(q.snap.epoch), stamp: q.snap.seq,
+		e: v.e, key: string(q.key), life: q.snap.life, epoch: string(q.snap.epoch), stamp: q.snap.seq, entry: string(q.snap.id),
 		site: q.site, behavior: q.behavior, request: cloned(q.req), id: v.x.ID, began: v.e.start(),
 		span: strings.Clone(v.span), base: len(q.key),
 	}

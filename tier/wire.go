@@ -28,6 +28,7 @@ const (
 type Ask struct {
 	Epoch        string // of the journal
 	Least        uint64 // T1: the position up to which the answer must have been held against the rules
+	Entry        string // the ID of entry Least: after a loss another one has its number
 	Distribution string
 	Revision     uint64        // of its configuration: what is asked means the same by no other
 	Youngest     time.Duration `json:",omitempty"` // the fetch must not have begun longer ago; 0: whenever
