@@ -33,7 +33,7 @@ console/web/dist/index.html: $(WEB_FILES) | console/web/node_modules
 	cd console/web && npm run --silent build
 
 console/web/node_modules: console/web/package-lock.json
-	cd console/web && npm ci --no-audit --no-fund --loglevel=error
+	cd console/web && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 test: deps build lint unit model web e2e conformance-test clients fuzz ## everything
@@ -78,7 +78,7 @@ conformance: $(BIN) conformance/node_modules ## docs/conformance.md: ours beside
 	cd conformance && WARMFRONT=$(CURDIR)/$(BIN) node run.mjs --peers
 
 conformance/node_modules: conformance/package-lock.json
-	cd conformance && npm ci --no-audit --no-fund --loglevel=error
+	cd conformance && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 fuzz: ## every fuzz target for FUZZTIME

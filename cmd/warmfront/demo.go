@@ -23,7 +23,7 @@ until it expires or is invalidated: that is the point of trying it.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			state, err := demosite.Change(cmd.Context(), address)
 			if err != nil {
-				return fmt.Errorf("%w; is warmfront dev running, and its demonstration site at %s (--demo)?", err, address)
+				return fmt.Errorf("%w; its demonstration site is looked for at %s (--demo)", err, address)
 			}
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), state, false)
