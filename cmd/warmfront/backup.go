@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/warmfront/warmfront/internal/durable"
 	"github.com/warmfront/warmfront/node"
 )
 
@@ -46,7 +47,13 @@ func backupCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := errors.Join(f.Sync(), f.Close(), os.Rename(f.Name(), args[0])); err != nil {
+			if err := errors.Join(f.Sync(), f.Close()); err != nil {
+				return err
+			}
+			if err := os.Rename(f.Name(), args[0]); err != nil {
+				return err
+			}
+			if err := durable.SyncDir(filepath.Dir(args[0])); err != nil {
 				return err
 			}
 			if c.json {
