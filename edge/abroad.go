@@ -8,7 +8,7 @@ import (
 
 // Turns. An invalidation that comes location by location is in force at some places and not yet at others, or never, if the rest is
 // withdrawn. Where it is, what is older is not shown any more; so it must not come back from a parent whose turn has not been.
-// An edge that others may ask keeps in mind what is in force elsewhere, for their questions alone: what is old by that it refuses
+// An edge that others may ask keeps in mind what is in force elsewhere and not yet here, for their questions alone: what is old by that it refuses
 // (Elsewhere), and they go on to the next place, or to the origin. Its own viewers get it until its own turn.
 //
 // Of what is stored the stamp tells then not only that everything up to there which is in force here has been looked at, but also that the
@@ -24,19 +24,23 @@ const maxAbroad = 128
 type abroad struct {
 	rules []turned // in the order of their numbers
 	all   uint64   // what was fetched before is old, whatever it is
+	had   []string // invalidations that are in force here, and whose last turn has not come
 }
 
-// turned is the last turn of an invalidation.
+// turned is the first turn of an invalidation: what was fetched after it is new enough wherever a later one is.
 type turned struct {
 	invalidation string
 	index        *invalidation.Index
 }
 
-// with returns it with the turn of an invalidation at other places, in place of those before.
+// with returns it with the turn of an invalidation at other places. The place where it has been, too, has nothing old.
 func (a *abroad) with(id string, seq uint64, where *invalidation.Where, items []invalidation.Item) *abroad {
 	n := abroad{}
-	if before := a.without(id); before != nil {
-		n = *before
+	if a != nil {
+		n = *a
+	}
+	if slices.Contains(n.had, id) || slices.ContainsFunc(n.rules, func(t turned) bool { return t.invalidation == id }) {
+		return a
 	}
 	n.rules = append(slices.Clip(n.rules), turned{id, (*invalidation.Index)(nil).AddWhere(seq, where, items...)})
 	if len(n.rules) > maxAbroad {
@@ -46,14 +50,31 @@ func (a *abroad) with(id string, seq uint64, where *invalidation.Where, items []
 	return &n
 }
 
-// without returns it without an invalidation, which is in force here now.
-func (a *abroad) without(id string) *abroad {
-	if a == nil || !slices.ContainsFunc(a.rules, func(t turned) bool { return t.invalidation == id }) {
-		return a
+// here returns it when an invalidation's turn has come here; last: no other comes. Of those whose last one does not come, for they
+// were withdrawn, some are forgotten: then what is fetched here before another turn is refused for nothing.
+func (a *abroad) here(id string, last bool) *abroad {
+	n := a.done(id)
+	if last {
+		return n
 	}
-	n := *a
+	m := abroad{}
+	if n != nil {
+		m = *n
+	}
+	m.had = append(slices.Clip(m.had), id)
+	m.had = m.had[max(len(m.had)-maxAbroad, 0):]
+	return &m
+}
+
+// done returns it without an invalidation.
+func (a *abroad) done(id string) *abroad {
+	if a == nil {
+		return nil
+	}
+	n := abroad{all: a.all}
 	n.rules = slices.DeleteFunc(slices.Clone(a.rules), func(t turned) bool { return t.invalidation == id })
-	if len(n.rules) == 0 && n.all == 0 {
+	n.had = slices.DeleteFunc(slices.Clone(a.had), func(had string) bool { return had == id })
+	if len(n.rules) == 0 && len(n.had) == 0 && n.all == 0 {
 		return nil
 	}
 	return &n

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -56,6 +57,35 @@ func TestTier_LocationByLocation(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a parent has fetched since its own turn is new enough for whoever's turn comes later: the origin is asked for it once.
+func TestTier_LocationByLocation_TheParentFirst(t *testing.T) {
+	families(t, threePlaces, func(f *family) {
+		f.place("LHR50", "FRA50")
+		f.place("IAD89", "FRA50")
+		f.origin.on("/a", ok("v1"), ok("v2"), ok("v3"))
+		turn := func(number int, w journal.Wave) {
+			w.Number = number
+			f.commit(journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: "I1", Items: []string{"/a"}, Wave: &w}})
+		}
+		fra, lhr, iad := f.at("FRA50-1"), f.at("LHR50-1"), f.at("IAD89-1")
+		for _, w := range []*world{fra, lhr, iad} {
+			w.expect("200 Miss v1", "/a")
+		}
+		turn(1, journal.Wave{Locations: []string{"FRA50"}})
+		fra.expect("200 Miss v2", "/a")
+		turn(2, journal.Wave{Locations: []string{"LHR50"}})
+		lhr.expect("200 Miss v2", "/a")
+		turn(3, journal.Wave{Others: []string{"FRA50", "LHR50"}})
+		iad.expect("200 Miss v2", "/a")
+		if n := f.origin.times("/a"); n != 2 {
+			t.Errorf("the origin was asked %d times", n)
+		}
+		if x := fra.edge.snap.Load().sites.of("D1").abroad; x != nil {
+			t.Errorf("%+v is kept when all turns are over", x)
+		}
+	})
 }
 
 // What a parent has renewed is as old as it was where the turn has been: a 304 is about the validator.
@@ -116,20 +146,32 @@ func TestAbroad_Bounded(t *testing.T) {
 	if !a.kills(one, 11) || a.kills(other, 11) || a.kills(one, 10+maxAbroad) {
 		t.Error("it does not go by what the items name")
 	}
-	a = a.with("I0", 1000, nil, []invalidation.Item{item}) // its next turn
-	if !a.kills(one, 999) || a.kills(other, 1) {
-		t.Error("a turn is not in place of the one before")
+	if next := a.with("I0", 1000, nil, []invalidation.Item{item}); next != a {
+		t.Error("another turn changes something: what was fetched after the first is new enough")
 	}
 	for i := range uint64(2) {
 		a = a.with("J"+strconv.FormatUint(i, 10), 2000+i, nil, []invalidation.Item{item})
 	}
-	if !a.kills(other, 11) || a.kills(other, 12) {
+	if !a.kills(other, 10) || a.kills(other, 11) {
 		t.Error("what is older than the oldest that are forgotten is not old")
 	}
 	for i := range uint64(maxAbroad) {
-		a = a.without("I" + strconv.FormatUint(i, 10)).without("J" + strconv.FormatUint(i, 10))
+		a = a.done("I" + strconv.FormatUint(i, 10)).done("J" + strconv.FormatUint(i, 10))
 	}
-	if !a.kills(other, 11) || a.kills(one, 12) {
+	if !a.kills(other, 10) || a.kills(one, 11) {
 		t.Errorf("%+v", a)
+	}
+	a = nil
+	for i := range uint64(2 * maxAbroad) {
+		a = a.here("H"+strconv.FormatUint(i, 10), false)
+	}
+	if len(a.had) != maxAbroad || a.with("H255", 5000, nil, []invalidation.Item{item}).kills(one, 4999) {
+		t.Errorf("%d turns that have been here are known", len(a.had))
+	}
+	if !a.with("H0", 5000, nil, []invalidation.Item{item}).kills(one, 4999) {
+		t.Error("it has forgotten one, and kills nothing by it")
+	}
+	if a = a.here("H255", true); slices.Contains(a.had, "H255") {
+		t.Error("after the last turn it is still known")
 	}
 }
