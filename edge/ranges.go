@@ -46,8 +46,15 @@ func (v *visit) rangesOf(q *query, a *answer) ([]httpcache.Range, httpcache.Rang
 	if a.status != 200 || a.length < 0 || !v.wantsRange(q) || !httpcache.IfRange(q.req.Fields, a.fields) {
 		return nil, httpcache.RangeAbsent
 	}
-	return httpcache.ParseRange(q.req.Fields.Joined("Range"), a.length)
+	ranges, verdict := httpcache.ParseRange(q.req.Fields.Joined("Range"), a.length)
+	if a.walk != nil && a.walk.is.Waste(ranges) > mostWasted {
+		return nil, httpcache.RangeTooMany
+	}
+	return ranges, verdict
 }
+
+// mostWasted is how many slices a request for several ranges may cost an origin beyond the octets that it asks for.
+const mostWasted = 8
 
 func (v *visit) unsatisfiable(size int64) {
 	v.x.Outcome, v.x.Reason = Failed, RangeNotSatisfiable

@@ -25,6 +25,24 @@ func TestL9_SlicesAndTooManyFills(t *testing.T) {
 	}, func(w *world) { w.config.MaxFills = 1 })
 }
 
+// A request for a few octets here and there does not make an origin send all that lies between.
+func TestL9_SmallRangesOfManySlices(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		w.get("/a", "Range: bytes=5-5") // a map
+		a.log()
+		v := w.get("/a", "Range: bytes=3-3,10-10,20-20,30-30,40-40,50-50,60-60,70-70")
+		if v.status != 206 || len(a.log()) != 8 {
+			t.Errorf("of eight slices: %d", v.status)
+		}
+		w.forget(1, 2)
+		w.expect("200 Hit "+a.all(), "/a", "Range: bytes=3-3,10-10,20-20,30-30,40-40,50-50,60-60,70-70,80-80")
+		v = w.get("/a", "Range: bytes=0-9,10-39,50-50,60-60,70-70,80-80,90-90")
+		if v.status != 206 || v.length != int64(v.body.Len()) {
+			t.Errorf("of five slices beyond what is asked for: %d", v.status)
+		}
+	})
+}
+
 // A viewer that leaves lets the slice come to its end, and no more.
 func TestSlices_AViewerLeaves(t *testing.T) {
 	library(t, func(w *world, a *archive) {

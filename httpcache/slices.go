@@ -53,6 +53,17 @@ func (s Slices) Ask(n int64) message.Fields {
 	}
 }
 
+// Waste is how many slices, about, have to be fetched for these ranges beyond what lies in them. The ranges ascend.
+func (s Slices) Waste(ranges []Range) (n int64) {
+	asked, last := int64(0), int64(-1)
+	for _, r := range ranges {
+		first, end := max(r.Start/s.Size, last+1), (r.Start+r.Length-1)/s.Size
+		n += max(0, end-first+1)
+		asked, last = asked+r.Length, end
+	}
+	return n - asked/s.Size
+}
+
 // SliceVerdict says what an answer to Ask is.
 type SliceVerdict uint8
 

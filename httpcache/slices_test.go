@@ -34,6 +34,19 @@ func TestSlices_Ranges(t *testing.T) {
 	}
 }
 
+func TestSlices_Waste(t *testing.T) {
+	s := Slices{Size: 10, Total: 1000, Validator: `"1"`}
+	for text, want := range map[string]int64{
+		"bytes=0-": 0, "bytes=0-0": 1, "bytes=5-14": 1, "bytes=9-10": 2, "bytes=10-29": 0,
+		"bytes=0-0,1-1,9-9": 1, "bytes=0-0,10-10,20-20": 3, "bytes=0-9,20-29,40-40": 1, "bytes=5-14,15-24,25-34": 1, "bytes=0-0,-1": 2,
+	} {
+		ranges, _ := ParseRange(text, s.Total)
+		if got := s.Waste(ranges); len(ranges) == 0 || got != want {
+			t.Errorf("%s: %d, want %d", text, got, want)
+		}
+	}
+}
+
 func TestSlices_Judge(t *testing.T) {
 	tagged := Slices{Size: 4, Total: 10, Validator: `"1"`}
 	const date = "Sat, 01 Aug 2026 10:00:00 GMT"

@@ -89,7 +89,7 @@ func dump(t *testing.T, f *disktest.File) string {
 	return out.String()
 }
 
-// The file of version 1, octet by octet: it shall be read for ever, or the version be raised.
+// The file of this version, octet by octet: it shall be read for ever, or the version be raised.
 func TestFormat_Golden(t *testing.T) {
 	f := example(t)
 	got := dump(t, f)
