@@ -110,7 +110,7 @@ func TestWired_SocketToSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	in := bufio.NewReader(conn)
 	get := func(head, want string) {
 		t.Helper()
@@ -145,7 +145,7 @@ func refusedOnce(t *testing.T, addr string, told <-chan string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		conn.SetDeadline(time.Now().Add(time.Minute))
 		io.WriteString(conn, c.send)
 		got, _ := io.ReadAll(conn)
 		conn.Close()

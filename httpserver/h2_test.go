@@ -51,7 +51,7 @@ func viewer2(t testing.TB, addr string, settings ...http2.Setting) *h2client {
 }
 
 func viewer2over(t testing.TB, nc net.Conn, settings ...http2.Setting) *h2client {
-	nc.SetDeadline(time.Now().Add(20 * time.Second))
+	nc.SetDeadline(time.Now().Add(time.Minute))
 	c := &h2client{t: t, c: nc, fr: http2.NewFramer(nc, nc), wait: make(chan struct{}, 1), bodies: map[uint32][]byte{},
 		windows: map[uint32]int{}, status: map[uint32]string{}, fields: map[uint32]message.Fields{}, ends: map[uint32]string{}}
 	c.fr.AllowIllegalWrites = true
@@ -284,7 +284,7 @@ func TestH2_OneReadIsAnsweredInOneWrite(t *testing.T) {
 		fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*i + 1, EndStream: true, EndHeaders: true, BlockFragment: enc.block(req("GET", fmt.Sprintf("/hit%02d", i))...)})
 	}
 	c.Write(b.Bytes())
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	got := make([]byte, 16<<10)
 	n, err := c.Read(got) // one segment on loopback when it is one write
 	if err != nil {

@@ -54,15 +54,15 @@ func (v *h3served) client() *http.Client {
 		},
 	}
 	v.t.Cleanup(func() { tr.Close() })
-	return &http.Client{Transport: tr, Timeout: 10 * time.Second}
+	return &http.Client{Transport: tr, Timeout: time.Minute}
 }
 
 // conn is one whose octets the test writes itself.
 func (v *h3served) conn() *quic.Conn {
 	v.t.Helper()
-	ctx, cancel := context.WithTimeout(v.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(v.t.Context(), time.Minute)
 	defer cancel()
-	c, err := quic.DialAddr(ctx, v.addr.String(), v.tls, &quic.Config{MaxIdleTimeout: 10 * time.Second})
+	c, err := quic.DialAddr(ctx, v.addr.String(), v.tls, &quic.Config{MaxIdleTimeout: time.Minute})
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func ask(t *testing.T, c *quic.Conn, octets ...[]byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.SetDeadline(time.Now().Add(10 * time.Second))
+	s.SetDeadline(time.Now().Add(time.Minute))
 	s.Write(bytes.Join(octets, nil))
 	s.Close()
 	return answerOn(s)

@@ -116,7 +116,7 @@ func TestH3_EarlyDataGetsPlainHitsOnly(t *testing.T) {
 	defer udp.Close()
 	defer tr.Close()
 	defer hear() // or the other would wait for it
-	c, err = tr.DialEarly(t.Context(), v.addr, v.tls, &quic.Config{MaxIdleTimeout: 10 * time.Second})
+	c, err = tr.DialEarly(t.Context(), v.addr, v.tls, &quic.Config{MaxIdleTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestH3_EarlyDataGetsPlainHitsOnly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.SetDeadline(time.Now().Add(10 * time.Second))
+		s.SetDeadline(time.Now().Add(time.Minute))
 		s.Write(fields)
 		s.Close()
 		select {

@@ -39,7 +39,7 @@ func TestH3_Times(t *testing.T) {
 			})})
 			conn := v.conn()
 			s, _ := conn.OpenStream()
-			s.SetReadDeadline(time.Now().Add(10 * time.Second))
+			s.SetReadDeadline(time.Now().Add(time.Minute))
 			s.Write(c.send)
 			if strings.Contains(name, "takes no") {
 				s.Close()
@@ -60,7 +60,7 @@ func TestH3_SilenceOverASlowBody(t *testing.T) {
 	silent := handlerFunc(func(_ context.Context, _ ResponseWriter, r *Request) { io.Copy(io.Discard, r.Body) })
 	v := serveH3(t, &Server{Handler: silent, Limits: Limits{ReadBodyTimeout: 100 * time.Millisecond}})
 	s, _ := v.conn().OpenStream()
-	s.SetReadDeadline(time.Now().Add(10 * time.Second))
+	s.SetReadDeadline(time.Now().Add(time.Minute))
 	s.Write(asked(":method=POST", "content-length=2"))
 	if got := answerOn(s); !strings.HasPrefix(got, "status=408 ") {
 		t.Errorf("%q", got)
@@ -121,7 +121,7 @@ func TestH3_ResetsDoNotMakeRoom(t *testing.T) {
 		t.Errorf("%d streams were opened", opened)
 	}
 	close(release)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := c.OpenStreamSync(ctx); err != nil {
 		t.Errorf("no room behind them: %v", err)
@@ -148,7 +148,7 @@ func TestH3_RequestsAreCounted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.SetDeadline(time.Now().Add(10 * time.Second))
+		s.SetDeadline(time.Now().Add(time.Minute))
 		s.Write(asked())
 		s.Close()
 		<-begun

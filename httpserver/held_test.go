@@ -29,7 +29,7 @@ func lazy(t *testing.T, s *Server, addr string, next func(i uint32) []byte) {
 	c.(*net.TCPConn).SetReadBuffer(4096)
 	said := make(chan struct{})
 	t.Cleanup(func() { c.Close(); <-said })
-	c.SetDeadline(time.Now().Add(20 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	go func() {
 		defer close(said)
 		for i := uint32(0); ; i++ {
@@ -76,12 +76,13 @@ func TestCutHeads_TakesBackWhatWaits(t *testing.T) {
 			c.s.Handler = handler
 			addr, _ := start(t, c.s)
 			lazy(t, c.s, addr, c.next)
+			// A busy machine may have had a head wait for a while that then goes out: the socket is full some time later.
 			c.s.CutHeads(time.Hour)
-			if heldIn(c.s) != 1 {
-				t.Error("cut before its time")
-			}
-			c.s.CutHeads(0)
-			eventually(t, func() bool { return c.s.running.Load().gate.count() == 0 })
+			eventually(t, func() bool { return heldIn(c.s) == 1 })
+			eventually(t, func() bool {
+				c.s.CutHeads(0)
+				return c.s.running.Load().gate.count() == 0
+			})
 		})
 	}
 }
@@ -155,7 +156,7 @@ func TestCutHeads_LeavesSlowViewersAlone(t *testing.T) {
 // narrow is a viewer of HTTP/3 whose streams have a window of so many octets, which grows only as they are read.
 func (v *h3served) narrow(window uint64) *quic.Conn {
 	v.t.Helper()
-	c, err := quic.DialAddr(v.t.Context(), v.addr.String(), v.tls, &quic.Config{MaxIdleTimeout: 10 * time.Second,
+	c, err := quic.DialAddr(v.t.Context(), v.addr.String(), v.tls, &quic.Config{MaxIdleTimeout: time.Minute,
 		InitialStreamReceiveWindow: window, MaxStreamReceiveWindow: window})
 	if err != nil {
 		v.t.Fatal(err)
@@ -171,7 +172,7 @@ func asks(t *testing.T, c *quic.Conn, octets []byte) *quic.Stream {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.SetDeadline(time.Now().Add(20 * time.Second))
+	s.SetDeadline(time.Now().Add(time.Minute))
 	s.Write(octets)
 	s.Close()
 	return s

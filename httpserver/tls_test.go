@@ -65,7 +65,7 @@ func secured(t *testing.T, s *Server, n Names) (dial func(c *tls.Config) (*tls.C
 		if err != nil {
 			t.Fatal(err)
 		}
-		nc.SetDeadline(time.Now().Add(10 * time.Second))
+		nc.SetDeadline(time.Now().Add(time.Minute))
 		t.Cleanup(func() { nc.Close() })
 		tc := tls.Client(nc, c)
 		return tc, tc.Handshake()
