@@ -54,6 +54,7 @@ func TestTorture_ReadersSeeWholeObjects(t *testing.T) {
 	if raced {
 		rounds = 1_000
 	}
+	const enough = 100 // objects that are read while others write: on one processor, or a busy one, that takes longer
 	for _, capacity := range []int64{256 << 10, 2 << 20, 40 << 20} {
 		s := open(t, Config{Capacity: capacity})
 		keys := int(capacity/1500) * 2
@@ -64,7 +65,7 @@ func TestTorture_ReadersSeeWholeObjects(t *testing.T) {
 		for g := range 3 {
 			writers.Go(func() {
 				r := rand.New(rand.NewPCG(6, uint64(g)))
-				for i := range rounds {
+				for i := 0; i < rounds || read.Load() < enough && !t.Failed(); i++ {
 					switch r.IntN(12) {
 					case 0:
 						if o := s.Peek([]byte(key(r))); o != nil {
@@ -112,9 +113,6 @@ func TestTorture_ReadersSeeWholeObjects(t *testing.T) {
 		}
 		checkBooks(t, s)
 		t.Logf("capacity %d: %d objects read, %+v", capacity, read.Load(), s.Stats())
-		if read.Load() < 100 {
-			t.Error("hardly anything was read")
-		}
 	}
 }
 
