@@ -27,6 +27,7 @@ const (
 	rootFile     = "authority.pem"
 	rootKeyFile  = "authority-key.pem"
 	previousFile = "previous.pem" // after a renewal: the root before, and the new one signed by it
+	secretFile   = "secret.pem"   // after a renewal: Authority.Secret as it was before
 
 	begunKeyFile = rootKeyFile + ".begun" // of an authority whose certificate is not written yet
 )
@@ -46,6 +47,8 @@ type Authority struct {
 
 	previous *x509.Certificate // the root before the renewal; nil: none that counts
 	cross    *x509.Certificate // root, signed by previous
+
+	secret []byte // nil: it is derived of key
 }
 
 // OpenAuthority reads the authority of a directory, or makes one where there is none. A nil now is time.Now.
@@ -78,6 +81,9 @@ func OpenAuthority(dir string, now func() time.Time) (*Authority, error) {
 		return nil, fmt.Errorf("the authority in %s has expired, at %s", dir, pair.Leaf.NotAfter.Format(time.RFC3339))
 	}
 	a.root, a.key = pair.Leaf, key
+	if err := a.openSecret(dir); err != nil {
+		return nil, err
+	}
 	return a, a.openPrevious(dir)
 }
 
@@ -114,8 +120,11 @@ func RenewAuthority(dir string, now func() time.Time) (*Authority, error) {
 	if old.root.MaxPathLenZero {
 		return nil, fmt.Errorf("the authority in %s was made by an early version and can vouch for no other: move the directory away, and admit all edges anew", dir)
 	}
-	a := &Authority{now: old.now, previous: old.root}
+	a := &Authority{now: old.now, previous: old.root, secret: old.Secret()}
 	if err := a.make(); err != nil {
+		return nil, err
+	}
+	if err := writePEM(filepath.Join(dir, secretFile), secretBlock, a.secret, 0o600); err != nil {
 		return nil, err
 	}
 	t := *a.root

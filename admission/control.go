@@ -32,9 +32,9 @@ type Papers map[string][]byte
 // ReadPapers reads those of a directory.
 func ReadPapers(dir string) (Papers, error) {
 	p := Papers{}
-	for _, name := range []string{rootFile, rootKeyFile, previousFile} {
+	for _, name := range []string{rootFile, rootKeyFile, previousFile, secretFile} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
-		if errors.Is(err, fs.ErrNotExist) && name == previousFile {
+		if errors.Is(err, fs.ErrNotExist) && (name == previousFile || name == secretFile) {
 			continue
 		}
 		if err != nil {
@@ -55,6 +55,11 @@ func (p Papers) Keep(dir string) error {
 	}
 	if b := p[previousFile]; b != nil {
 		if err := durable.Write(filepath.Join(dir, previousFile), b, 0o644); err != nil {
+			return err
+		}
+	}
+	if b := p[secretFile]; b != nil {
+		if err := durable.Write(filepath.Join(dir, secretFile), b, 0o600); err != nil {
 			return err
 		}
 	}

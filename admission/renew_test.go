@@ -189,8 +189,9 @@ func TestAuthority_RenewalCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := read(t, whole)
-	// In this order: previous.pem, the key under its first name, the root, the key's name.
+	// In this order: secret.pem, previous.pem, the key under its first name, the root, the key's name.
 	steps := []map[string]string{
+		{secretFile: after[secretFile]},
 		{previousFile: after[previousFile]},
 		{begunKeyFile: after[rootKeyFile]},
 		{rootFile: after[rootFile]},
@@ -214,7 +215,7 @@ func TestAuthority_RenewalCutOff(t *testing.T) {
 		if who, err := handshake(t, control(t, b), edge.TLS()); err != nil || who == "nobody" {
 			t.Errorf("after step %d: %s, %v", n, who, err)
 		}
-		if fresh := b.Fingerprint() != a.Fingerprint(); fresh != (n >= 3) {
+		if fresh := b.Fingerprint() != a.Fingerprint(); fresh != (n >= 4) {
 			t.Errorf("after step %d: the new one: %t", n, fresh)
 		}
 		if _, err := RenewAuthority(dir, nil); err != nil {
@@ -223,6 +224,55 @@ func TestAuthority_RenewalCutOff(t *testing.T) {
 	}
 	if _, err := RenewAuthority(t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "no authority") {
 		t.Errorf("of nothing: %v", err)
+	}
+}
+
+// What is sealed by it can be read by all control nodes, and after a renewal; another authority's is another one.
+func TestAuthority_Secret(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	secret := func(dir string) string {
+		t.Helper()
+		a, err := OpenAuthority(dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(a.Secret()) != 32 {
+			t.Errorf("%d bytes", len(a.Secret()))
+		}
+		return string(a.Secret())
+	}
+	first := secret(dir)
+	if secret(dir) != first || secret(other) == first {
+		t.Fatal("it is another one when opened again, or the same of another authority")
+	}
+	for range 2 {
+		a, err := RenewAuthority(dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(a.Secret()) != first || secret(dir) != first {
+			t.Fatal("a renewal changes it")
+		}
+	}
+	p, err := ReadPapers(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "authority")
+	if err := p.Keep(copied); err != nil {
+		t.Fatal(err)
+	}
+	if secret(copied) != first {
+		t.Error("another control node has another one")
+	}
+	if i, err := os.Stat(filepath.Join(copied, secretFile)); err != nil || i.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", i, err)
+	}
+	for _, text := range []string{"x", read(t, dir)[rootFile], read(t, dir)[secretFile][:40], read(t, dir)[secretFile] + "more"} {
+		put(t, dir, secretFile, text)
+		if _, err := OpenAuthority(dir, nil); err == nil || !strings.Contains(err.Error(), "restore it from a backup") {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 

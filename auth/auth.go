@@ -1,11 +1,10 @@
 // Package auth knows who may: access keys, the users they belong to, and the roles of those users.
 //
-// An access key is an id, which is public, and a secret, which signs (auth/sigv4). The secrets stand
-// in the clear in one file that only its owner may read: a signature is an HMAC, so whoever checks one
-// needs the secret itself, a hash of it would not do.
+// An access key is an id, which is public, and a secret, which signs (auth/sigv4). A signature is an HMAC, so whoever
+// checks one needs the secret itself, a hash of it would not do: keys are kept sealed, not hashed.
 //
-//	keys, err := auth.OpenKeys(filepath.Join(dataDir, "keys.json"), time.Now())
-//	gate := &auth.Gate{Services: []string{"cloudfront"}, Lookup: keys.Lookup}
+//	access, err := auth.NewAccess(secret)
+//	gate := &auth.Gate{Services: []string{"cloudfront"}, Lookup: access.Keys.Lookup}
 //	…
 //	key, body, err := gate.Admit(w, r)
 //	if err == nil && !key.Role.May("CreateInvalidation") { … }
@@ -75,6 +74,7 @@ var (
 	ErrKeyExists = errors.New("an access key with this id exists")
 	ErrNoSuchKey = errors.New("there is no access key with this id")
 	ErrLastKey   = errors.New("the last administrator's key cannot be removed: nobody could make another")
+	ErrGivenKey  = errors.New("this access key comes from the environment of a control node: take it away there")
 )
 
 var (

@@ -2,10 +2,10 @@ package auth
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -95,62 +95,6 @@ func TestFromEnv(t *testing.T) {
 	}
 }
 
-func open(t *testing.T, path string) *Keys {
-	t.Helper()
-	k, err := OpenKeys(path, now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
-
-func TestOpenKeys_MakesTheFirstKeyAndKeepsIt(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "keys.json")
-	first := open(t, path).List()
-	if len(first) != 1 || first[0].User != "admin" || first[0].Role != Administrator {
-		t.Fatalf("%+v", first)
-	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v %v", info.Mode(), err)
-	}
-	if again := open(t, path).List(); len(again) != 1 || again[0] != first[0] {
-		t.Errorf("%+v became %+v", first, again)
-	}
-}
-
-func TestKeys_AddAndRemoveSurviveRestart(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "keys.json")
-	k := open(t, path)
-	admin := k.List()[0]
-	ci, _ := NewAccessKey("ci", Invalidator, now.Add(time.Hour))
-	if err := k.Add(ci); err != nil {
-		t.Fatal(err)
-	}
-	if err := k.Add(ci); !errors.Is(err, ErrKeyExists) {
-		t.Error(err)
-	}
-	k = open(t, path)
-	if l := k.List(); len(l) != 2 || l[0] != admin || l[1] != ci {
-		t.Fatalf("%+v", l)
-	}
-	if err := k.Remove(admin.ID); !errors.Is(err, ErrLastKey) {
-		t.Error(err)
-	}
-	if err := k.Remove("nobody"); !errors.Is(err, ErrNoSuchKey) {
-		t.Error(err)
-	}
-	if err := k.Remove(ci.ID); err != nil {
-		t.Error(err)
-	}
-	if l := open(t, path).List(); len(l) != 1 || l[0] != admin {
-		t.Errorf("%+v", l)
-	}
-	left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".keys-*"))
-	if len(left) > 0 {
-		t.Errorf("left behind: %v", left)
-	}
-}
-
 func TestKeys_Lookup(t *testing.T) {
 	key := AccessKey{ID: "AKIDTEST", Secret: "averysecretthing", User: "u", Role: Viewer}
 	k, err := StaticKeys(key)
@@ -172,7 +116,7 @@ func TestKeys_Lookup(t *testing.T) {
 }
 
 // What cannot be used is refused by name and left as it is.
-func TestOpenKeys_RefusesAndLosesNothing(t *testing.T) {
+func TestReadKeys_RefusesAndLosesNothing(t *testing.T) {
 	good := `{"AccessKeys": [{"ID": "AKIDTEST", "Secret": "averysecretthing", "User": "u", "Role": "viewer", "Created": "2026-05-14T12:00:00Z"}]}`
 	for _, c := range []struct {
 		name, text string
@@ -196,56 +140,14 @@ func TestOpenKeys_RefusesAndLosesNothing(t *testing.T) {
 		if err := os.Chmod(path, c.mode); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenKeys(path, now); !errors.Is(err, c.want) || (c.want == nil) != (err == nil) {
+		if _, err := ReadKeys(path); !errors.Is(err, c.want) || (c.want == nil) != (err == nil) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		if after, err := os.ReadFile(path); err != nil || string(after) != c.text {
 			t.Errorf("%s: the file was changed: %v", c.name, err)
 		}
 	}
-	if _, err := OpenKeys(filepath.Join(t.TempDir(), "no", "keys.json"), now); err == nil {
+	if _, err := ReadKeys(filepath.Join(t.TempDir(), "no", "keys.json")); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("a missing directory went unnoticed")
-	}
-}
-
-// A write that fails changes neither the file nor what is known.
-func TestKeys_FailedWriteChangesNothing(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	k := open(t, filepath.Join(dir, "keys.json"))
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
-	key, _ := NewAccessKey("ci", Viewer, now)
-	if err := k.Add(key); err == nil {
-		t.Error("a key was stored nowhere")
-	}
-	if _, ok := k.Find(key.ID); ok {
-		t.Error("a key that is not on disk is known")
-	}
-}
-
-func TestKeys_ReadersDoNotWait(t *testing.T) {
-	k := open(t, filepath.Join(t.TempDir(), "keys.json"))
-	admin := k.List()[0]
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			key, _ := NewAccessKey("ci", Viewer, now)
-			if err := k.Add(key); err != nil {
-				t.Error(err)
-			}
-		})
-		wg.Go(func() {
-			if _, err := k.Lookup(admin.ID, ""); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	if n := len(k.List()); n != 5 {
-		t.Errorf("%d keys", n)
 	}
 }

@@ -28,7 +28,7 @@ func NewBearer(lookup Lookup, now func() time.Time) *Bearer {
 	return &Bearer{lookup: lookup, now: now, wrong: newThrottle(20, 10*time.Second)}
 }
 
-// Admit returns the key. Errors: ErrWrongCredentials, *TooManyTries, and what the lookup fails with. It takes as
+// Admit returns the key. Errors: ErrWrongCredentials, *TooManyTries, and what the lookup fails with. Apart from the lookup it takes as
 // long for a key that there is not as for a wrong secret, and for one that is almost right as for any other.
 func (b *Bearer) Admit(id, secret, address string) (AccessKey, error) {
 	now, from := b.now(), id+" "+network(address)

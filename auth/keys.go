@@ -6,75 +6,54 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/warmfront/warmfront/auth/sigv4"
-	"github.com/warmfront/warmfront/internal/durable"
 )
 
-// What can be wrong with the file of keys. The file is never overwritten in these cases.
+// What can be wrong with the file of keys of an earlier version.
 var (
 	ErrFileOpen    = errors.New("others than the owner may read or write the file of access keys: chmod 600 it, and replace the keys if they leaked")
-	ErrFileCorrupt = errors.New("the file of access keys cannot be understood: mend it, or move it away to have a new key made")
+	ErrFileCorrupt = errors.New("the file of access keys cannot be understood: mend it, or move it away to go on without its keys")
 )
 
-// Keys is the store of access keys. Make one with OpenKeys or StaticKeys. All methods may be called
-// concurrently; readers take a snapshot and never wait for a writer's fsync.
+// Keys are access keys: those of Access, and those that this process was given. All methods may be called concurrently; readers
+// take a snapshot.
 type Keys struct {
-	path string // "" when the keys live in memory only
-
-	byID atomic.Pointer[map[string]AccessKey] // immutable once stored
-	mu   sync.Mutex                           // of writers
+	given map[string]bool                      // never changes
+	byID  atomic.Pointer[map[string]AccessKey] // immutable once stored
 }
 
 // file is the form on disk.
 type file struct{ AccessKeys []AccessKey }
 
-// StaticKeys is a store in memory, for keys from the environment and for tests.
+// StaticKeys are keys from the environment and for tests.
 func StaticKeys(keys ...AccessKey) (*Keys, error) {
-	k := &Keys{}
+	k := &Keys{given: map[string]bool{}}
 	byID, err := index(keys)
 	if err != nil {
 		return nil, err
+	}
+	for id := range byID {
+		k.given[id] = true
 	}
 	k.byID.Store(&byID)
 	return k, nil
 }
 
-// OpenKeys reads the store at path. Where there is no file it makes one with a first administrator's
-// key, of the user "admin". The directory must exist.
-func OpenKeys(path string, now time.Time) (*Keys, error) {
-	k := &Keys{path: path}
+// ReadKeys reads the file in which an earlier version kept its keys. It is not changed.
+func ReadKeys(path string) ([]AccessKey, error) {
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		first, err := NewAccessKey("admin", Administrator, now)
-		if err != nil {
-			return nil, err
-		}
-		return k, k.replace(map[string]AccessKey{first.ID: first})
-	}
 	if err != nil {
 		return nil, fmt.Errorf("access keys: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%s has mode %04o: %w", path, info.Mode().Perm(), ErrFileOpen)
 	}
-	byID, err := load(path)
-	if err != nil {
-		return nil, err
-	}
-	k.byID.Store(&byID)
-	return k, nil
-}
-
-func load(path string) (map[string]AccessKey, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("access keys: %w", err)
@@ -88,11 +67,22 @@ func load(path string) (map[string]AccessKey, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return nil, fmt.Errorf("%s: %w (text after the end)", path, ErrFileCorrupt)
 	}
-	byID, err := index(f.AccessKeys)
-	if err != nil {
+	if _, err := index(f.AccessKeys); err != nil {
 		return nil, fmt.Errorf("%s: %w (%w)", path, ErrFileCorrupt, err)
 	}
-	return byID, nil
+	return f.AccessKeys, nil
+}
+
+// set makes k the key with this id, or makes it none. Keys that were given stay. One call at a time.
+func (k *Keys) set(id string, key AccessKey, is bool) {
+	if k.given[id] {
+		return
+	}
+	next := maps.Clone(*k.byID.Load())
+	if delete(next, id); is {
+		next[id] = key
+	}
+	k.byID.Store(&next)
 }
 
 func index(keys []AccessKey) (map[string]AccessKey, error) {
@@ -132,52 +122,4 @@ func (k *Keys) Lookup(id, sessionToken string) (AccessKey, error) {
 		return AccessKey{}, sigv4.ErrUnknownKey
 	}
 	return key, nil
-}
-
-// Add stores a key. When it returns nil the key is on disk.
-func (k *Keys) Add(key AccessKey) error {
-	if err := key.Check(); err != nil {
-		return err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if _, ok := k.Find(key.ID); ok {
-		return fmt.Errorf("%s: %w", key.ID, ErrKeyExists)
-	}
-	next := maps.Clone(*k.byID.Load())
-	next[key.ID] = key
-	return k.replace(next)
-}
-
-// Remove drops a key, but not the last administrator's.
-func (k *Keys) Remove(id string) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if _, ok := k.Find(id); !ok {
-		return fmt.Errorf("%s: %w", id, ErrNoSuchKey)
-	}
-	next := maps.Clone(*k.byID.Load())
-	delete(next, id)
-	for _, left := range next {
-		if left.Role == Administrator {
-			return k.replace(next)
-		}
-	}
-	return fmt.Errorf("%s: %w", id, ErrLastKey)
-}
-
-// replace makes next the truth: first on disk, then in memory.
-func (k *Keys) replace(next map[string]AccessKey) error {
-	if k.path != "" {
-		f := file{AccessKeys: slices.SortedFunc(maps.Values(next), func(a, b AccessKey) int { return strings.Compare(a.ID, b.ID) })}
-		data, err := json.MarshalIndent(f, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := durable.Write(k.path, append(data, '\n'), 0o600); err != nil {
-			return fmt.Errorf("access keys: %w", err)
-		}
-	}
-	k.byID.Store(&next)
-	return nil
 }

@@ -42,8 +42,8 @@ func checkPassword(password string) error {
 	return nil
 }
 
-// newPassword makes one that nobody guesses and everybody can type: 100 bits.
-func newPassword() string {
+// NewPassword makes one that nobody guesses and everybody can type: 100 bits.
+func NewPassword() string {
 	p := random(20, "abcdefghijkmnpqrstuvwxyz23456789")
 	return p[:5] + "-" + p[5:10] + "-" + p[10:15] + "-" + p[15:]
 }

@@ -2,13 +2,13 @@ package auth
 
 import (
 	"context"
-	"crypto/rand"
+	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/warmfront/warmfront/auth/sigv4"
@@ -19,10 +19,8 @@ const (
 	SessionLife    = 12 * time.Hour
 	CredentialLife = 15 * time.Minute
 
-	maxSessions    = 32 // of a user; one more ends the oldest
-	maxCredentials = 64 // of a session; one more ends the oldest
-	maxHashing     = 2  // passwords checked at once: each takes 19 MiB
-	maxWaiting     = 32 // tries that wait for it; one more is refused
+	maxHashing = 2  // passwords checked at once: each takes 19 MiB
+	maxWaiting = 32 // tries that wait for it; one more is refused
 )
 
 // What signing in can end with.
@@ -53,62 +51,65 @@ type Credentials struct {
 	Expiration      time.Time
 }
 
-// Sessions knows who is signed in. It lives in memory: a restart signs everybody out. Ids of sessions
-// and session tokens are kept as hashes only. A session ends when it is over, when it is signed out,
-// and when its user is deleted or gets another role or password.
+// Sessions knows who is signed in, at whatever control node: all that is known of a session is in what its browser keeps, which
+// only control nodes can make and read, but that it was signed out, which Access has. A session ends when it is over, when it is signed
+// out, and when its user is deleted or gets another role or password.
 //
-// Tries to sign in are bounded by user (10, then one in 30 s) and by address (20, then one in 10 s). So
+// What browsers keep is sealed by keys that are derived for each day from what control nodes share.
+//
+// Tries to sign in are bounded by user (10, then one in 30 s) and by address (20, then one in 10 s), at each node. So
 // somebody who keeps guessing at a user's password keeps that user from signing in meanwhile; access
 // keys and sessions go on.
 //
 // Make one with NewSessions; all methods may be called concurrently.
 type Sessions struct {
-	users *Users
-	now   func() time.Time
+	access *Access
+	log    Log
+	now    func() time.Time
 
 	perUser, perAddress *throttle
 	hashing, waiting    chan struct{} // semaphores
 	nobody              string        // a hash to compare with when there is no such user
-
-	mu          sync.Mutex
-	sessions    map[digest]*session    // guarded by mu
-	credentials map[string]*credential // by access key id; guarded by mu
 }
 
-type digest [sha256.Size]byte
+// Log is the log of records that Access stands on.
+type Log interface {
+	// Sure returns when Access has all that was confirmed before, to whomever.
+	Sure(ctx context.Context) error
 
-type session struct {
-	id          digest
-	user        *User // as signed in
-	began       time.Time
-	credentials []*credential // oldest first
+	// Change brings what decide returns into the log, and to Access. decide may run several times.
+	Change(ctx context.Context, decide func() []Record) error
 }
 
-type credential struct {
-	key     AccessKey
-	token   digest
-	expires time.Time
-	of      *session
+// claims are what a session is: sealed, in a browser's cookie, and beside a session's credentials.
+type claims struct {
+	Session string // its name, random
+	User    string
+	As      string // who the user was then: ends the session when that is no more
+	Began   time.Time
+
+	// Of credentials.
+	Key     string    `json:",omitempty"` // the access key's id
+	Expires time.Time `json:",omitzero"`
 }
 
-// NewSessions returns a table without sessions. now is time.Now when nil.
-func NewSessions(users *Users, now func() time.Time) *Sessions {
+// NewSessions returns the sessions of access, which stands on log. now is time.Now when nil.
+func NewSessions(access *Access, log Log, now func() time.Time) *Sessions {
 	if now == nil {
 		now = time.Now
 	}
 	return &Sessions{
-		users: users, now: now,
+		access: access, log: log, now: now,
 		perUser:    newThrottle(10, 30*time.Second),
 		perAddress: newThrottle(20, 10*time.Second),
 		hashing:    make(chan struct{}, maxHashing),
 		waiting:    make(chan struct{}, maxWaiting),
-		nobody:     users.cost.phc(newPassword()),
-		sessions:   map[digest]*session{}, credentials: map[string]*credential{},
+		nobody:     access.cost.phc(NewPassword()),
 	}
 }
 
-// SignIn begins a session. id is the secret that names it, for the browser's cookie. Errors:
-// ErrWrongCredentials, *TooManyTries, and ctx's.
+// SignIn begins a session. id is the secret that is the session, for the browser's cookie. Errors:
+// ErrWrongCredentials, *TooManyTries, the log's, and ctx's.
 func (s *Sessions) SignIn(ctx context.Context, user, password, address string) (id string, _ Session, err error) {
 	now := s.now()
 	from := network(address)
@@ -124,14 +125,8 @@ func (s *Sessions) SignIn(ctx context.Context, user, password, address string) (
 	}
 	s.perAddress.giveBack(from)
 	s.perUser.giveBack(user)
-
-	id = token()
-	x := &session{id: digestOf(id), user: found, began: now}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.makeRoom(found, now)
-	s.sessions[x.id] = x
-	return id, x.view(), nil
+	c := &claims{Session: random(20, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), User: found.Name, As: found.as(), Began: now.UTC()}
+	return s.seal("session", c), view(found, c), nil
 }
 
 // verify takes as long for a user that does not exist as for a wrong password.
@@ -148,7 +143,10 @@ func (s *Sessions) verify(ctx context.Context, user, password string) (*User, er
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	found, ok := s.users.Find(user)
+	if err := s.log.Sure(ctx); err != nil {
+		return nil, err
+	}
+	found, ok := s.access.Users.Find(user)
 	hash := s.nobody
 	if ok {
 		hash = found.Password
@@ -159,112 +157,117 @@ func (s *Sessions) verify(ctx context.Context, user, password string) (*User, er
 	return found, nil
 }
 
-// makeRoom drops what is over, and the user's oldest session when there are too many. With s.mu.
-func (s *Sessions) makeRoom(user *User, now time.Time) {
-	var oldest *session
-	n := 0
-	for _, x := range s.sessions {
-		switch {
-		case s.over(x, now):
-			s.drop(x)
-		case x.user.Name == user.Name:
-			if n++; oldest == nil || x.began.Before(oldest.began) {
-				oldest = x
-			}
-		}
-	}
-	if n >= maxSessions {
-		s.drop(oldest)
-	}
-}
-
-// Renew returns the session with fresh credentials, or ErrNoSession.
-func (s *Sessions) Renew(id string) (Session, Credentials, error) {
-	now := s.now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	x := s.sessions[digestOf(id)]
-	if x == nil {
+// Renew returns the session with fresh credentials, or ErrNoSession, or the log's error.
+func (s *Sessions) Renew(ctx context.Context, id string) (Session, Credentials, error) {
+	c := s.open("session", id)
+	if c == nil {
 		return Session{}, Credentials{}, ErrNoSession
 	}
-	if s.over(x, now) {
-		s.drop(x)
+	if err := s.log.Sure(ctx); err != nil {
+		return Session{}, Credentials{}, err
+	}
+	user, err := s.user(c)
+	if err != nil {
 		return Session{}, Credentials{}, ErrNoSession
 	}
-	c := Credentials{
-		AccessKeyID:     "ASIA" + random(16, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"),
-		SecretAccessKey: random(40, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"),
-		SessionToken:    token(),
-		Expiration:      now.Add(CredentialLife),
+	own := *c
+	own.Key, own.Expires = "ASIA"+random(16, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), s.now().UTC().Add(CredentialLife)
+	if end := c.Began.Add(SessionLife); own.Expires.After(end) {
+		own.Expires = end
 	}
-	if end := x.began.Add(SessionLife); c.Expiration.After(end) {
-		c.Expiration = end
-	}
-	if len(x.credentials) >= maxCredentials {
-		delete(s.credentials, x.credentials[0].key.ID)
-		x.credentials = append(x.credentials[:0], x.credentials[1:]...)
-	}
-	made := &credential{
-		key:   AccessKey{ID: c.AccessKeyID, Secret: c.SecretAccessKey, User: x.user.Name, Role: x.user.Role, Created: now},
-		token: digestOf(c.SessionToken), expires: c.Expiration, of: x,
-	}
-	x.credentials = append(x.credentials, made)
-	s.credentials[made.key.ID] = made
-	return x.view(), c, nil
+	made := Credentials{AccessKeyID: own.Key, SessionToken: s.seal("credentials", &own), Expiration: own.Expires}
+	made.SecretAccessKey = s.secretOf(made.SessionToken)
+	return view(user, c), made, nil
 }
 
 // SignOut ends a session and its credentials; one that is not there is no error.
-func (s *Sessions) SignOut(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if x := s.sessions[digestOf(id)]; x != nil {
-		s.drop(x)
+func (s *Sessions) SignOut(ctx context.Context, id string) error {
+	c := s.open("session", id)
+	if c == nil || !s.now().Before(c.Began.Add(SessionLife)) {
+		return nil
 	}
+	return s.log.Change(ctx, func() []Record { return s.access.endSession(c, s.now()) })
 }
 
-// Lookup finds a session's credentials, for Gate; chain it behind Keys.Lookup with Chain.
+// Lookup finds a session's credentials, for Gate; chain it behind Keys.Lookup with Chain. It answers from what Access has.
 func (s *Sessions) Lookup(accessKeyID, sessionToken string) (AccessKey, error) {
 	if sessionToken == "" {
 		return AccessKey{}, sigv4.ErrUnknownKey
 	}
-	now := s.now()
-	given := digestOf(sessionToken)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.credentials[accessKeyID]
-	switch {
-	case c == nil || subtle.ConstantTimeCompare(c.token[:], given[:]) != 1:
+	c := s.open("credentials", sessionToken)
+	if c == nil || c.Key != accessKeyID {
 		return AccessKey{}, sigv4.ErrUnknownKey
-	case s.over(c.of, now) || !now.Before(c.expires):
+	}
+	user, err := s.user(c)
+	if err != nil {
+		return AccessKey{}, err
+	}
+	if !s.now().Before(c.Expires) {
 		return AccessKey{}, sigv4.ErrExpiredToken
 	}
-	return c.key, nil
+	return AccessKey{ID: c.Key, Secret: s.secretOf(sessionToken), User: user.Name, Role: user.Role, Created: c.Began}, nil
 }
 
-// over tells whether a session has ended: by time, or because its user is not who it was.
-func (s *Sessions) over(x *session, now time.Time) bool {
-	user, ok := s.users.Find(x.user.Name)
-	return !ok || user != x.user || !now.Before(x.began.Add(SessionLife))
-}
-
-// drop forgets a session. With s.mu.
-func (s *Sessions) drop(x *session) {
-	delete(s.sessions, x.id)
-	for _, c := range x.credentials {
-		delete(s.credentials, c.key.ID)
+// user returns whose session it is. ErrExpiredToken: it has ended, by time or because its user is not who it was; ErrUnknownKey: it was signed out.
+func (s *Sessions) user(c *claims) (*User, error) {
+	user, ok := s.access.Users.Find(c.User)
+	switch {
+	case !ok || user.as() != c.As || !s.now().Before(c.Began.Add(SessionLife)):
+		return nil, sigv4.ErrExpiredToken
+	case s.access.signOutsOf(c.User).over(c.Session, c.Began):
+		return nil, sigv4.ErrUnknownKey
 	}
+	return user, nil
 }
 
-func (x *session) view() Session {
-	return Session{User: x.user.Name, Role: x.user.Role, Expires: x.began.Add(SessionLife)}
+func view(u *User, c *claims) Session {
+	return Session{User: u.Name, Role: u.Role, Expires: c.Began.Add(SessionLife)}
 }
 
-// digestOf is how secrets that name something are kept: a look into memory gives none away, and
-// finding one by it takes no time that depends on the secret.
-func digestOf(secret string) digest { return sha256.Sum256([]byte(secret)) }
+// as names what a session stands on: with another role or password the user is another one.
+func (u *User) as() string {
+	sum := sha256.Sum256([]byte(u.Name + "\x00" + string(u.Role) + "\x00" + u.Password))
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
+}
 
-func token() string {
-	b := make([]byte, 32)
-	rand.Read(b) // never fails
-	return base64.RawURLEncoding.EncodeToString(b)
+const maxToken = 1024 // of what is opened
+
+// seal makes a token of today's key for this kind.
+func (s *Sessions) seal(kind string, c *claims) string {
+	b, err := json.Marshal(c)
+	if err != nil {
+		panic("BUG: claims that JSON cannot hold: " + err.Error())
+	}
+	return base64.RawURLEncoding.EncodeToString(s.daily(kind, 0).Seal(nil, nil, b, nil))
+}
+
+// open reads a token; nil: it is none of ours, or too old. No token lasts for a day, and clocks of control nodes differ by less.
+func (s *Sessions) open(kind, token string) *claims {
+	sealed, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(token) > maxToken {
+		return nil
+	}
+	for _, day := range []int{0, -1, 1} {
+		b, err := s.daily(kind, day).Open(nil, nil, sealed, nil)
+		if err != nil {
+			continue
+		}
+		c := &claims{}
+		if json.Unmarshal(b, c) != nil {
+			return nil
+		}
+		return c
+	}
+	return nil
+}
+
+func (s *Sessions) daily(kind string, day int) cipher.AEAD {
+	return s.access.aead("warmfront " + kind + " " + s.now().UTC().AddDate(0, 0, day).Format(time.DateOnly))
+}
+
+// secretOf is the secret key that belongs to a session token. Whoever has the token alone cannot sign with it.
+func (s *Sessions) secretOf(token string) string {
+	mac := hmac.New(sha256.New, s.access.derive("warmfront secret keys of sessions"))
+	mac.Write([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:30])
 }

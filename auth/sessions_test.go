@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,14 +15,19 @@ import (
 // hall is Sessions with a clock that the test moves.
 type hall struct {
 	*Sessions
-	t     *testing.T
-	clock time.Time
+	*ledger
+	elsewhere *Sessions // of another control node
+	t         *testing.T
+	clock     time.Time
 }
 
 func testSessions(t *testing.T) *hall {
 	t.Helper()
 	h := &hall{t: t, clock: now}
-	h.Sessions = NewSessions(testUsers(t), func() time.Time { return h.clock })
+	other := newTestAccess(t, testSecret)
+	h.ledger = testLedger(t, other)
+	clock := func() time.Time { return h.clock }
+	h.Sessions, h.elsewhere = NewSessions(h.ledger.Access, h.ledger, clock), NewSessions(other, h.ledger, clock)
 	return h
 }
 
@@ -36,18 +42,37 @@ func (h *hall) signIn(user, password string) string {
 
 func (h *hall) renew(id string) Credentials {
 	h.t.Helper()
-	_, c, err := h.Renew(id)
+	_, c, err := h.Renew(h.t.Context(), id)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	return c
 }
 
+func (h *hall) signOut(id string) {
+	h.t.Helper()
+	if err := h.SignOut(h.t.Context(), id); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// wantNoSession wants a session to have ended, at all nodes.
+func (h *hall) wantNoSession(what, id string) {
+	h.t.Helper()
+	for _, s := range []*Sessions{h.Sessions, h.elsewhere} {
+		if _, _, err := s.Renew(h.t.Context(), id); !errors.Is(err, ErrNoSession) {
+			h.t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 func (h *hall) wantLookup(c Credentials, want error) {
 	h.t.Helper()
-	key, err := h.Lookup(c.AccessKeyID, c.SessionToken)
-	if !errors.Is(err, want) || err == nil && key.Secret != c.SecretAccessKey {
-		h.t.Errorf("lookup: %+v %v, want %v", key, err, want)
+	for _, s := range []*Sessions{h.Sessions, h.elsewhere} {
+		key, err := s.Lookup(c.AccessKeyID, c.SessionToken)
+		if !errors.Is(err, want) || err == nil && key.Secret != c.SecretAccessKey {
+			h.t.Errorf("lookup: %+v %v, want %v", key, err, want)
+		}
 	}
 }
 
@@ -73,47 +98,131 @@ func TestSessions_Life(t *testing.T) {
 	}
 	h.clock = now.Add(12 * time.Hour)
 	h.wantLookup(last, sigv4.ErrExpiredToken)
-	if _, _, err := h.Renew(id); !errors.Is(err, ErrNoSession) {
-		t.Error(err)
-	}
-	h.wantLookup(last, sigv4.ErrUnknownKey) // forgotten
+	h.wantNoSession("12 hours", id)
+	h.clock = now.Add(72 * time.Hour)
+	h.wantNoSession("three days", id)
+	h.wantLookup(last, sigv4.ErrUnknownKey)
 }
 
 func TestSessions_SignOut(t *testing.T) {
 	h := testSessions(t)
 	id, other := h.signIn("admin", "correct horse"), h.signIn("admin", "correct horse")
 	c, kept := h.renew(id), h.renew(other)
-	h.SignOut(id)
-	h.SignOut("never was")
+	before := len(h.records)
+	h.signOut(id)
+	h.signOut(id)
+	h.signOut("never was")
+	if n := len(h.records) - before; n != 1 {
+		t.Errorf("%d records of one sign-out", n)
+	}
 	h.wantLookup(c, sigv4.ErrUnknownKey)
 	h.wantLookup(kept, nil)
-	if _, _, err := h.Renew(id); !errors.Is(err, ErrNoSession) {
+	h.wantNoSession("signed out", id)
+
+	t.Log("the log does not answer")
+	h.unsure = errors.New("no quorum")
+	if err := h.SignOut(t.Context(), other); !errors.Is(err, h.unsure) {
 		t.Error(err)
+	}
+	if _, _, err := h.Renew(t.Context(), other); !errors.Is(err, h.unsure) {
+		t.Error(err)
+	}
+	if _, _, err := h.SignIn(t.Context(), "admin", "correct horse", "192.0.2.1"); !errors.Is(err, h.unsure) {
+		t.Error(err)
+	}
+	h.unsure = nil
+	h.wantLookup(kept, nil)
+
+	t.Log("who is made anew has not signed out")
+	if err := h.addUser("anna", "long enough", Viewer); err != nil {
+		t.Fatal(err)
+	}
+	h.signOut(h.signIn("anna", "long enough"))
+	if err := errors.Join(h.do(h.RemoveUser("anna")), h.addUser("anna", "long enough", Viewer)); err != nil || h.signOutsOf("anna") != nil {
+		t.Error(err, h.signOutsOf("anna"))
+	}
+	h.renew(h.signIn("anna", "long enough"))
+}
+
+// Sign-outs are remembered one by one up to a bound; beyond it, what is ended too began before.
+func TestSessions_SignOutsAreBounded(t *testing.T) {
+	h := testSessions(t)
+	first, second := h.signIn("admin", "correct horse"), ""
+	for i := range maxSignOuts + 2 {
+		h.clock = h.clock.Add(time.Second)
+		id := h.signIn("admin", "correct horse")
+		h.signOut(id)
+		if i == 1 {
+			h.clock = h.clock.Add(time.Second)
+			second = h.signIn("admin", "correct horse")
+		}
+	}
+	h.wantNoSession("it began before the oldest sign-out that is remembered as such", first)
+	h.renew(second)
+	if n := len(h.signOutsOf("admin").Ended); n != maxSignOuts {
+		t.Errorf("%d sign-outs are remembered", n)
+	}
+	h.clock = h.clock.Add(14 * time.Hour)
+	h.signOut(h.signIn("admin", "correct horse"))
+	if n := len(h.signOutsOf("admin").Ended); n != 1 {
+		t.Errorf("%d sign-outs are remembered when all but one are over anyway", n)
 	}
 }
 
+// What a browser keeps cannot be made up, changed, or be used as something else.
+func TestSessions_Forged(t *testing.T) {
+	h := testSessions(t)
+	id := h.signIn("admin", "correct horse")
+	c := h.renew(id)
+	flipped := []byte(id)
+	flipped[len(flipped)/2] ^= 1
+	foreign := NewSessions(newTestAccess(t, strings.ToUpper(testSecret)), h.ledger, func() time.Time { return now })
+	for what, token := range map[string]string{
+		"nothing": "", "text": "hello", "long": strings.Repeat("A", 5000), "cut": id[:len(id)-4], "changed": string(flipped),
+		"credentials": c.SessionToken, "sealed elsewhere": foreign.seal("session", &claims{User: "admin", Began: now}),
+	} {
+		h.wantNoSession(what, token)
+	}
+	h.wantLookup(Credentials{AccessKeyID: c.AccessKeyID, SessionToken: id}, sigv4.ErrUnknownKey)
+	h.wantLookup(Credentials{AccessKeyID: "", SessionToken: id}, sigv4.ErrUnknownKey)
+}
+
+// Nodes whose clocks are on two sides of midnight.
+func TestSessions_Midnight(t *testing.T) {
+	h := testSessions(t)
+	h.clock = time.Date(2026, 5, 14, 23, 59, 59, 0, time.UTC)
+	h.elsewhere.now = func() time.Time { return h.clock.Add(2 * time.Second) }
+	id := h.signIn("admin", "correct horse")
+	if _, _, err := h.elsewhere.Renew(t.Context(), id); err != nil {
+		t.Error(err)
+	}
+	id, _, err := h.elsewhere.SignIn(t.Context(), "admin", "correct horse", "192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.wantLookup(h.renew(id), nil)
+}
+
 func TestSessions_EndWithWhatTheirUserWas(t *testing.T) {
-	for name, change := range map[string]func(*Users) error{
-		"deleted":  func(u *Users) error { return u.Remove("ops") },
-		"role":     func(u *Users) error { return u.Change("ops", "", Administrator) },
-		"password": func(u *Users) error { return u.Change("ops", "another one", "") },
-		"deleted and made again": func(u *Users) error {
-			return errors.Join(u.Remove("ops"), u.Add("ops", "long enough", Viewer, now))
+	for name, change := range map[string]func(l *ledger) error{
+		"deleted":  func(l *ledger) error { return l.do(l.RemoveUser("ops")) },
+		"role":     func(l *ledger) error { return l.changeUser("ops", "", Administrator) },
+		"password": func(l *ledger) error { return l.changeUser("ops", "another one", "") },
+		"deleted and made again": func(l *ledger) error {
+			return errors.Join(l.do(l.RemoveUser("ops")), l.addUser("ops", "long enough", Viewer))
 		},
 	} {
 		h := testSessions(t)
-		if err := h.users.Add("ops", "long enough", Viewer, now); err != nil {
+		if err := h.addUser("ops", "long enough", Viewer); err != nil {
 			t.Fatal(err)
 		}
 		id, admin := h.signIn("ops", "long enough"), h.signIn("admin", "correct horse")
 		c, kept := h.renew(id), h.renew(admin)
-		if err := change(h.users); err != nil {
+		if err := change(h.ledger); err != nil {
 			t.Fatal(err)
 		}
 		h.wantLookup(c, sigv4.ErrExpiredToken)
-		if _, _, err := h.Renew(id); !errors.Is(err, ErrNoSession) {
-			t.Errorf("%s: %v", name, err)
-		}
+		h.wantNoSession(name, id)
 		h.wantLookup(kept, nil)
 	}
 }
@@ -162,37 +271,6 @@ func TestSessions_TriesAreBounded(t *testing.T) {
 	}
 }
 
-func TestSessions_TablesAreBounded(t *testing.T) {
-	h := testSessions(t)
-	first := h.signIn("admin", "correct horse")
-	for range maxSessions {
-		h.clock = h.clock.Add(time.Second)
-		h.signIn("admin", "correct horse")
-	}
-	if len(h.sessions) != maxSessions {
-		t.Errorf("%d sessions", len(h.sessions))
-	}
-	if _, _, err := h.Renew(first); !errors.Is(err, ErrNoSession) {
-		t.Error("the oldest session is not the one that ended")
-	}
-	id := h.signIn("admin", "correct horse")
-	oldest := h.renew(id)
-	var newest Credentials
-	for range maxCredentials {
-		newest = h.renew(id)
-	}
-	h.wantLookup(oldest, sigv4.ErrUnknownKey)
-	h.wantLookup(newest, nil)
-	if len(h.credentials) != maxCredentials {
-		t.Errorf("%d credentials", len(h.credentials))
-	}
-	h.clock = h.clock.Add(13 * time.Hour)
-	h.signIn("admin", "correct horse")
-	if len(h.sessions) != 1 || len(h.credentials) != 0 {
-		t.Errorf("%d sessions, %d credentials are left of what is over", len(h.sessions), len(h.credentials))
-	}
-}
-
 func TestSessions_HashingIsBounded(t *testing.T) {
 	h := testSessions(t)
 	for range maxHashing {
@@ -223,17 +301,19 @@ func TestSessions_AllAtOnce(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			_, c, err := h.Renew(id)
+			_, c, err := h.Renew(t.Context(), id)
 			if _, lookup := h.Lookup(c.AccessKeyID, c.SessionToken); err != nil || lookup != nil {
 				t.Error(err, lookup)
 			}
-			h.SignOut(id)
+			if err := h.SignOut(t.Context(), id); err != nil {
+				t.Error(err)
+			}
+			if _, _, err := h.Renew(t.Context(), id); !errors.Is(err, ErrNoSession) {
+				t.Error(err)
+			}
 		})
 	}
 	all.Wait()
-	if len(h.sessions)+len(h.credentials) != 0 {
-		t.Error("something is left")
-	}
 }
 
 func TestChain(t *testing.T) {

@@ -5,77 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 )
 
 // cheap hashes keep tests fast; that the cost of real ones is what it is, one test says.
 var cheap = cost{memory: 8, passes: 1, threads: 1}
 
-func testUsers(t *testing.T) *Users {
-	t.Helper()
-	u, _, err := openUsers(filepath.Join(t.TempDir(), "users.json"), "correct horse", now, cheap)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
-}
-
-func TestOpenUsers_GeneratesAPasswordOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "users.json")
-	u, generated, err := OpenUsers(path, "", now)
-	if err != nil || len(generated) != 23 {
-		t.Fatalf("%q %v", generated, err)
-	}
-	first, ok := u.Find("admin")
-	if !ok || first.Role != Administrator || !strings.HasPrefix(first.Password, "$argon2id$v=19$m=19456,t=2,p=1$") || !matches(first.Password, generated) {
-		t.Errorf("%+v", first)
-	}
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v %v", info.Mode(), err)
-	}
-	again, second, err := OpenUsers(path, "", now)
-	if err != nil || second != "" {
-		t.Errorf("%q %v", second, err)
-	}
-	if x, _ := again.Find("admin"); !matches(x.Password, generated) {
-		t.Error("the password is another one after opening again")
-	}
-}
-
-func TestOpenUsers_GivenPasswordReplacesTheStoredOne(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "users.json")
-	if _, generated, err := openUsers(path, "first password", now, cheap); err != nil || generated != "" {
-		t.Fatal(generated, err)
-	}
-	before, _ := os.ReadFile(path)
-	if _, _, err := openUsers(path, "first password", now, cheap); err != nil {
-		t.Fatal(err)
-	}
-	if same, _ := os.ReadFile(path); string(same) != string(before) {
-		t.Error("the same password was written anew")
-	}
-	u, _, err := openUsers(path, "second password", now, cheap)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, _ := u.Find("admin")
-	if matches(x.Password, "first password") || !matches(x.Password, "second password") {
-		t.Error("the stored password stayed")
-	}
-	if _, _, err := openUsers(path, "short", now, cheap); !errors.Is(err, ErrPassword) {
-		t.Error(err)
-	}
-	if u, _, err = openUsers(path, "", now, cheap); err != nil {
-		t.Fatal(err)
-	}
-	if x, _ := u.Find("admin"); !matches(x.Password, "second password") {
-		t.Error("the password given once did not last")
-	}
-}
-
-func TestOpenUsers_RefusesWhatItCannotTrust(t *testing.T) {
+func TestReadUsers_RefusesWhatItCannotTrust(t *testing.T) {
 	hash := cheap.phc("password")
 	user := `{"Name":"a","Role":"viewer","Created":"2026-05-14T12:00:00Z","Password":"` + hash + `"}`
 	for name, c := range map[string]struct {
@@ -97,7 +33,7 @@ func TestOpenUsers_RefusesWhatItCannotTrust(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.text), c.mode); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := openUsers(path, "long password", now, cheap); !errors.Is(err, c.want) {
+		if _, err := ReadUsers(path); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if after, _ := os.ReadFile(path); string(after) != c.text {
@@ -107,7 +43,7 @@ func TestOpenUsers_RefusesWhatItCannotTrust(t *testing.T) {
 }
 
 func TestUsers_AddChangeRemove(t *testing.T) {
-	u := testUsers(t)
+	l := testLedger(t)
 	for _, c := range []struct {
 		name, password string
 		role           Role
@@ -121,57 +57,48 @@ func TestUsers_AddChangeRemove(t *testing.T) {
 		{"x", "short", Viewer, ErrPassword},
 		{"x", strings.Repeat("x", 257), Viewer, ErrPassword},
 	} {
-		if err := u.Add(c.name, c.password, c.role, now); !errors.Is(err, c.want) {
+		if err := l.addUser(c.name, c.password, c.role); !errors.Is(err, c.want) {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
-	before, _ := u.Find("ops")
-	if err := u.Change("ops", "another one", Invalidator); err != nil {
+	before, _ := l.Users.Find("ops")
+	if err := l.changeUser("ops", "another one", Invalidator); err != nil {
 		t.Fatal(err)
 	}
-	after, _ := u.Find("ops")
-	if before == after || before.Role != Viewer || after.Role != Invalidator || !matches(after.Password, "another one") {
+	after, _ := l.Users.Find("ops")
+	if before == after || before.Role != Viewer || after.Role != Invalidator || !after.Has("another one") {
 		t.Errorf("%+v %+v", before, after)
 	}
-	if err := u.Change("ops", "", Invalidator); err != nil {
-		t.Error(err)
-	}
-	if same, _ := u.Find("ops"); same != after {
-		t.Error("a change that changes nothing made another user")
+	if all, err := l.ChangeUser("ops", "", Invalidator); err != nil || all != nil {
+		t.Errorf("a change that changes nothing: %v, %v", all, err)
 	}
 	for _, c := range []struct {
 		err, want error
 	}{
-		{u.Change("nobody", "", Viewer), ErrNoSuchUser},
-		{u.Change("ops", "short", ""), ErrPassword},
-		{u.Change("ops", "", "owner"), ErrRole},
-		{u.Remove("nobody"), ErrNoSuchUser},
-		{u.Remove("admin"), ErrLastUser},
-		{u.Change("admin", "", Viewer), ErrLastUser},
-		{u.Remove("ops"), nil},
+		{l.changeUser("nobody", "", Viewer), ErrNoSuchUser},
+		{l.changeUser("ops", "short", ""), ErrPassword},
+		{l.changeUser("ops", "", "owner"), ErrRole},
+		{l.do(l.RemoveUser("nobody")), ErrNoSuchUser},
+		{l.do(l.RemoveUser("admin")), ErrLastUser},
+		{l.changeUser("admin", "", Viewer), ErrLastUser},
+		{l.do(l.RemoveUser("ops")), nil},
 	} {
 		if !errors.Is(c.err, c.want) {
 			t.Errorf("%v, want %v", c.err, c.want)
 		}
 	}
-	reopened, _, err := openUsers(u.path, "", now, cheap)
-	if err != nil || len(reopened.List()) != 1 {
-		t.Error(err, reopened.List())
+	if n := len(l.Users.List()); n != 1 {
+		t.Errorf("%d users", n)
 	}
 }
 
-func TestUsers_WritersDoNotLoseEachOther(t *testing.T) {
-	u := testUsers(t)
-	var all sync.WaitGroup
-	for _, name := range strings.Split("a b c d e f g h", " ") {
-		all.Go(func() {
-			if err := u.Add(name, "long enough", Viewer, now); err != nil {
-				t.Error(err)
-			}
-		})
+func TestNewUser_Cost(t *testing.T) {
+	a, err := NewAccess(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
 	}
-	all.Wait()
-	if n := len(u.List()); n != 9 {
-		t.Errorf("%d users", n)
+	u, err := a.NewUser("admin", NewPassword(), Administrator, now)
+	if err != nil || !strings.HasPrefix(u.Password, "$argon2id$v=19$m=19456,t=2,p=1$") || len(NewPassword()) != 23 {
+		t.Errorf("%+v, %v", u, err)
 	}
 }

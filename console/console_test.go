@@ -3,11 +3,12 @@ package console
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -34,15 +35,51 @@ func app() fs.FS {
 
 func open(t *testing.T, files fs.FS) *Handler {
 	t.Helper()
-	users, _, err := auth.OpenUsers(filepath.Join(t.TempDir(), "users.json"), password, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := New(Config{Sessions: auth.NewSessions(users, nil), Assets: files})
-	if err != nil {
-		t.Fatal(err)
-	}
+	h, _ := openOver(t, files)
 	return h
+}
+
+// openOver also returns what the sessions stand on.
+func openOver(t *testing.T, files fs.FS) (*Handler, *log) {
+	t.Helper()
+	access, err := auth.NewAccess(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := access.NewUser("admin", password, auth.Administrator, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &log{Access: access}
+	if err := l.Change(t.Context(), func() []auth.Record {
+		return access.Import(nil, []*auth.User{admin}, func(string) bool { return false })
+	}); err != nil {
+		t.Fatal(err)
+	}
+	h, err := New(Config{Sessions: auth.NewSessions(access, l, nil), Assets: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, l
+}
+
+// log is auth.Log of one node.
+type log struct {
+	*auth.Access
+	silent error
+}
+
+func (l *log) Sure(context.Context) error { return l.silent }
+
+func (l *log) Change(_ context.Context, decide func() []auth.Record) error {
+	if l.silent != nil {
+		return l.silent
+	}
+	var err error
+	for _, r := range decide() {
+		err = errors.Join(err, l.Apply(r))
+	}
+	return err
 }
 
 // ask sends a request with header lines "Name: value".

@@ -102,13 +102,13 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 		h.log.Warn("sign-in refused", "user", in.User, "from", address)
 		problem(w, http.StatusUnauthorized, "WrongCredentials", "The user name or the password is wrong.")
 		return
-	case err != nil: // the browser has gone
-		problem(w, http.StatusServiceUnavailable, "ServiceUnavailable", "The request was given up.")
+	case err != nil: // the browser has gone, or the journal does not answer
+		h.unsure(w, err)
 		return
 	}
 	h.log.Info("signed in", "user", session.User, "role", session.Role, "from", address)
 	http.SetCookie(w, cookie(r, id, int(auth.SessionLife/time.Second)))
-	h.answer(w, id)
+	h.answer(w, r, id)
 }
 
 func (h *Handler) renew(w http.ResponseWriter, r *http.Request) {
@@ -117,11 +117,15 @@ func (h *Handler) renew(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusUnauthorized, "Unauthenticated", "Nobody is signed in.")
 		return
 	}
-	h.answer(w, c.Value)
+	h.answer(w, r, c.Value)
 }
 
-func (h *Handler) answer(w http.ResponseWriter, id string) {
-	session, c, err := h.sessions.Renew(id)
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, id string) {
+	session, c, err := h.sessions.Renew(r.Context(), id)
+	if err != nil && !errors.Is(err, auth.ErrNoSession) {
+		h.unsure(w, err)
+		return
+	}
 	if err != nil {
 		problem(w, http.StatusUnauthorized, "Unauthenticated", "The session is over. Sign in again.")
 		return
@@ -133,11 +137,21 @@ func (h *Handler) answer(w http.ResponseWriter, id string) {
 }
 
 func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
+	http.SetCookie(w, cookie(r, "", -1)) // in any case: who signs out leaves the browser to others
 	if c, err := r.Cookie(CookieName); err == nil {
-		h.sessions.SignOut(c.Value)
+		if err := h.sessions.SignOut(r.Context(), c.Value); err != nil {
+			h.unsure(w, err)
+			return
+		}
 	}
-	http.SetCookie(w, cookie(r, "", -1))
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// unsure answers when it cannot be found out who is signed in, or be written down that somebody is not any more.
+func (h *Handler) unsure(w http.ResponseWriter, err error) {
+	h.log.Warn("a request about a session could not be served", "err", err)
+	w.Header().Set("Retry-After", "1")
+	problem(w, http.StatusServiceUnavailable, "ServiceUnavailable", "The journal does not answer at the moment. Try again.")
 }
 
 func cookie(r *http.Request, value string, maxAge int) *http.Cookie {

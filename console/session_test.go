@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -63,6 +64,23 @@ func TestSession_SignInRenewSignOut(t *testing.T) {
 	}
 	if _, err := h.sessions.Lookup(b.Credentials.AccessKeyID, b.Credentials.SessionToken); err == nil {
 		t.Error("credentials outlive the session")
+	}
+}
+
+// While the journal does not answer, nobody is told to be signed in, or out.
+func TestSession_JournalSilent(t *testing.T) {
+	h, log := openOver(t, app())
+	cookie := "Cookie: warmfront_session=" + ask(h, "POST", SessionPath, right, us, jsonish).Result().Cookies()[0].Value
+	log.silent = errors.New("no quorum")
+	for method, body := range map[string]string{"POST": right, "GET": "", "DELETE": ""} {
+		w := ask(h, method, SessionPath, body, us, jsonish, cookie)
+		if a := read(t, w); w.Code != 503 || a.Code != "ServiceUnavailable" || w.Header().Get("Retry-After") == "" || len(w.Result().Cookies()) > 0 != (method == "DELETE") {
+			t.Errorf("%s: %d %v %s", method, w.Code, w.Header(), w.Body)
+		}
+	}
+	log.silent = nil
+	if w := ask(h, "GET", SessionPath, "", cookie); w.Code != 200 {
+		t.Errorf("the session is gone: %d %s", w.Code, w.Body)
 	}
 }
 

@@ -283,6 +283,9 @@ func (s *state) keeps(f *journal.Fact) bool {
 		i, a := s.invited[f.EdgeAdmitted.Token], s.admitted[f.EdgeAdmitted.Edge]
 		return i != nil && i.by == f.EdgeAdmitted || a != nil && a.fact == f.EdgeAdmitted
 	}
+	if f.AccessChanged != nil {
+		return s.access.has(f.AccessChanged)
+	}
 	// Without it, an older admission that is kept for its token's sake would come back.
 	return f.EdgeRemoved != nil
 }

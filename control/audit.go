@@ -1,7 +1,6 @@
 package control
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -65,15 +64,6 @@ func cmpAudit(seq uint64, part int, otherSeq uint64, otherPart int) int {
 		return 1
 	}
 	return part - otherPart
-}
-
-// AccessChanged writes down that users or access keys were changed; the change itself is auth's affair
-// and has been made.
-func (c *Control) AccessChanged(ctx context.Context, by journal.Actor, action, resource string) error {
-	_, err := c.commit(ctx, func(*state) ([]journal.Fact, error) {
-		return []journal.Fact{{AccessChanged: &journal.AccessChanged{Action: action, Resource: resource, By: by}}}, nil
-	})
-	return err
 }
 
 // What follows is the state's part.

@@ -24,8 +24,8 @@
 // History is kept for Limits.HistoryAge and at most Limits.History invalidations per distribution;
 // what is in progress is never dropped. The audit trail is its newest Limits.Audit entries. A watcher
 // that does not keep up loses its buffered changes and is told so. Every other table is bounded by a
-// quota with CloudFront's error, but for the domain names ever given out: they are kept, since none may
-// be used again.
+// quota with CloudFront's error, but for the domain names ever given out, since none may
+// be used again, and the names of users and keys that are gone.
 package control
 
 import (
@@ -40,6 +40,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/journal"
 )
 
@@ -55,6 +56,9 @@ type Config struct {
 	Logger    *slog.Logger     // default: discard
 
 	Limits Limits
+
+	// Access gets the records of who may, in the order of the journal; nil: they are for others.
+	Access *auth.Access
 
 	// Look asks origins for what conditions of scheduled invalidations wait for; nil: conditions are not looked
 	// at here.
@@ -154,6 +158,7 @@ func (c *Control) apply(e *journal.Entry) {
 	c.mu.Lock()
 	changes := c.state.apply(e)
 	c.mu.Unlock()
+	c.applyAccess(e)
 
 	c.tracking.mu.Lock()
 	c.tracking.tracker.Applied(e, c.cfg.Clock())

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+
+	"github.com/warmfront/warmfront/journal"
 )
 
 // dump writes everything that a state knows, so that two can be compared and a difference be read.
@@ -54,10 +56,14 @@ func dump(s *state) string {
 	for _, a := range s.audit.kept() {
 		audit = append(audit, a.view())
 	}
+	access := map[string]any{}
+	for name, f := range s.access {
+		access[name] = f.Records[slices.IndexFunc(f.Records, func(r journal.AccessRecord) bool { return r.Name == name })].Sealed
+	}
 	b, err := json.MarshalIndent(map[string]any{
 		"seq": s.seq, "distributions": all, "domains": s.domains, "references": s.references, "aliases": s.aliases,
 		"cachePolicies": s.cachePolicies, "originRequestPolicies": s.originRequestPolicies,
-		"members": members, "tokens": tokens, "completed": s.completed, "open": open, "audit": audit,
+		"members": members, "tokens": tokens, "completed": s.completed, "open": open, "audit": audit, "access": access,
 	}, "", " ")
 	if err != nil {
 		panic(err)

@@ -25,6 +25,7 @@ import (
 //     (isolation.go); those by which its invalidations are read in the dialect in which they came; in between belong
 //     these, which need it to exist;
 //   - of a deleted one the first and the deletion, for its domain name, which must never be used again;
+//   - the newest record of each user, each access key and so on, also that it is gone;
 //   - of edges on other machines the tokens that are remembered, the admissions in force, and all removals;
 //   - the newest fact of each policy, of each place and of each member's join;
 //   - of each distribution the invalidations that are remembered (Limits.History and so on), and with

@@ -50,6 +50,9 @@ func (l *life) step() {
 	if l.r.IntN(8) == 0 {
 		l.machine(name)
 	}
+	if l.n%7 == 0 {
+		l.access()
+	}
 	switch k := l.r.IntN(20); {
 	case k < 3 || d == nil:
 		_, err = h.CreateDistribution(ctx, someone, config("r"+name, aliases(fmt.Sprint("a", l.r.IntN(4), ".example.com"))), map[string]string{"n": name})

@@ -35,7 +35,8 @@ type state struct {
 	completed uint64    // greatest Completed.UpTo
 	open      []open    // what waits for Completed, in order
 
-	audit audit
+	access accessRecords
+	audit  audit
 }
 
 // open is one change that is in progress.
@@ -65,6 +66,7 @@ func newState(limits Limits) *state {
 		invited:               map[string]*invited{},
 		admitted:              map[string]*admitted{},
 		places:                map[string]*journal.PlacePut{},
+		access:                accessRecords{},
 		audit:                 audit{limit: limits.Audit},
 	}
 }
@@ -97,6 +99,8 @@ func (s *state) applyFact(e *journal.Entry, part int) []Change {
 		return s.withdraw(e.Seq, f.Withdrawn)
 	case f.Completed != nil:
 		return s.complete(f.Completed)
+	case f.AccessChanged != nil:
+		s.access.apply(f.AccessChanged)
 	case f.CachePolicyPut != nil:
 		p := f.CachePolicyPut
 		s.cachePolicies[p.ID] = &CachePolicy{ID: p.ID, ETag: p.ETag, LastModified: p.LastModified, Config: p.Config}

@@ -30,7 +30,7 @@ type Fact struct {
 	OriginRequestPolicyPut     *OriginRequestPolicyPut `json:",omitempty"`
 	OriginRequestPolicyDeleted *PolicyDeleted          `json:",omitempty"`
 
-	// Who was given, or lost, the right to do it. Users and keys themselves are in auth's files.
+	// Who was given, or lost, the right to do it.
 	AccessChanged *AccessChanged `json:",omitempty"`
 
 	// Who takes part (P2, P4).
@@ -222,12 +222,21 @@ type PolicyDeleted struct {
 	By Actor
 }
 
-// AccessChanged says that users or access keys were changed. It changes nothing by itself: it is there
-// so that the audit trail has it. Never a secret.
+// AccessChanged says that users or access keys were changed. Edges get it like any other entry, so it never has a secret but in
+// Records.
 type AccessChanged struct {
-	Action   string // the operation: "CreateUser", "DeleteAccessKey"
+	Action   string // the operation: "CreateUser", "DeleteAccessKey"; "": nothing for the audit trail
 	Resource string // "user/anna", "access-key/WFAK…"
 	By       Actor
+
+	Records []AccessRecord `json:",omitempty"`
+}
+
+// AccessRecord is a user, an access key, or who has signed out, in place of what had the name before. Control nodes alone
+// can read it (auth.Access).
+type AccessRecord struct {
+	Name   string
+	Sealed []byte `json:",omitempty"` // none: it is gone
 }
 
 // EdgeJoined makes an edge a member: from this entry on Completed waits for it (P2). A new

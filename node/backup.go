@@ -55,8 +55,9 @@ type backupEnd struct {
 
 // backedUp are the files of a data directory that a backup holds, as far as they are there.
 var backedUp = []string{
-	"keys.json", "users.json", "first-password.json", "demosite.json", "ca.pem", "ca-key.pem",
-	"authority/authority.pem", "authority/authority-key.pem", "authority/previous.pem",
+	keysFile, usersFile, // of earlier versions
+	"first-password.json", "demosite.json", "ca.pem", "ca-key.pem",
+	"authority/authority.pem", "authority/authority-key.pem", "authority/previous.pem", "authority/secret.pem",
 }
 
 const (

@@ -86,7 +86,7 @@ func TestReadBackup_WhatIsRefused(t *testing.T) {
 		{"the end alone", end, "is empty"},
 		{"without its end", strings.TrimSuffix(text, end), "has no end"},
 		{"without a line", strings.Replace(text, lines[1], "", 1), "is damaged"},
-		{"a changed line", strings.Replace(text, `"Name":"keys.json"`, `"Name":"users.json"`, 1), "is damaged"},
+		{"a changed line", strings.Replace(text, `"Name":"authority/authority.pem"`, `"Name":"authority/previous.pem"`, 1), "is damaged"},
 		{"another end", begin + end, "is damaged"},
 		{"twice", text + text, "goes on after its end"},
 		{"no JSON", begin + "x\n", "line 2 of the backup cannot be read"},

@@ -59,6 +59,8 @@ func TestControl_OneToThree(t *testing.T) {
 		peers = append(peers, names[i]+"="+freeAddress(t))
 		cs[i].Control, cs[i].Journal = freeAddress(t), freeAddress(t)
 	}
+	earlier(t, cs[0], oldKey("ONE"), map[string]string{"admin": "of the first node"})
+	earlier(t, cs[1], oldKey("TWO"), map[string]string{"admin": "of the second node"})
 	d, stop := startRole(t, Control, cs[0])
 	by := journal.Actor{User: "test"}
 	e, stopEdge := startRole(t, Edge, edgeConfig(t, tokenFor(t, d, "FRA50-1")))
@@ -135,15 +137,30 @@ func TestControl_OneToThree(t *testing.T) {
 		return ""
 	})
 
+	client := asks{t, cs}
+	key, in := client.sameEverywhere()
+
 	t.Log("without the first one")
 	if err := all[0].stop(); err != nil {
 		t.Fatal(err)
 	}
+	meanwhile := client.key(1, key, "ops")
+	client.want("a key that was made while one node was off", 200, 2, meanwhile, "GET", list, "")
 	if err := all[2].d.control.AccessChanged(t.Context(), by, "Test", "y"); err != nil {
 		t.Fatal(err)
 	}
 	seq = all[2].d.control.Seq()
 	comes(t, reached(all[1].d))
+
+	t.Log("it is back, and knows who may; and off again")
+	all[0].d, all[0].stop = startRole(t, Control, cs[0])
+	client.want("a key that was made meanwhile", 200, 0, meanwhile, "GET", list, "")
+	if _, status := client.session(0, "GET", "", in.cookie); status != http.StatusOK {
+		t.Errorf("a session from before its start: %d", status)
+	}
+	if err := all[0].stop(); err != nil {
+		t.Fatal(err)
+	}
 
 	t.Log("without most")
 	if err := all[2].stop(); err != nil {

@@ -43,12 +43,12 @@ func Control(ctx context.Context, c Config) error {
 	if err := c.enter(ctx); err != nil {
 		return err
 	}
-	who, err := openCredentials(c)
-	if err != nil {
-		return err
-	}
 	gate := &gate{c: c}
 	if gate.authority, err = admission.OpenAuthority(filepath.Join(c.Data, "authority"), nil); err != nil {
+		return err
+	}
+	who, err := newCredentials(c, gate.authority.Secret())
+	if err != nil {
 		return err
 	}
 	network, err := gate.network()

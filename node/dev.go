@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/warmfront/warmfront/admission"
 	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/certificate"
 	"github.com/warmfront/warmfront/control"
@@ -109,7 +110,11 @@ func Dev(ctx context.Context, c Config) error {
 		return err
 	}
 	defer ls.close()
-	who, err := openCredentials(c)
+	own, err := admission.OpenAuthority(filepath.Join(c.Data, "authority"), nil)
+	if err != nil {
+		return err
+	}
+	who, err := newCredentials(c, own.Secret())
 	if err != nil {
 		return err
 	}
@@ -199,11 +204,11 @@ func (d *process) startControl(ctx context.Context, p *phase) (err error) {
 	if err != nil {
 		return err
 	}
-	if d.control, err = control.New(control.Config{Log: d.log, Suffix: d.Suffix, Limits: d.Quotas, Look: looks.look, Logger: d.Logger.With("role", "control")}); err != nil {
+	if d.control, err = control.New(control.Config{Log: d.log, Suffix: d.Suffix, Limits: d.Quotas, Look: looks.look, Access: d.who.access, Logger: d.Logger.With("role", "control")}); err != nil {
 		return err
 	}
 	d.rate = auth.NewRate(cmp.Or(d.RatePerKey, auth.DefaultRate), nil)
-	d.purge = (&purger{control: d.control, keys: auth.NewBearer(d.who.keys.Lookup, nil), rate: d.rate}).purge
+	d.purge = (&purger{control: d.control, keys: auth.NewBearer(d.who.lookup, nil), rate: d.rate}).purge
 	d.join = func(ctx context.Context, j journal.EdgeJoined) error {
 		_, err := d.control.Join(ctx, j)
 		return err
@@ -214,7 +219,10 @@ func (d *process) startControl(ctx context.Context, p *phase) (err error) {
 		return d.control.Run(ctx)
 	})
 	reading := func() { fmt.Fprintf(d.Out, "Reading the journal: entry %d.\n", d.control.Seq()) }
-	return p.wait(ctx, d.control.Ready(), reading)
+	if err := p.wait(ctx, d.control.Ready(), reading); err != nil {
+		return err
+	}
+	return d.who.open(ctx, d.Config, d.control)
 }
 
 func (d *process) announce() error {

@@ -82,7 +82,7 @@ func (d *process) startTelemetry(p *phase) {
 // controlHandler puts the doors of the control listener side by side: the CloudFront API under its
 // version, Warmfront's own API, and the console everywhere else.
 func (d *process) controlHandler(p *phase) (http.Handler, error) {
-	lookup := auth.Chain(d.who.keys.Lookup, d.who.sessions.Lookup)
+	lookup := d.who.lookup
 	api, err := cloudfront.New(cloudfront.Config{Control: d.control, Lookup: lookup, Rate: d.rate, Logger: d.Logger.With("role", "api")})
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (d *process) controlHandler(p *phase) (http.Handler, error) {
 // ownAPI is the door for what CloudFront has no words for, over the edges of this process.
 func (d *process) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 	c := ownapi.Config{
-		Control: d.control, Lookup: lookup, Keys: d.who.keys, Users: d.who.users, Meter: d.meter, Rate: d.rate,
+		Control: d.control, Lookup: lookup, Access: d.who.access, Meter: d.meter, Rate: d.rate,
 		Version: d.Version, Suffix: d.Suffix, Logger: d.Logger.With("role", "ownapi"), Proxied: d.ProxyProtocol,
 	}
 	c.Nodes, c.Backup = d.controlNodes, d.backup

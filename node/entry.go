@@ -22,9 +22,8 @@ import (
 
 // papers are what a new control node gets from another one.
 type papers struct {
-	Node              string
-	Authority         admission.Papers
-	AccessKeys, Users []byte `json:",omitempty"` // the files; none: they come from the environment
+	Node      string
+	Authority admission.Papers
 }
 
 // entries are the tokens for control nodes that this process has made. They end with it.
@@ -114,11 +113,6 @@ func (g *gate) enter(ctx context.Context, line string) (b []byte, known bool, er
 	if p.Authority, err = admission.ReadPapers(filepath.Join(g.c.Data, "authority")); err != nil {
 		return nil, true, err
 	}
-	for name, to := range map[string]*[]byte{"keys.json": &p.AccessKeys, "users.json": &p.Users} {
-		if *to, err = os.ReadFile(filepath.Join(g.c.Data, name)); err != nil && !os.IsNotExist(err) {
-			return nil, true, err
-		}
-	}
 	b, err = json.Marshal(p)
 	return b, true, err
 }
@@ -162,12 +156,8 @@ func (c *Config) enter(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("this machine has not become a control node: %w", err)
 	}
-	for name, b := range map[string][]byte{"keys.json": p.AccessKeys, "users.json": p.Users, joining: []byte(p.Node + "\n")} {
-		if len(b) > 0 {
-			if err := writeFile(filepath.Join(c.Data, name), b); err != nil {
-				return err
-			}
-		}
+	if err := writeFile(filepath.Join(c.Data, joining), []byte(p.Node+"\n")); err != nil {
+		return err
 	}
 	if err := p.Authority.Keep(dir); err != nil {
 		return err

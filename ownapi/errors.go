@@ -129,6 +129,7 @@ func ofAuth(err error) *Problem {
 		{auth.ErrKeyExists, http.StatusConflict, "Conflict"},
 		{auth.ErrLastUser, http.StatusConflict, "Conflict"},
 		{auth.ErrLastKey, http.StatusConflict, "Conflict"},
+		{auth.ErrGivenKey, http.StatusConflict, "Conflict"},
 		{auth.ErrTooMany, http.StatusConflict, "Conflict"},
 		{auth.ErrUser, http.StatusBadRequest, "InvalidArgument"},
 		{auth.ErrRole, http.StatusBadRequest, "InvalidArgument"},

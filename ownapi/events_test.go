@@ -134,7 +134,7 @@ func TestEvents_EndWithTheCredentials(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, c, err := h.sessions.Renew(id)
+		_, c, err := h.sessions.Renew(h.t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,9 +148,11 @@ func TestEvents_EndWithTheCredentials(t *testing.T) {
 		if !expires.over() || !signedOut.over() {
 			t.Error("the stream outlives its credentials")
 		}
-		_, c, _ = h.sessions.Renew(id)
+		_, c, _ = h.sessions.Renew(h.t.Context(), id)
 		l := h.listen(auth.AccessKey{ID: c.AccessKeyID, Secret: c.SecretAccessKey}, c.SessionToken)
-		h.sessions.SignOut(id)
+		if err := h.sessions.SignOut(h.t.Context(), id); err != nil {
+			h.t.Fatal(err)
+		}
 		h.settle(heartbeat)
 		if !l.over() {
 			t.Error("the stream outlives its session")

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -35,8 +34,7 @@ type house struct {
 	log      journal.Log
 	control  *control.Control
 	edges    []*edge.Edge
-	keys     *auth.Keys
-	users    *auth.Users
+	access   *auth.Access
 	sessions *auth.Sessions
 	admin    auth.AccessKey
 	ended    bool
@@ -88,15 +86,20 @@ func open(t *testing.T, log journal.Log, names []string) *house {
 		}
 	}
 	clock := func() time.Duration { return time.Since(began) }
-	h.control, err = control.New(control.Config{Log: log, Clock: clock})
+	h.access, err = auth.NewAccess(make([]byte, 32))
 	must()
-	h.keys, err = auth.StaticKeys(keysOf[auth.Viewer], keysOf[auth.Invalidator], keysOf[auth.Administrator])
+	h.control, err = control.New(control.Config{Log: log, Clock: clock, Access: h.access})
 	must()
-	h.users, _, err = auth.OpenUsers(filepath.Join(t.TempDir(), "users.json"), "correct horse", time.Now())
+	admin, err := h.access.NewUser("admin", "correct horse", auth.Administrator, time.Now())
 	must()
-	h.sessions = auth.NewSessions(h.users, nil)
+	keys := []auth.AccessKey{keysOf[auth.Viewer], keysOf[auth.Invalidator], keysOf[auth.Administrator]}
+	for _, r := range h.access.Import(keys, []*auth.User{admin}, func(string) bool { return false }) {
+		err = h.access.Apply(r)
+		must()
+	}
+	h.sessions = auth.NewSessions(h.access, sessionLog{h.control}, nil)
 	cfg := Config{
-		Control: h.control, Lookup: auth.Chain(h.keys.Lookup, h.sessions.Lookup), Keys: h.keys, Users: h.users, Meter: NewMeter(nil),
+		Control: h.control, Lookup: auth.Chain(h.access.Keys.Lookup, h.sessions.Lookup), Access: h.access, Meter: NewMeter(nil),
 		Version: "v0.0.0-test", Suffix: "localhost", Demo: &Demo{URL: "http://127.0.0.1:8090", DistributionID: "EDEMO"},
 	}
 	for _, name := range names {
@@ -107,6 +110,13 @@ func open(t *testing.T, log journal.Log, names []string) *house {
 	h.Handler, err = New(cfg)
 	must()
 	return h
+}
+
+// sessionLog is auth.Log over a control plane.
+type sessionLog struct{ *control.Control }
+
+func (l sessionLog) Change(ctx context.Context, decide func() []auth.Record) error {
+	return l.ChangeAccess(ctx, journal.Actor{}, "", "", func(func(string) bool) ([]auth.Record, error) { return decide(), nil })
 }
 
 func (h *house) newEdge(name string, log journal.Log, clock journal.Clock, observe func(*edge.Exchange)) *edge.Edge {

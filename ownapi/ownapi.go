@@ -77,12 +77,11 @@ type Demo struct {
 	DistributionID string `json:"distributionId"`
 }
 
-// Config says what a Handler stands on. Control, Lookup, Keys and Users are required.
+// Config says what a Handler stands on. Control, Lookup and Access are required.
 type Config struct {
 	Control *control.Control
-	Lookup  auth.Lookup // auth.Chain(keys.Lookup, sessions.Lookup)
-	Keys    *auth.Keys
-	Users   *auth.Users
+	Lookup  auth.Lookup                            // auth.Chain(keys.Lookup, sessions.Lookup)
+	Access  *auth.Access                           // the one that Control fills
 	Places  []Place                                // the edges of this process; may be empty
 	Fleet   *Fleet                                 // those of other machines; nil: this process takes none
 	Nodes   func() []ControlNode                   // those of the control plane; nil: not known
@@ -133,8 +132,8 @@ type Handler struct {
 
 // New checks cfg; it does no I/O and starts nothing.
 func New(cfg Config) (*Handler, error) {
-	if cfg.Control == nil || cfg.Lookup == nil || cfg.Keys == nil || cfg.Users == nil {
-		return nil, errors.New("ownapi: Config.Control, Lookup, Keys and Users are required")
+	if cfg.Control == nil || cfg.Lookup == nil || cfg.Access == nil {
+		return nil, errors.New("ownapi: Config.Control, Lookup and Access are required")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

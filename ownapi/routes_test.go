@@ -65,7 +65,7 @@ func TestRoutes_RolesAreHeld(t *testing.T) {
 				}
 			}
 			nobody := key("NOBODYKEY", "owner")
-			if h.keys.Add(nobody) == nil {
+			if _, err := h.access.AddKey(nobody); err == nil {
 				t.Fatal("a key with an unknown role was stored")
 			}
 		}
@@ -107,7 +107,7 @@ func TestSessionCredentials_WorkUntilTheSessionEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, c, err := h.sessions.Renew(id)
+		_, c, err := h.sessions.Renew(h.t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -34,7 +34,7 @@ func listUsers(_ context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	b := listBody[userBody]{Items: []userBody{}}
-	for _, u := range c.h.cfg.Users.List() {
+	for _, u := range c.h.cfg.Access.Users.List() {
 		b.Items = append(b.Items, userBody{u.Name, u.Role, instant(u.Created)})
 	}
 	return b, nil
@@ -49,10 +49,13 @@ func postUser(ctx context.Context, c *call) (any, error) {
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	if err := c.h.cfg.Users.Add(in.Name, in.Password, in.Role, c.h.cfg.Now()); err != nil {
+	u, err := c.h.cfg.Access.NewUser(in.Name, in.Password, in.Role, c.h.cfg.Now())
+	if err != nil {
 		return nil, err
 	}
-	c.changed(ctx, "CreateUser", "user/"+in.Name)
+	if err := c.changeAccess(ctx, "CreateUser", "user/"+in.Name, func() ([]auth.Record, error) { return c.h.cfg.Access.AddUser(u) }); err != nil {
+		return nil, err
+	}
 	return c.user(in.Name)
 }
 
@@ -68,44 +71,48 @@ func putUser(ctx context.Context, c *call) (any, error) {
 	if in.Password == "" && in.Role == "" {
 		return nil, invalid("Send a new password, a new role, or both.")
 	}
-	if in.Role.Known() {
-		if err := c.noKeyAbove(name, in.Role); err != nil {
+	hash := ""
+	if in.Password != "" {
+		var err error
+		if hash, err = c.h.cfg.Access.Hash(in.Password); err != nil {
 			return nil, err
 		}
 	}
-	if err := c.h.cfg.Users.Change(name, in.Password, in.Role); err != nil {
+	err := c.changeAccess(ctx, "UpdateUser", "user/"+name, func() ([]auth.Record, error) {
+		if in.Role.Known() {
+			if err := c.noKeyAbove(name, in.Role); err != nil {
+				return nil, err
+			}
+		}
+		return c.h.cfg.Access.ChangeUser(name, hash, in.Role)
+	})
+	if err != nil {
 		return nil, err
 	}
-	c.changed(ctx, "UpdateUser", "user/"+name)
 	return c.user(name)
 }
 
 func deleteUser(ctx context.Context, c *call) (any, error) {
 	name := c.PathValue("name")
-	if err := c.noKeyAbove(name, ""); err != nil {
-		return nil, err
-	}
-	if err := c.h.cfg.Users.Remove(name); err != nil {
-		return nil, err
-	}
-	c.changed(ctx, "DeleteUser", "user/"+name)
-	return nil, nil
+	return nil, c.changeAccess(ctx, "DeleteUser", "user/"+name, func() ([]auth.Record, error) {
+		if err := c.noKeyAbove(name, ""); err != nil {
+			return nil, err
+		}
+		return c.h.cfg.Access.RemoveUser(name)
+	})
 }
 
-// changed puts what was done into the audit trail. It is done: that it could not be written down is for
-// the log, where it stands too.
-func (c *call) changed(ctx context.Context, action, resource string) {
-	if err := c.h.cfg.Control.AccessChanged(ctx, c.by, action, resource); err != nil {
-		c.h.cfg.Logger.Error("a change of access is not in the audit trail", "action", action, "resource", resource, "user", c.by.User, "err", err)
-	}
+// changeAccess brings what decide returns to all control nodes, and into the audit trail.
+func (c *call) changeAccess(ctx context.Context, action, resource string, decide func() ([]auth.Record, error)) error {
+	return c.h.cfg.Control.ChangeAccess(ctx, c.by, action, resource, func(func(string) bool) ([]auth.Record, error) { return decide() })
 }
 
 // noKeyAbove refuses when a user has keys that may more than the role; "" is less than any.
 func (c *call) noKeyAbove(user string, role auth.Role) error {
-	if _, ok := c.h.cfg.Users.Find(user); !ok {
+	if _, ok := c.h.cfg.Access.Users.Find(user); !ok {
 		return auth.ErrNoSuchUser
 	}
-	for _, k := range c.h.cfg.Keys.List() {
+	for _, k := range c.h.cfg.Access.Keys.List() {
 		if k.User == user && !role.AtLeast(k.Role) {
 			return refuse(http.StatusConflict, "Conflict", "%s has the access key %s with the role %s. Delete it first.", user, k.ID, k.Role)
 		}
@@ -114,7 +121,7 @@ func (c *call) noKeyAbove(user string, role auth.Role) error {
 }
 
 func (c *call) user(name string) (any, error) {
-	u, ok := c.h.cfg.Users.Find(name)
+	u, ok := c.h.cfg.Access.Users.Find(name)
 	if !ok { // deleted meanwhile
 		return nil, auth.ErrNoSuchUser
 	}
@@ -126,7 +133,7 @@ func listKeys(_ context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	b := listBody[keyBody]{Items: []keyBody{}}
-	for _, k := range c.h.cfg.Keys.List() {
+	for _, k := range c.h.cfg.Access.Keys.List() {
 		b.Items = append(b.Items, keyBody{ID: k.ID, User: k.User, Role: k.Role, Created: instant(k.Created)})
 	}
 	return b, nil
@@ -140,20 +147,22 @@ func postKey(ctx context.Context, c *call) (any, error) {
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	if u, ok := c.h.cfg.Users.Find(in.User); ok && in.Role.Known() && !u.Role.AtLeast(in.Role) {
-		return nil, invalid("The user %s is %s: a key cannot be more than its user.", u.Name, u.Role)
-	}
-	if len(c.h.cfg.Keys.List()) >= maxKeys {
-		return nil, refuse(http.StatusConflict, "Conflict", "There are %d access keys, which is the limit. Delete one that is not needed.", maxKeys)
-	}
 	k, err := auth.NewAccessKey(in.User, in.Role, c.h.cfg.Now())
 	if err != nil {
 		return nil, err
 	}
-	if err := c.h.cfg.Keys.Add(k); err != nil {
+	err = c.changeAccess(ctx, "CreateAccessKey", "access-key/"+k.ID, func() ([]auth.Record, error) {
+		if u, ok := c.h.cfg.Access.Users.Find(in.User); ok && !u.Role.AtLeast(in.Role) {
+			return nil, invalid("The user %s is %s: a key cannot be more than its user.", u.Name, u.Role)
+		}
+		if len(c.h.cfg.Access.Keys.List()) >= maxKeys {
+			return nil, refuse(http.StatusConflict, "Conflict", "There are %d access keys, which is the limit. Delete one that is not needed.", maxKeys)
+		}
+		return c.h.cfg.Access.AddKey(k)
+	})
+	if err != nil {
 		return nil, err
 	}
-	c.changed(ctx, "CreateAccessKey", "access-key/"+k.ID)
 	return keyBody{k.ID, k.Secret, k.User, k.Role, instant(k.Created)}, nil
 }
 
@@ -161,9 +170,5 @@ const maxKeys = 1000
 
 func deleteKey(ctx context.Context, c *call) (any, error) {
 	id := c.PathValue("id")
-	if err := c.h.cfg.Keys.Remove(id); err != nil {
-		return nil, err
-	}
-	c.changed(ctx, "DeleteAccessKey", "access-key/"+id)
-	return nil, nil
+	return nil, c.changeAccess(ctx, "DeleteAccessKey", "access-key/"+id, func() ([]auth.Record, error) { return c.h.cfg.Access.RemoveKey(id) })
 }

@@ -28,7 +28,7 @@ func TestUsers(t *testing.T) {
 		if got := ask[userT](h, 200, "PUT", "/users/ops", `{"role":"viewer"}`); got.Role != "viewer" {
 			t.Errorf("%+v", got)
 		}
-		if _, _, err := h.sessions.Renew(id); err == nil {
+		if _, _, err := h.sessions.Renew(h.t.Context(), id); err == nil {
 			t.Error("the session outlives the role")
 		}
 		ask[userT](h, 200, "PUT", "/users/ops", `{"password":"another one"}`)

@@ -51,7 +51,9 @@ With several control nodes, run this on one, copy the directory "authority" to t
 edge that is off meanwhile changes over when it is back, as long as the old one has not ended, nor a second renewal come.
 
 To distrust the old one at once, as when its key may have been read by others, remove previous.pem from the directory too, and admit
-all edges anew, each with a token.`
+all edges anew, each with a token. secret.pem, which a renewal leaves there, is what users and access keys in the journal are sealed by.
+Whoever had the old key may have read them: remove secret.pem as well, start once with an access key and a password in the environment
+(warmfront control --help), and make users and keys anew.`
 
 func authorityRenewCommand() *cobra.Command {
 	var data string

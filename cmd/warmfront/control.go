@@ -20,9 +20,10 @@ addresses in --peers with TLS and certificates of their own authority. Each serv
 of the others answers 503.
 
 It prints where everything is, how to sign in, and the environment for the AWS CLI, and writes that environment to
-aws.env in the data directory. What must be backed up there: journal, authority, keys.json and users.json.
+aws.env in the data directory. What must be backed up there: journal and authority. Users, access keys and sessions are in the
+journal, sealed by what is in authority: all control nodes have the same.
 
-Environment, for scripts (otherwise generated at the first start and kept in the data directory):
+Environment, for scripts (otherwise generated at the very first start):
   WARMFRONT_ACCESS_KEY_ID, WARMFRONT_SECRET_ACCESS_KEY   the administrator's access key
   WARMFRONT_PASSWORD                                     the password of the console's user "admin"`
 
