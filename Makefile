@@ -65,7 +65,7 @@ e2e: $(BIN) ## scenario scripts against the real binary
 test-guarantee: $(BIN) ## 1,000,000 answers checked, every planted mistake found, Varnish and nginx beside us
 	cd e2e && WARMFRONT=$(CURDIR)/$(BIN) GUARANTEE_ANSWERS=$${GUARANTEE_ANSWERS:-1000000} $(GO) test -count=1 -timeout 60m -v -run TestGuarantee .
 
-test-cluster: deps $(BIN) ## machines in network namespaces: cut off, lossy, killed, standing still for longer than a lease, disks full and broken
+test-cluster: deps $(BIN) ## machines in network namespaces: cut off, lossy, killed, standing still for longer than a lease, disks full, slow and broken; in 20 minutes
 	cd e2e && WARMFRONT=$(CURDIR)/$(BIN) CLUSTER_PAUSE=$${CLUSTER_PAUSE:-36s} $(GO) test -count=1 -timeout 30m -v -run TestCluster .
 
 clients: $(BIN) ## AWS CLI, boto3 and Terraform against the real binary

@@ -33,17 +33,20 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-// faults are what happens, in this order. Each begins and ends; pause is how long those last that may last as long as one likes.
+// faults are what happens, in this order. Each begins and ends; pause is how long those last of which it matters that they are longer
+// than a lease, a quarter of it how long all others last.
 func (c *cluster) faults(pause time.Duration) (all []fault) {
 	add := func(name string, run func() error) { all = append(all, fault{name, run}) }
-	lasting := func(undo func() error, err error) error {
+	during := func(d time.Duration, undo func() error, err error) error {
 		if err != nil {
 			return err
 		}
-		<-time.After(pause)
+		<-time.After(d)
 		return undo()
 	}
-	near, kept, far := c.edges[0], c.edges[1], c.edges[5]
+	lasting := func(undo func() error, err error) error { return during(pause, undo, err) }
+	passing := func(undo func() error, err error) error { return during(pause/4, undo, err) }
+	near, kept, far := c.edges[0], c.edges[1], c.edges[5] // the first two are the parents of all others
 	controls, edges := hosts(c.controls...), hosts(c.edges...)
 
 	add("nothing, for longer than a cluster may be without a leader", func() error {
@@ -53,15 +56,19 @@ func (c *cluster) faults(pause time.Duration) (all []fault) {
 	add("an edge is cut off from all control nodes", func() error { return lasting(cutOff(hosts(near), controls)) })
 	add("an edge hears nothing from control nodes", func() error { return lasting(near.host.deafTo(controls...)) })
 	add("control nodes are cut off from all edges", func() error { return lasting(cutOff(controls, edges)) })
-	add("an edge loses its origin", func() error { return lasting(far.host.deafTo(c.desk)) })
-	add("a tenth of what control nodes send to an edge is lost", func() error { return lasting(far.host.losing(0.1, controls...)) })
+	add("an edge loses its origin", func() error { return passing(far.host.deafTo(c.desk)) })
+	add("a tenth of what control nodes send to an edge is lost", func() error { return passing(far.host.losing(0.1, controls...)) })
+	add("an edge hears nothing from its parents", func() error { return passing(far.host.deafTo(near.host, kept.host)) })
+	add("a parent hears nothing from its children", func() error { return passing(near.host.deafTo(edges[2:]...)) })
+	add("parents are cut off from all control nodes", func() error { return lasting(cutOff(edges[:2], controls)) })
+	add("a tenth of what parents send to an edge is lost", func() error { return passing(far.host.losing(0.1, near.host, kept.host)) })
 	for i, n := range c.controls { // one of them leads
 		rest := hosts(slices.Concat(c.controls[:i], c.controls[i+1:])...)
 		other := rest[0]
 		add(n.name+" hears nothing from an edge", func() error { return lasting(n.host.deafTo(near.host)) })
 		add(n.name+" is cut off from the other control nodes, and has its clients", func() error { return lasting(cutOff(hosts(n), rest)) })
-		add(n.name+" hears nothing from one other control node", func() error { return lasting(n.host.deafTo(other)) })
-		add(n.name+" loses a tenth of what the others send", func() error { return lasting(n.host.losing(0.1, rest...)) })
+		add(n.name+" hears nothing from one other control node", func() error { return passing(n.host.deafTo(other)) })
+		add(n.name+" loses a tenth of what the others send", func() error { return passing(n.host.losing(0.1, rest...)) })
 		add(n.name+" stands still", func() error { return lasting(still(n)) })
 		add(n.name+" is killed", func() error { n.proc.kill(); return c.start(n) })
 	}
@@ -85,8 +92,12 @@ func (c *cluster) faults(pause time.Duration) (all []fault) {
 	// most of them may have to be compared by hand (docs/operate.md).
 	add("all control nodes lose their power", c.cutPower)
 	c.addReplicaFaults(add)
-	add("the disk of a control node is full", func() error { return lasting(c.controls[0].disk.fill()) })
-	add("the disk of an edge is full", func() error { return lasting(kept.disk.fill()) })
+	for _, n := range []*node{c.controls[0], c.controls[1], kept} {
+		add("the disk of "+n.name+" is slow", func() error { return passing(n.disk.slow(400*time.Millisecond, 20*time.Millisecond)) })
+	}
+	add("the disk of a control node stands still", func() error { return lasting(c.controls[1].disk.slow(pause, time.Millisecond)) })
+	add("the disk of a control node is full", func() error { return passing(c.controls[0].disk.fill()) })
+	add("the disk of an edge is full", func() error { return passing(kept.disk.fill()) })
 	return all
 }
 

@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -32,21 +35,27 @@ type node struct {
 }
 
 const (
-	originPort  = 8200
+	originPort  = 18200
 	originName  = "checker.test"
-	controlPort = 9000
-	journalPort = 4443
-	clusterPort = 4444
-	relayPort   = 4445
-	viewerPort  = 80
+	controlPort = 19000
+	journalPort = 14443
+	clusterPort = 14444
+	tierPort    = 14445
+	slowPort    = 14446 // on the desk: the long way to an edge's tierPort
+	relayPort   = 14447
+	viewerPort  = 18080
 )
 
-// startCluster starts control nodes and edges. Locations are three, of two edges each.
+// longWay is how long anything takes on the long way to a parent, each way.
+const longWay = 30 * time.Millisecond
+
+// startCluster starts control nodes and edges. Locations are three, of two edges each; those of the first are parents of all others,
+// and the way to the second of them is long.
 func startCluster(t *testing.T, controls, edges int) *cluster {
 	t.Helper()
 	w, err := newWire(t)
 	if err != nil {
-		t.Skipf("LEFT OUT, there are no network namespaces here: %v", err)
+		t.Skipf("LEFT OUT, there is no network of which anything could be cut: %v", err)
 	}
 	c := &cluster{t: t, dir: t.TempDir(), wire: w}
 	c.desk = c.host("desk")
@@ -62,18 +71,24 @@ func startCluster(t *testing.T, controls, edges int) *cluster {
 		c.startRelay()
 	}
 	for i, n := range c.edges {
+		tier := n.host.found(tierPort)
 		n.args = []string{"edge", "--http", n.host.at(viewerPort), "--https", "off", "--cache-size", "16MiB",
-			"--origin", originName + "=" + c.desk.at(originPort)}
+			"--origin", originName + "=" + c.desk.found(originPort), "--tier", n.host.at(tierPort)}
 		if n == c.edges[1] {
 			n.args = append(n.args, "--disk-cache", "64MiB")
+			tier = c.delay(slowPort, tier, longWay)
 		}
 		if i >= 4 {
-			n.args = append(n.args, "--relays", c.relay.host.at(relayPort))
+			n.args = append(n.args, "--relays", c.relay.host.found(relayPort))
 		}
+		n.args = append(n.args, "--tier-advertise", tier)
 		once := n.args
 		n.args = append(once[:len(once):len(once)], "--token", c.token(n.name))
 		c.mustStart(n)
 		n.args = once
+	}
+	for _, child := range []string{"IAD89", "GRU3"} {
+		c.setParent(child, "FRA50")
 	}
 	return c
 }
@@ -89,13 +104,39 @@ func (c *cluster) startRelay() {
 	n.args = once
 }
 
+// setParent makes a place the parent of another.
+func (c *cluster) setParent(child, parent string) {
+	c.t.Helper()
+	env, _ := against(c.controls[0].proc)
+	c.await(child+" has the parent "+parent, func() bool {
+		cmd := c.desk.command(binary(), "place", "set", child, "--parent", parent)
+		cmd.Env = append(append(os.Environ(), env...), "AWS_ENDPOINT_URL_CLOUDFRONT="+c.controls[0].proc.ready.API)
+		return cmd.Run() == nil
+	})
+}
+
+// delay starts a small proxy on the desk, which takes its time, and returns where.
+func (c *cluster) delay(port int, to string, by time.Duration) string {
+	c.t.Helper()
+	at := c.desk.at(port)
+	cmd := c.desk.command(os.Args[0])
+	cmd.Env = append(os.Environ(), fmt.Sprintf("E2E_DELAY=%s,%s,%s", at, to, by))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.desk.runs(cmd)
+	c.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	return at
+}
+
 // startControls grows the control nodes from the first one.
 func (c *cluster) startControls() {
 	c.t.Helper()
 	var peers []string
 	for _, n := range c.controls {
-		n.args = []string{"control", "--control", n.host.at(controlPort), "--journal", n.host.at(journalPort)}
-		peers = append(peers, n.name+"="+n.host.at(clusterPort))
+		n.args = []string{"control", "--control", n.host.at(controlPort), "--journal", n.host.at(journalPort), "--advertise", n.host.found(journalPort)}
+		peers = append(peers, n.name+"="+n.host.found(clusterPort))
 	}
 	first := c.controls[0]
 	c.mustStart(first)
@@ -103,14 +144,14 @@ func (c *cluster) startControls() {
 		return
 	}
 	for _, n := range c.controls {
-		n.args = append(n.args, "--name", n.name, "--peers", strings.Join(peers, ","))
+		n.args = append(n.args, "--name", n.name, "--peers", strings.Join(peers, ","), "--cluster-address", n.host.at(clusterPort))
 	}
 	for _, n := range c.controls[1:] {
 		token, err := first.host.command(binary(), "control", "token", n.name, "--data", filepath.Join(first.dir, "data")).Output()
 		if err != nil {
 			c.t.Fatalf("control token: %v", err)
 		}
-		n.proc, err = begin(n.host.command, n.dir, append(n.args[:len(n.args):len(n.args)], "--token", strings.TrimSpace(string(token))))
+		n.proc, err = n.host.begin(n.dir, append(n.args[:len(n.args):len(n.args)], "--token", strings.TrimSpace(string(token))))
 		if err != nil {
 			c.t.Fatal(err)
 		}
@@ -169,7 +210,7 @@ func (c *cluster) node(name string) *node {
 // start starts nodes, or starts them again, and waits until all serve.
 func (c *cluster) start(all ...*node) (err error) {
 	for _, n := range all {
-		if n.proc, err = begin(n.host.command, n.dir, n.args); err != nil {
+		if n.proc, err = n.host.begin(n.dir, n.args); err != nil {
 			return err
 		}
 	}
@@ -231,20 +272,34 @@ func (c *cluster) check(faults []fault, rest time.Duration) (*verdict, string) {
 	env, _ := against(c.controls[0].proc)
 	args := []string{"--api", strings.Join(apis, ","), "--edges", strings.Join(urls, ","), "--large", "0", "--seed", "22", "--duration", "1h", "--readers", "8", "--pause", "200ms",
 		"--origin-listen", c.desk.at(originPort), "--origin-name", originName}
-	next, since := 0, time.Now()
-	return checkGuaranteeOn(c.t, c.desk, env, args, func(p *os.Process, answers int) {
-		switch {
-		case time.Since(since) < rest:
-		case next == len(faults):
-			p.Signal(os.Interrupt)
-		default:
-			f := faults[next]
-			began := time.Now()
-			if err := f.run(); err != nil {
-				c.t.Errorf("%s: %v", f.name, err)
+	var now atomic.Int64 // answers
+	var all atomic.Bool  // has happened
+	var happening sync.WaitGroup
+	over := make(chan struct{})
+	begin := sync.OnceFunc(func() {
+		happening.Go(func() {
+			for _, f := range faults {
+				select {
+				case <-over:
+					return
+				case <-time.After(rest):
+				}
+				began, answers := time.Now(), now.Load()
+				if err := f.run(); err != nil {
+					c.t.Errorf("%s: %v", f.name, err)
+				}
+				c.t.Logf("%s: %v, from %d answers on", f.name, time.Since(began).Round(time.Millisecond), answers)
 			}
-			c.t.Logf("%s: %v, from %d answers on", f.name, time.Since(began).Round(time.Millisecond), answers)
-			next, since = next+1, time.Now()
+			<-time.After(rest)
+			all.Store(true)
+		})
+	})
+	defer func() { close(over); happening.Wait() }()
+	return checkGuaranteeOn(c.t, c.desk, env, args, func(p *os.Process, answers int) {
+		now.Store(int64(answers))
+		begin()
+		if all.Load() {
+			p.Signal(os.Interrupt)
 		}
 	})
 }

@@ -65,7 +65,7 @@ func isolable(t *testing.T, w *world) *cutter {
 	t.Helper()
 	addresses := strings.Split(fixedAddresses(false)[3], ",")
 	journal, api := addresses[0], addresses[1]
-	way := newCutter(t, journal)
+	way := newCutter(t, journal, 0)
 	start := func(flags ...string) {
 		t.Helper()
 		p, err := launch(w.dir, append([]string{"control", "--control", api, "--journal", journal}, flags...))

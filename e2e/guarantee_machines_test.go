@@ -2,12 +2,14 @@ package e2e
 
 import (
 	"os"
+	"os/exec"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// TestGuarantee_Machines checks the promise on edges that are processes of their own, one with a disk, while the control node is
+// TestGuarantee_Machines checks the promise on edges that are processes of their own, one with a disk, the third far from the place
+// of the others, through which it fills, while the control node is
 // killed and started again, an edge is killed and comes back, another is drained and comes back, and one stands still. With
 // GUARANTEE_PAUSE it stands still for so long: what is longer than its lease makes the test longer.
 func TestGuarantee_Machines(t *testing.T) {
@@ -16,11 +18,17 @@ func TestGuarantee_Machines(t *testing.T) {
 	if err := w.startControl(controlAtFixed()); err != nil {
 		t.Fatal(err)
 	}
+	tiers, long := map[string]string{}, map[string]*cutter{}
 	start := func(name string) {
 		t.Helper()
-		var flags []string
+		if long[name] == nil {
+			tiers[name] = fixedAddress()
+			long[name] = newCutter(t, tiers[name], longWay)
+		}
+		tier := tiers[name]
+		flags := []string{"--tier", tier, "--tier-advertise", long[name].Addr().String()}
 		if name == "FRA50-1" {
-			flags = []string{"--disk-cache", "64MiB"}
+			flags = append(flags, "--disk-cache", "64MiB")
 		}
 		if err := w.startEdge(name, flags); err != nil {
 			t.Error(err)
@@ -29,11 +37,17 @@ func TestGuarantee_Machines(t *testing.T) {
 	for _, name := range []string{"FRA50-1", "FRA50-2", "IAD89-1"} {
 		start(name)
 	}
+	env, args := against(w.proc)
+	place := exec.Command(binary(), "place", "set", "IAD89", "--parent", "FRA50")
+	place.Env = append(append(os.Environ(), env...), "AWS_ENDPOINT_URL_CLOUDFRONT="+w.proc.ready.API)
+	if out, err := place.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	pause := 500 * time.Millisecond
 	if d, err := time.ParseDuration(os.Getenv("GUARANTEE_PAUSE")); err == nil {
 		pause = d
 	}
-	want := (&experiment{share: 20, brief: 60000}).answers(t)
+	want := (&experiment{share: 10, brief: 20000}).answers(t)
 	faults := []func(){
 		func() { w.edges["FRA50-1"].proc.kill(); start("FRA50-1") },
 		func() {
@@ -55,7 +69,6 @@ func TestGuarantee_Machines(t *testing.T) {
 			start("FRA50-2")
 		},
 	}
-	env, args := against(w.proc)
 	v, said := checkWhile(t, env, append(args, "--seed", "21"), want, faults, func(int, int) bool { return true })
 	t.Logf("%v; %d faults", v, len(faults))
 	if len(v.Violations) > 0 {

@@ -16,14 +16,16 @@ type experiment struct {
 	args   []string // of the checker
 	secure bool     // HTTP/2 and HTTP/3 too
 	disk   bool     // what was stored survives
+	tiers  bool     // the second edge fills through the first, the third through the second
 }
 
 var experiments = []experiment{
-	{name: "memory", share: 40, brief: 30000, flags: []string{"--cache-size", "32MiB"}},
+	{name: "memory", share: 30, brief: 20000, flags: []string{"--cache-size", "32MiB"}},
 	// So little memory that most of what is a hit comes from the disk.
 	{name: "disk", share: 30, brief: 20000, flags: []string{"--cache-size", "2MiB", "--disk-cache", "256MiB"}, disk: true},
 	{name: "protocols", share: 15, brief: 8000, flags: []string{"--cache-size", "16MiB", "--disk-cache", "128MiB"}, secure: true, disk: true},
-	{name: "rfc", share: 15, brief: 30000, flags: []string{"--cache-size", "8MiB", "--disk-cache", "128MiB"}, disk: true,
+	{name: "tiers", share: 15, brief: 15000, flags: []string{"--cache-size", "8MiB", "--disk-cache", "128MiB"}, disk: true, tiers: true},
+	{name: "rfc", share: 10, brief: 20000, flags: []string{"--cache-size", "8MiB", "--disk-cache", "128MiB"}, disk: true,
 		args: []string{"--tag", "warmfront:semantics=rfc"}},
 }
 
@@ -66,6 +68,9 @@ func (x *experiment) run(t *testing.T, want int) {
 	stop := func() error { return w.proc.stop() }
 	restarts := []func(){again(kill), again(stop), again(kill)}
 	env, args := against(w.proc)
+	if x.tiers {
+		inTiers(t, env, w.proc)
+	}
 	v, said := checkWhile(t, env, append(append(args, "--seed", "20"), x.args...), want, restarts, func(done, answers int) bool {
 		return answers >= want*(done+1)/(len(restarts)+1)
 	})

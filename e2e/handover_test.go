@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -19,9 +20,10 @@ import (
 
 // TestHandover_NoRequestFails restarts an edge under load, as a supervisor does that holds its socket (systemd's socket units):
 // SIGTERM, the end, the next process. Not one request may fail, of viewers that keep their connections as long as they may and of
-// viewers that connect anew for each request, by http and https; none of them asks twice.
+// viewers that connect anew for each request, by http and https, HTTP/2 too; none of them asks twice. Of HTTP/2 two viewers share a
+// connection: what the edge has told them by GOAWAY not to have looked at, they may ask on another.
 func TestHandover_NoRequestFails(t *testing.T) {
-	const restarts, viewers, between = 3, 8, 300
+	const restarts, viewers, between = 3, 12, 400
 	w := newWorld(t.TempDir())
 	defer w.close()
 	site, err := newSite(&versions{})
@@ -52,8 +54,13 @@ func TestHandover_NoRequestFails(t *testing.T) {
 	var answers atomic.Int64
 	stop, failed := make(chan struct{}), make(chan error, viewers)
 	var all sync.WaitGroup
+	shared := multiplexed(s.sockets[1].Addr().String(), d.domain)
+	defer shared.CloseIdleConnections()
 	for i := range viewers {
-		v := &strict{address: s.sockets[i/4].Addr().String(), host: d.domain, anew: i%2 == 0, secure: i/4 == 1}
+		v := &strict{address: s.sockets[min(i/4, 1)].Addr().String(), host: d.domain, anew: i%2 == 0, secure: i/4 >= 1}
+		if i/4 == 2 {
+			v.shared = shared
+		}
 		all.Go(func() {
 			for n := 0; ; n++ {
 				select {
@@ -62,7 +69,7 @@ func TestHandover_NoRequestFails(t *testing.T) {
 				default:
 				}
 				if err := v.ask(fmt.Sprintf("/page/%d", n%20)); err != nil {
-					failed <- fmt.Errorf("request %d of a viewer, anew %t, https %t: %w", n, v.anew, v.secure, err)
+					failed <- fmt.Errorf("request %d of a viewer, anew %t, https %t, HTTP/2 %t: %w", n, v.anew, v.secure, v.shared != nil, err)
 					return
 				}
 				answers.Add(1)
@@ -167,13 +174,17 @@ func (s *supervisor) close() {
 // strict is a viewer that asks nothing twice: a request that is not answered has failed.
 type strict struct {
 	address, host string
-	anew          bool // a connection for each request
-	secure        bool // by https
+	anew          bool            // a connection for each request
+	secure        bool            // by https
+	shared        *http.Transport // by HTTP/2; with anew one of its own
 	conn          net.Conn
 	in            *bufio.Reader
 }
 
 func (v *strict) ask(path string) (err error) {
+	if v.shared != nil {
+		return v.askMultiplexed(path)
+	}
 	if v.conn == nil {
 		if v.conn, err = net.Dial("tcp", v.address); err != nil {
 			return err
@@ -190,6 +201,18 @@ func (v *strict) ask(path string) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := whole(resp); err != nil {
+		return err
+	}
+	if resp.Close || v.anew {
+		v.conn.Close()
+		v.conn = nil
+	}
+	return nil
+}
+
+// whole reads an answer, which has to be one.
+func whole(resp *http.Response) error {
 	body, err := io.ReadAll(resp.Body)
 	switch {
 	case err != nil:
@@ -199,9 +222,36 @@ func (v *strict) ask(path string) (err error) {
 	case len(body) == 0:
 		return errors.New("an answer without a body")
 	}
-	if resp.Close || v.anew {
-		v.conn.Close()
-		v.conn = nil
-	}
 	return nil
+}
+
+// multiplexed speaks HTTP/2 with an edge.
+func multiplexed(address, host string) *http.Transport {
+	return &http.Transport{
+		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{ServerName: host, InsecureSkipVerify: true},
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", address)
+		},
+	}
+}
+
+func (v *strict) askMultiplexed(path string) error {
+	by := v.shared
+	if v.anew {
+		by = multiplexed(v.address, v.host)
+		defer by.CloseIdleConnections()
+	}
+	req, err := http.NewRequest("GET", "https://"+v.host+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := by.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.ProtoMajor != 2 {
+		return fmt.Errorf("an answer by %s", resp.Proto)
+	}
+	return whole(resp)
 }

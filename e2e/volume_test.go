@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // volume is a file system of its own, in an image that lies in a file: it can be full, and what a power cut would leave of it can be
@@ -40,6 +41,37 @@ func newVolume(t *testing.T, dir string, mebibytes int64) (*volume, error) {
 
 func (v *volume) mount() error   { return run("mount", "-o", "loop", v.image, v.dir) }
 func (v *volume) unmount() error { return run("umount", v.dir) }
+
+// slow lets whoever writes there, or waits for what is written, wait again and again: the file system stands still, and goes on for
+// a moment. Reads go on.
+func (v *volume) slow(still, moment time.Duration) (quick func() error, err error) {
+	end, ended := make(chan struct{}), make(chan error, 1)
+	if err := v.freeze("-f"); err != nil {
+		return nil, err
+	}
+	go func() {
+		for {
+			<-time.After(still)
+			if err := v.freeze("-u"); err != nil {
+				ended <- err
+				return
+			}
+			select {
+			case <-end:
+				ended <- nil
+				return
+			case <-time.After(moment):
+			}
+			if err := v.freeze("-f"); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	return func() error { close(end); return <-ended }, nil
+}
+
+func (v *volume) freeze(how string) error { return run("fsfreeze", how, v.dir) }
 
 // cutPower copies what has been written through to the image: what is in the kernel's memory only is lost, as it is when the
 // power goes. Who writes there must be standing still.

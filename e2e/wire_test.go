@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,23 +12,44 @@ import (
 	"testing"
 )
 
-// wire is a network of hosts that only exist here: a network namespace for each, and one with the bridge between them. What
-// one host sends to another can be lost, all of it or a part.
+// wire is a network of hosts that only exist here: a network namespace for each, and one with the bridge between them, or else the
+// loopback interface. What one host sends to another can be lost, all of it or a part.
 type wire struct {
 	prefix string // of the namespaces' names, with this process's number
 	hosts  map[string]*host
+	loop   *loopback // nil: there are namespaces
 }
 
 // host is one namespace with one address. The nil host is this machine as it is.
 type host struct {
 	ns      string
 	address string
+	loop    *loopback
+	doors   map[int]string
 }
 
 const bridge = "switch"
 
-// newWire makes a network without hosts. An error says why that cannot be done here.
+// newWire makes a network without hosts: where there may be no namespaces, or the environment wants it, on the loopback interface. An
+// error says why that cannot be done here.
 func newWire(t *testing.T) (*wire, error) {
+	t.Helper()
+	err := errors.New("CLUSTER_LOOPBACK is set")
+	if os.Getenv("CLUSTER_LOOPBACK") == "" {
+		var w *wire
+		if w, err = newNamespaces(t); err == nil {
+			return w, nil
+		}
+	}
+	t.Logf("NOT IN NAMESPACES, on the loopback interface, where ways are cut by this process: %v", err)
+	l, err := newLoopback(t)
+	if err != nil {
+		return nil, err
+	}
+	return &wire{hosts: map[string]*host{}, loop: l}, nil
+}
+
+func newNamespaces(t *testing.T) (*wire, error) {
 	t.Helper()
 	for _, tool := range []string{"ip", "iptables"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -44,6 +66,10 @@ func newWire(t *testing.T) (*wire, error) {
 		if err := run("ip", append([]string{"-n", w.prefix + bridge}, strings.Fields(line)...)...); err != nil {
 			return nil, err
 		}
+	}
+	// Whoever may make namespaces may not be able to lose anything there.
+	if err := run("ip", strings.Fields("netns exec "+w.prefix+bridge+" iptables -w -L INPUT")...); err != nil {
+		return nil, err
 	}
 	return w, nil
 }
@@ -71,6 +97,11 @@ func (w *wire) close() {
 // host adds one.
 func (w *wire) host(name string) (*host, error) {
 	n := len(w.hosts) + 1
+	if l := w.loop; l != nil {
+		h := &host{address: fmt.Sprintf("%s.%d", l.net, n), loop: l, doors: map[int]string{}}
+		w.hosts[name] = h
+		return h, nil
+	}
 	h := &host{ns: w.prefix + name, address: fmt.Sprintf("10.83.0.%d", n)}
 	port := fmt.Sprintf("port%d", n)
 	if err := run("ip", "netns", "add", h.ns); err != nil {
@@ -93,7 +124,7 @@ func (w *wire) host(name string) (*host, error) {
 
 // command runs there.
 func (h *host) command(name string, args ...string) *exec.Cmd {
-	if h == nil {
+	if h == nil || h.loop != nil {
 		return exec.Command(name, args...)
 	}
 	return exec.Command("ip", append([]string{"netns", "exec", h.ns, name}, args...)...)
@@ -107,13 +138,50 @@ func (h *host) at(port int) string {
 	return fmt.Sprintf("%s:%d", h.address, port)
 }
 
+// found is where others find what is at that address.
+func (h *host) found(port int) string {
+	if h == nil || h.loop == nil {
+		return h.at(port)
+	}
+	if h.doors[port] == "" {
+		door, err := h.loop.door(h, port)
+		if err != nil {
+			panic(err)
+		}
+		h.doors[port] = door
+	}
+	return h.doors[port]
+}
+
+// begin starts a role there, and does not wait.
+func (h *host) begin(dir string, args []string) (*process, error) {
+	p, err := begin(h.command, dir, args)
+	if err == nil {
+		h.runs(p.cmd)
+	}
+	return p, err
+}
+
+// runs says that a process is there.
+func (h *host) runs(cmd *exec.Cmd) {
+	if h != nil && h.loop != nil {
+		h.loop.runs(h, cmd.Process.Pid)
+	}
+}
+
 // deafTo lets nothing in any more that comes from others, until the returned function is called.
 func (h *host) deafTo(others ...*host) (hear func() error, err error) {
+	if h.loop != nil {
+		return h.loop.lose(1, h, others)
+	}
 	return h.drop("", others)
 }
 
 // losing loses a part of what comes from others.
 func (h *host) losing(part float64, others ...*host) (hear func() error, err error) {
+	if h.loop != nil {
+		return h.loop.lose(part, h, others)
+	}
 	return h.drop(fmt.Sprintf("-m statistic --mode random --probability %g", part), others)
 }
 
