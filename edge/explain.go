@@ -28,7 +28,11 @@ type Explanation struct {
 	Key            string               // the cache key, for people
 	Subject        invalidation.Subject // what invalidations see; tags only when it is stored
 	Stored         *Stored              // nil: it is not
+	Through        []Through            // other edges that are asked for it before the origin is, the nearest first
 }
+
+// Through is an edge that is asked for what this one has not.
+type Through struct{ Edge, Place string }
 
 // Stored is what is kept under the key.
 type Stored struct {
@@ -101,6 +105,11 @@ func (e *Edge) explainOne(snap *Snap, x *site, r *message.Request) *Explanation 
 	for i := range x.Behaviors {
 		if x.Behaviors[i] == b {
 			out.Precedence = i
+		}
+	}
+	if !b.CachingDisabled {
+		for _, x := range e.route(b.Origin, key, nil) {
+			out.Through = append(out.Through, Through{x.Name, x.Place})
 		}
 	}
 	o := e.peek(key)

@@ -43,6 +43,25 @@ func TestExplain(t *testing.T) {
 	})
 }
 
+// An edge says whom it asks for what it has not: of its own place the owner, then of the place above; a behavior that stores nothing asks
+// the origin.
+func TestExplain_WhomItAsks(t *testing.T) {
+	families(t, []kin{{"FRA50-1", "FRA50"}, {"FRA50-2", "FRA50"}, {"LHR50-1", "LHR50"}}, func(f *family) {
+		f.place("FRA50", "LHR50")
+		parent := Through{"LHR50-1", "LHR50"}
+		if x := f.at("LHR50-1").explain("/a"); len(x.Through) != 0 {
+			t.Errorf("a parent without one: %v", x.Through)
+		}
+		first, second := f.at("FRA50-1").explain("/a").Through, f.at("FRA50-2").explain("/a").Through
+		if len(first) > len(second) { // the owner does not ask another of its place
+			first, second = second, first
+		}
+		if !slices.Equal(first, []Through{parent}) || len(second) != 2 || second[0].Place != "FRA50" || second[1] != parent {
+			t.Errorf("%v, %v", first, second)
+		}
+	})
+}
+
 func TestExplain_WhereItLies(t *testing.T) {
 	library(t, func(w *world, a *archive) {
 		w.origin.on("/b", ok("whole", "Cache-Control: max-age=600"))

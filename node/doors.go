@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -139,7 +140,23 @@ func (d *process) controlNodes() []ownapi.ControlNode {
 	if d.health != nil {
 		n.Err = d.health()
 	}
-	return []ownapi.ControlNode{n}
+	all := []ownapi.ControlNode{n}
+	if d.fleet == nil {
+		return all
+	}
+	for _, s := range d.fleet.log.Nodes() {
+		if s.Node == d.Name {
+			all[0].Name, all[0].Leads = s.Node, s.Leads
+			continue
+		}
+		other := ownapi.ControlNode{Name: s.Node, Leads: s.Leads}
+		if !s.Reached {
+			other.Err, other.Leads = errors.New("not reached from "+d.Name), false
+		}
+		all = append(all, other)
+	}
+	slices.SortFunc(all, func(a, b ownapi.ControlNode) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 // startAccessLog opens the log before the first request can be answered; it is written until after the last.

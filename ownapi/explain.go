@@ -58,24 +58,31 @@ type explainSubject struct {
 }
 
 type explainEdge struct {
-	Edge       string  `json:"edge"`
-	Stored     bool    `json:"stored"`
-	Status     int     `json:"status"`
-	StoredAt   instant `json:"storedAt"`
-	Stamp      uint64  `json:"stamp"`
-	Fresh      bool    `json:"fresh"`
-	FreshUntil instant `json:"freshUntil"`
-	AgeSeconds int64   `json:"ageSeconds"`
-	Bytes      int64   `json:"bytes"`
-	Hits       uint64  `json:"hits"`
-	Memory     bool    `json:"memory"`
-	Disk       bool    `json:"disk"`
-	Slices     int64   `json:"slices"`       // 0: it is not cut
-	SlicesHere int64   `json:"slicesStored"` // of them
-	Second     string  `json:"second"`
-	Marked     bool    `json:"marked"`
-	Error      string  `json:"error"`     // why it has not told; "": it has
-	MatchedBy  []match `json:"matchedBy"` // what has killed it, while it is not swept away yet, or marked it stale
+	Edge       string    `json:"edge"`
+	Stored     bool      `json:"stored"`
+	Status     int       `json:"status"`
+	StoredAt   instant   `json:"storedAt"`
+	Stamp      uint64    `json:"stamp"`
+	Fresh      bool      `json:"fresh"`
+	FreshUntil instant   `json:"freshUntil"`
+	AgeSeconds int64     `json:"ageSeconds"`
+	Bytes      int64     `json:"bytes"`
+	Hits       uint64    `json:"hits"`
+	Memory     bool      `json:"memory"`
+	Disk       bool      `json:"disk"`
+	Slices     int64     `json:"slices"`       // 0: it is not cut
+	SlicesHere int64     `json:"slicesStored"` // of them
+	Second     string    `json:"second"`
+	Marked     bool      `json:"marked"`
+	Through    []through `json:"through"`   // other edges that it asks before the origin, the nearest first
+	Error      string    `json:"error"`     // why it has not told; "": it has
+	MatchedBy  []match   `json:"matchedBy"` // what has killed it, while it is not swept away yet, or marked it stale
+}
+
+// through is an edge that another asks for what that one has not.
+type through struct {
+	Edge  string `json:"edge"`
+	Place string `json:"place"`
 }
 
 type match struct {
@@ -106,7 +113,7 @@ func postExplain(ctx context.Context, c *call) (any, error) {
 	}
 	b := explainBody{Edges: []explainEdge{}, WouldMatch: history.matching(&first.Subject, 0, ""), Where: whereOf(q.narrowed)}
 	for _, r := range replies {
-		e := explainEdge{Edge: r.Name, Error: silence(r.err), MatchedBy: []match{}}
+		e := explainEdge{Edge: r.Name, Error: silence(r.err), MatchedBy: []match{}, Through: []through{}}
 		if r.err == nil {
 			e = explainOn(r.Name, r.is, history)
 		}
@@ -182,7 +189,10 @@ func (h *Handler) explain(b *explainBody, x *edge.Explanation) {
 }
 
 func explainOn(name string, x *edge.Explanation, h *history) explainEdge {
-	e := explainEdge{Edge: name, MatchedBy: []match{}}
+	e := explainEdge{Edge: name, MatchedBy: []match{}, Through: []through{}}
+	for _, t := range x.Through {
+		e.Through = append(e.Through, through(t))
+	}
 	s := x.Stored
 	if s == nil {
 		return e

@@ -107,6 +107,7 @@ type controlBody struct {
 	Position uint64 `json:"position"`
 	Ready    bool   `json:"ready"`
 	Problem  string `json:"problem"` // why it is not
+	Leads    bool   `json:"leads"`
 }
 
 func (h *Handler) controlNodes() []controlBody {
@@ -115,7 +116,7 @@ func (h *Handler) controlNodes() []controlBody {
 		return all
 	}
 	for _, n := range h.cfg.Nodes() {
-		b := controlBody{Name: n.Name, Version: n.Version, Position: n.Position, Ready: n.Err == nil}
+		b := controlBody{Name: n.Name, Version: n.Version, Position: n.Position, Ready: n.Err == nil, Leads: n.Leads}
 		if n.Err != nil {
 			b.Problem = n.Err.Error()
 		}

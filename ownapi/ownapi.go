@@ -63,9 +63,10 @@ type Place struct {
 
 // ControlNode is a machine with the control plane.
 type ControlNode struct {
-	Name, Version string
-	Position      uint64 // of the journal, as far as it has read
-	Err           error  // why it cannot do its work; nil: it can
+	Name, Version string // Version is "" of another than this one
+	Position      uint64 // of the journal, as far as it has read; 0 of another
+	Err           error  // why it cannot do its work, or is not reached; nil: it can
+	Leads         bool   // of several
 }
 
 // Origins knows which origins do not answer: an *origin.Client.

@@ -14,7 +14,8 @@ import (
 )
 
 const explainLong = `Tells what the edges make of a URL, without requesting it: which distribution and behavior it meets, its
-cache key, on which edges it is stored, where there and how fresh, and which invalidations match it. With --item it
+cache key, on which edges it is stored, where there and how fresh, which other edges are asked for it before the origin and what
+those have, and which invalidations match it. With --item it
 also tells whether an invalidation of that selector would drop it, if narrowed as --status and the others say, or with
 --soft mark it stale.
 
@@ -153,10 +154,49 @@ func printExplanation(out io.Writer, x *client.Explanation) error {
 	if err := t.print(out); err != nil {
 		return err
 	}
+	if err := printThrough(out, x); err != nil {
+		return err
+	}
 	if err := printMatches(out, x); err != nil {
 		return err
 	}
 	return printItems(out, x)
+}
+
+// printThrough says whom edges ask that have it not, and what those have; nothing where all ask the origin.
+func printThrough(out io.Writer, x *client.Explanation) error {
+	var t table
+	for _, e := range x.Edges {
+		if len(e.Through) == 0 {
+			continue
+		}
+		var way []string
+		for _, of := range e.Through {
+			way = append(way, fmt.Sprintf("%s (%s)", of.Edge, has(x, of.Edge)))
+		}
+		t.row("  "+e.Edge, strings.Join(way, ", then ")+", then the origin")
+	}
+	if len(t) == 0 {
+		return nil
+	}
+	fmt.Fprintln(out, "\nWhat an edge has not, it asks for in this order:")
+	return t.print(out)
+}
+
+// has says whether an edge has it.
+func has(x *client.Explanation, edge string) string {
+	for _, e := range x.Edges {
+		switch {
+		case e.Edge != edge:
+		case e.Error != "":
+			return "not known"
+		case e.Stored:
+			return freshness(&e)
+		default:
+			return "has it not"
+		}
+	}
+	return "not known"
 }
 
 // printItems says of each selector that was asked about what it would do.

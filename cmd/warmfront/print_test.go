@@ -62,7 +62,7 @@ func TestPrintExplanation(t *testing.T) {
 	x := parse[client.Explanation](t, `{"distributionId":"E1","domainName":"d1.localhost","behavior":{"pathPattern":"/s/*","precedence":0,"origins":["web","mirror"]},
 		"cachePolicy":{"id":"658","name":"Managed"},"cacheKey":{"readable":"GET /s/a?x=1"},"subject":{"path":"/s/a","query":"x=1","tags":["news","p:7"]},
 		"edges":[{"edge":"fra-1","stored":true,"status":200,"fresh":true,"ageSeconds":61,"bytes":2048,"hits":1200,"stamp":4711,"memory":true,"disk":true,"slices":10,"slicesStored":3,"matchedBy":[]},
-			{"edge":"gru-1","stored":false,"matchedBy":[]},
+			{"edge":"gru-1","stored":false,"matchedBy":[],"through":[{"edge":"fra-1","place":"FRA50"},{"edge":"lhr-1","place":"LHR50"},{"edge":"x","place":"X"}]},
 			{"edge":"iad-1","stored":true,"status":200,"fresh":true,"ageSeconds":3,"bytes":10,"hits":0,"memory":true,"matchedBy":[{"invalidationId":"I2","item":"/s/*"}]},
 			{"edge":"lhr-1","error":"the edge does not answer","matchedBy":[]},
 			{"edge":"nrt-1","stored":true,"status":404,"fresh":false,"second":"mirror","disk":true,"ageSeconds":3,"bytes":10,"hits":0,"matchedBy":[]}],
@@ -87,6 +87,9 @@ gru-1  no
 iad-1  invalidated by I2                    memory                        200     3 s        10 B     0      0
 lhr-1  not known: the edge does not answer
 nrt-1  stale, from mirror                   disk                          404     3 s        10 B     0      0
+
+What an edge has not, it asks for in this order:
+  gru-1  fra-1 (fresh for 2 h 0 min), then lhr-1 (not known), then x (not known), then the origin
 
 Of the last invalidations these match it, newest first:
   I2   /s/*
@@ -143,7 +146,8 @@ I1  Completed  `+here(1)+`  31 ms  -   -     #news  ticket 7
 
 func TestPrintStatus(t *testing.T) {
 	s := parse[status](t, `{"endpoint":"http://127.0.0.1:9000","version":"v1",
-		"control":[{"name":"c1","version":"v1","position":1207,"ready":false,"problem":"the disk is full"}],"edges":[
+		"control":[{"name":"c1","version":"v1","position":1207,"ready":false,"problem":"the disk is full"},
+			{"name":"c2","ready":true,"leads":true}],"places":[{"place":"FRA50","parent":"","edges":1},{"place":"GRU3","parent":"FRA50","edges":0}],"edges":[
 		{"edge":"fra-1","location":"FRA50","version":"v1","hitRatio":0.9999,"applied":1207,"behind":0,"lease":"fresh","ready":true,"cache":{"objects":12345,"bytes":7000000,"capacity":268435456,"evictions":0}},
 		{"edge":"gru-1","location":"","applied":1007,"behind":200,"lease":"expired","leaseAgeMs":65000,"ready":false,"cache":{}}]}`)
 	s.Traffic = &traffic{Minutes: 5, Requests: 1500, RequestsPerSecond: 5.25, OriginRequests: 12, hits: 1400, misses: 7}
@@ -153,11 +157,16 @@ func TestPrintStatus(t *testing.T) {
 	}
 	expect(t, out.String(), `Warmfront v1 at http://127.0.0.1:9000, 2 edges
 
-NODE   ROLE     LOCATION  VERSION  READY  LEASE                  APPLIED  BEHIND  HITS    OBJECTS  CACHED   FILL   EVICTED
-c1     control  -         v1       no     -                      1207
-fra-1  edge     FRA50     v1       yes    fresh                  1207     0       99.9 %  12,345   6.7 MiB  2.6 %  0
-gru-1  edge     -         -        no     expired 1 min 5 s ago  1007     200     -       0        0 B      -      0
+NODE   ROLE            LOCATION  VERSION  READY  LEASE                  APPLIED  BEHIND  HITS    OBJECTS  CACHED   FILL   EVICTED
+c1     control         -         v1       no     -                      1207
+c2     control, leads  -         -        yes    -                      -
+fra-1  edge            FRA50     v1       yes    fresh                  1207     0       99.9 %  12,345   6.7 MiB  2.6 %  0
+gru-1  edge            -         -        no     expired 1 min 5 s ago  1007     200     -       0        0 B      -      0
 c1: the disk is full
+
+PLACE  FILLS THROUGH  EDGES
+FRA50  the origin     1
+GRU3   FRA50          0
 
 Traffic: 5.2 requests a second; last 5 minutes: 1,500 requests, hit ratio 99.5 %, 12 to origins
 `)

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,8 +18,10 @@ import (
 const statusLong = `Shows the machines of a Warmfront, control plane, relays and edges, and how they are. LEASE is fresh while an edge may
 answer from its cache without asking; APPLIED is how far in the journal it is, BEHIND how many entries there are since; HITS is
 the share of hits among its answers of the last five minutes, CACHED what it has stored, FILL how much of its memory that takes. An
-edge that does not answer has no VERSION: the rest is what was last heard of it. Traffic is that of the last five minutes, counted
-in steps of ten seconds. With --watch, one screen that changes; where the output is no terminal, plain lines again and again.`
+edge that does not answer has no VERSION: the rest is what was last heard of it. Of several control nodes the one that is asked says
+who leads, and of the others whether it reaches them. Where places fill through others, all are listed with whom they ask; EDGES is
+how many of theirs can be asked. Traffic is that of the last five minutes, counted in steps of ten seconds. With --watch, one screen
+that changes; where the output is no terminal, plain lines again and again.`
 
 const statusExample = `  warmfront status
   warmfront status --watch
@@ -61,6 +65,7 @@ type status struct {
 	Control  []client.ControlNode `json:"control"`
 	Relays   []client.Relay       `json:"relays"`
 	Edges    []client.Node        `json:"edges"`
+	Places   []client.Place       `json:"places"`
 	Traffic  *traffic             `json:"traffic"` // nil when there are too many distributions to ask about
 }
 
@@ -91,6 +96,9 @@ func readStatus(ctx context.Context, api *client.Client) (*status, error) {
 		return nil, err
 	}
 	s.Control, s.Relays, s.Edges = nodes.Control, nodes.Relays, nodes.Edges
+	if s.Places, err = api.Places(ctx); err != nil {
+		return nil, err
+	}
 	all, err := api.Distributions(ctx, trafficOf+1)
 	if err != nil || len(all) > trafficOf {
 		return s, err
@@ -147,7 +155,14 @@ func statusLines(s *status) []string {
 	t.row("NODE", "ROLE", "LOCATION", "VERSION", "READY", "LEASE", "APPLIED", "BEHIND", "HITS", "OBJECTS", "CACHED", "FILL", "EVICTED")
 	var problems, relays []string
 	for _, n := range s.Control {
-		t.row(n.Name, "control", "-", dash(n.Version), yes(n.Ready), "-", fmt.Sprint(n.Position), "", "", "", "", "", "")
+		role, position := "control", "-"
+		if n.Leads {
+			role = "control, leads"
+		}
+		if n.Position > 0 {
+			position = fmt.Sprint(n.Position)
+		}
+		t.row(n.Name, role, "-", dash(n.Version), yes(n.Ready), "-", position, "", "", "", "", "", "")
 		if n.Problem != "" {
 			problems = append(problems, clean(n.Name+": "+n.Problem))
 		}
@@ -163,8 +178,21 @@ func statusLines(s *status) []string {
 	}
 	all := []string{clean(fmt.Sprintf("Warmfront %s at %s, %s", s.Version, s.Endpoint, count(len(s.Edges), "edge"))), ""}
 	all = append(all, t.lines()...)
-	all = append(append(all, problems...), relays...)
+	all = append(append(append(all, problems...), relays...), placeLines(s.Places)...)
 	return append(all, "", trafficLine(s.Traffic))
+}
+
+// placeLines say which places fill through others; nothing where none does.
+func placeLines(all []client.Place) []string {
+	if !slices.ContainsFunc(all, func(p client.Place) bool { return p.Parent != "" }) {
+		return nil
+	}
+	var t table
+	t.row("PLACE", "FILLS THROUGH", "EDGES")
+	for _, p := range all {
+		t.row(p.Place, cmp.Or(p.Parent, "the origin"), fmt.Sprint(p.Edges))
+	}
+	return append([]string{""}, t.lines()...)
 }
 
 func edgeRow(n *client.Node) []string {

@@ -143,12 +143,7 @@ func (l *Log) Quorum() error {
 
 // standing says who is there and who is not, and whether those are most.
 func (l *Log) standing() (words string, most bool) {
-	names := map[string]bool{l.c.Cluster.Node: true}
-	if z, err := l.srv.Routez(&server.RoutezOptions{}); err == nil {
-		for _, r := range z.Routes {
-			names[r.RemoteName] = true
-		}
-	}
+	names := l.reached()
 	var here, missing []string
 	for _, p := range l.c.Cluster.Peers {
 		if names[p.Node] {
@@ -164,6 +159,55 @@ func (l *Log) standing() (words string, most bool) {
 		words += "; they have not agreed yet who leads"
 	}
 	return words, len(here) > len(missing)
+}
+
+// Standing is how one of several nodes is, as this one sees it.
+type Standing struct {
+	Node    string
+	Reached bool // by this one; this one itself is
+	Leads   bool // it orders what is appended to the log
+}
+
+// Nodes returns the nodes of a cluster, in the order of Cluster.Peers; nil: there is none.
+func (l *Log) Nodes() []Standing {
+	if l.c.Cluster == nil {
+		return nil
+	}
+	here, leader := l.reached(), l.leader()
+	all := make([]Standing, 0, len(l.c.Cluster.Peers))
+	for _, p := range l.c.Cluster.Peers {
+		all = append(all, Standing{p.Node, here[p.Node], p.Node == leader})
+	}
+	return all
+}
+
+// leader is the name of the node that leads the log, as this one knows; "": none does.
+func (l *Log) leader() string {
+	all := l.srv.Raftz(&server.RaftzOptions{AccountFilter: server.DEFAULT_GLOBAL_ACCOUNT})
+	if all == nil {
+		return ""
+	}
+	for name, g := range (*all)[server.DEFAULT_GLOBAL_ACCOUNT] {
+		switch {
+		case g.Leader == "" || !strings.HasPrefix(name, "S-"): // the stream's group
+		case g.Leader == g.ID:
+			return l.c.Cluster.Node
+		default:
+			return g.Peers[g.Leader].Name
+		}
+	}
+	return ""
+}
+
+// reached are the nodes with which this one has a connection, and itself.
+func (l *Log) reached() map[string]bool {
+	names := map[string]bool{l.c.Cluster.Node: true}
+	if z, err := l.srv.Routez(&server.RoutezOptions{}); err == nil {
+		for _, r := range z.Routes {
+			names[r.RemoteName] = true
+		}
+	}
+	return names
 }
 
 // leaderless is since when nobody leads; zero: somebody does.

@@ -254,6 +254,7 @@ func TestCluster_Life(t *testing.T) {
 	}
 
 	c.wantLed(t)
+	c.wantLeader(t)
 
 	t.Log("what one has had confirmed, the others know of and read")
 	ends := func(i int, want uint64) {
@@ -425,6 +426,31 @@ func (c *trio) wantLed(t *testing.T) {
 				t.Errorf("node %d does not know who leads: %v", i, l.Quorum())
 				return
 			}
+		}
+	}
+}
+
+// wantLeader wants all nodes that are open to name the same leader, and to reach each other.
+func (c *trio) wantLeader(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; runtime.Gosched() {
+		leaders, reached := map[string]bool{}, true
+		for _, l := range c.logs {
+			leads := ""
+			for _, n := range l.Nodes() {
+				reached = reached && n.Reached
+				if n.Leads {
+					leads += n.Node
+				}
+			}
+			leaders[leads] = true
+		}
+		if len(leaders) == 1 && !leaders[""] && reached {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("leaders %v, all reached: %t", leaders, reached)
+			return
 		}
 	}
 }

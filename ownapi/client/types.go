@@ -233,6 +233,13 @@ type ExplainedEdge struct {
 	Second     string     `json:"second"`       // of an origin group, if it has sent it
 	Marked     bool       `json:"marked"`       // stale, by an invalidation
 	MatchedBy  []Match    `json:"matchedBy"`
+	Through    []Through  `json:"through"` // edges that it asks before the origin, the nearest first
+}
+
+// Through is an edge that another asks for what that one has not.
+type Through struct {
+	Edge  string `json:"edge"`
+	Place string `json:"place"`
 }
 
 // Match is an item of an invalidation.
@@ -281,10 +288,11 @@ type Node struct {
 // ControlNode is a machine with the control plane.
 type ControlNode struct {
 	Name     string `json:"name"`
-	Version  string `json:"version"`
-	Position uint64 `json:"position"` // of the journal, as far as it has read
+	Version  string `json:"version"`  // "": another than the one that was asked
+	Position uint64 `json:"position"` // of the journal, as far as it has read; 0: the same
 	Ready    bool   `json:"ready"`
 	Problem  string `json:"problem"` // why it is not
+	Leads    bool   `json:"leads"`   // of several
 }
 
 // AllNodes are the machines of a Warmfront.

@@ -40,7 +40,11 @@ export function own(world: World, by: Actor, request: Request): Response {
     "POST /distributions/*/preview": ([id = ""], body: { items: string[] }) => preview(world, find(id), body.items),
     "POST /explain": (_, body: { distributionId: string; path: string }) => explain(world, find(body.distributionId), body.path),
     "POST /distributions/*/verify": ([id = ""], body: { path: string; scheme?: string }) => ({ edges: verify(world, find(id), body.path, body.scheme ?? "http") }),
-    "GET /nodes": () => ({ edges: world.edges.map((e) => node(world, e)) }),
+    "GET /nodes": () => ({
+      edges: world.edges.map((e) => node(world, e)),
+      control: [{ name: "control1", version: "v1.0.0", position: world.seq, ready: true, problem: "", leads: true }],
+    }),
+    "GET /places": () => ({ places: world.edges.map((e, i) => ({ place: e.location, parent: i > 0 ? (world.edges[0]?.location ?? "") : "", regions: [], edges: 1 })) }),
     "GET /distributions/*/metrics": ([id = ""], _, query) => {
       const minutes = Number(query.get("minutes") ?? 60);
       if (!(minutes >= 1 && minutes <= 180)) throw new Refusal(400, "InvalidArgument", "minutes is a number from 1 to 180.");
@@ -157,6 +161,7 @@ function explain(world: World, d: Stored, path: string): Explanation {
         ...{ hits: copy?.hits ?? 0, memory: copy !== undefined, disk: false, slices: 0, slicesStored: 0, second: "" },
         marked: false,
         matchedBy: [],
+        through: [],
       };
     }),
     wouldMatch: d.invalidations.flatMap((i) => i.items.filter((item) => object && matches(item, object)).map((item) => ({ invalidationId: i.id, item, mode: i.mode }))),

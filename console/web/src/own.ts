@@ -83,6 +83,7 @@ export interface ExplainedEdge {
   second: string; // of an origin group, if it has sent it
   marked: boolean; // stale, by an invalidation
   matchedBy: Match[]; // what has killed it, until it is swept away, or marked it
+  through: { edge: string; place: string }[]; // edges that it asks before the origin, the nearest first
 }
 
 export interface Explanation {

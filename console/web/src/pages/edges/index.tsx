@@ -13,13 +13,19 @@ import { Empty } from "../../parts/Empty";
 import { LoadFailure } from "../../parts/LoadFailure";
 import { Time } from "../../parts/Time";
 import { useLoad } from "../../use";
+import type { ControlNode, PlaceOfEdges } from "./machines";
 
 export default function Edges() {
   usePage({ text: "Edge locations", href: "/edges" });
-  const nodes = useLoad((signal) => client.own<{ edges: EdgeNode[] }>("GET", "/nodes", undefined, signal), [], {
+  const nodes = useLoad((signal) => client.own<{ edges: EdgeNode[]; control: ControlNode[] }>("GET", "/nodes", undefined, signal), [], {
     every: () => 2000,
     on: (c) => c.kind === "node",
   });
+  const places = useLoad((signal) => client.own<{ places: PlaceOfEdges[] }>("GET", "/places", undefined, signal), [], {
+    every: () => 10000,
+    on: (c) => c.kind === "node",
+  });
+  const parents = new Map(places.data?.places.map((p) => [p.place, p.parent]));
   const edges = nodes.data?.edges ?? [];
   const ready = edges.filter((e) => e.ready).length;
   return (
@@ -29,7 +35,7 @@ export default function Edges() {
         variant="full-page"
         stickyHeader
         items={edges}
-        columnDefinitions={columns}
+        columnDefinitions={columns(parents)}
         trackBy="edge"
         enableKeyboardNavigation
         loading={nodes.loading && !nodes.data}
@@ -47,11 +53,20 @@ export default function Edges() {
         }
         empty={!nodes.error && <Empty title="No edge locations">An edge appears here when it has joined.</Empty>}
       />
+      {nodes.data && nodes.data.control.length > 0 && (
+        <Table
+          items={nodes.data.control}
+          columnDefinitions={controlColumns}
+          trackBy="name"
+          ariaLabels={{ tableLabel: "Control nodes" }}
+          header={<Header counter={`(${nodes.data.control.length})`}>Control nodes</Header>}
+        />
+      )}
     </SpaceBetween>
   );
 }
 
-const columns: TableProps.ColumnDefinition<EdgeNode>[] = [
+const columns = (parents: Map<string, string>): TableProps.ColumnDefinition<EdgeNode>[] => [
   {
     id: "edge",
     header: "Edge location",
@@ -67,6 +82,7 @@ const columns: TableProps.ColumnDefinition<EdgeNode>[] = [
     ),
   },
   { id: "health", header: "Health", minWidth: 110, cell: (e) => <Health of={e} /> },
+  { id: "parent", header: "Fills through", minWidth: 110, cell: (e) => parents.get(e.location) || "The origin" },
   {
     id: "lease",
     header: "Lease",
@@ -83,6 +99,14 @@ const columns: TableProps.ColumnDefinition<EdgeNode>[] = [
   { id: "fill", header: "Cache", minWidth: 200, cell: (e) => <Fill of={e} /> },
   { id: "objects", header: "Objects", minWidth: 90, cell: (e) => count(e.cache.objects) },
   { id: "evictions", header: "Evictions", minWidth: 90, cell: (e) => count(e.cache.evictions) },
+];
+
+const controlColumns: TableProps.ColumnDefinition<ControlNode>[] = [
+  { id: "name", header: "Control node", isRowHeader: true, cell: (n) => n.name },
+  { id: "health", header: "Health", cell: (n) => (n.ready ? <StatusIndicator>Ready</StatusIndicator> : <StatusIndicator type="error">{n.problem}</StatusIndicator>) },
+  { id: "leads", header: "Journal", cell: (n) => (n.leads ? "Leads" : "–") },
+  { id: "position", header: "Entry", cell: (n) => (n.position > 0 ? count(n.position) : "–") },
+  { id: "version", header: "Version", cell: (n) => n.version || "–" },
 ];
 
 function Health({ of: { ready, originsDown } }: { of: EdgeNode }) {

@@ -48,6 +48,7 @@ export function Explanation({ of: e, invalidation }: { of: Explained; invalidati
 const columns: TableProps.ColumnDefinition<ExplainedEdge>[] = [
   { id: "edge", header: "Edge location", isRowHeader: true, cell: (e) => e.edge },
   { id: "stored", header: "Stored", cell: (e) => <Stored edge={e} /> },
+  { id: "through", header: "Fills through", cell: (e) => (e.error ? "–" : way(e)) },
   { id: "in", header: "In", cell: (e) => (e.stored ? tiers(e) : "–") },
   { id: "since", header: "Since", cell: (e) => (e.stored ? <Time at={e.storedAt} /> : "–") },
   { id: "until", header: "Fresh until", cell: (e) => (e.stored ? <Time at={e.freshUntil} /> : "–") },
@@ -56,6 +57,11 @@ const columns: TableProps.ColumnDefinition<ExplainedEdge>[] = [
   { id: "hits", header: "Hits", cell: (e) => (e.stored ? count(e.hits) : "–") },
   { id: "stamp", header: "Stamp", cell: (e) => (e.stored ? e.stamp : "–") },
 ];
+
+// way is whom an edge asks for what it has not.
+function way(e: ExplainedEdge): string {
+  return e.through.length > 0 ? [...e.through.map((t) => t.edge), "the origin"].join(", then ") : "The origin";
+}
 
 function tiers(e: ExplainedEdge): string {
   const where = e.disk ? (e.memory ? "Memory, disk" : "Disk") : "Memory";
