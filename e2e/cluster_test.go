@@ -65,9 +65,12 @@ func startCluster(t *testing.T, controls, edges int) *cluster {
 	for i := range edges {
 		c.edges = append(c.edges, c.node(fmt.Sprintf("%s-%d", []string{"FRA50", "IAD89", "GRU3"}[i/2%3], i+1)))
 	}
+	if edges > 4 {
+		c.relay = c.node("relay1")
+	}
 	t.Cleanup(c.close) // before the volumes are unmounted
 	c.startControls()
-	if len(c.edges) > 4 {
+	if c.relay != nil {
 		c.startRelay()
 	}
 	for i, n := range c.edges {
@@ -96,8 +99,7 @@ func startCluster(t *testing.T, controls, edges int) *cluster {
 // startRelay starts the relay.
 func (c *cluster) startRelay() {
 	c.t.Helper()
-	n := c.node("relay1")
-	c.relay = n
+	n := c.relay
 	once := []string{"relay", "--listen", n.host.at(relayPort)}
 	n.args = append(once[:len(once):len(once)], "--token", c.tokenOf("relay", n.name))
 	c.mustStart(n)
