@@ -245,6 +245,7 @@ func factName(f journal.Fact) string {
 // checkReplay folds the log anew, as a restart does, and compares.
 func (h *harness) checkReplay() {
 	h.t.Helper()
+	synctest.Wait() // what follows from the last command may still be on its way
 	replayed := newState(h.cfg.Limits)
 	entries, err := h.log.Read(h.t.Context(), 1, 1<<20)
 	if err != nil {
