@@ -305,3 +305,32 @@ func TestGuard_FreesWhenTheReaderHasGone(t *testing.T) {
 		t.Errorf("%d freed, %d waiting", freed, g.pending.Load())
 	}
 }
+
+// Who drops everything in the order in which Range shows it leaves a table, made anew in the midst of that, in which all lie near
+// their homes: otherwise each search would go through thousands of lines, and a purge of everything take time by its square.
+func TestTable_IsNotCrowdedByAWalkThatDrops(t *testing.T) {
+	const n = 40_000
+	l := &land{all: map[*byte][]byte{}}
+	for _, left := range []int{n, n / 2, n / 8, n / 16, n / 100, 1} {
+		tab := newTable(n*7/5, l)
+		for i := n - left; i < n; i++ {
+			tab.insert(uint64(i)<<tagBits/n, uint64(i)*8+16)
+		}
+		made := tab.resized(left+1, l)
+		far, found := 0, 0
+		for at := range made.lines {
+			for i := range made.lines[at] {
+				if s := made.lines[at].slot(i); taken(s) {
+					far = max(far, (at-made.home(tagOf(s))+len(made.lines))%len(made.lines))
+					found++
+				}
+			}
+		}
+		if found != left || far > 32 {
+			t.Errorf("of %d in %d slots one is %d lines from home", found, made.slots(), far)
+		}
+		if made.slots() > tab.slots()*5/4 {
+			t.Errorf("%d slots for %d, and there were %d", made.slots(), left, tab.slots())
+		}
+	}
+}

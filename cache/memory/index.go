@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"math"
+	"slices"
 	"sync/atomic"
 	"unsafe"
 )
@@ -117,8 +119,21 @@ func (t *table) erase(l *line, slot *atomic.Uint64) {
 }
 
 // resized returns a table for n entries and some more, with the same ones. The lock is held; readers may
-// be in the old table, which stays as it is.
+// be in the old table, which stays as it is. Whoever goes through everything and drops it has left in the midst only tags from
+// somewhere on: the table is as large then as if there were as many everywhere, or they would find all lines near their homes full.
 func (t *table) resized(n int, l *land) *table {
+	const partBits = 7
+	var in [1 << partBits]int
+	for at := range t.lines {
+		for i := range t.lines[at] {
+			if s := t.lines[at].slot(i); taken(s) {
+				in[tagOf(s)>>(tagBits-partBits)]++
+			}
+		}
+	}
+	most := slices.Max(in[:])
+	most -= 4 * int(math.Sqrt(float64(most))) // so many more are chance
+	n = max(n, len(in)*most)
 	r := newTable(max(leastSlots, n+n*2/5), l)
 	for at := range t.lines {
 		for i := range t.lines[at] {

@@ -148,8 +148,10 @@ func (s *Store) Drop(key string, serial uint64) bool {
 	}
 	s.drop(sh, s.tag(hash), loc, e)
 	s.tidy(sh)
-	if t := sh.tab.Load(); t.slots() > leastSlots && int(sh.objects.Load())*8 < t.slots() {
+	n := int(sh.objects.Load())
+	if t := sh.tab.Load(); t.slots() > leastSlots && n*8 < t.slots() && (sh.shrunk == 0 || n <= sh.shrunk/2) {
 		s.resize(sh)
+		sh.shrunk = max(n, 1)
 	}
 	return true
 }

@@ -202,6 +202,7 @@ func (s *Store) enter(sh *shard, q int, seg uint32, hash uint64, o *cache.Object
 	}
 	if sh.tab.Load().crowded() {
 		s.resize(sh)
+		sh.shrunk = 0
 	}
 	sh.objects.Add(1)
 	sh.tab.Load().insert(tag, loc)

@@ -37,6 +37,7 @@ type shard struct {
 	used     int64    // octets of all segments in the queues that have been written to
 	live     int64    // octets of live entries
 	tidyAt   int64    // of how many dead octets on segments are merged
+	shrunk   int      // how many objects there were when the table was last made anew for being too large; 0: not since it grew
 	warm     bool     // has evicted: from then on the small queue is the only way in
 	patience int      // uses that still count before something must go
 
@@ -82,7 +83,7 @@ func (sh *shard) reset(t *table) {
 	sh.free = nil
 	sh.queues = [2]queue{{oldest: none, youngest: none}, {oldest: none, youngest: none}}
 	sh.ghost = newGhost(0)
-	sh.used, sh.live, sh.tidyAt, sh.warm = 0, 0, 0, false
+	sh.used, sh.live, sh.tidyAt, sh.shrunk, sh.warm = 0, 0, 0, 0, false
 	sh.objects.Store(0)
 	sh.bytes.Store(0)
 	sh.memory.Store(t.bytes() + sh.ghost.bytes())
