@@ -43,7 +43,6 @@ type sweeper struct {
 }
 
 const (
-	sweepBatch = 1024
 	sweepRetry = time.Second // first pause before a sweep for rules that a flight still needs
 	sweepMost  = 30 * time.Second
 
@@ -122,24 +121,15 @@ func (s *sweeper) sweep(ctx context.Context) (clean, marking bool) {
 	if planted(compactTooEarly) {
 		bound++
 	}
-	pause := time.Second * sweepBatch / time.Duration(s.e.cfg.SweepRate)
-	visited := 0
-	rest := func() (on bool) {
-		if visited++; visited%sweepBatch == 0 {
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-			}
-		}
-		return ctx.Err() == nil
-	}
+	rest := newStride(s.e.cfg.SweepRate).rest
+	on := func() bool { return rest(ctx) }
 	w := &sweep{sweeper: s, snap: snap, surplus: surplus(snap, s.maxSoft), needed: needs{}}
 	s.e.store.Range(func(o *cache.Sight) bool {
 		w.visit(o, true)
-		return rest()
+		return on()
 	})
 	if s.e.disk != nil && !undecided {
-		w.disk(rest)
+		w.disk(on)
 	}
 	if ctx.Err() != nil {
 		return true, false
