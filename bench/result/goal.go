@@ -223,6 +223,8 @@ func (v Verdict) Found() string {
 	switch {
 	case v.Goal.PerConn:
 		return fmt.Sprintf("%.1f KiB", v.Value/1024)
+	case v.Goal.Plain != "" && v.Value == 0:
+		return "not within the run"
 	case v.Goal.Plain != "":
 		return fmt.Sprintf("%.1f %s (%.1f–%.1f)", v.Value, v.Goal.Plain, v.Least, v.Great)
 	case v.Goal.Taken:
