@@ -220,7 +220,7 @@ func (a *Authority) sign(t *x509.Certificate, public any, life time.Duration) (*
 func (a *Authority) Expires() time.Time { return a.root.NotAfter }
 
 // LookAtAuthority returns when the authority of a directory ends, zero where there is none, and fails where OpenAuthority would. It
-// changes nothing.
+// changes nothing, but that a renewal that was cut off is brought to its end.
 func LookAtAuthority(dir string) (expires time.Time, err error) {
 	if _, err := os.Stat(filepath.Join(dir, rootFile)); errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(filepath.Join(dir, rootKeyFile)); errors.Is(err, fs.ErrNotExist) {

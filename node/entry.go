@@ -120,6 +120,12 @@ func (g *gate) enter(ctx context.Context, line string) (b []byte, known bool, er
 // joining marks a directory whose control node has its papers, and no replica yet.
 const joining = "joining"
 
+// hasJournal tells whether there is a journal, or a replica of one, or is about to be one.
+func (c *Config) hasJournal() bool {
+	dir := filepath.Join(c.Data, "journal")
+	return exists(filepath.Join(dir, "jetstream")) || exists(filepath.Join(dir, "replica", "jetstream")) || exists(filepath.Join(c.Data, joining))
+}
+
 // enter makes this machine a control node with the token, if it is none yet.
 func (c *Config) enter(ctx context.Context) error {
 	dir := filepath.Join(c.Data, "authority")
@@ -130,7 +136,7 @@ func (c *Config) enter(ctx context.Context) error {
 			"warmfront control token %s, and start once with --token", c.Data, c.Name)
 	case c.Token == "":
 		return nil
-	case err == nil:
+	case err == nil && (len(c.Peers) == 0 || c.hasJournal()): // one of several that has lost its journal takes its own place
 		c.Logger.Warn("this directory has a control node's papers; the token is left unused", "dir", dir)
 		return nil
 	}

@@ -1,0 +1,124 @@
+package node
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+)
+
+// crowded is a control listener's server, and how a client connects to it.
+func crowded(t *testing.T) (s *httptest.Server, connect func() net.Conn) {
+	t.Helper()
+	s = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "here") }))
+	s.Config.ConnState = new(crowd).moved
+	s.Start()
+	t.Cleanup(s.Close)
+	return s, func() net.Conn {
+		t.Helper()
+		conn, err := net.Dial("tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+}
+
+// answers sends a request over a connection, and returns an error if there is no answer.
+func answers(conn net.Conn) error {
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	if _, err := fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: here\r\n\r\n"); err != nil {
+		return err
+	}
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, r.Body)
+	return err
+}
+
+// isClosed waits until the other side has closed the connection.
+func isClosed(conn net.Conn) bool {
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	_, err := conn.Read(make([]byte, 1))
+	e, ok := err.(net.Error)
+	return err != nil && !(ok && e.Timeout())
+}
+
+// One client opens many connections and says nothing: another is served all the same, and the first of the silent ones are closed.
+func TestControlListener_ManySilent(t *testing.T) {
+	_, connect := crowded(t)
+	talks := connect()
+	if err := answers(talks); err != nil {
+		t.Fatal(err)
+	}
+	silent := make([]net.Conn, 2*maxControlSilent)
+	for i := range silent {
+		silent[i] = connect()
+	}
+	if err := answers(connect()); err != nil {
+		t.Errorf("who comes after them: %v", err)
+	}
+	if err := answers(talks); err != nil {
+		t.Errorf("who was there before: %v", err)
+	}
+	for i, conn := range silent[:maxControlSilent] {
+		if !isClosed(conn) {
+			t.Fatalf("%d of the silent ones stays", i)
+		}
+	}
+}
+
+// One client asks over many connections, and keeps them: one that waits makes room.
+func TestControlListener_ManyIdle(t *testing.T) {
+	_, connect := crowded(t)
+	for i := range maxControlConns {
+		if err := answers(connect()); err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+	}
+	if err := answers(connect()); err != nil {
+		t.Errorf("who comes after them: %v", err)
+	}
+}
+
+func TestCrowd(t *testing.T) {
+	var c crowd
+	all := make([]net.Conn, maxControlConns+2)
+	for i := range all {
+		all[i], _ = net.Pipe()
+	}
+	become := func(i int, state http.ConnState, out net.Conn) {
+		t.Helper()
+		if got := c.note(all[i], state); got != out {
+			t.Fatalf("connection %d in %v: another one has to go, or none", i, state)
+		}
+	}
+	for i := range maxControlConns {
+		become(i, http.StateNew, nil)
+		become(i, http.StateActive, nil)
+	}
+	become(maxControlConns, http.StateNew, all[maxControlConns]) // all others are being answered
+	become(7, http.StateIdle, nil)
+	become(3, http.StateIdle, nil)
+	become(maxControlConns, http.StateNew, all[7])
+	become(maxControlConns+1, http.StateNew, all[3])
+	for i := range maxControlConns {
+		become(i, http.StateClosed, nil)
+	}
+	if len(c.conns) != 2 {
+		t.Errorf("%d connections are remembered, of 2", len(c.conns))
+	}
+	for i := range maxControlSilent - 2 {
+		become(i, http.StateNew, nil)
+	}
+	become(maxControlSilent, http.StateNew, all[maxControlConns])
+	become(maxControlSilent+1, http.StateNew, all[maxControlConns+1])
+	become(maxControlSilent+2, http.StateHijacked, nil)
+}
