@@ -93,6 +93,7 @@ func (c *Cluster) options(o *server.Options) error {
 		return fmt.Errorf("%w: a node of a cluster needs a Network", ErrConfig)
 	}
 	o.ServerName = c.Node
+	o.SyncInterval = replicaSync
 	o.Cluster.Name, o.Cluster.Host = "warmfront", host
 	o.Cluster.TLSConfig = c.TLS.Clone()
 	o.Cluster.TLSConfig.MinVersion = tls.VersionTLS13
@@ -106,6 +107,10 @@ func (c *Cluster) options(o *server.Options) error {
 	}
 	return nil
 }
+
+// replicaSync is how often the engine writes through what it has not synced by itself (its own: two minutes). With replicas that
+// is all but its log of appends: what a replica was mended with, too.
+const replicaSync = time.Second
 
 // router lets in who is a control node.
 type router struct{ c *Cluster }

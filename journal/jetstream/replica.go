@@ -109,6 +109,7 @@ func (c Config) putAside() error {
 
 // openStreamReplica waits for the cluster's stream, and checks it.
 func (l *Log) openStreamReplica(ctx context.Context) error {
+	mended := 0
 	for began := time.Now(); ; {
 		s, err := l.gather(ctx)
 		if err != nil {
@@ -116,7 +117,20 @@ func (l *Log) openStreamReplica(ctx context.Context) error {
 		}
 		info := s.CachedInfo()
 		l.known.atLeast(info.State.LastSeq)
-		err = l.verify(ctx, info.State)
+		holed, err := l.catchUp(ctx, info.State.LastSeq)
+		if err == nil && holed > 0 && mended < maxMended {
+			mended++
+			if err := l.mend(holed); err != nil {
+				return err
+			}
+			continue
+		}
+		if err == nil {
+			err = l.verify(ctx, info.State)
+		}
+		if err == nil {
+			l.dropHoled()
+		}
 		// A cluster that has just come together may not know its end yet, or this replica may have to be mended.
 		if err == nil || ctx.Err() != nil || time.Since(began) > believed {
 			return err
