@@ -14,6 +14,7 @@ import (
 	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/auth/sigv4"
 	"github.com/warmfront/warmfront/console"
+	"github.com/warmfront/warmfront/internal/lasting"
 )
 
 // asks is a client of several control nodes.
@@ -189,7 +190,7 @@ func (x asks) sameEverywhere() (kept *sigv4.Signer, in session) {
 
 func TestControl_TakesOverEarlierFiles(t *testing.T) {
 	c := controlConfig(t)
-	c.Control = freeAddress(t)
+	c.Control = lasting.Address()
 	earlier(t, c, oldKey("ONE"), map[string]string{"admin": "of the first node", "bob": "another person's"})
 	x := asks{t, []Config{c}}
 	key := signer(oldKey("ONE").ID, oldKey("ONE").Secret, "")

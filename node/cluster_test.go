@@ -3,7 +3,6 @@ package node
 import (
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,20 +12,10 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/admission"
+	"github.com/warmfront/warmfront/internal/lasting"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/ownapi"
 )
-
-// freeAddress is one that nobody listens at now.
-func freeAddress(tb testing.TB) string {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // comes waits until f returns "".
 func comes(tb testing.TB, f func() string) {
@@ -56,8 +45,8 @@ func TestControl_OneToThree(t *testing.T) {
 	cs := []Config{controlConfig(t), controlConfig(t), controlConfig(t)}
 	names, peers := []string{"control1", "control2", "control3"}, []string(nil)
 	for i := range cs {
-		peers = append(peers, names[i]+"="+freeAddress(t))
-		cs[i].Control, cs[i].Journal = freeAddress(t), freeAddress(t)
+		peers = append(peers, names[i]+"="+lasting.Address())
+		cs[i].Control, cs[i].Journal = lasting.Address(), lasting.Address()
 	}
 	earlier(t, cs[0], oldKey("ONE"), map[string]string{"admin": "of the first node"})
 	earlier(t, cs[1], oldKey("TWO"), map[string]string{"admin": "of the second node"})

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warmfront/warmfront/internal/lasting"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/ownapi"
 )
@@ -82,8 +83,8 @@ func TestControl_ThreeAreCompactedByOneAlone(t *testing.T) {
 	var peers []string
 	for i := range cs {
 		cs[i].Name = "control" + string(rune('1'+i))
-		cs[i].Control, cs[i].Journal = freeAddress(t), freeAddress(t)
-		peers = append(peers, cs[i].Name+"="+freeAddress(t))
+		cs[i].Control, cs[i].Journal = lasting.Address(), lasting.Address()
+		peers = append(peers, cs[i].Name+"="+lasting.Address())
 	}
 	alone := cs[0]
 	for i := range cs {

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/warmfront/warmfront/internal/lasting"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/journal/journaltest"
 )
@@ -45,12 +45,7 @@ func newNodes(t *testing.T, n int) *trio {
 	p := newPKI(t)
 	var peers []Peering
 	for i := range c.configs {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		peers = append(peers, Peering{string(rune('a' + i)), l.Addr().String()})
+		peers = append(peers, Peering{string(rune('a' + i)), lasting.Address()})
 	}
 	for i := range c.configs {
 		log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})).With("node", peers[i].Node)
