@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -352,8 +353,8 @@ func (l *Log) answerWant(ctx context.Context, d Desk, m *nats.Msg) {
 	l.respond(m, a)
 }
 
-// askInbox is where an edge answers what it was asked. Nothing else comes there: an edge sees the inbox, and might
-// answer in the name of others. It is no edge's own inbox, whatever that is called.
+// askInbox is where edges answer what they are asked, each below its own name, and where nobody guesses: an edge sees where its own answers
+// go, and must not answer in the name of others. Nothing else comes there, and it is no edge's own inbox, whatever that is called.
 const askInbox = inbox + "-ask"
 
 // Ask asks an edge. Nobody there: ErrAway.
@@ -363,7 +364,16 @@ func (l *Log) Ask(ctx context.Context, edge string, question []byte) ([]byte, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	m, err := l.asks.RequestWithContext(ctx, askPrefix+token(edge), question)
+	reply := askInbox + "." + token(edge) + "." + rand.Text()
+	sub, err := l.asks.SubscribeSync(reply)
+	if err != nil {
+		return nil, l.wrap("ask "+edge, err)
+	}
+	defer sub.Unsubscribe()
+	if err := l.asks.PublishRequest(askPrefix+token(edge), reply, question); err != nil {
+		return nil, l.wrap("ask "+edge, err)
+	}
+	m, err := sub.NextMsgWithContext(ctx)
 	if errors.Is(err, nats.ErrNoResponders) {
 		return nil, fmt.Errorf("%w: edge %s is not connected", ErrAway, edge)
 	}

@@ -166,7 +166,7 @@ func hold(c Config) (Config, *os.File, error) {
 
 // openHeld opens a directory that the caller has taken.
 func openHeld(ctx context.Context, c Config) (_ *Log, err error) {
-	l := &Log{c: c, session: session{log: c.Logger, name: "control"}}
+	l := &Log{c: c, session: session{log: c.Logger, name: ownName}}
 	if c.Network != nil {
 		l.guard = newGuard(c.Network)
 	}
@@ -236,13 +236,16 @@ func (l *Log) connect() (err error) {
 		return fmt.Errorf("%w: %w", ErrEngine, err)
 	}
 	if l.guard != nil {
-		if l.asks, err = nats.Connect("", append(o, nats.CustomInboxPrefix(askInbox))...); err != nil {
+		if l.asks, err = nats.Connect("", append(o, nats.SyncQueueLen(1))...); err != nil {
 			return fmt.Errorf("%w: %w", ErrEngine, err)
 		}
 	}
 	l.js, err = jetstream.New(l.nc)
 	return err
 }
+
+// ownName is what a control node asks as.
+const ownName = "control"
 
 // Epoch names the log's life.
 func (l *Log) Epoch() journal.ID { return l.epoch }

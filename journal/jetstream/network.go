@@ -123,7 +123,7 @@ func permitEdge(name string) *server.Permissions {
 		Subscribe: &server.SubjectPermission{Allow: []string{pushSubject, inbox + "_" + name + ".>", askPrefix + name}},
 		Publish: &server.SubjectPermission{Allow: []string{
 			ackPrefix + name, probePrefix + name, readPrefix + name, partPrefix + name, wantPrefix + name,
-			askInbox + ".>", // answers to what it is asked
+			askInbox + "." + name + ".>", // answers to what it is asked
 		}},
 	}
 }

@@ -228,22 +228,39 @@ func TestNetwork_AnEdgeMayDoNothingElse(t *testing.T) {
 		logSubject, pushSubject, ackPrefix + "IAD89-1", probePrefix + "IAD89-1", readPrefix + "IAD89-1", partPrefix + "IAD89-1", application,
 		askPrefix + "IAD89-1", directGet, "$JS.API.STREAM.DELETE." + streamName, "$JS.API.STREAM.INFO." + streamName,
 		"$JS.API.CONSUMER.CREATE." + streamName, "$JS.API.STREAM.PURGE." + streamName, inbox + "_IAD89-1.x", "$SYS.REQ.SERVER.PING",
+		inbox + ".x", askInbox + ".x", askInbox + ".IAD89-1.x",
 	} {
 		nc.Publish(subject, nil)
 		wait("publish to " + subject)
 	}
-	for _, subject := range []string{">", ackPrefix + "*", logSubject, inbox + ".>", inbox + "_IAD89-1.>", askPrefix + "*", askInbox + ".>", "$JS.>"} {
+	for _, subject := range []string{">", ackPrefix + "*", logSubject, inbox + ".>", inbox + "_IAD89-1.>", askPrefix + "*", askInbox + ".>", askInbox + ".FRA50-1.>", "$JS.>"} {
 		nc.SubscribeSync(subject)
 		wait("subscribe to " + subject)
 	}
+	other, err := nats.Connect("tls://"+l.Addr(), nats.Secure(p.edge(t, "IAD89-1")), nats.CustomInboxPrefix(inbox+"_IAD89-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(other.Close)
+	others, err := other.SubscribeSync(inbox + "_IAD89-1.>")
+	if err = errors.Join(err, other.Flush()); err != nil {
+		t.Fatal(err)
+	}
 	// An answer that is wanted on another's subject is not given.
 	for _, subject := range []string{probePrefix + "FRA50-1", readPrefix + "FRA50-1", partPrefix + "FRA50-1"} {
-		for _, reply := range []string{logSubject, pushSubject, ackPrefix + "IAD89-1"} {
+		for _, reply := range []string{logSubject, pushSubject, ackPrefix + "IAD89-1", inbox + "_IAD89-1.x", inbox + ".x", askInbox + ".IAD89-1.x"} {
 			nc.PublishRequest(subject, reply, []byte(`{"From":1,"Max":10}`))
 		}
 	}
 	if m, err := nc.Request(probePrefix+"FRA50-1", nil, 10*time.Second); err != nil || !strings.Contains(string(m.Data), "7") {
 		t.Errorf("a probe of its own: %v", err)
+	}
+	stop() // all that will be answered has been
+	if err := errors.Join(l.nc.Flush(), other.Flush()); err != nil {
+		t.Error(err)
+	}
+	if n, _, err := others.Pending(); n != 0 || err != nil {
+		t.Errorf("another edge got %d answers to what it has not asked, %v", n, err)
 	}
 	if got, err := l.Read(t.Context(), 1, 100); err != nil || len(got) != 1 {
 		t.Errorf("the log has %d entries, %v", len(got), err)
@@ -371,6 +388,41 @@ func TestNetwork_AsksEdges(t *testing.T) {
 	r.nc.Flush()
 	if _, err := l.Ask(t.Context(), "FRA50-1", nil); !errors.Is(err, ErrAway) {
 		t.Errorf("it has stopped: %v", err)
+	}
+}
+
+// An edge learns nothing of where others answer: the next question to it wants its answer elsewhere, and below its own name.
+func TestNetwork_AnswersAreAnEdgesOwn(t *testing.T) {
+	p := newPKI(t)
+	l := open(t, Config{Dir: t.TempDir(), Network: p.network(t)})
+	nc, err := nats.Connect("tls://"+l.Addr(), nats.Secure(p.edge(t, "FRA50-1")), nats.CustomInboxPrefix(inbox+"_FRA50-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	wanted := make(chan string, 2)
+	_, err = nc.Subscribe(askPrefix+"FRA50-1", func(m *nats.Msg) {
+		wanted <- m.Reply
+		m.Respond(nil)
+		m.Respond(nil) // the second is heard by nobody
+	})
+	if err = errors.Join(err, nc.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := l.Ask(t.Context(), "FRA50-1", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const own = askInbox + ".FRA50-1."
+	a, b := <-wanted, <-wanted
+	for _, x := range []string{a, b} {
+		if tail, ok := strings.CutPrefix(x, own); !ok || len(tail) < 26 || strings.Contains(tail, ".") {
+			t.Errorf("the answer is wanted at %s", x)
+		}
+	}
+	if a[:len(own)+8] == b[:len(own)+8] {
+		t.Errorf("%s and %s begin alike", a, b)
 	}
 }
 

@@ -510,6 +510,6 @@ func (l *Log) answerShown(d Desk, m *nats.Msg) {
 func permitRelay(name string) *server.Permissions {
 	return &server.Permissions{
 		Subscribe: &server.SubjectPermission{Allow: []string{pushSubject, inbox + "_" + name + ".>", askPrefix + name}},
-		Publish:   &server.SubjectPermission{Allow: []string{partPrefix + name, relayPrefix + name, askInbox + ".>"}},
+		Publish:   &server.SubjectPermission{Allow: []string{partPrefix + name, relayPrefix + name, askInbox + "." + name + ".>"}},
 	}
 }

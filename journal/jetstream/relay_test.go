@@ -362,6 +362,7 @@ func TestRelay_MayOnlyHear(t *testing.T) {
 	for _, subject := range []string{
 		logSubject, pushSubject, ackPrefix + "FRA50-1", ackPrefix + own, probePrefix + own, probePrefix + "FRA50-1", readPrefix + own, readPrefix + "FRA50-1",
 		partPrefix + "FRA50-1", wantPrefix + own, wantPrefix + "FRA50-1", relayPrefix + "other", application, entering, directGet,
+		askInbox + ".FRA50-1.x",
 	} {
 		nc.Publish(subject, nil)
 		wait("publish to " + subject)

@@ -117,7 +117,7 @@ func (l *session) serve(subject, queue string, most bound, answer func(ctx conte
 	slots := shares{bound: most, of: map[string]int{}}
 	unsubscribe, err := l.subscribe(subject, queue, func(m *nats.Msg) {
 		// An answer goes where the question says. If that could be the log's own subject, who may ask could write.
-		if !strings.HasPrefix(m.Reply, inbox) {
+		if !mayAnswer(m) {
 			l.log.Warn("journal request ignored: it wants its answer elsewhere than in an inbox", "subject", m.Subject, "reply", m.Reply)
 			return
 		}
@@ -140,6 +140,18 @@ func (l *session) serve(subject, queue string, most bound, answer func(ctx conte
 		cancel()
 		running.Wait()
 	}, nil
+}
+
+// mayAnswer tells whether a question wants its answer in an inbox, and an edge's in no other's. Who has a token has no name yet.
+func mayAnswer(m *nats.Msg) bool {
+	if asks, ok := strings.CutPrefix(m.Reply, inbox+"_"); ok {
+		asks, _, _ = strings.Cut(asks, ".")
+		return m.Subject == application || m.Subject == entering || strings.HasSuffix(m.Subject, "."+asks)
+	}
+	if strings.HasPrefix(m.Reply, askInbox+".") {
+		return strings.HasPrefix(m.Subject, askPrefix)
+	}
+	return strings.HasPrefix(m.Reply, inbox+".") && m.Subject == probePrefix+ownName // this process, or another control node
 }
 
 // inbox is how every inbox's name begins, and no other subject's.
