@@ -92,7 +92,9 @@ func (t *Tracker) Applied(e *Entry, now time.Duration) {
 		return
 	}
 	t.epoch, t.seen = e.Epoch, e.Seq
-	t.recent.add(PositionOf(e))
+	if e.Seq >= e.Base {
+		t.recent.add(PositionOf(e)) // below the base of a compaction entries are missing that an edge may name all the same
+	}
 	for i := range e.Facts {
 		switch f := &e.Facts[i]; {
 		case f.EdgeJoined != nil:

@@ -132,6 +132,23 @@ func TestTracker_AckOfWhatIsLost(t *testing.T) {
 	}
 }
 
+// An edge that was away may acknowledge what a compaction has not kept: nothing is lost, and nothing is counted.
+func TestTracker_AckOfWhatWasCompacted(t *testing.T) {
+	k := track(t)
+	for _, seq := range []uint64{1, 5, 40} {
+		k.Applied(&Entry{Epoch: "e", Seq: seq, ID: idOf(seq), Base: 100, Facts: []Fact{{EdgeJoined: &EdgeJoined{Edge: "a", Incarnation: "1"}}}}, k.now)
+	}
+	k.seq = 99
+	inv := k.entry()
+	k.ack("a", "1", 70)
+	if k.Doubtful(k.now) || k.Strayed(Position{"e", 70, idOf(70)}) {
+		t.Error("the log is doubted, for nothing")
+	}
+	k.want(40)
+	k.ack("a", "1", inv)
+	k.want(inv)
+}
+
 // What is older than what is remembered is not known to be this log's.
 func TestTracker_AckOfWhatIsForgotten(t *testing.T) {
 	k := track(t)
