@@ -18,7 +18,10 @@ func (c *Control) tellDoubt() {
 	c.tracking.mu.Lock()
 	was, is := c.tracking.doubtful, c.tracking.tracker.Doubtful(c.cfg.Clock())
 	c.tracking.doubtful = is
-	missing := c.tracking.tracker.Missing()
+	var missing []string
+	if is && !was { // not for each acknowledgement: it takes a look at every edge
+		missing = c.tracking.tracker.Missing()
+	}
 	c.tracking.mu.Unlock()
 	switch {
 	case is && !was:
