@@ -15,9 +15,11 @@ import (
 // settled. Two files beside the store say so:
 //
 //	doubtful   it is; empty
-//	home       the number of the file "head" in its file system: in a copy it is another one
+//	home       the number of the file "head" in its file system, and when it was made: in a copy one of them is another one,
+//	           for a file system may give the number of what was removed to what is put into its place
 //
-// A copy that is written over the files themselves is not noticed, nor is a file system that was set back.
+// A copy that is written over the files themselves is not noticed, nor is a file system that was set back, or a directory that was moved aside
+// and back.
 const (
 	doubtful = "doubtful"
 	home     = "home"
@@ -66,7 +68,7 @@ func (c Config) at() string {
 	if !ok {
 		return ""
 	}
-	return fmt.Sprintf("%d\n", s.Ino)
+	return fmt.Sprintf("%d%s\n", s.Ino, born(c.path("head")))
 }
 
 // settles notes where the log is now. It is not synced: a torn note says nothing.

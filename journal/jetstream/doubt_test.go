@@ -1,7 +1,9 @@
 package jetstream
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/warmfront/warmfront/journal"
@@ -48,6 +50,21 @@ func TestDoubt(t *testing.T) {
 	doubts(Config{Dir: copied}, true)
 	doubts(Config{Dir: copied}, true)
 	settle(copied)
+
+	// Put back from a backup, with the number that the file had which was removed: it was made at another time.
+	reused := filepath.Join(t.TempDir(), "reused")
+	copyTree(t, reused, dir)
+	c := Config{Dir: reused}
+	was, err := os.ReadFile(c.path(home))
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, _, _ := strings.Cut(c.at(), " ")
+	_, born, _ := strings.Cut(string(was), " ")
+	if err := os.WriteFile(c.path(home), []byte(number+" "+born), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	doubts(c, true)
 
 	// A copy of which a compaction then makes another one.
 	again := filepath.Join(t.TempDir(), "again")
