@@ -2,12 +2,14 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // A replica with a hole. When the engine finds entries that it cannot read, it goes on behind them: with those that its own log of
@@ -15,7 +17,7 @@ import (
 // when this one does, the log has a hole for all. So each node looks at its own replica before it serves. One with a hole is set aside, and the engine
 // fetches all of it from the others. Its log of appends and its votes stay: what this node had confirmed it goes on confirming.
 
-// maxMended is how often a start does that before it gives up; the files are then as the last try has left them.
+// maxMended is how often a start does that before it gives up; what was set aside is then still there.
 const maxMended = 3
 
 // caughtUpWithin is how long a replica may take to get what the others have, before it is looked at as it is.
@@ -26,7 +28,7 @@ func (l *Log) entriesOf() string {
 	return filepath.Join(l.store(), "$G", "streams", streamName, "msgs")
 }
 
-// holedAt is where a replica with a hole is kept until it has been mended.
+// holedAt is where a replica with a hole is kept until it has been mended; a second one has a number behind that.
 func (l *Log) holedAt() string { return l.c.path("holed") }
 
 // own is what this node's replica holds; known is false while the engine has none.
@@ -49,7 +51,7 @@ func (l *Log) own() (s server.StreamState, known bool) {
 func (l *Log) catchUp(ctx context.Context, last uint64) (holed uint64, err error) {
 	for began := time.Now(); ; {
 		s, known := l.own()
-		if n := missing(s); known && n > 0 {
+		if n := missing(s.Msgs, s.FirstSeq, s.LastSeq); known && n > 0 {
 			return n, nil
 		}
 		if known && s.LastSeq >= last || time.Since(began) > caughtUpWithin {
@@ -61,32 +63,65 @@ func (l *Log) catchUp(ctx context.Context, last uint64) (holed uint64, err error
 	}
 }
 
-// missing counts the entries that are not there.
-func missing(s server.StreamState) uint64 {
-	if s.Msgs == 0 {
+// missing counts the entries that are not there, of a replica that has n from first to last.
+func missing(n, first, last uint64) uint64 {
+	if n == 0 {
 		return 0
 	}
-	return s.LastSeq - s.FirstSeq + 1 - min(s.Msgs, s.LastSeq-s.FirstSeq+1)
+	return last - first + 1 - min(n, last-first+1)
 }
 
-// mend sets this node's replica aside and has the engine fetch it anew. Another node leads meanwhile.
+// refill has this node's replica fetched anew, if another node leads with a whole one, and reports whether it has begun to. If this node
+// leads, another one is to. A replica is not set aside where none is whole: all of them together may have all entries.
+func (l *Log) refill(ctx context.Context, info *jetstream.StreamInfo, holed uint64) (begun bool, err error) {
+	switch {
+	case info.Cluster == nil || info.Cluster.Leader == "":
+		return false, nil
+	case info.Cluster.Leader == l.c.Cluster.Node:
+		return false, l.yield(ctx)
+	case missing(info.State.Msgs, info.State.FirstSeq, info.State.LastSeq) > 0:
+		return false, nil
+	}
+	return true, l.mend(holed)
+}
+
+// yield lets another node lead the stream. Where none can, this one leads again.
+func (l *Log) yield(ctx context.Context) error {
+	short, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	_, err := l.nc.RequestWithContext(short, "$JS.API.STREAM.LEADER.STEPDOWN."+streamName, nil)
+	if err != nil && ctx.Err() == nil {
+		return l.damaged("this replica has a hole, and no other node can lead: %v", err)
+	}
+	return err
+}
+
+// mend sets this node's replica aside and has the engine fetch it anew. Another node leads.
 func (l *Log) mend(holed uint64) error {
-	l.log.Error("this replica of the journal has a hole: it is fetched from the other control nodes", "dir", l.c.Dir, "missing", holed)
+	aside := l.holedAt()
+	if exists(aside) { // of a try that was cut off; it may have more than there is now
+		aside = fmt.Sprintf("%s-%d", aside, time.Now().UnixNano())
+	}
+	l.log.Error("this replica of the journal has a hole: it is fetched from the other control nodes", "dir", l.c.Dir, "missing", holed, "kept meanwhile", aside)
 	l.waits(fmt.Sprintf("its replica has a hole of %d entries, and is fetched from the others", holed))
 	return l.restart(func() error {
-		if err := os.RemoveAll(l.holedAt()); err != nil {
+		if err := os.Rename(l.entriesOf(), aside); err != nil {
 			return err
 		}
-		if err := os.Rename(l.entriesOf(), l.holedAt()); err != nil {
-			return err
-		}
-		return syncFile(filepath.Dir(l.entriesOf()))
+		return errors.Join(syncFile(l.c.Dir), syncFile(filepath.Dir(l.entriesOf())))
 	})
 }
 
-// dropHoled removes what was set aside: the replica is whole.
-func (l *Log) dropHoled() {
-	if err := os.RemoveAll(l.holedAt()); err != nil {
+// dropHoled removes what was set aside, once the replica is whole and goes up to last.
+func (l *Log) dropHoled(last uint64) {
+	aside, err := filepath.Glob(l.holedAt() + "*")
+	if s, known := l.own(); len(aside) == 0 || !known || missing(s.Msgs, s.FirstSeq, s.LastSeq) > 0 || s.LastSeq < last {
+		return // the next start looks again
+	}
+	for _, dir := range aside {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	if err != nil {
 		l.log.Warn("a replica with a hole, which has been mended, cannot be removed", "dir", l.holedAt(), "err", err)
 	}
 }

@@ -1,16 +1,19 @@
 package jetstream
 
 import (
+	"path/filepath"
+	"runtime"
 	"testing"
+	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 func TestMissing(t *testing.T) {
 	for _, x := range []struct{ msgs, first, last, want uint64 }{
 		{0, 0, 0, 0}, {0, 8, 7, 0}, {1, 1, 1, 0}, {56, 1, 114, 58}, {114, 1, 114, 0}, {7, 96, 102, 0}, {6, 96, 102, 1},
 	} {
-		if got := missing(server.StreamState{Msgs: x.msgs, FirstSeq: x.first, LastSeq: x.last}); got != x.want {
+		if got := missing(x.msgs, x.first, x.last); got != x.want {
 			t.Errorf("%d of the entries %d to %d are there: %d are missing, not %d", x.msgs, x.first, x.last, got, x.want)
 		}
 	}
@@ -33,18 +36,63 @@ func TestCluster_MendsAHole(t *testing.T) {
 	if err := l.mend(1); err != nil {
 		t.Fatal(err)
 	}
-	if !exists(l.holedAt()) {
-		t.Error("it is not kept until there is another one")
+	if err := l.mend(1); err != nil { // cut off, and once more
+		t.Fatal(err)
+	}
+	if all, err := filepath.Glob(l.holedAt() + "*"); len(all) != 2 || err != nil {
+		t.Error("they are not kept until there is another one:", all, err)
 	}
 	if err := l.openStreamReplica(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if s, known := l.own(); !known || missing(s) > 0 || s.FirstSeq != 1 || s.LastSeq < last {
+	if s, known := l.own(); !known || missing(s.Msgs, s.FirstSeq, s.LastSeq) > 0 || s.FirstSeq != 1 || s.LastSeq < last {
 		t.Errorf("there are %d of the entries %d to %d, known: %v; the log ends with %d", s.Msgs, s.FirstSeq, s.LastSeq, known, last)
 	}
-	if exists(l.holedAt()) {
-		t.Error("what was set aside stays")
+	l.dropHoled(last) // if it took its time
+	if all, err := filepath.Glob(l.holedAt() + "*"); len(all) > 0 || err != nil {
+		t.Error("what was set aside stays:", all, err)
 	}
 	c.append(t, 2)
 	c.wantWhole(t, 2, last+1)
+}
+
+// Who leads with a hole lets another one lead first. Where no replica is whole, none is set aside: together they may have all.
+func TestCluster_SetsAsideWhereAnotherIsWhole(t *testing.T) {
+	t.Parallel() // it mostly waits
+	c := newTrio(t)
+	t.Cleanup(c.closeAll)
+	c.open(t)
+	c.append(t, 0)
+	c.wantLeader(t)
+	var l *Log
+	for _, x := range c.logs {
+		if x.leader() == x.c.Cluster.Node {
+			l = x
+		}
+	}
+	if l == nil {
+		t.Fatal("nobody leads")
+	}
+	refill := func(leader string, msgs uint64) {
+		t.Helper()
+		info := &jetstream.StreamInfo{State: jetstream.StreamState{Msgs: msgs, FirstSeq: 1, LastSeq: 9}, Cluster: &jetstream.ClusterInfo{Leader: leader}}
+		if begun, err := l.refill(t.Context(), info, 1); begun || err != nil {
+			t.Errorf("%s leads and has %d of 9 entries: %v, %v", leader, msgs, begun, err)
+		}
+	}
+	refill("", 9)
+	refill("another", 8)
+	if l.leader() != l.c.Cluster.Node {
+		t.Error("it does not lead any more")
+	}
+	refill(l.c.Cluster.Node, 8)
+	for deadline := time.Now().Add(time.Minute); l.leader() == l.c.Cluster.Node || l.leader() == ""; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("leader %q", l.leader())
+		}
+	}
+	if exists(l.holedAt()) {
+		t.Error("it has set its replica aside")
+	}
+	c.append(t, 0)
 }

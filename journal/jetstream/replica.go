@@ -119,17 +119,23 @@ func (l *Log) openStreamReplica(ctx context.Context) error {
 		l.known.atLeast(info.State.LastSeq)
 		holed, err := l.catchUp(ctx, info.State.LastSeq)
 		if err == nil && holed > 0 && mended < maxMended {
-			mended++
-			if err := l.mend(holed); err != nil {
-				return err
+			var begun bool
+			if begun, err = l.refill(ctx, info, holed); begun {
+				mended++
+				if err != nil {
+					return err
+				}
+				continue
 			}
-			continue
 		}
 		if err == nil {
 			err = l.verify(ctx, info.State)
 		}
+		if err == nil && holed > 0 {
+			err = l.damaged("%d entries are missing in the middle of this replica", holed)
+		}
 		if err == nil {
-			l.dropHoled()
+			l.dropHoled(info.State.LastSeq)
 		}
 		// A cluster that has just come together may not know its end yet, or this replica may have to be mended.
 		if err == nil || ctx.Err() != nil || time.Since(began) > believed {
