@@ -84,14 +84,11 @@ func (c *cluster) faults(pause time.Duration) (all []fault) {
 		kept.proc.kill()
 		return errors.Join(flipBits(filepath.Join(kept.dir, "data"), 1000), c.start(kept))
 	})
+	c.addReplicaFaults(add)
 	if c.controls[0].disk == nil {
-		c.addReplicaFaults(add)
 		return all
 	}
-	// Before replicas are mended: one that was mended half a minute ago may not have been written through by the engine, and then
-	// most of them may have to be compared by hand (docs/operate.md).
-	add("all control nodes lose their power", c.cutPower)
-	c.addReplicaFaults(add)
+	add("all control nodes lose their power", c.cutPower) // just after one of them has been mended: what it was mended with must be written through
 	for _, n := range []*node{c.controls[0], c.controls[1], kept} {
 		add("the disk of "+n.name+" is slow", func() error { return passing(n.disk.slow(400*time.Millisecond, 20*time.Millisecond)) })
 	}
