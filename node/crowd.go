@@ -6,9 +6,10 @@ import (
 	"sync"
 )
 
-// How many connections the control listener has at once (L9). Beyond the first the newest is closed, unless one waits for a next request: then that
-// one is. Beyond the second the oldest that has not sent a request yet is closed, so that who opens many and says nothing takes no place of
-// those who do. What one that is let in may take is the server's: 10 s for a request's head, 60 s for all of it, 2 min until the next.
+// How many connections the control listener has at once (L9). Beyond the second the oldest that has not sent a request yet is closed, so that who opens
+// many and says nothing takes no place of those who do. Beyond the first the one that waits longest for its next request is closed, or else the oldest without a
+// request, which may be the new one. What one that is let in may take is the server's: 10 s for a request's head, 60 s for all of it, 2 min until the next; and 30 s in which
+// it takes nothing of an answer (patient).
 const (
 	maxControlConns  = 1024
 	maxControlSilent = 256
@@ -50,15 +51,13 @@ func (c *crowd) note(conn net.Conn, to http.ConnState) (out net.Conn) {
 	if to != http.StateNew {
 		return nil
 	}
-	silent, oldest := c.in(http.StateNew)
-	if len(c.conns) > maxControlConns {
-		if out = conn; silent <= maxControlSilent {
-			if _, idle := c.in(http.StateIdle); idle != nil {
-				out = idle
-			}
-		}
-	} else if silent > maxControlSilent {
+	switch silent, oldest := c.in(http.StateNew); {
+	case silent > maxControlSilent:
 		out = oldest
+	case len(c.conns) > maxControlConns:
+		if _, out = c.in(http.StateIdle); out == nil {
+			out = oldest
+		}
 	}
 	delete(c.conns, out)
 	return out

@@ -122,3 +122,29 @@ func TestCrowd(t *testing.T) {
 	become(maxControlSilent+1, http.StateNew, all[maxControlConns+1])
 	become(maxControlSilent+2, http.StateHijacked, nil)
 }
+
+// Full of those who wait, and of as many who say nothing as there may be: who comes takes the place of one of these.
+func TestCrowd_FullAndSilent(t *testing.T) {
+	var c crowd
+	all := make([]net.Conn, maxControlConns+1)
+	for i := range all {
+		all[i], _ = net.Pipe()
+		if i < maxControlConns-maxControlSilent {
+			c.note(all[i], http.StateNew)
+			c.note(all[i], http.StateActive)
+			c.note(all[i], http.StateIdle)
+		} else if out, last := c.note(all[i], http.StateNew), i == maxControlConns; out != nil && !last || last && out != all[maxControlConns-maxControlSilent] {
+			t.Fatalf("connection %d: another one has to go, or none", i)
+		}
+	}
+	// Nobody waits, and few say nothing: the oldest of them.
+	for i := range maxControlConns - maxControlSilent {
+		c.note(all[i], http.StateActive)
+	}
+	for i := maxControlConns - maxControlSilent + 1; i < maxControlConns-1; i++ {
+		c.note(all[i], http.StateActive)
+	}
+	if out := c.note(all[maxControlConns-maxControlSilent], http.StateNew); out != all[maxControlConns-1] {
+		t.Error("another one has to go than the oldest without a request")
+	}
+}

@@ -53,7 +53,7 @@ func (d *process) startDoors(p *phase) error {
 			return nil
 		})
 	} else {
-		p.run(serveHTTP(d.controlServer(handler), d.ls.control))
+		p.run(serveHTTP(d.controlServer(handler), patient{d.ls.control}))
 	}
 	p.run(d.countInvalidations)
 	d.startTelemetry(p)
