@@ -247,6 +247,7 @@ func (a *Access) ChangeUser(name, hash string, role Role) ([]Record, error) {
 	case x.Role != Administrator && !a.Users.administratorBeside(name):
 		return nil, ErrLastUser
 	}
+	x.Changes++
 	return []Record{a.record(userRecord+name, x)}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/warmfront/warmfront/auth/sigv4"
@@ -224,9 +225,9 @@ func view(u *User, c *claims) Session {
 	return Session{User: u.Name, Role: u.Role, Expires: c.Began.Add(SessionLife)}
 }
 
-// as names what a session stands on: with another role or password the user is another one.
+// as names what a session stands on: with another role or password the user is another one, and stays another one when the role is again what it was.
 func (u *User) as() string {
-	sum := sha256.Sum256([]byte(u.Name + "\x00" + string(u.Role) + "\x00" + u.Password))
+	sum := sha256.Sum256([]byte(u.Name + "\x00" + string(u.Role) + "\x00" + u.Password + "\x00" + strconv.Itoa(u.Changes)))
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 

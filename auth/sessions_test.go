@@ -208,6 +208,9 @@ func TestSessions_EndWithWhatTheirUserWas(t *testing.T) {
 		"deleted":  func(l *ledger) error { return l.do(l.RemoveUser("ops")) },
 		"role":     func(l *ledger) error { return l.changeUser("ops", "", Administrator) },
 		"password": func(l *ledger) error { return l.changeUser("ops", "another one", "") },
+		"role and back": func(l *ledger) error {
+			return errors.Join(l.changeUser("ops", "", Administrator), l.changeUser("ops", "", Viewer))
+		},
 		"deleted and made again": func(l *ledger) error {
 			return errors.Join(l.do(l.RemoveUser("ops")), l.addUser("ops", "long enough", Viewer))
 		},

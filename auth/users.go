@@ -20,6 +20,8 @@ type User struct {
 	Created time.Time
 
 	Password string // its argon2id hash
+
+	Changes int `json:",omitempty"` // how often role or password were changed
 }
 
 // FirstUser is the user whom a fresh store holds, an administrator.
