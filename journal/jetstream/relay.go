@@ -66,6 +66,7 @@ type listener struct {
 	Shown
 	queue chan []byte
 	cut   func()
+	known bool // a control node has said that the certificate is the edge's; guarded by Relay.mu
 }
 
 // RelayStats is how a relay is.
@@ -77,10 +78,11 @@ type RelayStats struct {
 
 // What a relay has at once (L9). Beyond it connections are closed, the listener that does not keep up is cut, and an edge's oldest.
 const (
-	mostRelayed   = 32768 // connections
-	mostQueued    = 256   // frames for one edge; their octets are the same for all
-	mostListeners = 4     // connections for pushes of one edge
-	mostInquiries = 256   // certificates in one question
+	mostRelayed   = 32768    // connections
+	mostQueued    = 256      // frames for one edge; their octets are the same for all
+	mostListeners = 4        // connections for pushes of one edge; and as many of which it is not known yet whether they are
+	mostInquiries = 256      // certificates in one question
+	mostGathered  = 16 << 10 // octets for one edge in one write, and the last frame of them: TLS makes no larger records
 	relayWrite    = 5 * time.Second
 	relayRecheck  = 5 * time.Second // a part of the edges is asked about
 )
@@ -216,12 +218,13 @@ func (r *Relay) passTo(ctx context.Context, c *tls.Conn) error {
 	if !ok {
 		return errors.New("journal: no edge's certificate")
 	}
-	x := &listener{Shown{edge, serial}, make(chan []byte, mostQueued), cancel}
+	x := &listener{Shown: Shown{edge, serial}, queue: make(chan []byte, mostQueued), cut: cancel}
 	r.add(x) // before the question: what is pushed between it and its answer is not lost, and what ends the admission then cuts x
 	defer r.remove(x)
 	if !r.known(ctx, x.Shown) || r.c.Up.Connected() != nil {
 		return fmt.Errorf("%w: edge %s", ErrRefused, edge)
 	}
+	r.believe(x)
 	beat := time.NewTicker(relayBeat)
 	defer beat.Stop()
 	next := heartbeat // at once: now it is let in
@@ -246,7 +249,7 @@ func (x *listener) more(b []byte) []byte {
 		return b
 	}
 	b = slices.Clone(b)
-	for len(b) < answerBytes {
+	for len(b) < mostGathered {
 		select {
 		case next := <-x.queue:
 			b = append(b, next...)
@@ -260,12 +263,30 @@ func (x *listener) more(b []byte) []byte {
 func (r *Relay) add(x *listener) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := append(r.listeners[x.Edge], x)
-	if len(all) > mostListeners {
-		all[0].cut()
-		all = all[1:]
+	r.listeners[x.Edge] = append(r.listeners[x.Edge], x)
+	r.bound(x)
+}
+
+// believe notes that the certificate is the edge's.
+func (r *Relay) believe(x *listener) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x.known = true
+	r.bound(x)
+}
+
+// bound cuts the oldest of the edge's listeners of x's kind, if there are too many: who shows a certificate that was the edge's once takes no place of the edge itself.
+func (r *Relay) bound(x *listener) {
+	n, all := 0, r.listeners[x.Edge]
+	for _, y := range all {
+		if y.known == x.known {
+			n++
+		}
 	}
-	r.listeners[x.Edge] = all
+	if i := slices.IndexFunc(all, func(y *listener) bool { return y.known == x.known }); n > mostListeners {
+		all[i].cut()
+		r.listeners[x.Edge] = slices.Delete(all, i, i+1)
+	}
 }
 
 func (r *Relay) remove(x *listener) {
@@ -416,7 +437,11 @@ func (r *Relay) after(edge string) (some []*listener) {
 		if len(some)+mostListeners > mostInquiries {
 			break
 		}
-		some = append(some, r.listeners[name]...)
+		for _, x := range r.listeners[name] {
+			if x.known { // others are being asked about
+				some = append(some, x)
+			}
+		}
 	}
 	return some
 }

@@ -373,6 +373,32 @@ func TestRelay_MayOnlyHear(t *testing.T) {
 	}
 }
 
+// A certificate that was an edge's once can be shown to a relay as often as somebody likes: the edge itself goes on hearing.
+func TestRelay_WhoIsNotKnownTakesNoPlace(t *testing.T) {
+	r := NewRelay(RelayConfig{})
+	var cut []string
+	come := func(serial string, known bool) {
+		x := &listener{Shown: Shown{"FRA50-1", serial}, cut: func() { cut = append(cut, serial) }}
+		if r.add(x); known {
+			r.believe(x)
+		}
+	}
+	come("edge", true)
+	for _, serial := range []string{"a", "b", "c", "d", "e"} {
+		come(serial, false)
+	}
+	come("edge again", true)
+	for range mostListeners {
+		come("another", true)
+	}
+	if want := []string{"a", "b", "edge", "edge again"}; !slices.Equal(cut, want) {
+		t.Errorf("cut %q, want %q", cut, want)
+	}
+	if some := r.after(""); len(some) != mostListeners || slices.ContainsFunc(some, func(x *listener) bool { return x.Serial != "another" }) {
+		t.Errorf("asked about %d", len(some))
+	}
+}
+
 func TestRelayed_Judge(t *testing.T) {
 	r := &relayed{}
 	r.on.Store(true)
