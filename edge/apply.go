@@ -186,7 +186,11 @@ func (e *Edge) foldJoined(d *draft, j *journal.EdgeJoined) {
 		return
 	}
 	d.place = j.Location
-	mine := j.Incarnation == e.member.incarnation() || planted(servesEarly)
+	name := e.member.name.Load()
+	mine := j.Incarnation == *name || planted(servesEarly)
+	if j.Incarnation == *name {
+		e.member.seen.Store(name)
+	}
 	if d.joined && !mine {
 		e.log.Error("another process has joined under this edge's name; serving ends here",
 			"edge", e.cfg.Name, "incarnation", j.Incarnation)

@@ -329,6 +329,31 @@ func TestP2_JoinsAnotherLogAfterTheHeadsOfTheOldOne(t *testing.T) {
 	})
 }
 
+// A journal loses its end, and with it a join that this edge had not read yet: for the edge the chain goes on.
+func TestP2_AJoinThatTheLogHasLostIsAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		join, joins := w.config.Join, 0
+		w.config.Join = func(ctx context.Context, j journal.EdgeJoined) error {
+			if joins++; joins == 1 {
+				return nil // and it is lost
+			}
+			return join(ctx, j)
+		}
+		w.configure(nil)
+		w.start()
+		defer w.stop()
+		w.settle(10 * time.Second)
+		if err := w.edge.Ready(); err != nil {
+			t.Fatal(err)
+		}
+		w.settle(time.Minute)
+		if joins != 2 {
+			t.Errorf("%d joins, want 2", joins)
+		}
+	})
+}
+
 // The log is replaced while a join is under way, which then comes into the new log.
 func TestP2_AMemberDoesNotJoinAgain(t *testing.T) {
 	story(t, func(w *world) {

@@ -13,6 +13,7 @@ import (
 type member struct {
 	e    *Edge
 	name atomic.Pointer[string] // of the incarnation; a new one for each join
+	seen atomic.Pointer[string] // the incarnation whose EdgeJoined was applied last
 
 	rejoin  chan string   // capacity 1: the membership was lost, and why
 	read    chan struct{} // capacity 1: something has been applied
@@ -64,12 +65,24 @@ func (m *member) lost(why string) {
 	}
 }
 
+// askAgain is how long an accepted join may stay unseen. The log may have lost it: that shows in nothing that the edge reads if it had
+// not come to that entry. Who is a member already is told so, and nothing is appended.
+const askAgain = 5 * time.Second
+
 // keep joins and joins again until ctx ends. Joining is an append: it may have to wait for the
 // control plane, and meanwhile nothing is served.
 func (m *member) keep(ctx context.Context) {
 	m.join(ctx)
 	for {
+		var unseen <-chan time.Time
+		if m.seen.Load() != m.name.Load() {
+			unseen = time.After(askAgain)
+		}
 		select {
+		case <-unseen:
+			if m.seen.Load() != m.name.Load() {
+				m.join(ctx)
+			}
 		case why := <-m.rejoin:
 			if !m.begins() {
 				continue
