@@ -16,6 +16,7 @@ import (
 	"github.com/warmfront/warmfront/cache/disk"
 	"github.com/warmfront/warmfront/cache/disk/disktest"
 	"github.com/warmfront/warmfront/cache/memory"
+	"github.com/warmfront/warmfront/internal/raced"
 	"github.com/warmfront/warmfront/journal"
 	journalmemory "github.com/warmfront/warmfront/journal/memory"
 	"github.com/warmfront/warmfront/origin"
@@ -363,6 +364,7 @@ func TestL4_RulesAreKeptUntilTheDiskIsDecidedOn(t *testing.T) {
 // The promise with a disk below a memory that holds next to nothing, and with processes that end at random:
 // stopped, killed, or with the power cut.
 func TestPromise_AtRandomWithADisk(t *testing.T) {
+	raced.Timers(t)
 	for seed := range max(1, *seeds/4) {
 		t.Run(strconv.Itoa(seed), func(t *testing.T) {
 			var options []func(*world)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cache/disk/disktest"
+	"github.com/warmfront/warmfront/internal/raced"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
 )
@@ -135,6 +136,7 @@ func (f *fading) change(until time.Time) {
 }
 
 func TestPromise_OfWhatIsMarkedAtRandom(t *testing.T) {
+	raced.Timers(t)
 	for seed := range 12 {
 		t.Run(strconv.Itoa(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/internal/raced"
 	"github.com/warmfront/warmfront/journal"
 	journalmemory "github.com/warmfront/warmfront/journal/memory"
 	"github.com/warmfront/warmfront/origin"
@@ -407,6 +408,7 @@ func runThrough(t *testing.T, above []kin, seed uint64, strict, grouped bool, op
 var seeds = flag.Int("seeds", 20, "histories that TestPromise_AtRandom makes")
 
 func TestPromise_AtRandom(t *testing.T) {
+	raced.Timers(t)
 	for seed := range *seeds {
 		t.Run(strconv.Itoa(seed), func(t *testing.T) {
 			var options []func(*world)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cloudfront/wire"
+	"github.com/warmfront/warmfront/internal/raced"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
 	"github.com/warmfront/warmfront/tier"
@@ -291,6 +292,7 @@ func TestTier_OtherRevision(t *testing.T) {
 
 // The promise holds for viewers of an edge that fills through others, whatever those have applied.
 func TestPromise_ThroughParents(t *testing.T) {
+	raced.Timers(t)
 	chain := []kin{{"LHR50-1", "LHR50"}, {"IAD89-1", "IAD89"}}
 	for seed := range *seeds / 2 {
 		t.Run(strconv.Itoa(seed), func(t *testing.T) {

@@ -165,10 +165,11 @@ func (r *record) acknowledge(l *link, a journal.Ack) {
 				l.w.send(c.acks, c.node, incoming, func() {
 					l.w.stands(c.node)
 					if hear := c.hears(); hear != nil {
+						said := a
 						if l.w.mistake == ackByNumber {
-							a = r.named(a)
+							said = r.named(a)
 						}
-						hear(a)
+						hear(said)
 					}
 				})
 			})

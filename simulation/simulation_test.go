@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/raced"
 )
 
 var (
@@ -21,6 +23,7 @@ var (
 var regressions = []uint64{
 	101, // control: TestJoin_ThatComesLateDoesNotReplaceItsSuccessor
 	96,  // edge: TestP2_JoinsAnotherLogAfterTheHeadsOfTheOldOne
+	83,  // edge: TestP2_AJoinThatTheLogHasLostIsAskedForAgain
 }
 
 // run is one history. It returns what was seen.
@@ -86,6 +89,7 @@ func (w *world) stop() {
 }
 
 func TestSimulation(t *testing.T) {
+	raced.Timers(t)
 	if *seed != 0 {
 		if c := run(t, *seed, none, t.Logf); len(c.violated) > 0 {
 			t.Errorf("%d violations", len(c.violated))
@@ -124,6 +128,7 @@ func inParallel(t *testing.T, n int, f func(t *testing.T, seed uint64)) {
 
 // TestSimulation_FindsMistakes leaves out one rule after the other, each of which must be noticed soon.
 func TestSimulation_FindsMistakes(t *testing.T) {
+	raced.Timers(t)
 	for m, law := range mistakes {
 		t.Run(string(m), func(t *testing.T) { finds(t, m, law, soon) })
 	}
