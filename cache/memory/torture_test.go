@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -168,5 +169,61 @@ func TestClear_WhileOthersReadAndFree(t *testing.T) {
 	}
 	done.Store(true)
 	readers.Wait()
+	checkBooks(t, s)
+}
+
+// A walk that drops whatever it meets has tables made anew again and again, while others read, store and drop: whoever looks finds
+// one object, whole, or none; and what nobody drops is always found.
+func TestDrop_WhileOthersReadAndStore(t *testing.T) {
+	n := 30_000
+	if raced {
+		n = 6_000
+	}
+	s := open(t, Config{Capacity: 32 << 20})
+	key := func(i int) string { return fmt.Sprintf("%d/key", i) }
+	r := rand.New(rand.NewPCG(11, 0))
+	for i := range n {
+		if !s.Put(sealed(r, key(i), 8)) {
+			t.Fatal("not stored")
+		}
+	}
+	if s.Stats().Evictions != 0 {
+		t.Fatal("there is no room for all: this would test nothing")
+	}
+	stays := func(key string) bool { return strings.HasPrefix(key, "77") } // a few of them
+	var others sync.WaitGroup
+	var done atomic.Bool
+	for g := range 3 {
+		others.Go(func() {
+			for r := rand.New(rand.NewPCG(12, uint64(g))); !done.Load() && !t.Failed(); runtime.Gosched() {
+				k := key(r.IntN(n))
+				if read := look(t, s, uint32(g), k); stays(k) && read != 2 {
+					t.Errorf("%q is not found, although nobody has dropped it", k)
+				}
+				if g == 0 {
+					k := key(n + r.IntN(10))
+					s.Put(sealed(r, k, 8))
+				}
+			}
+		})
+	}
+	made := map[*table]bool{}
+	for range 3 {
+		s.Range(func(v *cache.Sight) bool {
+			if !stays(v.Key) {
+				v.Drop()
+			}
+			for i := range s.shards {
+				made[s.shards[i].tab.Load()] = true
+			}
+			runtime.Gosched()
+			return !t.Failed()
+		})
+	}
+	done.Store(true)
+	others.Wait()
+	if len(made) < 3*len(s.shards) {
+		t.Errorf("%d tables of %d shards: this tests next to nothing", len(made), len(s.shards))
+	}
 	checkBooks(t, s)
 }
