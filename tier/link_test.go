@@ -208,7 +208,6 @@ func TestLink_Beats(t *testing.T) {
 	}
 }
 
-// The context's end ends the body, and says nothing about the edge.
 // A beat that was about to be sent when the answer ended does not come behind the end, where it would make the answer
 // look broken.
 func TestLink_NoBeatBehindTheEnd(t *testing.T) {
@@ -224,6 +223,7 @@ func TestLink_NoBeatBehindTheEnd(t *testing.T) {
 	}
 }
 
+// The context's end ends the body, and says nothing about the edge.
 func TestLink_ContextEnds(t *testing.T) {
 	ended := make(chan struct{})
 	l := newLink(t, func(ctx context.Context, _ string, _ *Ask, w *Writer) {

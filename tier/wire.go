@@ -81,7 +81,7 @@ type Refusal string
 
 const (
 	Behind    Refusal = "behind"    // it has not applied what the answer must reflect
-	Elsewhere Refusal = "elsewhere" // it follows another journal, or knows another configuration
+	Elsewhere Refusal = "elsewhere" // it follows another journal, knows another configuration, or has only what is old where the question comes from
 	Loop      Refusal = "loop"      // the question has been here
 	Busy      Refusal = "busy"      // it answers as many questions as it may
 	Unable    Refusal = "unable"    // it is starting, or cannot serve what it has
