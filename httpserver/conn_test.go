@@ -18,6 +18,7 @@ import (
 
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/internal/pages"
+	"github.com/warmfront/warmfront/internal/raced"
 )
 
 // hits is an Answerer that takes /hit…, /large… and panics at /panic.
@@ -482,7 +483,7 @@ func TestDrain_EndsKeptConnectionsAtOnce(t *testing.T) {
 
 // L9: what a connection between two requests holds, both ends of it being in this process.
 func TestBudget_IdleConnection(t *testing.T) {
-	if raceEnabled {
+	if raced.Enabled {
 		t.Skip("the race detector's own memory would be measured")
 	}
 	addr, _ := start(t, &Server{Handler: handlerFunc(echo), Answerer: &hits{}})

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"github.com/warmfront/warmfront/internal/h2"
+	"github.com/warmfront/warmfront/internal/raced"
 )
 
 // Another implementation's viewer, over TLS, with everything at once.
@@ -87,7 +88,7 @@ func TestH2_NegotiatedButNotSpoken(t *testing.T) {
 
 // L9: an idle connection of HTTP/2, both ends of it being in this process.
 func TestBudget_IdleH2Connection(t *testing.T) {
-	if raceEnabled {
+	if raced.Enabled {
 		t.Skip("the race detector's own memory would be measured")
 	}
 	addr := h2server(t, &Server{Answerer: &h2hits{}})

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/raced"
 )
 
 // recorded counts the records of application data that a client gets, and sends octet by octet if it is slow.
@@ -364,7 +366,7 @@ func TestSecure_HTTP2WhereTheNameWantsIt(t *testing.T) {
 
 // What the client's end costs is measured too.
 func TestBudget_IdleSecureConnection(t *testing.T) {
-	if raceEnabled {
+	if raced.Enabled {
 		t.Skip("the race detector's own memory would be measured")
 	}
 	addr := startSecure(t, &Server{Handler: handlerFunc(echo), Answerer: &hits{}})

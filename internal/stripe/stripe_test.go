@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+
+	"github.com/warmfront/warmfront/internal/raced"
 )
 
 // On one core it is always the same number.
@@ -16,13 +18,13 @@ func TestHere_StaysOnItsCore(t *testing.T) {
 			n, changes = m, changes+1
 		}
 	}
-	if changes > 100 && !raced { // the collector empties pools; the race detector's drops one in four on purpose
+	if changes > 100 && !raced.Enabled { // the collector empties pools; the race detector's drops one in four on purpose
 		t.Errorf("changed %d times", changes)
 	}
 }
 
 func TestHere_AllocatesNothing(t *testing.T) {
-	if n := testing.AllocsPerRun(1000, func() { Here() }); n > 0 && !raced {
+	if n := testing.AllocsPerRun(1000, func() { Here() }); n > 0 && !raced.Enabled {
 		t.Errorf("%v allocations", n)
 	}
 }
