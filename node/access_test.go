@@ -194,6 +194,20 @@ func TestControl_TakesOverEarlierFiles(t *testing.T) {
 	earlier(t, c, oldKey("ONE"), map[string]string{"admin": "of the first node", "bob": "another person's"})
 	x := asks{t, []Config{c}}
 	key := signer(oldKey("ONE").ID, oldKey("ONE").Secret, "")
+	t.Log("the environment gives a key: those of the file were nobody's then, and stay so")
+	own := c
+	own.Getenv = func(name string) string {
+		return map[string]string{auth.EnvKeyID: "AKIDOWN", auth.EnvSecret: "averysecretthing"}[name]
+	}
+	_, stopOwn := startRole(t, Control, own)
+	x.want("the given key", 200, 0, signer("AKIDOWN", "averysecretthing", ""), "GET", list, "")
+	x.want("a key of the file", 403, 0, key, "GET", list, "")
+	if err := stopOwn(); err != nil {
+		t.Fatal(err)
+	}
+	if !exists(filepath.Join(c.Data, keysFile)) || exists(filepath.Join(c.Data, usersFile)) {
+		t.Error("the file of keys is gone, or that of users is not")
+	}
 	for range 2 { // and a restart
 		d, stop := startRole(t, Control, c)
 		if d.who.key.ID != oldKey("ONE").ID || d.who.key.Secret != key.SecretAccessKey {
@@ -233,6 +247,13 @@ func TestControl_TakesOverEarlierFiles(t *testing.T) {
 	}
 	if err := Control(t.Context(), c); err == nil || !strings.Contains(err.Error(), "3 records of users and keys in the journal were sealed by another authority") {
 		t.Errorf("it starts: %v", err)
+	}
+	d, stopped := startRole(t, Control, own)
+	if !strings.Contains(d.who.password, "none that can be read") {
+		t.Errorf("of the first user's password is said: %s", d.who.password)
+	}
+	if err := stopped(); err != nil {
+		t.Fatal(err)
 	}
 	lost := c
 	lost.Getenv = func(name string) string {

@@ -94,11 +94,19 @@ const (
 const takeOverBatch = 500
 
 // takeOver brings the keys and users of an earlier version's files into the journal. Each of several control nodes may have its own; of what
-// has one name at two of them, the first that comes counts, and nothing that was removed meanwhile comes back.
+// has one name at two of them, the first that comes counts, and nothing that was removed meanwhile comes back. While the environment gives a key, the
+// file of keys is left alone: an earlier version did not read it then, either, and what nobody could use is not to come back by an upgrade.
 func (x *credentials) takeOver(ctx context.Context, c Config) error {
-	keys, err := auth.ReadKeys(filepath.Join(c.Data, keysFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	files := []string{usersFile}
+	var keys []auth.AccessKey
+	if !x.given {
+		var err error
+		files = append(files, keysFile)
+		if keys, err = auth.ReadKeys(filepath.Join(c.Data, keysFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	} else if path := filepath.Join(c.Data, keysFile); exists(path) {
+		c.Logger.Warn("the access keys in this file are left alone while the environment gives one; remove it if they are of no use any more", "file", path)
 	}
 	users, err := auth.ReadUsers(filepath.Join(c.Data, usersFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -124,7 +132,7 @@ func (x *credentials) takeOver(ctx context.Context, c Config) error {
 			c.Logger.Warn("a user of this node's file was not taken over: another has its name, with a password and role that count, or it was deleted", "user", u.Name)
 		}
 	}
-	for _, name := range []string{keysFile, usersFile} {
+	for _, name := range files {
 		path := filepath.Join(c.Data, name)
 		if err := os.Rename(path, path+takenOver); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -238,7 +246,10 @@ func (x *credentials) firstPassword(path, given string) string {
 		return "as in " + auth.EnvPassword
 	}
 	first, ok := x.access.Users.Find(auth.FirstUser)
-	if !ok {
+	switch {
+	case !ok && x.access.Unreadable() > 0:
+		return fmt.Sprintf("none that can be read with this authority (start once with %s=... to make this user anew)", auth.EnvPassword)
+	case !ok:
 		return "none: this user has been deleted"
 	}
 	var r remembered
