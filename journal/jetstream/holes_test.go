@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"errors"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -35,6 +36,14 @@ func TestCluster_MendsAHole(t *testing.T) {
 	l := c.logs[2]
 	if err := l.mend(1); err != nil {
 		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); ; runtime.Gosched() {
+		if _, known := l.own(); known {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the engine has no replica")
+		}
 	}
 	if err := l.mend(1); err != nil { // cut off, and once more
 		t.Fatal(err)
@@ -73,22 +82,24 @@ func TestCluster_SetsAsideWhereAnotherIsWhole(t *testing.T) {
 	if l == nil {
 		t.Fatal("nobody leads")
 	}
-	refill := func(leader string, msgs uint64) {
+	refill := func(leader string, msgs uint64) error {
 		t.Helper()
 		info := &jetstream.StreamInfo{State: jetstream.StreamState{Msgs: msgs, FirstSeq: 1, LastSeq: 9}, Cluster: &jetstream.ClusterInfo{Leader: leader}}
-		if begun, err := l.refill(t.Context(), info, 1); begun || err != nil {
-			t.Errorf("%s leads and has %d of 9 entries: %v, %v", leader, msgs, begun, err)
+		begun, err := l.refill(t.Context(), info, 1)
+		if begun {
+			t.Fatalf("it is fetched anew though %q leads, with %d of 9 entries", leader, msgs)
 		}
+		return err
 	}
-	refill("", 9)
-	refill("another", 8)
-	if l.leader() != l.c.Cluster.Node {
-		t.Error("it does not lead any more")
+	if err := errors.Join(refill("", 9), refill("another", 8)); err != nil {
+		t.Error(err)
 	}
-	refill(l.c.Cluster.Node, 8)
 	for deadline := time.Now().Add(time.Minute); l.leader() == l.c.Cluster.Node || l.leader() == ""; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			t.Fatalf("leader %q", l.leader())
+		}
+		if l.leader() == l.c.Cluster.Node {
+			refill(l.c.Cluster.Node, 8) // again if they agree on it once more
 		}
 	}
 	if exists(l.holedAt()) {
