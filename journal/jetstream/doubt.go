@@ -14,7 +14,7 @@ import (
 // A log that was opened in spite of a loss, restored, or put back from a copy, is doubted (journal.Doubtful), across starts until that has been
 // settled. Two files beside the store say so:
 //
-//	doubtful   it is; empty
+//	doubtful   it is; empty. A cluster's new replicas get it by the stream's metadata (carriedDoubt)
 //	home       the number of the file "head" in its file system, and when it was made: in a copy one of them is another one,
 //	           for a file system may give the number of what was removed to what is put into its place
 //

@@ -51,11 +51,22 @@ func TestCluster_CompactedByOneAlone(t *testing.T) {
 				t.Errorf("node %d: who stands at %v reads %v, %v", i, stood, entries, err)
 			}
 		}
+		for i, l := range c.logs {
+			if !l.doubt { // a loss was accepted, for all that is known
+				t.Errorf("node %d does not doubt it", i)
+			}
+			if err := l.Settled(); err != nil {
+				t.Error(err)
+			}
+		}
 		c.append(t, 2-one)
 		c.close(2)
 		if found, err := Inspect(t.Context(), Config{Dir: c.configs[2].Dir}, nil); err != nil || !found.Replica || found.Base != want[0].Base || found.Last.Seq < stood.Seq {
 			t.Errorf("inspected: %+v, %v", found, err)
 		}
 		c.open(t)
+		if c.logs[2].doubt {
+			t.Error("it is doubted for ever")
+		}
 	}
 }

@@ -30,6 +30,10 @@ const (
 	carrying = "carrying"
 )
 
+// Of a log that was doubted when it was carried over, the stream says so for good: each node that has no replica yet doubts it, too, until it
+// has settled that for itself. Otherwise the others would complete what the one that carried it over does not.
+const carriedDoubt = "warmfront-doubted"
+
 // openReplica opens a node of a cluster whose directory the caller has taken.
 func openReplica(ctx context.Context, c Config) (*Log, error) {
 	if err := c.Cluster.Check(); err != nil {
@@ -116,6 +120,12 @@ func (l *Log) openStreamReplica(ctx context.Context) error {
 			return err
 		}
 		info := s.CachedInfo()
+		if info.Config.Metadata[carriedDoubt] != "" && l.head.last().Seq == 0 { // nothing is known of this replica: it is a new one
+			if err := l.c.doubts(); err != nil {
+				return err
+			}
+			l.doubt = true
+		}
 		l.known.atLeast(info.State.LastSeq)
 		holed, err := l.catchUp(ctx, info.State.LastSeq)
 		if err == nil && holed > 0 && mended < maxMended {
@@ -272,7 +282,11 @@ func (l *Log) carry(ctx context.Context, s jetstream.Stream, filling bool) error
 	if err != nil {
 		return fmt.Errorf("journal carried over: %w", err)
 	}
-	_, err = l.js.UpdateStream(ctx, streamConfig(l.c.replicas(), old.slots.first))
+	c := streamConfig(l.c.replicas(), old.slots.first)
+	if old.doubt {
+		c.Metadata = map[string]string{carriedDoubt: "yes"}
+	}
+	_, err = l.js.UpdateStream(ctx, c)
 	return err
 }
 
