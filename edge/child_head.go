@@ -91,6 +91,7 @@ func (v *visit) beginChild(a *answer, status int, fields message.Fields, length 
 		}
 		return nil
 	}
+	c.refused = "" // by an attempt that was given up
 	c.head = v.headFor(a, status, fields, length)
 	if c.ask.Have != nil && status == 200 && a.object != nil && a.walk == nil && digestible(a.body) && sha256.Sum256(a.body) == [sha256.Size]byte(c.ask.Have) {
 		c.head.Same = true
