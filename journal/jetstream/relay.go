@@ -83,6 +83,7 @@ const (
 	mostListeners = 4        // connections for pushes of one edge; and as many of which it is not known yet whether they are
 	mostInquiries = 256      // certificates in one question
 	mostGathered  = 16 << 10 // octets for one edge in one write, and the last frame of them: TLS makes no larger records
+	mostCarried   = 4 << 10  // octets on their way between an edge and a control node, each way
 	relayWrite    = 5 * time.Second
 	relayRecheck  = 5 * time.Second // a part of the edges is asked about
 )
@@ -198,12 +199,30 @@ func carryBoth(ctx context.Context, a, b net.Conn) {
 	defer context.AfterFunc(ctx, func() { b.Close() })()
 	var back sync.WaitGroup
 	back.Go(func() {
-		io.Copy(a, b)
+		carryOne(a, b)
 		a.Close()
 	})
-	io.Copy(b, a)
+	carryOne(b, a)
 	b.Close()
 	back.Wait()
+}
+
+// carryOne carries octets one way until that side ends, or the other takes nothing for relayWrite: it would be waited for when the connection has long been ended
+// by who sends. io.Copy would not notice, and hold two pipes, and so four descriptors, for each connection on which nothing comes.
+func carryOne(to, from net.Conn) {
+	b := make([]byte, mostCarried)
+	for {
+		n, err := from.Read(b)
+		if n > 0 {
+			to.SetWriteDeadline(time.Now().Add(relayWrite))
+			if _, err := to.Write(b[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
 }
 
 // passTo passes pushes on to an edge that a control node knows.

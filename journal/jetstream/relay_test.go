@@ -15,6 +15,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -370,6 +371,38 @@ func TestRelay_MayOnlyHear(t *testing.T) {
 	for _, subject := range []string{">", ackPrefix + "*", logSubject, askPrefix + "FRA50-1", inbox + "_FRA50-1.>"} {
 		nc.SubscribeSync(subject)
 		wait("subscribe to " + subject)
+	}
+}
+
+// An edge that does not read what a control node sends is not carried on when that has ended the connection; another one is, to the last octet.
+func TestRelay_CarriesNobodyWhoDoesNotRead(t *testing.T) {
+	for _, reads := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			edge, a := net.Pipe()
+			b, control := net.Pipe()
+			defer edge.Close()
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				carryBoth(t.Context(), a, b)
+			}()
+			sent, got := bytes.Repeat([]byte("0123456789"), 2*mostCarried), make(chan []byte, 1)
+			go func() {
+				if !reads {
+					return
+				}
+				all, _ := io.ReadAll(edge)
+				got <- all
+			}()
+			go func() {
+				control.Write(sent)
+				control.Close()
+			}()
+			<-ended
+			if reads && !bytes.Equal(<-got, sent) {
+				t.Error("the edge did not get what was sent")
+			}
+		})
 	}
 }
 
