@@ -3,21 +3,15 @@ package jetstream
 import (
 	"context"
 	"crypto/tls"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 
 	"github.com/warmfront/warmfront/journal"
 )
@@ -171,56 +165,6 @@ func (r *Relay) serve(ctx context.Context, c net.Conn) {
 	case wantsPushes:
 		if err := r.passTo(ctx, tls.Server(c, r.c.TLS)); err != nil && ctx.Err() == nil {
 			r.c.Logger.Debug("edge no longer hears this relay", "address", c.RemoteAddr(), "err", err)
-		}
-	}
-}
-
-// carry connects an edge to any control node.
-func (r *Relay) carry(ctx context.Context, c net.Conn) {
-	d := net.Dialer{Timeout: remoteConnect}
-	all := r.c.Up.Addresses()
-	for _, i := range rand.Perm(len(all)) {
-		far, err := d.DialContext(ctx, "tcp", all[i])
-		if err != nil {
-			r.c.Logger.Debug("control node not reached for an edge", "address", all[i], "err", err)
-			continue
-		}
-		r.tunnels.Add(1)
-		defer r.tunnels.Add(-1)
-		c.SetDeadline(time.Time{})
-		carryBoth(ctx, c, far)
-		return
-	}
-}
-
-// carryBoth carries octets either way until one side ends.
-func carryBoth(ctx context.Context, a, b net.Conn) {
-	defer b.Close()
-	defer context.AfterFunc(ctx, func() { b.Close() })()
-	var back sync.WaitGroup
-	back.Go(func() {
-		carryOne(a, b)
-		a.Close()
-	})
-	carryOne(b, a)
-	b.Close()
-	back.Wait()
-}
-
-// carryOne carries octets one way until that side ends, or the other takes nothing for relayWrite: it would be waited for when the connection has long been ended
-// by who sends. io.Copy would not notice, and hold two pipes, and so four descriptors, for each connection on which nothing comes.
-func carryOne(to, from net.Conn) {
-	b := make([]byte, mostCarried)
-	for {
-		n, err := from.Read(b)
-		if n > 0 {
-			to.SetWriteDeadline(time.Now().Add(relayWrite))
-			if _, err := to.Write(b[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			return
 		}
 	}
 }
@@ -472,88 +416,5 @@ func (r *Relay) cutAll() {
 		for _, x := range of {
 			x.cut()
 		}
-	}
-}
-
-// What follows is what a relay's connection does that an edge's does not.
-
-// signatureHeader is that of an entry as it is pushed, in base64.
-const signatureHeader = "Warmfront-Signature"
-
-// overhear calls f with what is pushed, as it is stored.
-func (l *Remote) overhear(f func(signature, entry []byte)) (stop func(), err error) {
-	return l.subscribe(pushSubject, "", func(m *nats.Msg) {
-		signature, err := base64.StdEncoding.DecodeString(m.Header.Get(signatureHeader))
-		if err != nil || len(signature) == 0 {
-			l.log.Warn("journal push without a signature; edges read it") // of a control node that runs an earlier version
-			return
-		}
-		f(signature, m.Data)
-	})
-}
-
-// again connects elsewhere.
-func (l *Remote) again() {
-	l.log.Warn("journal connection gives no answers; connecting anew", "to", l.nc.ConnectedAddr())
-	l.nc.ForceReconnect()
-}
-
-// relayPatience is how long an answer may take.
-const relayPatience = 3 * time.Second
-
-type shownAnswer struct {
-	Known []bool `json:",omitempty"`
-	refusal
-}
-
-// shown asks whose certificates these are.
-func (l *Remote) shown(ctx context.Context, who []Shown) ([]bool, error) {
-	b, err := json.Marshal(who)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, relayPatience)
-	defer cancel()
-	m, err := l.nc.RequestWithContext(ctx, relayPrefix+token(l.name), b)
-	if err != nil {
-		return nil, l.wrap("ask", err)
-	}
-	var a shownAnswer
-	if err := json.Unmarshal(m.Data, &a); err != nil {
-		return nil, l.wrap("ask", err)
-	}
-	if err := a.err(); err != nil {
-		return nil, err
-	}
-	if len(a.Known) != len(who) {
-		return nil, fmt.Errorf("journal: ask: %d answers to %d questions", len(a.Known), len(who))
-	}
-	return a.Known, nil
-}
-
-// mostShown is that of questions of relays (L9).
-var mostShown = bound{64, 4}
-
-func (l *Log) answerShown(d Desk, m *nats.Msg) {
-	var who []Shown
-	var a shownAnswer
-	err := json.Unmarshal(m.Data, &who)
-	if err == nil && len(who) > mostInquiries {
-		err = fmt.Errorf("%d certificates, at most %d", len(who), mostInquiries)
-	}
-	if err == nil {
-		for _, w := range who {
-			a.Known = append(a.Known, d.Shown(w))
-		}
-	}
-	a.refusal = refuse(err)
-	l.respond(m, a)
-}
-
-// permitRelay is all that a relay may do.
-func permitRelay(name string) *server.Permissions {
-	return &server.Permissions{
-		Subscribe: &server.SubjectPermission{Allow: []string{pushSubject, inbox + "_" + name + ".>", askPrefix + name}},
-		Publish:   &server.SubjectPermission{Allow: []string{partPrefix + name, relayPrefix + name, askInbox + "." + name + ".>"}},
 	}
 }
