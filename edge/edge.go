@@ -156,6 +156,7 @@ type Edge struct {
 
 	disk      *disk.Store // nil: none
 	loads     loads
+	began     time.Duration // the clock's reading, and 1
 	before    time.Duration // t0 of what an earlier process has fetched: longer ago than L
 	undecided atomic.Bool   // it is not known yet whether what is on disk can be used
 	begun     bool          // a log has been begun; the follower's
@@ -209,7 +210,8 @@ func New(cfg Config) (*Edge, error) {
 	if p, ok := cfg.Store.(cache.Pager); ok {
 		e.blank = p.Blank
 	}
-	e.before = e.clock() - e.lease.Timing().Lease - time.Second
+	e.began = e.clock() + 1
+	e.before = e.began - e.lease.Timing().Lease - time.Second
 	e.undecided.Store(cfg.Disk != nil)
 	e.recent.since, e.recent.seed = e.now(), maphash.MakeSeed()
 	if p := cfg.HTTP3Port; p > 0 {

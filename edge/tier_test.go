@@ -205,6 +205,29 @@ func TestTier_Written(t *testing.T) {
 	})
 }
 
+// It does so for the life of the disk, too.
+func TestTier_WrittenInAnEarlierLife(t *testing.T) {
+	families(t, twoPlaces, func(f *family) {
+		f.configure(func(p *journal.DistributionPut) {
+			allMethods(p.Config.DefaultCacheBehavior)
+		})
+		f.place("FRA50", "LHR50")
+		f.origin.on("/a", ok("v1"))
+		f.origin.on("/b", ok("v1"))
+		f.at("LHR50-1").expect("200 Miss v1", "/a")
+		f.at("LHR50-1").expect("200 Miss v1", "/b")
+		f.settle(time.Second)
+		f.origin.on("/a", ok("v2"))
+		f.origin.on("/b", ok("v2"))
+		child := f.at("FRA50-1")
+		child.get("POST /a", "body")
+		child.live(child.die())
+		f.settle(time.Second)
+		child.expect("200 Miss v2", "/a")
+		child.expect("200 Miss v1", "/b") // nobody has written to it
+	}, withDisk)
+}
+
 var threeMachines = []kin{{"FRA50-1", "FRA50"}, {"FRA50-2", "FRA50"}, {"FRA50-3", "FRA50"}}
 
 // Machines of one place share what they have: whoever is asked, the origin is asked once.

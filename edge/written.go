@@ -71,13 +71,18 @@ func (e *Edge) overwritten(x *site, s *invalidation.Subject, t0 time.Duration) b
 	return at != 0 && int64(t0) < at
 }
 
-// writtenAt is when something of that URI was written to last, if that is known to be so; 0: never.
+// writtenAt is until when something of that URI may have been written to; 0: never. The disk remembers what was written in an
+// earlier life, but not when: before this one began.
 func (e *Edge) writtenAt(x *site, s *invalidation.Subject) time.Duration {
-	w := e.written.Load()
-	if w == nil || x.wrote.Load() == 0 {
-		return 0
+	if w := e.written.Load(); w != nil && x.wrote.Load() != 0 {
+		if at := w.slot(x.ID, s.Path, s.Query).Load(); at != 0 {
+			return time.Duration(at)
+		}
 	}
-	return time.Duration(w.slot(x.ID, s.Path, s.Query).Load())
+	if e.disk != nil && e.disk.Stained(stain(x.ID, s.Path, s.Query)) {
+		return e.began
+	}
+	return 0
 }
 
 // start is the clock's reading for a fetch that begins now: after everything that has been written, also
