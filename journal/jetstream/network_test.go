@@ -155,6 +155,24 @@ func desk(t testing.TB, l *Log, d Desk) {
 	t.Cleanup(stop)
 }
 
+// subjectIn is a log in *dir, which reopen opens anew after something that happens meanwhile.
+func subjectIn(dir *string, log journal.Log, reopen func(t *testing.T, meanwhile func()) journal.Log) journaltest.Subject {
+	return journaltest.Subject{
+		Log: log,
+		Reopen: func(t *testing.T, crash bool) journal.Log {
+			if crash {
+				image := t.TempDir()
+				copyTree(t, image, *dir)
+				*dir = image
+			}
+			return reopen(t, func() {})
+		},
+		Compact: func(t *testing.T, tail int, kept func(*journal.Entry) bool) journal.Log {
+			return reopen(t, func() { compact(t, *dir, tail, kept) })
+		},
+	}
+}
+
 // The suite of all logs, with TCP, TLS and permissions between the edges' part and the control plane's.
 func TestLog_OverTheNetwork(t *testing.T) {
 	p := newPKI(t)
@@ -179,20 +197,7 @@ func TestLog_OverTheNetwork(t *testing.T) {
 			}
 			return b
 		}
-		return journaltest.Subject{
-			Log: b,
-			Reopen: func(t *testing.T, crash bool) journal.Log {
-				if crash {
-					image := t.TempDir()
-					copyTree(t, image, dir)
-					dir = image
-				}
-				return reopen(t, func() {})
-			},
-			Compact: func(t *testing.T, tail int, kept func(*journal.Entry) bool) journal.Log {
-				return reopen(t, func() { compact(t, dir, tail, kept) })
-			},
-		}
+		return subjectIn(&dir, b, reopen)
 	})
 }
 

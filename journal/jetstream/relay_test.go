@@ -196,20 +196,7 @@ func TestLog_ThroughARelay(t *testing.T) {
 			eventually(t, "a new connection", func() bool { return b.nc.Stats().Reconnects > before && b.Connected() == nil })
 			return b
 		}
-		return journaltest.Subject{
-			Log: b,
-			Reopen: func(t *testing.T, crash bool) journal.Log {
-				if crash {
-					image := t.TempDir()
-					copyTree(t, image, dir)
-					dir = image
-				}
-				return reopen(t, func() {})
-			},
-			Compact: func(t *testing.T, tail int, kept func(*journal.Entry) bool) journal.Log {
-				return reopen(t, func() { compact(t, dir, tail, kept) })
-			},
-		}
+		return subjectIn(&dir, b, reopen)
 	})
 }
 
