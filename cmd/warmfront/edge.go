@@ -164,20 +164,25 @@ be off, or cut off from its viewers: what it still served could be what has been
 minute is not removed; drain it first.`,
 		Example: "  warmfront edge remove FRA50-1", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := c.open(cmd)
-			if err != nil {
-				return err
-			}
-			if err := api.RemoveEdge(cmd.Context(), args[0]); err != nil {
-				return c.failed(err)
-			}
-			if c.json {
-				return nil
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), args[0], "removed")
-			return err
+			return c.removeMachine(cmd, args[0], args[0])
 		},
 	}
 	c.flags(cmd, "print nothing when it is done")
 	return cmd
+}
+
+// removeMachine ends the admission of an edge, or of a relay, which the API knows by another name than who types it.
+func (c *connection) removeMachine(cmd *cobra.Command, typed, name string) error {
+	api, err := c.open(cmd)
+	if err != nil {
+		return err
+	}
+	if err := api.RemoveEdge(cmd.Context(), name); err != nil {
+		return c.failed(err)
+	}
+	if c.json {
+		return nil
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), typed, "removed")
+	return err
 }

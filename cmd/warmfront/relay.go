@@ -79,18 +79,7 @@ func relayRemoveCommand() *cobra.Command {
 relay of theirs, or to the control nodes. What they serve is not affected.`,
 		Example: "  warmfront relay remove fra1", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := c.open(cmd)
-			if err != nil {
-				return err
-			}
-			if err := api.RemoveEdge(cmd.Context(), admission.Relay(args[0])); err != nil {
-				return c.failed(err)
-			}
-			if c.json {
-				return nil
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), args[0], "removed")
-			return err
+			return c.removeMachine(cmd, args[0], admission.Relay(args[0]))
 		},
 	}
 	c.flags(cmd, "print nothing when it is done")
