@@ -156,7 +156,7 @@ type Edge struct {
 
 	disk      *disk.Store // nil: none
 	loads     loads
-	began     time.Duration // the clock's reading, and 1
+	began     time.Duration // the clock's reading when this edge was made, and 1: it is never 0
 	before    time.Duration // t0 of what an earlier process has fetched: longer ago than L
 	undecided atomic.Bool   // it is not known yet whether what is on disk can be used
 	begun     bool          // a log has been begun; the follower's
