@@ -207,6 +207,7 @@ func (d *process) startControl(ctx context.Context, p *phase) (err error) {
 	if d.control, err = control.New(control.Config{Log: d.log, Suffix: d.Suffix, Limits: d.Quotas, Look: looks.look, Access: d.who.access, Logger: d.Logger.With("role", "control")}); err != nil {
 		return err
 	}
+	d.metrics.AddControl(d.controlState)
 	d.rate = auth.NewRate(cmp.Or(d.RatePerKey, auth.DefaultRate), nil)
 	d.purge = (&purger{control: d.control, keys: auth.NewBearer(d.who.lookup, nil), rate: d.rate}).purge
 	d.join = func(ctx context.Context, j journal.EdgeJoined) error {

@@ -225,6 +225,11 @@ func (pl *place) state() telemetry.EdgeState {
 	}
 }
 
+// controlState is how this control node is.
+func (d *process) controlState() telemetry.ControlState {
+	return telemetry.ControlState{Applied: d.control.Seq()}
+}
+
 // countInvalidations turns the control plane's changes into metrics.
 func (d *process) countInvalidations(ctx context.Context) error {
 	changes, stop := d.control.Watch()

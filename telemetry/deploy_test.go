@@ -18,6 +18,8 @@ func described(t *testing.T) map[string][]string {
 	m := New()
 	m.Ends("edge", nil)
 	m.CountDropped(nil)
+	m.AddControl(nil)
+	m.AddRelay(nil)
 	descs := make(chan *prometheus.Desc, 1024)
 	m.registry.Describe(descs)
 	close(descs)

@@ -53,7 +53,7 @@ func checkLine(t *testing.T, where string, args []string) {
 	}
 }
 
-var settingName = regexp.MustCompile(`\bWARMFRONT_(CONTROL|EDGE|DEV)_[A-Z0-9_]+`)
+var settingName = regexp.MustCompile(`\bWARMFRONT_(CONTROL|EDGE|RELAY|DEV)_[A-Z0-9_]+`)
 
 // checkVariables holds the variables of a text against the settings that there are.
 func checkVariables(t *testing.T, where, text string) {
@@ -71,7 +71,7 @@ func checkVariables(t *testing.T, where, text string) {
 func TestDeploy_Systemd(t *testing.T) {
 	dir := t.TempDir()
 	var files []string
-	for _, name := range []string{"warmfront-control.service", "warmfront-edge.service", "warmfront-edge.socket"} {
+	for _, name := range []string{"warmfront-control.service", "warmfront-edge.service", "warmfront-edge.socket", "warmfront-relay.service"} {
 		text := readDeploy(t, filepath.Join("systemd", name))
 		checkVariables(t, name, text)
 		starts := 0
@@ -144,7 +144,7 @@ type probe struct {
 
 func TestDeploy_Kubernetes(t *testing.T) {
 	services, labels := map[string]manifest{}, map[string]string{}
-	for _, name := range []string{"control.yaml", "edge.yaml"} {
+	for _, name := range []string{"control.yaml", "edge.yaml", "relay.yaml"} {
 		text := readDeploy(t, filepath.Join("kubernetes", name))
 		checkVariables(t, name, text)
 		documents := yaml.NewDecoder(strings.NewReader(text))
@@ -225,19 +225,26 @@ func checkSet(t *testing.T, where string, m *manifest, services map[string]manif
 }
 
 func TestDeploy_Nomad(t *testing.T) {
-	text := readDeploy(t, "nomad/warmfront-edge.nomad.hcl")
-	if strings.Count(text, "{") != strings.Count(text, "}") || strings.Count(text, `"`)%2 != 0 {
-		t.Error("braces or quotes are not closed")
+	for _, name := range []string{"warmfront-edge", "warmfront-relay"} {
+		text := readDeploy(t, "nomad/"+name+".nomad.hcl")
+		if strings.Count(text, "{") != strings.Count(text, "}") || strings.Count(text, `"`)%2 != 0 {
+			t.Errorf("%s: braces or quotes are not closed", name)
+		}
+		list := regexp.MustCompile(`(?s)args = \[(.*?)\n\s*\]`).FindStringSubmatch(text)
+		if list == nil {
+			t.Fatalf("%s starts nothing", name)
+		}
+		var args []string
+		for _, m := range regexp.MustCompile(`"([^"]*)"`).FindAllStringSubmatch(list[1], -1) {
+			args = append(args, m[1])
+		}
+		checkLine(t, name, args)
+		// What is not on a volume of the client is gone with the allocation.
+		data := regexp.MustCompile(`destination = "([^"]+)"`).FindStringSubmatch(text)
+		if data == nil || !slices.Contains(args, "--data="+data[1]) {
+			t.Errorf("%s: the data directory of %q does not stay: %q", name, args, data)
+		}
 	}
-	list := regexp.MustCompile(`(?s)args = \[(.*?)\n\s*\]`).FindStringSubmatch(text)
-	if list == nil {
-		t.Fatal("it starts nothing")
-	}
-	var args []string
-	for _, m := range regexp.MustCompile(`"([^"]*)"`).FindAllStringSubmatch(list[1], -1) {
-		args = append(args, m[1])
-	}
-	checkLine(t, "nomad", args)
 }
 
 func TestDeploy_Container(t *testing.T) {

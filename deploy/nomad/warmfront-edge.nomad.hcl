@@ -33,9 +33,20 @@ job "warmfront-edge" {
       }
     }
 
+    # Of the client's own settings: client { host_volume "warmfront-edge" { path = "/var/lib/warmfront-edge" } }, a directory of the user's.
+    volume "data" {
+      type   = "host"
+      source = "warmfront-edge"
+    }
+
     task "edge" {
       driver = "exec"
       user   = "warmfront"
+
+      volume_mount {
+        volume      = "data"
+        destination = "/var/lib/warmfront-edge"
+      }
 
       config {
         command = "/usr/local/bin/warmfront"

@@ -1,0 +1,17 @@
+package telemetry
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// ControlState is how a control node is.
+type ControlState struct {
+	Applied uint64 // the newest journal entry that it has read
+}
+
+// AddControl makes the metrics of a control node; state is asked at each scrape. It is called once.
+func (m *Metrics) AddControl(state func() ControlState) {
+	gauge := func(name, help string, of func(ControlState) float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "warmfront", Subsystem: "control", Name: name, Help: help},
+			func() float64 { return of(state()) }))
+	}
+	gauge("applied_sequence", "Sequence of the last journal entry that this control node has read.", func(s ControlState) float64 { return float64(s.Applied) })
+}
