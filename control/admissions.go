@@ -183,11 +183,11 @@ func (c *Control) RemoveEdge(ctx context.Context, by journal.Actor, edge string)
 		if err := c.mustBeDead(s, edge); err != nil {
 			return nil, err
 		}
-		facts := []journal.Fact{{EdgeRemoved: &journal.EdgeRemoved{Edge: edge, By: by}}}
+		var facts []journal.Fact
 		if m := s.members[edge]; m != nil {
 			facts = append(facts, journal.Fact{EdgeLeft: &journal.EdgeLeft{Edge: edge, Incarnation: m.Incarnation}})
 		}
-		return facts, nil
+		return append(facts, journal.Fact{EdgeRemoved: &journal.EdgeRemoved{Edge: edge, By: by}}), nil
 	})
 	return err
 }

@@ -63,7 +63,7 @@ func dump(s *state) string {
 	b, err := json.MarshalIndent(map[string]any{
 		"seq": s.seq, "distributions": all, "domains": s.domains, "references": s.references, "aliases": s.aliases,
 		"cachePolicies": s.cachePolicies, "originRequestPolicies": s.originRequestPolicies,
-		"members": members, "tokens": tokens, "completed": s.completed, "open": open, "audit": audit, "access": access,
+		"members": members, "left": s.left, "tokens": tokens, "completed": s.completed, "open": open, "audit": audit, "access": access,
 	}, "", " ")
 	if err != nil {
 		panic(err)

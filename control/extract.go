@@ -27,7 +27,7 @@ import (
 //   - of a deleted one the first and the deletion, for its domain name, which must never be used again;
 //   - the newest record of each user, each access key and so on, also that it is gone;
 //   - of edges on other machines the tokens that are remembered, the admissions in force, and all removals;
-//   - the newest fact of each policy, of each place and of each member's join;
+//   - the newest fact of each policy, of each place and of each member's join; of an edge that is none the last join and its end;
 //   - of each distribution the invalidations that are remembered (Limits.History and so on), and with
 //     them their caller references; what is scheduled, and what was withdrawn;
 //   - the completions of all these.
@@ -204,6 +204,8 @@ func subject(f *journal.Fact) any {
 		return f.PlacePut
 	case f.EdgeJoined != nil:
 		return f.EdgeJoined
+	case f.EdgeLeft != nil:
+		return f.EdgeLeft
 	}
 	return nil
 }
@@ -246,8 +248,12 @@ func oldPuts(entries []*journal.Entry, end *state) map[any]bool {
 				delete(newest, "place "+f.PlaceDeleted.Place)
 			case f.EdgeJoined != nil:
 				newest["edge "+f.EdgeJoined.Edge] = f.EdgeJoined
-			case f.EdgeLeft != nil && s.members[f.EdgeLeft.Edge] == nil:
-				delete(newest, "edge "+f.EdgeLeft.Edge)
+				delete(newest, "left "+f.EdgeJoined.Edge)
+			case f.EdgeLeft != nil && s.left[f.EdgeLeft.Edge] == f.EdgeLeft.Incarnation:
+				newest["left "+f.EdgeLeft.Edge] = f.EdgeLeft // with the join that it ends, or it would end none
+			case f.EdgeRemoved != nil && s.members[f.EdgeRemoved.Edge] == nil && s.left[f.EdgeRemoved.Edge] == "":
+				delete(newest, "edge "+f.EdgeRemoved.Edge)
+				delete(newest, "left "+f.EdgeRemoved.Edge)
 			}
 		}
 	}

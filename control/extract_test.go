@@ -269,7 +269,9 @@ func TestExtract_WhatStays(t *testing.T) {
 		want string
 	}{
 		{"ticks", func(h *harness, e *fakeEdge) { h.tick(); h.tick() }, ""},
-		{"an edge comes and goes", func(h *harness, e *fakeEdge) { h.join("IAD89-1").leave() }, ""},
+		{"an edge comes and goes", func(h *harness, e *fakeEdge) { h.join("IAD89-1").leave() }, "EdgeJoined EdgeLeft"},
+		{"an edge comes and goes twice", func(h *harness, e *fakeEdge) { h.join("IAD89-1").leave(); h.join("IAD89-1").leave() }, "EdgeJoined EdgeLeft"},
+		{"an edge has come back", func(h *harness, e *fakeEdge) { h.join("IAD89-1").leave(); h.join("IAD89-1") }, "EdgeJoined"},
 		{"a distribution changes", func(h *harness, e *fakeEdge) {
 			d := h.create("a")
 			for i := range 9 {

@@ -44,7 +44,10 @@ func (c *Control) Nodes() []Node {
 // Join makes an edge a member (P2) and returns the number of the entry; it must apply it before it
 // serves. A new incarnation replaces the old one: after a crash nobody has left, and the name says
 // who it was. Joining again as who one is returns the same number. Who has not seen the membership that it would
-// end is refused: it may be a request of an earlier process that comes late, whose successor must not be put out by it.
+// end is refused: it may be a request of an earlier process that comes late, whose successor must not be put out by it. So is who has
+// left, or was ended by an operator: it joins as another incarnation, when it has read so and what it decided as a member is settled.
+// An edge asks again as who it is while it has not read its join. Were that appended behind the end of the membership, it would
+// acknowledge (P2) what the edge, serving by the first, may not have applied.
 func (c *Control) Join(ctx context.Context, edge journal.EdgeJoined) (uint64, error) {
 	return c.join(ctx, edge, func(*state) error { return nil })
 }
@@ -64,6 +67,8 @@ func (c *Control) join(ctx context.Context, edge journal.EdgeJoined, check func(
 		switch m := s.members[edge.Edge]; {
 		case c.strayed(edge):
 			return nil, refuse("Conflict", "%s follows a journal that has another entry %d: read this one and ask again.", edge.Edge, edge.After)
+		case m == nil && s.left[edge.Edge] == edge.Incarnation:
+			return nil, refuse("Conflict", "%s has left as %.8s: read so and join as another incarnation.", edge.Edge, edge.Incarnation)
 		case m == nil:
 		case m.Incarnation == edge.Incarnation && m.Location == edge.Location:
 			joined = m.seq

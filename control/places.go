@@ -115,6 +115,7 @@ func (s *state) deletePlace(name string) {
 
 func (s *state) join(m *member) {
 	s.part(m.Edge)
+	delete(s.left, m.Edge)
 	s.members[m.Edge] = m
 	if m.Address != "" {
 		s.tiers = s.tiers.WithEdge(tier.Edge{Name: m.Edge, Place: m.Location, Address: m.Address})

@@ -262,6 +262,40 @@ func TestQueries_DoNotWaitForTheDisk(t *testing.T) {
 	})
 }
 
+// An edge asks again while it has not read its join, and an operator ends the membership in between: the edge may serve by the first
+// join, and a second one would acknowledge what it has not applied (P2).
+func TestJoin_OfWhoHasLeftIsNoJoin(t *testing.T) {
+	bubbleLimits(t, Limits{Audit: 1}, func(t *testing.T, h *harness) {
+		e := h.join("FRA50-1")
+		again := journal.EdgeJoined{Edge: e.name, Location: "FRA", Incarnation: e.inc, Epoch: h.writer.Position().Epoch, After: h.log.Last() - 1}
+		e.leave()
+		refused := func(c *Control, when string) {
+			t.Helper()
+			if _, err := c.Join(t.Context(), again); code(err) != "Conflict" {
+				t.Errorf("%s: the join of who has left: %v", when, err)
+			}
+		}
+		refused(h.Control, "live")
+		h.join("NRT57-1") // what the trail shows
+		h.join("IAD89-1")
+		x := NewExtract(h.cfg.Limits)
+		for _, e := range h.entries() {
+			x.Add(e)
+		}
+		h.log.Compact(h.log.Last(), x.Entries()[:len(x.Entries())-1])
+		other := start(t, h.log, h.cfg.Limits)
+		defer other.stop()
+		refused(other.Control, "of a node that begins with a compacted log")
+
+		next := again
+		next.Incarnation = "next"
+		if _, err := h.Join(t.Context(), next); err != nil {
+			t.Errorf("another incarnation: %v", err)
+		}
+		h.stop()
+	})
+}
+
 // A process asks to join, dies, and its successor joins: then the request comes.
 func TestJoin_ThatComesLateDoesNotReplaceItsSuccessor(t *testing.T) {
 	bubble(t, func(t *testing.T, h *harness) {

@@ -28,6 +28,7 @@ type state struct {
 	originRequestPolicies map[string]*OriginRequestPolicy
 
 	members   map[string]*member   // by name of the edge
+	left      map[string]string    // the incarnation that has left, by name of an edge that is no member
 	invited   map[string]*invited  // by the public half of the token
 	admitted  map[string]*admitted // by name of the edge
 	places    map[string]*journal.PlacePut
@@ -63,6 +64,7 @@ func newState(limits Limits) *state {
 		cachePolicies:         map[string]*CachePolicy{},
 		originRequestPolicies: map[string]*OriginRequestPolicy{},
 		members:               map[string]*member{},
+		left:                  map[string]string{},
 		invited:               map[string]*invited{},
 		admitted:              map[string]*admitted{},
 		places:                map[string]*journal.PlacePut{},
@@ -121,6 +123,7 @@ func (s *state) applyFact(e *journal.Entry, part int) []Change {
 		return s.admit(e, f.EdgeAdmitted)
 	case f.EdgeRemoved != nil:
 		delete(s.admitted, f.EdgeRemoved.Edge)
+		delete(s.left, f.EdgeRemoved.Edge) // who is not admitted does not join
 		return []Change{{Kind: ChangeNode, ID: f.EdgeRemoved.Edge}}
 	case f.PlacePut != nil:
 		s.putPlace(f.PlacePut)
@@ -135,6 +138,7 @@ func (s *state) applyFact(e *journal.Entry, part int) []Change {
 		// A late Leave of an incarnation that has been replaced must not remove its successor.
 		if m := s.members[f.EdgeLeft.Edge]; m != nil && m.Incarnation == f.EdgeLeft.Incarnation {
 			s.part(f.EdgeLeft.Edge)
+			s.left[f.EdgeLeft.Edge] = f.EdgeLeft.Incarnation
 			return []Change{{Kind: ChangeNode, ID: f.EdgeLeft.Edge}}
 		}
 	}

@@ -354,6 +354,31 @@ func TestP2_AJoinThatTheLogHasLostIsAskedForAgain(t *testing.T) {
 	})
 }
 
+// The answer to a join is lost and an operator ends the membership: as who it was the edge is refused from then on.
+func TestP2_WhoHasLeftJoinsAsAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		join, first := w.config.Join, ""
+		w.config.Join = func(ctx context.Context, j journal.EdgeJoined) error {
+			if j.Incarnation == first {
+				return errors.New("has left")
+			}
+			if first != "" {
+				return join(ctx, j)
+			}
+			first = j.Incarnation
+			return errors.Join(join(ctx, j), w.config.Leave(ctx, journal.EdgeLeft{Edge: j.Edge, Incarnation: first}), errors.New("no answer"))
+		}
+		w.configure(nil)
+		w.start()
+		defer w.stop()
+		w.settle(20 * time.Second)
+		if err := w.edge.Ready(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // The log is replaced while a join is under way, which then comes into the new log.
 func TestP2_AMemberDoesNotJoinAgain(t *testing.T) {
 	story(t, func(w *world) {

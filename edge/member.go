@@ -124,6 +124,8 @@ func (m *member) settled(ctx context.Context) {
 	}
 }
 
+// join asks until it is accepted. It gives up when the membership is lost meanwhile, which keep has yet to be told: this
+// incarnation may have left, and is then refused for ever.
 func (m *member) join(ctx context.Context) {
 	const leastPause = 50 * time.Millisecond
 	pause := leastPause
@@ -151,6 +153,9 @@ func (m *member) join(ctx context.Context) {
 		select {
 		case <-time.After(pause):
 			pause = min(2*pause, 5*time.Second)
+		case why := <-m.rejoin:
+			m.lost(why)
+			return
 		case <-ctx.Done():
 			return
 		}
