@@ -43,10 +43,10 @@ type Entry struct {
 // Two implementations pass the conformance suite in journal/journaltest: journal/memory and
 // journal/jetstream.
 type Log interface {
-	// Append stores e in slot e.Seq if the log ends at e.Seq-1. ErrSlotTaken: another entry is
+	// Append stores e in slot e.Seq if the log ends at e.Seq-1, with the entry whose ID is e.Prev. ErrSlotTaken: another entry is
 	// there, or an earlier attempt with this one. ErrTooLarge, ErrFull, ErrStopped, ErrClosed: e was
-	// not sent. ErrBroken: the log ends before e.Seq-1. Any other error leaves it unknown whether e
-	// is, or will be, stored (W3).
+	// not sent. ErrBroken: the log ends before e.Seq-1, or has another entry there: it is not the one on which e was decided.
+	// Any other error leaves it unknown whether e is, or will be, stored (W3).
 	Append(ctx context.Context, e *Entry) error
 
 	// Read returns up to max entries from seq on, in order, without a gap. It may return fewer, but if

@@ -26,9 +26,17 @@ type pubAck struct {
 }
 
 // Append implements journal.Log. It returns nil when the entry is synced to disk.
-func (l *Log) Append(ctx context.Context, e *journal.Entry) error { return l.appendAt(ctx, e.Seq, e) }
+func (l *Log) Append(ctx context.Context, e *journal.Entry) error {
+	if l.closed.Load() {
+		return journal.ErrClosed
+	}
+	if err := l.continues(ctx, e); err != nil {
+		return err
+	}
+	return l.appendAt(ctx, e.Seq, e)
+}
 
-// appendAt is Append to a slot.
+// appendAt appends to a slot whatever is before it.
 func (l *Log) appendAt(ctx context.Context, slot uint64, e *journal.Entry) error {
 	b, err := journal.Encode(e)
 	if err != nil {

@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"AppendRead", testAppendRead},
 		{"SlotTaken", testSlotTaken},
 		{"SlotBeyondTheEnd", testBeyond},
+		{"ContinuesAnother", testStrayed},
 		{"TooLarge", testTooLarge},
 		{"Contenders", testContenders},
 		{"Live", testLive},
@@ -183,6 +184,26 @@ func testBeyond(t *testing.T, s Subject) {
 	e.Seq = 7
 	if err := s.Log.Append(within(t), e); !errors.Is(err, journal.ErrBroken) {
 		t.Fatalf("append beyond the end: %v", err)
+	}
+}
+
+// testStrayed: the number alone does not make an entry the next. It may have been decided on a log that was in the place of this one.
+func testStrayed(t *testing.T, s Subject) {
+	first := genesis(t, s.Log)
+	for n := range uint64(3) {
+		stray := after(first, invalidated("stray"))
+		stray.Prev = journal.NewID()
+		if err := s.Log.Append(within(t), stray); !errors.Is(err, journal.ErrBroken) {
+			t.Fatalf("an entry %d that continues another: %v", stray.Seq, err)
+		}
+		next := after(first, invalidated(strings.Repeat("large", int(n)*journal.MaxEntry/12)))
+		if err := s.Log.Append(within(t), next); err != nil {
+			t.Fatal(err)
+		}
+		first = next
+	}
+	if all, err := s.Log.Read(within(t), 1, 10); err != nil || len(all) != 4 || all[3].ID != first.ID {
+		t.Fatalf("%d entries, %v", len(all), err)
 	}
 }
 

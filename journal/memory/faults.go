@@ -63,7 +63,8 @@ func (l *Log) Push(e *journal.Entry) {
 func (l *Log) RollBack(to uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.stored = l.stored[:min(to, uint64(len(l.stored)))]
+	to = min(to, uint64(len(l.stored)))
+	l.stored, l.ids = l.stored[:to], l.ids[:to]
 }
 
 // Replace starts the log anew, with another epoch.

@@ -17,7 +17,8 @@ import (
 // New makes it; all methods may be called concurrently.
 type Log struct {
 	mu      sync.Mutex
-	stored  [][]byte // entry n is stored[n-1]; nil: a compaction has left it out
+	stored  [][]byte     // entry n is stored[n-1]; nil: a compaction has left it out
+	ids     []journal.ID // of them all
 	faults  Faults
 	held    []*journal.Entry
 	closed  bool
@@ -43,7 +44,7 @@ func (l *Log) genesis() {
 	if err != nil {
 		panic("BUG: genesis: " + err.Error())
 	}
-	l.stored = [][]byte{b}
+	l.stored, l.ids = [][]byte{b}, []journal.ID{e.ID}
 }
 
 // Append implements journal.Log.
@@ -72,8 +73,10 @@ func (l *Log) Append(ctx context.Context, e *journal.Entry) error {
 		err = journal.ErrSlotTaken
 	case e.Seq > last+1:
 		err = fmt.Errorf("%w: the log ends at %d", journal.ErrBroken, last)
+	case e.Prev != l.ids[last-1]:
+		err = fmt.Errorf("%w: entry %d is %.8s, not %.8s", journal.ErrBroken, last, l.ids[last-1], e.Prev)
 	case fault != Lost:
-		l.stored = append(l.stored, b)
+		l.stored, l.ids = append(l.stored, b), append(l.ids, e.ID)
 	}
 	l.mu.Unlock()
 
