@@ -171,7 +171,8 @@ func (c *Control) AllAdmitted() []Admitted {
 
 // RemoveEdge ends an admission, and with it the membership (P4): the certificate counts no more, and nothing waits for the
 // edge. The caller knows that it is off, or cut off from its viewers: what it still served would break the promise
-// of Completed. An edge that was heard within the lease is therefore refused.
+// of Completed. An edge that was heard within the lease is therefore refused. That is this node's knowledge, and another may have heard it:
+// so completions wait, once more, until no lease from before the removal can be left (journal.Tracker).
 func (c *Control) RemoveEdge(ctx context.Context, by journal.Actor, edge string) error {
 	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
 		if relay, ok := strings.CutPrefix(edge, admission.Relay("")); ok && s.admitted[edge] == nil {

@@ -210,6 +210,29 @@ func TestAdmission_RemovesOnlyTheDead(t *testing.T) {
 	})
 }
 
+// The control node that is asked has not heard the edge, and another one has.
+func TestAdmission_RemovedIsWaitedForAllTheSame(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		d := h.create("a")
+		h.invite("t", "FRA50-1")
+		if err := h.AdmitEdge(t.Context(), "t", "h", "1"); err != nil {
+			t.Fatal(err)
+		}
+		h.join("FRA50-1")
+		time.Sleep(journal.Timing{}.Wait() + time.Second)
+		if err := h.RemoveEdge(t.Context(), someone, "FRA50-1"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		inv := h.invalidate(d, "i", "/a")
+		time.Sleep(journal.Timing{}.Wait() - 1500*time.Millisecond)
+		h.wantStatus(inv, InProgress)
+		time.Sleep(time.Second) // though it is not as long ago that it was accepted
+		h.wantStatus(inv, Completed)
+		h.wantStatus(h.invalidate(d, "j", "/a"), Completed)
+	})
+}
+
 func TestLocationOf(t *testing.T) {
 	for edge, want := range map[string]string{"FRA50-1": "FRA50", "FRA50-P1": "FRA50-P1", "FRA50-P1-12": "FRA50-P1", "FRA50": "FRA50", "a": "a"} {
 		if got := LocationOf(edge); got != want {

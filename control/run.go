@@ -136,7 +136,7 @@ func (c *Control) declarable() (done *journal.Completed, due time.Duration) {
 	now := c.cfg.Clock()
 	upTo := c.state.openUpTo(c.tracking.tracker.Watermark(now))
 	if upTo == 0 {
-		at, ok := c.tracking.tracker.Due(c.state.open[0].seq, now)
+		at, ok := c.tracking.tracker.Again(c.state.open[0].seq, now)
 		if !ok {
 			return nil, 0 // not given to the tracker yet; apply pokes when it is
 		}

@@ -21,7 +21,7 @@ type TrackerConfig struct {
 
 // Tracker knows up to where the log is completed (P3): no edge serves any more what an entry forbids.
 //
-//	fast: the log up to s is folded, and every member has acknowledged s
+//	fast: the log up to s is folded, and every member has acknowledged s, as has who was one until less than L_T ago and was not asked (ending.go)
 //	slow: L_T has passed since this tracker saw s, whatever became of the edges
 //
 // The fast one is off while the log is doubted (Doubtful). Both are stable: a completed entry stays completed, through joins, restarts of edges, and for every other
@@ -35,6 +35,7 @@ type Tracker struct {
 	seen     uint64 // tp: folded up to here
 	members  map[string]*member
 	admitted map[string]bool      // edges that may join, of other machines
+	endings  map[string]ending    // by edge
 	marks    []mark               // when entries were seen, oldest first; bounded by markEvery
 	slow     uint64               // completed by time
 	fast     uint64               // completed by acknowledgements
@@ -49,6 +50,7 @@ type member struct {
 	joined      uint64
 	acked       uint64        // at least joined: it serves nothing before it has applied its own Join (P2)
 	heard       time.Duration // last sign of life
+	replaced    bool          // another machine has been let in under its name
 	history     []ackMark     // for receipts, oldest first, at most maxHistory
 	next, last  *Ack          // that are ahead of the fold: the least, in the tracker's ahead, and the newest of the others
 }
@@ -79,7 +81,7 @@ func NewTracker(c TrackerConfig) *Tracker {
 	if c.Lag == 0 {
 		c.Lag = 2 * time.Second
 	}
-	t := &Tracker{c: c, members: map[string]*member{}, admitted: map[string]bool{}, ahead: map[uint64][]*member{}}
+	t := &Tracker{c: c, members: map[string]*member{}, admitted: map[string]bool{}, endings: map[string]ending{}, ahead: map[uint64][]*member{}}
 	if c.Doubt {
 		t.doubt = &doubt{}
 	}
@@ -99,6 +101,9 @@ func (t *Tracker) Applied(e *Entry, now time.Duration) {
 		switch f := &e.Facts[i]; {
 		case f.EdgeJoined != nil:
 			j := f.EdgeJoined
+			if m := t.members[j.Edge]; m != nil && m.replaced {
+				t.ended(j.Edge, m, e.Seq, now)
+			}
 			t.drop(j.Edge)
 			t.members[j.Edge] = &member{
 				location: j.Location, incarnation: j.Incarnation,
@@ -106,12 +111,20 @@ func (t *Tracker) Applied(e *Entry, now time.Duration) {
 			}
 		case f.EdgeLeft != nil:
 			if m := t.members[f.EdgeLeft.Edge]; m != nil && m.incarnation == f.EdgeLeft.Incarnation {
+				if removes(e, f.EdgeLeft.Edge) {
+					t.ended(f.EdgeLeft.Edge, m, e.Seq, now)
+				}
 				t.drop(f.EdgeLeft.Edge)
 			}
 		case f.EdgeAdmitted != nil:
 			t.admitted[f.EdgeAdmitted.Edge] = true
+			if m := t.members[f.EdgeAdmitted.Edge]; m != nil && f.EdgeAdmitted.Token != "" {
+				m.replaced = true
+			}
 		case f.EdgeRemoved != nil:
 			delete(t.admitted, f.EdgeRemoved.Edge)
+		case f.Completed != nil:
+			t.completedUpTo(f.Completed.UpTo)
 		}
 	}
 	if n := len(t.marks); n > 0 && now-t.marks[n-1].first < markEvery {
@@ -238,8 +251,12 @@ func (t *Tracker) advance(now time.Duration) {
 	if t.holding > 0 || t.fast == t.seen || t.Doubtful(now) {
 		return
 	}
+	held := t.held(now)
+	if held <= t.fast {
+		return
+	}
 	// Nobody holds it up any more: not looked at for each acknowledgement, as there are as many as there are edges.
-	least := t.seen
+	least := min(t.seen, held)
 	for _, m := range t.members {
 		least = min(least, m.acked)
 	}

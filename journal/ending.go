@@ -1,0 +1,66 @@
+package journal
+
+import (
+	"slices"
+	"time"
+)
+
+// An operator ends a membership without the edge: removes it, or lets another machine in under its name. That it is off is what one control node
+// has not heard; another may be connected to it. But whatever it is told after that, it is not told that it may go on: a probe that is answered
+// behind the end of its membership makes it fresh when it has applied that end, and then it serves nothing. So it serves by a lease from
+// before, at most, and L_T later by none. Until then the fast path goes no further than what it has acknowledged.
+//
+// An edge that leaves has given its last answer, and a process that joins under its own machine's name comes after the one before has
+// ended: nobody is waited for then.
+
+// ending is a membership that was ended so.
+type ending struct {
+	seq   uint64        // of the entry that did
+	acked uint64        // up to where it had acknowledged
+	until time.Duration // then its leases have run out
+}
+
+// ended notes that the member was not asked when its membership ended, with entry seq.
+func (t *Tracker) ended(edge string, m *member, seq uint64, now time.Duration) {
+	e := ending{seq, m.acked, now + t.c.Timing.Wait()}
+	if before, ok := t.endings[edge]; ok {
+		e.acked = min(e.acked, before.acked)
+	}
+	t.endings[edge] = e
+}
+
+// removes tells whether an entry ends an edge's admission: then it is not the edge who leaves by it.
+func removes(e *Entry, edge string) bool {
+	return slices.ContainsFunc(e.Facts, func(f Fact) bool { return f.EdgeRemoved != nil && f.EdgeRemoved.Edge == edge })
+}
+
+// completedUpTo drops what some tracker has waited for: it stands in the log, so that a new one need not.
+func (t *Tracker) completedUpTo(seq uint64) {
+	for edge, e := range t.endings {
+		if e.seq <= seq {
+			delete(t.endings, edge)
+		}
+	}
+}
+
+// held returns the greatest entry that endings let the fast path come to.
+func (t *Tracker) held(now time.Duration) uint64 {
+	most := ^uint64(0)
+	for edge, e := range t.endings {
+		if now >= e.until {
+			delete(t.endings, edge)
+			continue
+		}
+		most = min(most, e.acked)
+	}
+	return most
+}
+
+// Again returns when to look again whether entry seq is completed, if no acknowledgement comes; ok is as Due's.
+func (t *Tracker) Again(seq uint64, now time.Duration) (at time.Duration, ok bool) {
+	at, ok = t.Due(seq, now)
+	for _, e := range t.endings {
+		at = min(at, e.until)
+	}
+	return at, ok
+}
