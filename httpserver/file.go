@@ -10,6 +10,7 @@ type fileOut struct {
 	part   FilePart
 	at     int64 // how far it has been sent, or read into buf
 	left   int64 // octets behind that
+	behind int64 // octets that are sent in front of it
 	direct bool  // the kernel sends it; otherwise it is read
 	fd     uintptr
 	base   int64  // where the part begins in the file
@@ -20,22 +21,25 @@ type fileOut struct {
 // filePiece is how much is read at once of what the kernel does not send by itself.
 const filePiece = 64 << 10
 
-// oneSplice is how much the kernel has in hand at once while it sends from a file, in whole pages. Of more it would tell TCP after
-// each time that more comes, and TCP would keep what fills no segment and send it together with the next; where it paces what it
-// sends (BBR) it sets a timer between the two, which over loopback goes off at once and costs more than the second call: 10 of
-// 40 µs for 100 KiB.
+// oneSplice is how much the kernel has in hand at once while it sends from a file, in whole pages. Of more it tells TCP after
+// each time that more comes. That is as it should be if what it had in hand, with the octets in front of it, is a full segment
+// even where a packet has 64 KiB, which is over loopback: then one call for all is the cheapest, by 1.3 of 12 µs for 100 KiB. If it
+// is less, because the first of its pages has other octets too, TCP keeps it until the next comes, whose pages do not fit beside it
+// any more, and that costs 15 µs.
 const (
 	oneSplice = 16 * pageSize
 	pageSize  = 4 << 10 // where pages are larger, it is less than the kernel takes
+	// mostSent is for how much of a file it is asked at once: nobody writes to that part meanwhile.
+	mostSent = 256 << 10
 )
 
 var errFileGone = errors.New("httpserver: the file's octets are not there any more")
 
-func (f *fileOut) begin(part FilePart) {
+func (f *fileOut) begin(part FilePart, behind int) {
 	if part == nil {
 		return
 	}
-	f.part, f.left = part, part.Size()
+	f.part, f.left, f.behind = part, part.Size(), int64(behind)
 	f.fd, f.base, f.direct = part.Descriptor()
 }
 
@@ -69,7 +73,19 @@ func (f *fileOut) send(fd uintptr) (n int, errno syscall.Errno) {
 	}
 	defer f.part.Release()
 	f.off = f.base + f.at
-	return sendFile(fd, f.fd, &f.off, int(min(f.left, oneSplice-f.off%pageSize)))
+	return sendFile(fd, f.fd, &f.off, int(min(f.left, f.piece())))
+}
+
+// piece is for how much the kernel is asked.
+func (f *fileOut) piece() int64 {
+	in, behind := f.off%pageSize, int64(0)
+	if f.at == 0 {
+		behind = f.behind
+	}
+	if in <= behind {
+		return mostSent - in
+	}
+	return oneSplice - in
 }
 
 func (f *fileOut) took(n int) {

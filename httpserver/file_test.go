@@ -98,6 +98,29 @@ func TestFile_ArrivesInOrder(t *testing.T) {
 	}
 }
 
+// What the kernel has in hand at once is never less than a segment, together with what is sent in front of it, unless it is alone
+// in its call.
+func TestFile_Pieces(t *testing.T) {
+	for _, x := range []struct{ base, at, behind, want int64 }{
+		{0, 0, 0, mostSent},
+		{0, 0, 500, mostSent},
+		{7, 0, 500, mostSent - 7},
+		{500, 0, 500, mostSent - 500},
+		{501, 0, 500, oneSplice - 501},
+		{pageSize - 1, 0, 500, oneSplice - pageSize + 1},
+		{7, pageSize - 7, 500, mostSent},      // the viewer took so much, and then waited
+		{7, pageSize, 500, oneSplice - 7},     // what was in front of it has left
+		{0, mostSent, 500, mostSent},          //
+		{501, oneSplice - 501, 500, mostSent}, // one call later
+		{501, 2 * oneSplice, 500, oneSplice - 501},
+	} {
+		f := fileOut{base: x.base, at: x.at, off: x.base + x.at, behind: x.behind}
+		if got := f.piece(); got != x.want || (x.base+x.at+got)%pageSize != 0 {
+			t.Errorf("%+v: %d", x, got)
+		}
+	}
+}
+
 // The viewer sees a cut when the octets are gone in the middle, when the file is shorter than it should be, and the answerer
 // hears of that, and of a viewer who leaves.
 func TestFile_Cut(t *testing.T) {

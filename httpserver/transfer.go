@@ -154,7 +154,7 @@ func (c *conn) send(a []byte, b Rest) (left int, err error) {
 func (c *conn) sendOctets(a []byte, b Rest, head int) (left int, err error) {
 	w := &c.write
 	w.a, w.b, w.head, w.pages, w.err, w.wait = a, b.Octets, head, b.Pages, nil, false
-	w.file.begin(b.File)
+	w.file.begin(b.File, len(a)+len(b.Octets))
 	defer c.sendOver()
 	for {
 		err := c.sendOnce()

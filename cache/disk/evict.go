@@ -121,7 +121,7 @@ func (w *writer) keep(it *item) {
 		return
 	}
 	rec, view := encode(it, &w.kept)
-	if need := padded(frameSize+int64(len(rec))) + viewSize + int64(len(view)) + entrySize; rec == nil || w.seg == nil || w.left() < need {
+	if need := needs(int64(len(rec)), int64(len(view))); rec == nil || w.seg == nil || w.left() < need {
 		s.unawait(it)
 		return
 	}

@@ -16,7 +16,7 @@ import (
 //	         36864  slot 0, slot 1, …
 //
 //	slot         0  header: u32 magic, u32 CRC-32C of what follows, u64 number of the segment, u16 length and octets of the life
-//	           256  records, each at a multiple of 8
+//	           256  records, each at a multiple of 8. What is free in front of one, at most 4,088 octets, is zero
 //	                views, table: only once the segment is full, or the store was closed
 //	     end - 128  trailer: u32 magic, u32 CRC-32C, u64 number of the segment, u64 and 16 octets of the mark,
 //	                u32 where the records end, u32 octets of the views and u32 their CRC-32C, u32 entries of the table, u32 its CRC-32C

@@ -174,7 +174,7 @@ func viewOf(o *cache.Object) []byte {
 // room makes sure that a record of so many octets fits into the open segment, or opens the next one.
 func (w *writer) room(l *life, rec, view int64) bool {
 	s := w.s
-	need := padded(frameSize+rec) + viewSize + view + entrySize
+	need := needs(rec, view)
 	if s.super.slot < headerSize+need+trailerSize {
 		return false
 	}
@@ -202,14 +202,40 @@ func (w *writer) left() int64 {
 	return w.s.super.slot - trailerSize - w.end - views - table
 }
 
+// A body of leastPaged octets or more begins with a page, or less than 8 octets behind where one begins, unless its record is the
+// last one that its segment has room for. What is sent from the file lies in one page less then, and in whole ones but for the last;
+// what that takes is 4 KiB at most.
+const (
+	leastPaged = 64 << 10
+	paged      = 4 << 10 // the usual page's size; it need not be the system's
+)
+
+// gap is how many octets are left free in front of a record that takes need octets with all that belongs to it.
+func (w *writer) gap(it *item, need int64) int64 {
+	if it.object == nil || len(it.object.Body) < leastPaged {
+		return 0
+	}
+	body := w.end + frameSize + int64(record.HeadSize+len(it.object.Key))
+	gap := padded(-body&(paged-1)) & (paged - 1)
+	if w.left() < need+gap {
+		return 0
+	}
+	return gap
+}
+
+// needs is how many octets a record takes with its view and its entry.
+func needs(rec, view int64) int64 { return padded(frameSize+rec) + viewSize + view + entrySize }
+
 // append puts a record into the buffer; there is room.
 func (w *writer) append(it *item, rec, view []byte) {
 	e := entry{hash: it.hash}
 	var at place
-	from := len(w.buf)
+	gap := w.gap(it, needs(int64(len(rec)), int64(len(view))))
+	w.end += gap
+	from := len(w.buf) + int(gap)
 	size := frameSize + int64(len(rec))
-	w.buf = slices.Grow(w.buf, int(padded(size)))[:from+int(padded(size))]
-	clear(w.buf[from : from+frameSize])
+	w.buf = slices.Grow(w.buf, int(gap+padded(size)))[:from+int(padded(size))]
+	clear(w.buf[from-int(gap) : from+frameSize])
 	copy(w.buf[from+frameSize:], rec)
 	clear(w.buf[from+int(size):])
 	f := frame{hash: it.hash, mark: *w.s.mark.Load(), size: int64(len(rec))}
