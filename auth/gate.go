@@ -59,6 +59,17 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request) (AccessKey, []byte,
 	return key, body, nil
 }
 
+// Still tells whether the key that r was let in by would be found now.
+func Still(lookup Lookup, r *http.Request, key AccessKey) bool {
+	const token = "X-Amz-Security-Token"
+	shown := r.Header.Get(token)
+	if shown == "" {
+		shown = r.URL.Query().Get(token)
+	}
+	found, err := lookup(key.ID, shown)
+	return err == nil && found == key
+}
+
 func (g *Gate) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	bound := g.MaxBody
 	if bound == 0 {

@@ -37,6 +37,7 @@ import (
 type Config struct {
 	Control *control.Control
 	Lookup  func(accessKeyID, sessionToken string) (auth.AccessKey, error) // auth.Keys.Lookup, or a chain
+	Known   auth.Lookup                                                    // Lookup that waits for nothing (control.Provided); default Lookup
 
 	Now     func() time.Time // default time.Now
 	Logger  *slog.Logger     // default: discard
@@ -73,6 +74,9 @@ func New(cfg Config) (*Handler, error) {
 		return nil, errors.New("cloudfront: Config.Lookup is missing")
 	case cfg.MaxBody > wire.MaxDocument:
 		return nil, fmt.Errorf("cloudfront: a body of %d bytes is more than the %d that a document may have", cfg.MaxBody, wire.MaxDocument)
+	}
+	if cfg.Known == nil {
+		cfg.Known = cfg.Lookup
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -159,7 +163,7 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, done *Call) (*ans
 	if err := c.parseQuery(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(control.Provided(r.Context(), func() bool { return auth.Still(h.cfg.Known, r, key) }), h.cfg.Timeout)
 	defer cancel()
 	if op.Method == http.MethodGet { // what changes something is decided on the whole journal anyway
 		if err := h.cfg.Control.Sure(ctx); err != nil {

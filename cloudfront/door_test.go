@@ -345,6 +345,26 @@ func TestCall_InternalFailuresAreNotShown(t *testing.T) {
 	}
 }
 
+// Between the door and the decision the key has been deleted.
+func TestCall_CommandOfADeletedKey(t *testing.T) {
+	gone := func(string, string) (auth.AccessKey, error) { return auth.AccessKey{}, sigv4.ErrUnknownKey }
+	inBubble(t, func(c *Config) { c.Known = gone }, func(t *testing.T, d *door) {
+		for command, body := range map[string]string{
+			"distribution": testFile(t, "legacy.xml"),
+			"distribution/E1/invalidation": "<InvalidationBatch><Paths><Quantity>1</Quantity><Items><Path>/a</Path></Items></Paths>" +
+				"<CallerReference>r</CallerReference></InvalidationBatch>",
+		} {
+			says := wantError(t, command, d.do("administrator", "POST", "/2020-05-31/"+command, body), 403, "AccessDenied")
+			if !strings.Contains(says, "deleted or changed") {
+				t.Error(says)
+			}
+		}
+		if w := d.do("administrator", "GET", "/2020-05-31/distribution", ""); w.Code != 200 {
+			t.Error("a query commits nothing:", w.Code, w.Body)
+		}
+	})
+}
+
 func TestCall_NotReadyIs503(t *testing.T) {
 	ctl, err := control.New(control.Config{Log: memory.New()})
 	if err != nil {

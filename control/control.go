@@ -179,6 +179,9 @@ func (c *Control) apply(e *journal.Entry) {
 // another control node was faster, so it assigns its results anew each time and has no effects.
 func (c *Control) commit(ctx context.Context, decide func(s *state) ([]journal.Fact, error)) (*journal.Entry, error) {
 	e, err := c.writer.Commit(ctx, func() ([]journal.Fact, error) {
+		if err := provided(ctx); err != nil {
+			return nil, err
+		}
 		c.mu.RLock()
 		defer c.mu.RUnlock()
 		return decide(c.state)
@@ -190,6 +193,9 @@ func (c *Control) commit(ctx context.Context, decide func(s *state) ([]journal.F
 // journal.Writer.Together. weight is about the bytes of its facts.
 func (c *Control) commitTogether(ctx context.Context, weight int, decide func(s *state, before []journal.Fact) ([]journal.Fact, error)) (e *journal.Entry, part int, err error) {
 	e, part, err = c.writer.Together(ctx, weight, func(before []journal.Fact) ([]journal.Fact, error) {
+		if err := provided(ctx); err != nil {
+			return nil, err
+		}
 		c.mu.RLock()
 		defer c.mu.RUnlock()
 		return decide(c.state, before)

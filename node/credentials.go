@@ -56,15 +56,19 @@ func (x *credentials) Change(ctx context.Context, decide func() []auth.Record) e
 // lookup finds a key or a session's credentials. Before it says no, it makes sure that it knows all: they may have been made at
 // another control node.
 func (x *credentials) lookup(id, token string) (auth.AccessKey, error) {
-	find := auth.Chain(x.access.Keys.Lookup, x.sessions.Lookup)
-	key, err := find(id, token)
+	key, err := x.known(id, token)
 	if !errors.Is(err, sigv4.ErrUnknownKey) && !errors.Is(err, sigv4.ErrExpiredToken) {
 		return key, err
 	}
 	if unsure := x.control.Sure(context.Background()); unsure != nil { // which is bounded
 		return auth.AccessKey{}, unsure
 	}
-	return find(id, token)
+	return x.known(id, token)
+}
+
+// known finds what is known by now.
+func (x *credentials) known(id, token string) (auth.AccessKey, error) {
+	return auth.Chain(x.access.Keys.Lookup, x.sessions.Lookup)(id, token)
 }
 
 // open finds out who may, once the control plane has read the journal: it takes over what an earlier version had in files, and makes the first key

@@ -209,7 +209,7 @@ func (d *process) startControl(ctx context.Context, p *phase) (err error) {
 	}
 	d.metrics.AddControl(d.controlState)
 	d.rate = auth.NewRate(cmp.Or(d.RatePerKey, auth.DefaultRate), nil)
-	d.purge = (&purger{control: d.control, keys: auth.NewBearer(d.who.lookup, nil), rate: d.rate}).purge
+	d.purge = (&purger{control: d.control, keys: auth.NewBearer(d.who.lookup, nil), known: d.who.known, rate: d.rate}).purge
 	d.join = func(ctx context.Context, j journal.EdgeJoined) error {
 		_, err := d.control.Join(ctx, j)
 		return err

@@ -84,7 +84,7 @@ func (d *process) startTelemetry(p *phase) {
 // version, Warmfront's own API, and the console everywhere else.
 func (d *process) controlHandler(p *phase) (http.Handler, error) {
 	lookup := d.who.lookup
-	api, err := cloudfront.New(cloudfront.Config{Control: d.control, Lookup: lookup, Rate: d.rate, Logger: d.Logger.With("role", "api")})
+	api, err := cloudfront.New(cloudfront.Config{Control: d.control, Lookup: lookup, Known: d.who.known, Rate: d.rate, Logger: d.Logger.With("role", "api")})
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (d *process) controlHandler(p *phase) (http.Handler, error) {
 // ownAPI is the door for what CloudFront has no words for, over the edges of this process.
 func (d *process) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 	c := ownapi.Config{
-		Control: d.control, Lookup: lookup, Access: d.who.access, Meter: d.meter, Rate: d.rate,
+		Control: d.control, Lookup: lookup, Known: d.who.known, Access: d.who.access, Meter: d.meter, Rate: d.rate,
 		Version: d.Version, Suffix: d.Suffix, Logger: d.Logger.With("role", "ownapi"), Proxied: d.ProxyProtocol,
 	}
 	c.Nodes, c.Backup = d.controlNodes, d.backup

@@ -18,6 +18,7 @@ import (
 type purger struct {
 	control *control.Control
 	keys    *auth.Bearer
+	known   auth.Lookup // of keys, now
 	rate    *auth.Rate
 }
 
@@ -40,7 +41,8 @@ func (x *purger) purge(ctx context.Context, p edge.Purge) (edge.Purged, error) {
 		terms.Mode = distribution.InvalidationStale
 	}
 	n := int64(len(p.Items))
-	inv, _, err := x.control.Invalidate(ctx, journal.Actor{User: key.User, AccessKey: key.ID, Address: p.Address}, p.Distribution,
+	may := func() bool { now, err := x.known(key.ID, ""); return err == nil && now == key }
+	inv, _, err := x.control.Invalidate(control.Provided(ctx, may), journal.Actor{User: key.User, AccessKey: key.ID, Address: p.Address}, p.Distribution,
 		&wire.InvalidationBatch{
 			CallerReference: wire.Ptr("purge-" + rand.Text()), Paths: &wire.Paths{Quantity: &n, Items: p.Items},
 		}, terms)
@@ -93,6 +95,8 @@ func purgeRefusal(err error) error {
 		refused.Status = 413
 	case "NoSuchDistribution":
 		refused.Status = 404
+	case "AccessDenied":
+		refused.Status = 403
 	}
 	return refused
 }

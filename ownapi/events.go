@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/control"
 )
 
@@ -66,14 +67,7 @@ func streamEvents(c *call, w http.ResponseWriter) error {
 }
 
 // stillGood tells whether the key that was admitted would be admitted now.
-func (c *call) stillGood() bool {
-	token := c.Header.Get("X-Amz-Security-Token")
-	if token == "" {
-		token = c.URL.Query().Get("X-Amz-Security-Token")
-	}
-	key, err := c.h.cfg.Lookup(c.key.ID, token)
-	return err == nil && key == c.key
-}
+func (c *call) stillGood() bool { return auth.Still(c.h.cfg.Lookup, c.Request, c.key) }
 
 func eventOf(x control.Change) []byte {
 	data, err := json.Marshal(changeBody{x.Kind.String(), x.ID, x.DistributionID, x.Status, x.Seq})

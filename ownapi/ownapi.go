@@ -82,6 +82,7 @@ type Demo struct {
 type Config struct {
 	Control *control.Control
 	Lookup  auth.Lookup                            // auth.Chain(keys.Lookup, sessions.Lookup)
+	Known   auth.Lookup                            // Lookup that waits for nothing (control.Provided); default Lookup
 	Access  *auth.Access                           // the one that Control fills
 	Places  []Place                                // the edges of this process; may be empty
 	Fleet   *Fleet                                 // those of other machines; nil: this process takes none
@@ -135,6 +136,9 @@ type Handler struct {
 func New(cfg Config) (*Handler, error) {
 	if cfg.Control == nil || cfg.Lookup == nil || cfg.Access == nil {
 		return nil, errors.New("ownapi: Config.Control, Lookup and Access are required")
+	}
+	if cfg.Known == nil {
+		cfg.Known = cfg.Lookup
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -249,7 +253,7 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, rt *route, done *
 		done.Status = http.StatusOK
 		return nil, rt.stream(c, w)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(control.Provided(r.Context(), func() bool { return auth.Still(h.cfg.Known, r, key) }), h.cfg.Timeout)
 	defer cancel()
 	if rt.sure() {
 		if err := h.cfg.Control.Sure(ctx); err != nil {

@@ -1,10 +1,15 @@
 package ownapi
 
 import (
+	"context"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/warmfront/warmfront/auth"
+	"github.com/warmfront/warmfront/journal"
+	journalmemory "github.com/warmfront/warmfront/journal/memory"
 )
 
 type (
@@ -97,6 +102,32 @@ func TestAccessKeys(t *testing.T) {
 		h.wantRefusal(409, "Conflict", "DELETE", "/access-keys/"+h.admin.ID, "")
 		h.wantRefusal(400, "InvalidArgument", "POST", "/access-keys", `{"user":"","role":"viewer"}`)
 		h.wantRefusal(400, "InvalidArgument", "POST", "/access-keys", `{"user":"ci","role":"owner"}`)
+	})
+}
+
+// A key that has been deleted at another control node makes nothing any more, not even where nobody has heard of that yet: it could
+// make another key.
+func TestAccessKeys_DeletedElsewhereMakeNothing(t *testing.T) {
+	at(t, func(h *house) {
+		k := ask[keyT](h, 201, "POST", "/access-keys", `{"user":"ci","role":"administrator"}`)
+		thief := auth.AccessKey{ID: k.ID, Secret: k.Secret}
+
+		behind := open(t, h.log, nil)
+		ctx, stop := context.WithCancel(context.Background())
+		var running sync.WaitGroup
+		running.Go(func() { behind.control.Run(ctx) })
+		defer running.Wait()
+		defer stop()
+		<-behind.control.Ready()
+		h.log.(*journalmemory.Log).SetFaults(journalmemory.Faults{Push: func(*journal.Entry) journalmemory.Push { return journalmemory.Dropped }})
+		ask[any](h, 204, "DELETE", "/access-keys/"+k.ID, "")
+
+		if w := behind.do(signed(t, thief, "", "GET", "/about", "")); w.Code != 200 {
+			t.Fatalf("it has heard of the deletion: %d", w.Code)
+		}
+		if w := behind.do(signed(t, thief, "", "POST", "/access-keys", `{"user":"mallory","role":"administrator"}`)); w.Code != 403 || !strings.Contains(w.Body.String(), "AccessDenied") {
+			t.Errorf("a deleted key has made another: %d %s", w.Code, w.Body)
+		}
 	})
 }
 
