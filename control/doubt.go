@@ -1,6 +1,30 @@
 package control
 
-import "github.com/warmfront/warmfront/journal"
+import (
+	"time"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// Doubt is why invalidations are completed by time alone: this node's journal may be without something that edges follow.
+type Doubt struct {
+	Since   time.Time // of this process
+	Until   time.Time // it does not end before, whoever is heard
+	Unheard []string  // edges, by name, that have not been heard to follow this journal; when all have been, or were removed, it ends
+}
+
+// Doubt tells how this node's journal is doubted; nil: it is not.
+func (c *Control) Doubt() *Doubt {
+	c.tracking.mu.Lock()
+	clock := c.cfg.Clock()
+	d, ok := c.tracking.tracker.Doubt(clock)
+	c.tracking.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	now := c.now()
+	return &Doubt{Since: now.Add(d.Since - clock), Until: now.Add(d.Until - clock), Unheard: d.Missing}
+}
 
 // opened begins the time in which a doubted log may come to be trusted.
 func (c *Control) opened() {

@@ -24,6 +24,11 @@ func TestDoubt(t *testing.T) {
 		log := &doubted{Log: memory.New()}
 		h := startAs(t, log.Log, log, Limits{})
 		defer h.stop()
+		began := time.Now()
+		time.Sleep(time.Second)
+		if d := h.Doubt(); d == nil || !d.Since.Equal(began) || !d.Until.Equal(began.Add(journal.Timing{}.Wait())) || len(d.Unheard) != 0 {
+			t.Errorf("doubted, since %v: %+v", began, d)
+		}
 		d := h.create("one")
 		h.wantStatus(d, InProgress) // though nobody is there
 		time.Sleep(journal.Timing{}.Wait() + time.Second)
@@ -33,5 +38,8 @@ func TestDoubt(t *testing.T) {
 			t.Errorf("settled %d times", log.settled)
 		}
 		h.wantStatus(h.create("two"), Deployed)
+		if d := h.Doubt(); d != nil {
+			t.Errorf("still doubted: %+v", d)
+		}
 	})
 }

@@ -44,6 +44,21 @@ func (t *Tracker) Doubtful(now time.Duration) bool {
 	return false
 }
 
+// Doubt is how long a log has been doubted, and what its end waits for.
+type Doubt struct {
+	Since   time.Duration // it began then, by the clock of now
+	Until   time.Duration // it does not end before
+	Missing []string      // see Tracker.Missing
+}
+
+// Doubt tells how the log is doubted; ok is false when it is not, or has not been folded to its end yet (Opened).
+func (t *Tracker) Doubt(now time.Duration) (d Doubt, ok bool) {
+	if !t.Doubtful(now) || !t.doubt.began {
+		return Doubt{}, false
+	}
+	return Doubt{t.doubt.until - t.c.Timing.Wait(), t.doubt.until, t.Missing()}, true
+}
+
 // Missing lists the edges that are admitted, or members, and have not been heard to follow a log that is doubted, by name.
 func (t *Tracker) Missing() (names []string) {
 	if t.doubt == nil {

@@ -20,6 +20,12 @@ func TestDoubt_EndsWhenAllAreHeard(t *testing.T) {
 	last := k.join("here", "1") // of this machine, and not admitted
 	k.want(0)
 	k.Opened(k.now)
+	if _, ok := NewTracker(TrackerConfig{Doubt: true}).Doubt(k.now); ok {
+		t.Error("it is told what is doubted before that is known")
+	}
+	if d, ok := k.Doubt(k.now); !ok || d.Since != k.now || d.Until != k.now+(Timing{}).Wait() || fmt.Sprint(d.Missing) != "[a b gone here]" {
+		t.Errorf("doubted: %t, %+v at %v", ok, d, k.now)
+	}
 	missing("[a b gone here]")
 	k.ack("a", "1", last) // it may have been sent before
 	k.ack("here", "1", last)
@@ -48,7 +54,7 @@ func TestDoubt_EndsWhenAllAreHeard(t *testing.T) {
 	}
 	k.ack("b", "2", inv)
 	k.want(inv)
-	if k.Doubtful(k.now) {
+	if _, told := k.Doubt(k.now); told || k.Doubtful(k.now) {
 		t.Error("it is doubted for ever")
 	}
 }

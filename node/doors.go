@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/cache/disk"
@@ -227,7 +228,11 @@ func (pl *place) state() telemetry.EdgeState {
 
 // controlState is how this control node is.
 func (d *process) controlState() telemetry.ControlState {
-	return telemetry.ControlState{Applied: d.control.Seq()}
+	s := telemetry.ControlState{Applied: d.control.Seq()}
+	if doubt := d.control.Doubt(); doubt != nil {
+		s.Doubted, s.Unheard = max(time.Since(doubt.Since), time.Nanosecond), len(doubt.Unheard)
+	}
+	return s
 }
 
 // countInvalidations turns the control plane's changes into metrics.

@@ -56,8 +56,14 @@ var keysOf = map[auth.Role]auth.AccessKey{
 // at runs test in a house.
 func at(t *testing.T, test func(h *house)) {
 	t.Helper()
+	on(t, func() journal.Log { return journalmemory.New() }, test)
+}
+
+// on is at, with a log of the test's.
+func on(t *testing.T, log func() journal.Log, test func(h *house)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		h := open(t, journalmemory.New(), edgeNames)
+		h := open(t, log(), edgeNames)
 		ctx, stop := context.WithCancel(context.Background())
 		var all sync.WaitGroup
 		all.Go(func() { h.control.Run(ctx) })

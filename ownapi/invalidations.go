@@ -94,6 +94,7 @@ type receiptBody struct {
 	Invalidation receiptHead  `json:"invalidation"`
 	TookMs       float64      `json:"tookMs"`
 	Edges        []receiptRow `json:"edges"`
+	Doubt        *doubtBody   `json:"doubt"` // why time alone completes it
 }
 
 type receiptHead struct {
@@ -130,6 +131,9 @@ func getReceipt(ctx context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	b := receiptBody{Invalidation: c.h.headOf(r.Invalidation), TookMs: ms(r.Took), Edges: c.h.rowsOf(ctx, r)[0]}
+	if r.Invalidation.Status == control.InProgress {
+		b.Doubt = c.h.doubt()
+	}
 	return b, nil
 }
 

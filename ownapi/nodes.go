@@ -97,7 +97,27 @@ func listNodes(_ context.Context, c *call) (any, error) {
 		Edges   []nodeBody    `json:"edges"`
 		Control []controlBody `json:"control"`
 		Relays  []relayBody   `json:"relays"`
-	}{all, c.h.controlNodes(), c.h.relays()}, nil
+		Doubt   *doubtBody    `json:"doubt"`
+	}{all, c.h.controlNodes(), c.h.relays(), c.h.doubt()}, nil
+}
+
+// doubtBody says why invalidations are Completed by time alone.
+type doubtBody struct {
+	Since   instant  `json:"since"`
+	Until   instant  `json:"until"`
+	Unheard int      `json:"unheard"`
+	Edges   []string `json:"edges"` // the first of them
+}
+
+// doubtedEdges is how many are named.
+const doubtedEdges = 100
+
+func (h *Handler) doubt() *doubtBody {
+	d := h.cfg.Control.Doubt()
+	if d == nil {
+		return nil
+	}
+	return &doubtBody{instant(d.Since), instant(d.Until), len(d.Unheard), append([]string{}, d.Unheard[:min(len(d.Unheard), doubtedEdges)]...)}
 }
 
 // controlBody is a machine with the control plane.

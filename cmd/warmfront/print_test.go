@@ -147,7 +147,8 @@ I1  Completed  `+here(1)+`  31 ms  -   -     #news  ticket 7
 func TestPrintStatus(t *testing.T) {
 	s := parse[status](t, `{"endpoint":"http://127.0.0.1:9000","version":"v1",
 		"control":[{"name":"c1","version":"v1","position":1207,"ready":false,"problem":"the disk is full"},
-			{"name":"c2","ready":true,"leads":true}],"places":[{"place":"FRA50","parent":"","edges":1},{"place":"GRU3","parent":"FRA50","edges":0}],"edges":[
+			{"name":"c2","ready":true,"leads":true}],"doubt":{"since":"2026-05-14T11:59:00Z","until":"2026-05-14T11:59:32Z","unheard":0,"edges":[]},
+		"places":[{"place":"FRA50","parent":"","edges":1},{"place":"GRU3","parent":"FRA50","edges":0}],"edges":[
 		{"edge":"fra-1","location":"FRA50","version":"v1","hitRatio":0.9999,"applied":1207,"behind":0,"lease":"fresh","ready":true,"cache":{"objects":12345,"bytes":7000000,"capacity":268435456,"evictions":0}},
 		{"edge":"gru-1","location":"","applied":1007,"behind":200,"lease":"expired","leaseAgeMs":65000,"ready":false,"cache":{}}]}`)
 	s.Traffic = &traffic{Minutes: 5, Requests: 1500, RequestsPerSecond: 5.25, OriginRequests: 12, hits: 1400, misses: 7}
@@ -163,6 +164,8 @@ c2     control, leads  -         -        yes    -                      -
 fra-1  edge            FRA50     v1       yes    fresh                  1207     0       99.9 %  12,345   6.7 MiB  2.6 %  0
 gru-1  edge            -         -        no     expired 1 min 5 s ago  1007     200     -       0        0 B      -      0
 c1: the disk is full
+The journal is doubted since `+s.Doubt.Since.Local().Format(dateTime)+`: it was restored, copied, or opened in spite of a loss.
+Invalidations are Completed by time alone, after 32s; this ends at `+s.Doubt.Until.Local().Format(dateTime)+`, when what edges were allowed before has run out
 
 PLACE  FILLS THROUGH  EDGES
 FRA50  the origin     1

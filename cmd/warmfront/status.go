@@ -20,7 +20,8 @@ answer from its cache without asking; APPLIED is how far in the journal it is, B
 the share of hits among its answers of the last five minutes, CACHED what it has stored, FILL how much of its memory that takes. An
 edge that does not answer has no VERSION: the rest is what was last heard of it. Of several control nodes the one that is asked says
 who leads, and of the others whether it reaches them. Where places fill through others, all are listed with whom they ask; EDGES is
-how many of theirs can be asked. Traffic is that of the last five minutes, counted in steps of ten seconds. With --watch, one screen
+how many of theirs can be asked. A line under the nodes says so when the control node doubts its journal, which was restored or
+copied: then invalidations take 32 s until the edges that are named have been heard. Traffic is that of the last five minutes, counted in steps of ten seconds. With --watch, one screen
 that changes; where the output is no terminal, plain lines again and again.`
 
 const statusExample = `  warmfront status
@@ -64,6 +65,7 @@ type status struct {
 	Version  string               `json:"version"`
 	Control  []client.ControlNode `json:"control"`
 	Relays   []client.Relay       `json:"relays"`
+	Doubt    *client.Doubt        `json:"doubt"` // nil: the journal is not doubted
 	Edges    []client.Node        `json:"edges"`
 	Places   []client.Place       `json:"places"`
 	Traffic  *traffic             `json:"traffic"` // nil when there are too many distributions to ask about
@@ -95,7 +97,7 @@ func readStatus(ctx context.Context, api *client.Client) (*status, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Control, s.Relays, s.Edges = nodes.Control, nodes.Relays, nodes.Edges
+	s.Control, s.Relays, s.Edges, s.Doubt = nodes.Control, nodes.Relays, nodes.Edges, nodes.Doubt
 	if s.Places, err = api.Places(ctx); err != nil {
 		return nil, err
 	}
@@ -178,6 +180,7 @@ func statusLines(s *status) []string {
 	}
 	all := []string{clean(fmt.Sprintf("Warmfront %s at %s, %s", s.Version, s.Endpoint, count(len(s.Edges), "edge"))), ""}
 	all = append(all, t.lines()...)
+	problems = append(problems, doubtLines(s.Doubt)...)
 	all = append(append(append(all, problems...), relays...), placeLines(s.Places)...)
 	return append(all, "", trafficLine(s.Traffic))
 }

@@ -108,6 +108,9 @@ func (c *invalidate) stopped(ctx context.Context, inv client.Created, last *clie
 			}
 		}
 	}
+	if last != nil {
+		hints = append(hints, doubtLines(last.Doubt)...)
+	}
 	return hint(errors.New(why), append(hints, "It goes on by itself: warmfront history "+inv.DistributionID+" shows how it went.")...)
 }
 
@@ -142,14 +145,15 @@ type progress struct {
 	title  string
 
 	begun bool
-	said  map[string]string // by edge, "" for the server, "plan" for what is waited for: elsewhere
+	said  map[string]string // by edge, "" for the server, "plan" for what is waited for, "doubt": elsewhere
 }
 
 func (p *progress) show(r *client.Receipt) {
 	switch {
 	case p.screen == nil:
 	case p.screen.live():
-		p.screen.draw(append(append([]string{clean(p.title)}, edgeLines(r)...), summary(r)))
+		lines := append(append([]string{clean(p.title)}, edgeLines(r)...), doubtLines(r.Doubt)...)
+		p.screen.draw(append(lines, summary(r)))
 	default:
 		p.say(r)
 		delete(p.said, "")
@@ -175,6 +179,10 @@ func (p *progress) say(r *client.Receipt) {
 			p.said[e.Edge] = state
 			fmt.Fprintln(p.screen.out, clean(where(e.Edge, e.Location)+": "+text))
 		}
+	}
+	if why := strings.Join(doubtLines(r.Doubt), "\n"); why != "" && p.said["doubt"] == "" {
+		p.said["doubt"] = why
+		fmt.Fprintln(p.screen.out, why)
 	}
 	if r.Invalidation.Status == control.Scheduled && p.said["plan"] != summary(r) {
 		p.said["plan"] = summary(r)

@@ -40,6 +40,28 @@ const (
 		{"edge":"gru-1","location":"GRU50","applied":false,"tookMs":32000,"lagging":"did not acknowledge it","unbound":true}]}`
 )
 
+// An invalidation that all edges have applied, and that is not Completed, has a reason.
+func TestProgress_SaysWhyTimeAloneCompletes(t *testing.T) {
+	const doubted = `{"invalidation":{"id":"I1","status":"InProgress","createTime":"2026-05-14T12:00:00Z"},"tookMs":5000,"edges":[
+		{"edge":"fra-1","location":"FRA50","applied":true,"tookMs":3.1,"objects":2,"bytes":2048,"counted":true}],
+		"doubt":{"since":"2026-05-14T11:59:00Z","until":"2026-05-14T11:59:32Z","unheard":12,"edges":["a","b","c","d","e","f","g","h","i","j","k"]}}`
+	var out bytes.Buffer
+	p := progress{screen: &screen{out: &out}, title: "I1 on E1"}
+	for range 2 {
+		p.show(receipt(t, doubted))
+	}
+	since := receipt(t, doubted).Doubt.Since.Local().Format(dateTime)
+	expect(t, out.String(), `I1 on E1
+fra-1 in FRA50: applied it in 3.1 ms
+The journal is doubted since `+since+`: it was restored, copied, or opened in spite of a loss.
+Invalidations are Completed by time alone, after 32s; still to be heard, or removed: a, b, c, d, e, f, g, h, i, j and 2 more
+`)
+	code, _, said := invalidateAt(t, context.Background(), &server{receipts: []string{doubted}}, "", "/a", "--wait", "--timeout", "200ms")
+	if code != exitRefused || !strings.Contains(said, "hint: The journal is doubted since") || !strings.Contains(said, "hint: Invalidations are Completed by time alone") {
+		t.Errorf("%d\n%s", code, said)
+	}
+}
+
 func TestSummary_NamesWhomCompletedDoesNotSpeakFor(t *testing.T) {
 	want := "Completed in 32.0 s, dropped 2 objects, 2.0 KiB so far, but not at gru-1 in GRU50: cut off, and showing what there was (warmfront:isolation=serve-stale)"
 	if got := summary(receipt(t, unheard)); got != want {

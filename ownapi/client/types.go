@@ -88,6 +88,7 @@ type Receipt struct {
 	Invalidation ReceiptHead  `json:"invalidation"`
 	TookMs       float64      `json:"tookMs"` // so far, while in progress
 	Edges        []ReceiptRow `json:"edges"`
+	Doubt        *Doubt       `json:"doubt"` // nil: nothing but edges is waited for
 }
 
 // ReceiptHead is the invalidation that a receipt is of.
@@ -300,6 +301,15 @@ type AllNodes struct {
 	Edges   []Node        `json:"edges"`
 	Control []ControlNode `json:"control"`
 	Relays  []Relay       `json:"relays"`
+	Doubt   *Doubt        `json:"doubt"` // nil: the one that was asked does not doubt its journal
+}
+
+// Doubt says why a control node completes invalidations by time alone.
+type Doubt struct {
+	Since   time.Time `json:"since"`
+	Until   time.Time `json:"until"`   // it does not end before
+	Unheard int       `json:"unheard"` // edges that have not been heard to follow its journal
+	Edges   []string  `json:"edges"`   // the first of them
 }
 
 // Relay stands between control nodes and edges.
