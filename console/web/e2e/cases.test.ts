@@ -53,6 +53,32 @@ describe("what goes wrong", () => {
     expect(await page.getByRole("heading", { name: "Sign in" }).count()).toBe(0);
   });
 
+  test("a journal that is doubted is the reason why nothing is completed at once", async () => {
+    const { page } = seat;
+    const now = Date.now();
+    world.fake.world.doubt = { since: new Date(now).toISOString(), until: new Date(now + 32_000).toISOString(), unheard: 22, edges: ["NRT57-P3", "SIN2-P4"] };
+    world.fake.world.stopped.add("NRT57-P3");
+    await seat.open(`/distributions/${world.distribution}/invalidations/create?path=/index.html`);
+    await seat.signIn();
+    await page.getByRole("button", { name: "Create invalidation" }).click();
+    await page.getByText("Invalidations are completed by time alone").waitFor();
+    await page.getByText("NRT57-P3, SIN2-P4 and 20 more").waitFor();
+    await seat.shot("doubt-receipt", true);
+    await seat.open("/edges");
+    await page.getByText("Invalidations are completed by time alone").waitFor();
+    await page.getByText("Does not answer", { exact: true }).waitFor();
+    // All columns fit into the window.
+    await page.setViewportSize({ width: 1400, height: 900 });
+    const beyond = await page.locator("table").evaluateAll((all) => all.filter((t) => t.getBoundingClientRect().right > innerWidth).length);
+    expect(beyond).toBe(0);
+    await seat.shot("doubt-edges", true);
+    expect(await seat.barriers()).toEqual([]);
+    world.fake.world.doubt = { since: new Date(now).toISOString(), until: new Date(now + 32_000).toISOString(), unheard: 0, edges: [] };
+    await page.getByText("All edges have been heard. This ends").waitFor();
+    world.fake.world.doubt = null;
+    await page.getByText("Invalidations are completed by time alone").waitFor({ state: "detached" });
+  });
+
   test("the API goes away while an invalidation is in progress, and comes back", async () => {
     const { page } = seat;
     world.fake.world.stopped.add("NRT57-P3");

@@ -77,5 +77,6 @@ export function receipt(world: World, d: Stored, id: string): Receipt {
         owed: inv.pace?.requestsPerSecond && row.objects > 0 ? row.objects : null,
       };
     }),
+    doubt: inv.completed ? null : world.doubt,
   };
 }

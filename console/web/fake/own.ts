@@ -4,6 +4,7 @@ import { check, hasLiteralAsterisk, literalAsterisk } from "../src/paths";
 import type { Actor, EdgeCount, Explanation, Preview, Terms, VerifiedEdge } from "../src/own";
 import { type Request, type Response, Refusal, json } from "./http";
 import { line, modeOf, receipt } from "./invalidations";
+import { machines } from "./machines";
 import { people } from "./people";
 import { metrics } from "./traffic";
 import { type Obj, type Stored, type World, matches } from "./world";
@@ -40,10 +41,7 @@ export function own(world: World, by: Actor, request: Request): Response {
     "POST /distributions/*/preview": ([id = ""], body: { items: string[] }) => preview(world, find(id), body.items),
     "POST /explain": (_, body: { distributionId: string; path: string }) => explain(world, find(body.distributionId), body.path),
     "POST /distributions/*/verify": ([id = ""], body: { path: string; scheme?: string }) => ({ edges: verify(world, find(id), body.path, body.scheme ?? "http") }),
-    "GET /nodes": () => ({
-      edges: world.edges.map((e) => node(world, e)),
-      control: [{ name: "control1", version: "v1.0.0", position: world.seq, ready: true, problem: "", leads: true }],
-    }),
+    "GET /nodes": () => machines(world),
     "GET /places": () => ({ places: world.edges.map((e, i) => ({ place: e.location, parent: i > 0 ? (world.edges[0]?.location ?? "") : "", regions: [], edges: 1 })) }),
     "GET /distributions/*/metrics": ([id = ""], _, query) => {
       const minutes = Number(query.get("minutes") ?? 60);
@@ -166,27 +164,6 @@ function explain(world: World, d: Stored, path: string): Explanation {
     }),
     wouldMatch: d.invalidations.flatMap((i) => i.items.filter((item) => object && matches(item, object)).map((item) => ({ invalidationId: i.id, item, mode: i.mode }))),
     items: [],
-  };
-}
-
-function node(world: World, e: World["edges"][number]) {
-  const objects = [...world.distributions.values()].flatMap((d) => d.objects).filter((o) => o.stored.has(e.edge));
-  const down = world.stopped.has(e.edge);
-  return {
-    edge: e.edge,
-    location: e.location,
-    url: e.url,
-    joined: new Date(Date.now() - 86_400_000).toISOString(),
-    applied: down ? world.seq - 3 : world.seq,
-    behind: down ? 3 : 0,
-    heard: new Date(Date.now() - (down ? 42_000 : 900)).toISOString(),
-    lease: down ? ("expired" as const) : ("fresh" as const),
-    leaseAgeMs: down ? 42_000 : 900,
-    cache: { objects: objects.length, bytes: objects.reduce((n, o) => n + o.bytes, 0), capacity: 256 << 20, evictions: 0 },
-    originsDown: down ? [{ address: "shop.example.com:443", since: new Date(Date.now() - 30_000).toISOString(), failure: "ConnectTimeout" }] : [],
-    ready: !down,
-    version: down ? "" : "v1.0.0",
-    hitRatio: down ? null : 0.97,
   };
 }
 

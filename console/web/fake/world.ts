@@ -1,7 +1,7 @@
 // The fake's truth: distributions, edges, what they have stored, and what happens to it.
 
 import type { DistributionConfig } from "@aws-sdk/client-cloudfront";
-import type { Actor, AuditEntry, Change, Plan, Terms, Wave } from "../src/own";
+import type { Actor, AuditEntry, Change, Doubt, Plan, Terms, Wave } from "../src/own";
 import { type Inv, modeOf } from "./invalidations";
 import { sampleConfig, sampleObjects } from "./sample";
 
@@ -40,6 +40,7 @@ export function randomId(prefix: string, length = 13): string {
 
 export class World {
   edges = ["FRA50-P1", "IAD89-P2", "NRT57-P3"].map((edge, i) => ({ edge, location: edge, url: `http://127.0.0.1:${8081 + i}`, delay: 180 + 260 * i }));
+  doubt: Doubt | null = null; // why time alone completes
   stopped = new Set<string>(); // edges that do not apply anything
   distributions = new Map<string, Stored>();
   audit: AuditEntry[] = [];

@@ -90,4 +90,13 @@ export interface Receipt {
   invalidation: Invalidation & { distributionId: string; callerReference: string };
   tookMs: number;
   edges: ReceiptRow[];
+  doubt: Doubt | null; // null: nothing but edges is waited for
+}
+
+// Doubt says why a control node completes invalidations by time alone.
+export interface Doubt {
+  since: string;
+  until: string; // it does not end before
+  unheard: number; // edges that have not been heard to follow its journal
+  edges: string[]; // the first of them
 }

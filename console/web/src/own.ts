@@ -24,7 +24,7 @@ export interface Actor {
   address: string;
 }
 
-export type { Condition, Invalidation, Mode, Pace, Plan, Receipt, ReceiptRow, Terms, Wave, Where } from "./invalidation";
+export type { Condition, Doubt, Invalidation, Mode, Pace, Plan, Receipt, ReceiptRow, Terms, Wave, Where } from "./invalidation";
 
 export interface Page<T> {
   items: T[];

@@ -11,7 +11,7 @@ export interface Place {
 export const places: Place[] = [
   { href: "/distributions", text: "Distributions", also: ["cloudfront", "invalidations", "warmfront"], group: "" },
   { href: "/monitoring", text: "Monitoring", also: ["metrics", "dashboard", "hit ratio"], group: "Telemetry" },
-  { href: "/edges", text: "Edge locations", also: ["nodes", "caches", "lease"], group: "Telemetry" },
+  { href: "/edges", text: "Edge locations", also: ["nodes", "caches", "lease", "relays", "control nodes"], group: "Telemetry" },
   { href: "/popular-objects", text: "Popular objects", also: ["urls", "top"], group: "Reports & analytics" },
   { href: "/users", text: "Users", also: ["password", "roles"], group: "Access", administrator: true },
   { href: "/access-keys", text: "Access keys", also: ["credentials", "secret"], group: "Access", administrator: true },

@@ -9,15 +9,17 @@ import { usePage } from "../../app/page";
 import { client } from "../../client";
 import { bytes, count, duration, percent, plural, utcTime } from "../../format";
 import type { EdgeNode } from "../../own";
+import { Doubted } from "../../parts/Doubted";
 import { Empty } from "../../parts/Empty";
 import { LoadFailure } from "../../parts/LoadFailure";
 import { Time } from "../../parts/Time";
 import { useLoad } from "../../use";
-import type { ControlNode, PlaceOfEdges } from "./machines";
+import { ControlNodes, Relays } from "./Tables";
+import type { Machines, PlaceOfEdges } from "./machines";
 
 export default function Edges() {
   usePage({ text: "Edge locations", href: "/edges" });
-  const nodes = useLoad((signal) => client.own<{ edges: EdgeNode[]; control: ControlNode[] }>("GET", "/nodes", undefined, signal), [], {
+  const nodes = useLoad((signal) => client.own<Machines>("GET", "/nodes", undefined, signal), [], {
     every: () => 2000,
     on: (c) => c.kind === "node",
   });
@@ -31,9 +33,11 @@ export default function Edges() {
   return (
     <SpaceBetween size="l">
       <LoadFailure of={nodes} />
+      {nodes.data?.doubt && <Doubted doubt={nodes.data.doubt} />}
       <Table
         variant="full-page"
         stickyHeader
+        wrapLines
         items={edges}
         columnDefinitions={columns(parents)}
         trackBy="edge"
@@ -53,15 +57,8 @@ export default function Edges() {
         }
         empty={!nodes.error && <Empty title="No edge locations">An edge appears here when it has joined.</Empty>}
       />
-      {nodes.data && nodes.data.control.length > 0 && (
-        <Table
-          items={nodes.data.control}
-          columnDefinitions={controlColumns}
-          trackBy="name"
-          ariaLabels={{ tableLabel: "Control nodes" }}
-          header={<Header counter={`(${nodes.data.control.length})`}>Control nodes</Header>}
-        />
-      )}
+      {nodes.data && nodes.data.relays.length > 0 && <Relays all={nodes.data.relays} />}
+      {nodes.data && nodes.data.control.length > 0 && <ControlNodes all={nodes.data.control} />}
     </SpaceBetween>
   );
 }
@@ -96,17 +93,7 @@ const columns = (parents: Map<string, string>): TableProps.ColumnDefinition<Edge
   { id: "applied", header: "Applied entry", minWidth: 120, cell: (e) => (e.behind > 0 ? `${count(e.applied)}, ${plural(e.behind, "entry", "entries")} behind` : count(e.applied)) },
   { id: "heard", header: "Last heard", minWidth: 120, cell: (e) => <Ago at={e.heard} /> },
   { id: "hits", header: "Hit ratio", minWidth: 90, cell: (e) => (e.hitRatio === null ? "–" : percent(e.hitRatio)) },
-  { id: "fill", header: "Cache", minWidth: 200, cell: (e) => <Fill of={e} /> },
-  { id: "objects", header: "Objects", minWidth: 90, cell: (e) => count(e.cache.objects) },
-  { id: "evictions", header: "Evictions", minWidth: 90, cell: (e) => count(e.cache.evictions) },
-];
-
-const controlColumns: TableProps.ColumnDefinition<ControlNode>[] = [
-  { id: "name", header: "Control node", isRowHeader: true, cell: (n) => n.name },
-  { id: "health", header: "Health", cell: (n) => (n.ready ? <StatusIndicator>Ready</StatusIndicator> : <StatusIndicator type="error">{n.problem}</StatusIndicator>) },
-  { id: "leads", header: "Journal", cell: (n) => (n.leads ? "Leads" : "–") },
-  { id: "position", header: "Entry", cell: (n) => (n.position > 0 ? count(n.position) : "–") },
-  { id: "version", header: "Version", cell: (n) => n.version || "–" },
+  { id: "fill", header: "Cache", minWidth: 190, cell: (e) => <Fill of={e} /> },
 ];
 
 function Health({ of: { ready, originsDown } }: { of: EdgeNode }) {
@@ -114,9 +101,11 @@ function Health({ of: { ready, originsDown } }: { of: EdgeNode }) {
     <>
       {ready ? <StatusIndicator>Ready</StatusIndicator> : <StatusIndicator type="error">Not ready</StatusIndicator>}
       {originsDown.map(({ address, since }) => (
-        <StatusIndicator key={address} type="warning">
-          {address} does not answer since <Time at={since} />
-        </StatusIndicator>
+        <div key={address}>
+          <StatusIndicator type="warning">
+            {address} does not answer since <Time at={since} />
+          </StatusIndicator>
+        </div>
       ))}
     </>
   );
@@ -135,6 +124,7 @@ function Fill({ of: { edge, cache } }: { of: EdgeNode }) {
       value={value > 0 && value < 1 ? 1 : Math.round(value)}
       ariaLabel={`Cache of ${edge}`}
       description={`${bytes(cache.bytes)} of ${bytes(cache.capacity)}`}
+      additionalInfo={`${plural(cache.objects, "object")}, ${count(cache.evictions)} evicted`}
     />
   );
 }

@@ -1,4 +1,13 @@
-// What is listed beside edges: the control plane's machines, and places.
+// What is listed beside edges: the control plane's machines, relays, and places.
+
+import type { Doubt, EdgeNode } from "../../own";
+
+export interface Machines {
+  edges: EdgeNode[];
+  control: ControlNode[];
+  relays: RelayNode[];
+  doubt: Doubt | null; // why invalidations take half a minute
+}
 
 export interface ControlNode {
   name: string;
@@ -13,4 +22,14 @@ export interface PlaceOfEdges {
   place: string;
   parent: string; // empty for the origin
   edges: number;
+}
+
+export interface RelayNode {
+  name: string;
+  version: string; // empty when it does not answer
+  address: string;
+  ready: boolean;
+  edges: number; // to which it passes on what is pushed
+  connections: number;
+  position: number; // in the journal, of what it has passed on last
 }

@@ -6,13 +6,14 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import { bytes, count, duration, plural } from "../../format";
 import type { Receipt, ReceiptRow } from "../../own";
+import { Doubted } from "../../parts/Doubted";
 import { Empty } from "../../parts/Empty";
 import { Time } from "../../parts/Time";
 import { Spread } from "./Spread";
 
 // ReceiptPanel says edge by edge how the invalidation went.
 export function ReceiptPanel({ receipt }: { receipt: Receipt }) {
-  const { edges, invalidation } = receipt;
+  const { doubt, edges, invalidation } = receipt;
   const applied = edges.filter((e) => e.applied);
   const sum = (of: (e: ReceiptRow) => number | null) => applied.reduce((n, e) => n + (of(e) ?? 0), 0);
   const counting = applied.some((e) => !e.counted && e.objects !== null);
@@ -27,6 +28,7 @@ export function ReceiptPanel({ receipt }: { receipt: Receipt }) {
           invalidation removes.
         </Alert>
       )}
+      {doubt && <Doubted doubt={doubt} />}
       <Table
         items={edges}
         columnDefinitions={columns}

@@ -46,7 +46,7 @@ export function Spread({ rows, running }: { rows: ReceiptRow[]; running: boolean
       </svg>
       <div style={{ display: "flex", justifyContent: "space-between", position: "relative" }}>
         <Box variant="small">0</Box>
-        {running && (
+        {running && elapsed > scale * 0.04 && elapsed < scale * 0.9 && ( // not over the numbers
           <span style={{ position: "absolute", insetInlineStart: `${(x(elapsed) / width) * 100}%`, transform: "translateX(-50%)" }}>
             <Box variant="small">now</Box>
           </span>

@@ -14,11 +14,12 @@ interface Props {
   unit: (n: number) => string;
   stacked?: boolean;
   most?: number; // end of the scale, when it is known
+  least?: number; // where the scale ends at the earliest: below it its numbers would all read the same
 }
 
 const hour = new Intl.DateTimeFormat("en-US", { hour: "numeric", minute: "2-digit", hour12: false });
 
-export function Chart({ title, points, minutes, series, unit, stacked, most }: Props) {
+export function Chart({ title, points, minutes, series, unit, stacked, most, least = 0 }: Props) {
   const data = series.map((s) => ({
     title: s.title,
     ...(s.color && { color: s.color }),
@@ -34,7 +35,7 @@ export function Chart({ title, points, minutes, series, unit, stacked, most }: P
     height: 180,
     xScaleType: "time" as const,
     xDomain: [new Date(end.getTime() - minutes * 60_000), end] as [Date, Date],
-    yDomain: [0, most ?? (highest > 0 ? highest * 1.1 : 1)] as [number, number],
+    yDomain: [0, most ?? (highest > 0 ? Math.max(highest * 1.1, least) : Math.max(1, least))] as [number, number],
     hideFilter: true,
     hideLegend: series.length === 1,
     ariaLabel: title,

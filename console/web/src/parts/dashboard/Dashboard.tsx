@@ -114,7 +114,7 @@ function Charts({ of, minutes }: { of: Metrics; minutes: number }) {
         ]}
       />
       <Chart {...shared} title="Hit ratio" unit={percent} most={1} series={[{ title: "Hit ratio", color: tokens.colorChartsStatusPositive, of: (p) => hitRatio([p]) }]} />
-      <Chart {...shared} title="Bytes" unit={(n) => `${bytes(n)}/s`} stacked series={[{ title: "To viewers", of: (p) => p.bytes / step }]} />
+      <Chart {...shared} title="Bytes" unit={(n) => `${bytes(n)}/s`} least={10} stacked series={[{ title: "To viewers", of: (p) => p.bytes / step }]} />
       <Chart
         {...shared}
         title="Errors"
