@@ -31,22 +31,13 @@ type FollowerConfig struct {
 // Follower keeps an edge at the end of the log (E1): pushes as they come, reads where something is missing.
 // One goroutine runs Run; the other methods may be called from everywhere.
 //
-// A read takes as long as the log is away, and under a steady stream something new has come whenever one is answered.
-// So pushes go on being applied while a read is under way, those that do not fit are kept until it is answered, and
-// reading ends where pushes go on. Otherwise an edge that is far away would read for ever, and be a round trip behind.
+// What it does is decided by a Pursuit.
 //
 // Who is far behind reads ahead (readahead.go).
 type Follower struct {
-	c   FollowerConfig
-	cur cursor // owned by Run, as all up to pos
-
-	asked  []*reading  // reads under way, in the order in which their answers are taken
-	batch  int         // how many entries the next one asks for
-	kept   []*Entry    // pushes since the first of them that did not fit, at most maxMailbox
-	known  map[ID]bool // what the last answer brought: their pushes may come later
-	pushed Position    // of the newest push that fitted, or that a read had brought before
-	fitted []*Entry    // pushes that are to be applied next
-	reads  sync.WaitGroup
+	c     FollowerConfig
+	p     *Pursuit // owned by Run
+	reads sync.WaitGroup
 
 	pos  atomic.Pointer[Position]
 	wake chan struct{} // capacity 1: mailbox or look changed
@@ -72,7 +63,8 @@ func NewFollower(c FollowerConfig) *Follower {
 	if c.Reset == nil {
 		c.Reset = func(string) {}
 	}
-	f := &Follower{c: c, cur: cursor{at: c.From}, batch: readBatch, wake: make(chan struct{}, 1), look: true}
+	f := &Follower{c: c, p: NewPursuit(c.From), wake: make(chan struct{}, 1)}
+	f.p.Apply, f.p.Reset = f.apply, f.reset
 	f.pos.Store(&c.From)
 	return f
 }
@@ -116,10 +108,9 @@ func (f *Follower) Run(ctx context.Context) error {
 	safety := time.NewTicker(f.c.Every)
 	defer safety.Stop()
 	retry := backoff{least: 20 * time.Millisecond, most: 5 * time.Second}
+	f.p.Begin, f.p.End = func(r *Reading) { f.read(reading, r) }, func(r *Reading) { r.cancel() }
 	for {
-		if f.take() && len(f.asked) == 0 {
-			f.read(reading)
-		}
+		f.take()
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -127,7 +118,7 @@ func (f *Follower) Run(ctx context.Context) error {
 		case <-safety.C:
 			f.Look()
 		case a := <-f.first():
-			err := f.answered(reading, a)
+			err := f.p.Answered(a.entries, a.err, a.took <= soon)
 			switch {
 			case err == nil:
 				retry.reset()
@@ -149,127 +140,27 @@ func (f *Follower) Run(ctx context.Context) error {
 	}
 }
 
-// take applies what was pushed, and reports whether something is missing or may be.
-func (f *Follower) take() (missing bool) {
+// take has what was pushed applied, and a read begun if something is missing or may be.
+func (f *Follower) take() {
 	f.mu.Lock()
-	pushed, look := f.mailbox, f.look
-	f.mailbox = nil
-	if n := len(pushed); n > 0 {
-		f.there = max(f.there, pushed[n-1].Seq)
-	}
-	if len(f.asked) == 0 {
-		f.look = false
-	}
+	pushed, look, there := f.mailbox, f.look, f.there
+	f.mailbox, f.look, f.there = nil, false, 0
 	f.mu.Unlock()
-	return f.fit(pushed) || look
-}
-
-// fit applies those of some pushes that are the next entries, and reports whether one that is not calls for a read.
-func (f *Follower) fit(pushed []*Entry) (missing bool) {
-	next := f.fitted[:0]
-	for _, e := range pushed {
-		if f.next(e) {
-			next = append(next, e)
-		} else {
-			missing = f.misses(e) || missing
-		}
-	}
-	f.apply(next)
-	clear(next)
-	f.fitted = next
-	return missing
-}
-
-// next tells whether a push is the next entry, and moves on to it.
-func (f *Follower) next(e *Entry) bool {
-	accepted, _ := f.cur.pushed(e)
-	if accepted {
-		f.pushed = f.cur.at
-	}
-	return accepted
-}
-
-// misses tells whether a push that is not the next entry calls for a read.
-func (f *Follower) misses(e *Entry) bool {
-	if f.known[e.ID] {
-		f.pushed = PositionOf(e)
-		return false // merely late
-	}
-	if len(f.asked) == 0 {
-		return true
-	}
-	if len(f.kept) < maxMailbox {
-		f.kept = append(f.kept, e)
-	} else {
-		f.Look()
-	}
-	return false
-}
-
-// answered applies what the first read under way brought, and then what was pushed meanwhile.
-func (f *Follower) answered(ctx context.Context, a answer) error {
-	r, kept := f.asked[0], f.kept
-	f.asked, f.kept = f.asked[1:], nil
-	full := len(a.entries) == r.size
-	if r.guessed {
-		if a.entries = f.cur.joined(a.entries); a.entries == nil {
-			f.drop() // it is read again, from where the cursor stands
-			f.Look()
-			return nil
-		}
-		r.at = f.cur.at
-	}
-	if errors.Is(a.err, ErrBroken) {
-		f.reset(a.err.Error())
-	}
-	if a.err != nil {
-		f.batch = readBatch
-		f.drop()
-		return a.err
-	}
-	apply, end, broken := f.cur.answered(r.at, a.entries)
-	if broken == "" {
-		f.ahead(ctx, full && a.took <= soon)
-	}
-	if len(apply) > 0 {
-		f.known = map[ID]bool{}
-	}
-	for _, e := range apply {
-		f.known[e.ID] = true
-	}
-	f.apply(apply)
-	if broken != "" {
-		f.drop()
-		if r.guessed { // only who asks from where it stands is told so
-			f.Look()
-			return nil
-		}
-		f.reset(broken)
-		// Through Run's back-off: a log that is broken in the middle would be read in a circle.
-		return errors.New(broken)
-	}
-	if missing := f.fit(kept); missing || !end && len(f.asked) == 0 && f.pushed != f.cur.at {
-		f.Look()
-	}
-	return nil
+	f.p.Pushed(pushed, look, there)
 }
 
 func (f *Follower) apply(entries []*Entry) {
-	if len(entries) == 0 {
-		return
-	}
 	f.c.Apply(entries)
 	at := PositionOf(entries[len(entries)-1])
 	f.pos.Store(&at)
 }
 
-func (f *Follower) reset(reason string) {
-	if f.cur.missed {
-		f.c.Logger.Warn("away for longer than the journal goes back; everything stored is dropped", "at", f.cur.at.Seq, "reason", reason)
+func (f *Follower) reset(reason string, missed bool) {
+	if missed {
+		f.c.Logger.Warn("away for longer than the journal goes back; everything stored is dropped", "at", f.Position().Seq, "reason", reason)
 	} else {
-		f.c.Logger.Error("journal was rolled back or replaced; everything stored is dropped", "at", f.cur.at.Seq, "reason", reason)
+		f.c.Logger.Error("journal was rolled back or replaced; everything stored is dropped", "at", f.Position().Seq, "reason", reason)
 	}
-	f.cur, f.pushed, f.known = cursor{}, Position{}, nil
 	f.mu.Lock()
 	f.there = 0
 	f.mu.Unlock()

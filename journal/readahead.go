@@ -21,14 +21,16 @@ const (
 	soon = 500 * time.Millisecond
 )
 
-// reading is a read under way.
-type reading struct {
-	from    uint64
-	size    int
+// Reading is a read under way.
+type Reading struct {
+	From uint64
+	Size int // how many entries are asked for
+
 	at      Position // where the cursor stood when it began
 	guessed bool     // it began elsewhere
-	answer  chan answer
-	cancel  context.CancelFunc
+
+	answer chan answer // of a Follower
+	cancel context.CancelFunc
 }
 
 // answer is what came of a read.
@@ -40,60 +42,63 @@ type answer struct {
 
 // first is where the answer comes that is taken next; nil: no read is under way.
 func (f *Follower) first() <-chan answer {
-	if len(f.asked) == 0 {
-		return nil
+	if r := f.p.First(); r != nil {
+		return r.answer
 	}
-	return f.asked[0].answer
+	return nil
 }
 
-// read begins a read from where the cursor stands. What was pushed before it is in its answer, or in the next one's.
-func (f *Follower) read(ctx context.Context) {
-	f.kept = nil
-	f.ask(ctx, &reading{from: f.cur.from(), at: f.cur.at})
-}
-
-func (f *Follower) ask(ctx context.Context, r *reading) {
+// read sends a read on its way.
+func (f *Follower) read(ctx context.Context, r *Reading) {
 	ctx, r.cancel = context.WithCancel(ctx)
-	r.size, r.answer = f.batch, make(chan answer, 1)
-	f.asked = append(f.asked, r)
+	r.answer = make(chan answer, 1)
 	f.reads.Go(func() {
 		defer r.cancel()
 		began := time.Now()
-		entries, err := f.c.Log.Read(ctx, r.from, r.size)
+		entries, err := f.c.Log.Read(ctx, r.From, r.Size)
 		r.answer <- answer{entries, err, time.Since(began)}
 	})
 }
 
+// read begins a read from where the cursor stands. What was pushed before it is in its answer, or in the next one's.
+func (p *Pursuit) read() {
+	p.kept = nil
+	p.ask(&Reading{From: p.cur.from(), at: p.cur.at})
+}
+
+func (p *Pursuit) ask(r *Reading) {
+	r.Size = p.batch
+	p.asked = append(p.asked, r)
+	p.Begin(r)
+}
+
 // ahead begins reads of what comes behind an answer that the cursor has taken. More is asked for at once if the answer was all that it was
 // asked for, and came soon.
-func (f *Follower) ahead(ctx context.Context, more bool) {
+func (p *Pursuit) ahead(more bool) {
 	if !more {
-		f.batch = readBatch
+		p.batch = readBatch
 		return
 	}
-	f.batch = min(2*f.batch, mostBatch)
-	if len(f.asked) == 0 {
-		f.read(ctx)
+	p.batch = min(2*p.batch, mostBatch)
+	if len(p.asked) == 0 {
+		p.read()
 	}
-	f.mu.Lock()
-	there := f.there
-	f.mu.Unlock()
-	for f.cur.base == 0 && len(f.asked) < mostAhead {
-		last := f.asked[len(f.asked)-1]
-		from := last.from + uint64(last.size) - 1
-		if from+uint64(f.batch) > there {
+	for p.cur.base == 0 && len(p.asked) < mostAhead {
+		last := p.asked[len(p.asked)-1]
+		from := last.From + uint64(last.Size) - 1
+		if from+uint64(p.batch) > p.there {
 			return
 		}
-		f.ask(ctx, &reading{from: from, guessed: true})
+		p.ask(&Reading{From: from, guessed: true})
 	}
 }
 
 // drop gives up the reads under way.
-func (f *Follower) drop() {
-	for _, r := range f.asked {
-		r.cancel()
+func (p *Pursuit) drop() {
+	for _, r := range p.asked {
+		p.End(r)
 	}
-	f.asked = nil
+	p.asked = nil
 }
 
 // joined returns the answer to a read that began elsewhere from the entry on at which the cursor stands; nil: it does not join on.
