@@ -200,9 +200,10 @@ func (c *Control) mustBeDead(s *state, edge string) error {
 		return nil
 	}
 	c.tracking.mu.Lock()
-	silent := c.tracking.tracker.Silent(edge, c.cfg.Clock())
+	now := c.cfg.Clock()
+	silent, gone := c.tracking.tracker.Silent(edge, now), c.tracking.tracker.Gone(edge, now)
 	c.tracking.mu.Unlock()
-	if silent > c.cfg.Timing.Wait() {
+	if gone {
 		return nil
 	}
 	return refuse("Conflict", "%s is alive: it was heard %s ago. Stop it first (warmfront edge drain %s); one that has died may be removed or replaced %s after its last sign of life.",

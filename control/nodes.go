@@ -64,17 +64,16 @@ func (c *Control) join(ctx context.Context, edge journal.EdgeJoined, check func(
 		if slices.ContainsFunc(before, func(f journal.Fact) bool { return f.EdgeJoined != nil && f.EdgeJoined.Edge == edge.Edge }) {
 			return nil, journal.ErrNext
 		}
-		switch m := s.members[edge.Edge]; {
-		case c.strayed(edge):
+		switch means, at := c.joining(s, &edge); means {
+		case journal.Strayed:
 			return nil, refuse("Conflict", "%s follows a journal that has another entry %d: read this one and ask again.", edge.Edge, edge.After)
-		case m == nil && s.left[edge.Edge] == edge.Incarnation:
+		case journal.Left:
 			return nil, refuse("Conflict", "%s has left as %.8s: read so and join as another incarnation.", edge.Edge, edge.Incarnation)
-		case m == nil:
-		case m.Incarnation == edge.Incarnation && m.Location == edge.Location:
-			joined = m.seq
+		case journal.Joined:
+			joined = at
 			return nil, nil
-		case edge.Epoch != "" && (edge.After < m.seq || edge.Epoch != c.writer.Position().Epoch):
-			return nil, refuse("Conflict", "%s has joined meanwhile, with entry %d: read it and ask again.", edge.Edge, m.seq)
+		case journal.Replaced:
+			return nil, refuse("Conflict", "%s has joined meanwhile, with entry %d: read it and ask again.", edge.Edge, at)
 		}
 		return []journal.Fact{{EdgeJoined: &edge}}, nil
 	})
@@ -87,12 +86,11 @@ func (c *Control) join(ctx context.Context, edge journal.EdgeJoined, check func(
 	return joined, nil
 }
 
-// strayed tells whether an edge that wants to join follows what this log has lost: a member is taken to have applied all
-// before its join (P2).
-func (c *Control) strayed(edge journal.EdgeJoined) bool {
+// joining judges a request to join, from within a commit: the tracker has folded all that the state has.
+func (c *Control) joining(s *state, edge *journal.EdgeJoined) (journal.Joining, uint64) {
 	c.tracking.mu.Lock()
 	defer c.tracking.mu.Unlock()
-	return edge.AfterID != "" && c.tracking.tracker.Strayed(journal.Position{Epoch: edge.Epoch, Seq: edge.After, ID: edge.AfterID})
+	return c.tracking.tracker.Joining(edge, s.left[edge.Edge])
 }
 
 // Leave ends a membership, after the edge's last answer. An operator may call it for an edge that is

@@ -134,13 +134,9 @@ func (c *Control) declarable() (done *journal.Completed, due time.Duration) {
 	c.tracking.mu.Lock()
 	defer c.tracking.mu.Unlock()
 	now := c.cfg.Clock()
-	upTo := c.state.openUpTo(c.tracking.tracker.Watermark(now))
+	upTo, due := c.tracking.tracker.Declarable(c.state.open[0].seq, c.state.openUpTo, now)
 	if upTo == 0 {
-		at, ok := c.tracking.tracker.Again(c.state.open[0].seq, now)
-		if !ok {
-			return nil, 0 // not given to the tracker yet; apply pokes when it is
-		}
-		return nil, max(at-now, time.Millisecond)
+		return nil, due // 0: not given to the tracker yet; apply pokes when it is
 	}
 	done = &journal.Completed{UpTo: upTo, At: c.now()}
 	done.Edges = completedEdges(c.tracking.tracker, upTo, now)

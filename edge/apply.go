@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/edge/rules"
 	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/journal"
 )
@@ -187,7 +188,7 @@ func (e *Edge) foldJoined(d *draft, j *journal.EdgeJoined) {
 	}
 	d.place = j.Location
 	name := e.member.name.Load()
-	mine := j.Incarnation == *name || planted(servesEarly)
+	mine := rules.Mine(*name, j)
 	if j.Incarnation == *name {
 		e.member.seen.Store(name)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/edge/rules"
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/internal/stripe"
@@ -106,15 +107,8 @@ func (e *Edge) receive(ctx context.Context, from string, a *tier.Ask) tier.Refus
 	for {
 		moved := e.progress.next()
 		s := e.snap.Load()
-		switch {
-		case !s.joined, e.isolated():
-			return tier.Unable
-		case string(s.epoch) != a.Epoch:
-			return tier.Elsewhere
-		case s.seq >= a.Least && !e.trail.has(a.Least, a.Entry): // one of the two has not noticed yet that the journal was put back
-			return tier.Elsewhere
-		case s.seq >= a.Least || planted(parentBehind):
-			return ""
+		if no := rules.Takes(s.joined, !e.isolated(), s.position(), a, e.trail.has); no != tier.Behind {
+			return no
 		}
 		select {
 		case <-moved:
@@ -155,7 +149,7 @@ func (v *visit) pinChild(q *query) *answer {
 	s, a := v.ticket.snap, v.child.ask
 	q.snap, q.req = s, &v.r.Request
 	q.site = s.sites.of(a.Distribution)
-	if !s.joined || string(s.epoch) != a.Epoch || s.seq < a.Least && !planted(parentBehind) || q.site == nil || q.site.rev != a.Revision || q.site.unread {
+	if !rules.Serves(s.joined) || string(s.epoch) != a.Epoch || s.seq < a.Least && !planted(parentBehind) || q.site == nil || q.site.rev != a.Revision || q.site.unread {
 		return v.refuseChild(tier.Elsewhere)
 	}
 	q.path = q.site.RootedPath(q.req.Path)
@@ -176,7 +170,7 @@ func (v *visit) strictly(st state, o *cache.Object) state {
 	switch {
 	case v.child == nil:
 	case st == dead:
-		if planted(parentUnchecked) {
+		if !rules.Withheld(true) {
 			return usable
 		}
 	case began(o) < v.child.after:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/cache/disk"
+	"github.com/warmfront/warmfront/edge/rules"
 )
 
 // The tier below memory (Config.Disk). Plain hits look into memory alone; a request that finds nothing there asks the
@@ -208,7 +209,7 @@ func (e *Edge) boardLoad(sh *loadShard, s *Snap, key []byte, whole, head bool) (
 	} else if l != nil {
 		return nil, false
 	}
-	if s.seq < sh.floor && s.life == e.snap.Load().life { // rules that it needs may be forgotten already
+	if rules.Late(s.seq, sh.floor) && s.life == e.snap.Load().life { // rules that it needs may be forgotten already
 		return nil, false
 	}
 	if e.loads.n.Add(1) > maxLoads {
@@ -305,9 +306,9 @@ func (l *load) mistaken(o *cache.Object, x *site) {
 		o.SetChecked(x.newest)
 	case planted(loadRacesSweep):
 		<-time.After(50 * time.Millisecond) // as if the disk were slow
-	case planted(restartTrusted) && o.FetchStart.Equal(disk.LongAgo):
+	case planted(restartTrusted):
 		_, mark := l.e.disk.Kept()
-		o.SetChecked(mark.Seq)
+		o.SetChecked(rules.Checked(o.Checked(), mark.Seq, o.FetchStart.Equal(disk.LongAgo)))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/edge/rules"
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/internal/pages"
@@ -370,11 +371,12 @@ func (f *flight) object(status int, fields message.Fields, body []byte, fresh ht
 // the sweeper finds it, and the rule is kept until then because this flight has not landed.
 func (f *flight) put(o *cache.Object, how coming) {
 	s := f.e.snap.Load()
-	if planted(stampAtStore) || planted(packedAnew) && leads(f.marks, codingField) {
+	o.Stamp = rules.Stamp(o.Stamp, s.seq)
+	if planted(packedAnew) && leads(f.marks, codingField) {
 		o.Stamp = s.seq
 	}
 	site := s.sites.of(o.Distribution)
-	if s.life != o.Epoch || site == nil || site.index.Match(&o.Subject, o.Checked()) != 0 {
+	if site == nil || !rules.Stores(o.Epoch, s.life, site.index.Match(&o.Subject, o.Checked())) {
 		return
 	}
 	f.shard.pen.Lock()

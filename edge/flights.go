@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/warmfront/warmfront/edge/rules"
 )
 
 const flightShards = 64
@@ -187,7 +189,7 @@ func (t *flights) hold(f *flight) bool {
 // tooLate tells whether rules that f would need may be forgotten already. A flight under an open
 // ticket is decided on the snapshot of that ticket and needs no others. With shard.mu.
 func (t *flights) tooLate(f *flight) bool {
-	return f.stamp < f.shard.floor && !f.held && f.life == t.e.snap.Load().life
+	return rules.Late(f.stamp, f.shard.floor) && !f.held && f.life == t.e.snap.Load().life
 }
 
 // withdraw takes f out of byKey, unless it is storing: nobody may take its place meanwhile, or an

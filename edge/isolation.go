@@ -5,6 +5,7 @@ import (
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/edge/rules"
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
 )
@@ -35,11 +36,11 @@ const (
 func (e *Edge) allows(x *site, t0 time.Duration) warrant {
 	now := e.clock()
 	switch {
-	case e.lease.Fresh(now), planted(servesEarly):
+	case e.lease.Fresh(now):
 		return proven
 	case x.Isolation == distribution.Bypass, x.Isolation == distribution.Fail:
 		return none
-	case e.lease.Allows(now, t0):
+	case rules.Shown(e.lease, now, t0):
 		return proven
 	case x.Isolation == distribution.ServeStale && e.lease.Had(now):
 		return assumed
@@ -67,17 +68,10 @@ func (v *visit) bypass(q *query) (*answer, step) {
 }
 
 // leased is S3's clause about time for an answer, with a clock read now: a cached reading would be wrong after the
-// process was stopped. Before the first probe only what was fetched since the start counts (S5), and
-// that for no longer than L: then a rule that is not known may have been completed without this edge.
+// process was stopped.
 func (v *visit) leased(q *query, a *answer) bool {
 	e, now, t0 := v.e, v.e.clock(), a.fetched()
-	switch {
-	case e.lease.Allows(now, t0), planted(servesEarly):
-		return true
-	case !e.lease.Synced():
-		return (a.reader != nil || a.stream != nil) && now-t0 <= e.lease.Timing().Lease
-	}
-	return q.site.Isolation == distribution.ServeStale && e.lease.Had(now)
+	return rules.Answered(e.lease, now, t0, a.reader != nil || a.stream != nil) || q.site.Isolation == distribution.ServeStale && e.lease.Had(now)
 }
 
 // ownUp has an answer say so that nothing but its distribution's policy allows.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/cache/disk"
+	"github.com/warmfront/warmfront/edge/rules"
 	"github.com/warmfront/warmfront/journal"
 )
 
@@ -44,27 +45,24 @@ func (e *Edge) another(entry *journal.Entry) (life string) {
 // resume looks whether the life on disk goes on, at each entry until it is decided. It returns the life to go
 // on with.
 func (e *Edge) resume(entry *journal.Entry, life string) string {
-	r := e.resumed
-	switch {
-	case e.disk == nil:
+	if e.disk == nil {
 		return life
-	case r == nil:
-	case entry.Seq < r.mark.Seq && r.mark.Seq >= entry.Base && !e.lease.Synced() && !planted(markUncompared):
-		return life // not yet known
-	case entry.Base > r.mark.Seq && r.mark.Seq > 0:
-		// What was accepted since may have been left out (E1).
+	}
+	if r := e.resumed; r != nil {
+		switch rules.Resume(r.mark.Seq, entry.Seq, entry.Base, entry.Seq == r.mark.Seq && markOf(entry) == r.mark, e.lease.Synced()) {
+		case rules.Undecided:
+			return life
+		case rules.GoesOn:
+			e.disk.Use(r.life)
+			e.undecided.Store(false)
+		case rules.Missed:
+			e.log.Warn("away for longer than the journal goes back; the disk cache is dropped", "seq", r.mark.Seq, "base", entry.Base)
+			life = e.another(entry)
+		case rules.RolledBack:
+			e.log.Warn("the journal is not the one that the disk cache was filled by; it is dropped", "seq", r.mark.Seq)
+			life = e.another(entry)
+		}
 		e.resumed = nil
-		e.log.Warn("away for longer than the journal goes back; the disk cache is dropped", "seq", r.mark.Seq, "base", entry.Base)
-		life = e.another(entry)
-	case r.mark.Seq == 0, planted(markUncompared), entry.Seq == r.mark.Seq && markOf(entry) == r.mark:
-		e.resumed = nil
-		e.disk.Use(r.life)
-		e.undecided.Store(false)
-	default:
-		// The log was rolled back: what was stamped with the numbers that it has lost, or given anew, is dead (E1).
-		e.resumed = nil
-		e.log.Warn("the journal is not the one that the disk cache was filled by; it is dropped", "seq", r.mark.Seq)
-		life = e.another(entry)
 	}
 	e.disk.At(markOf(entry))
 	return life

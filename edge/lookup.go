@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/edge/rules"
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/invalidation"
@@ -89,7 +90,7 @@ func (e *Edge) judge(q *query, o *cache.Object, now time.Time) (st state, rule u
 	if o.Epoch != q.snap.life {
 		return dead, 0
 	}
-	if rule = q.site.check(o); rule != 0 && !planted(hitUnchecked) {
+	if rule = q.site.check(o); rules.Kills(rule) {
 		return dead, rule
 	}
 	switch {
@@ -309,13 +310,15 @@ func (v *visit) decide(q *query, a *answer) step {
 	if v.child != nil && planted(parentUnchecked) {
 		return found
 	}
-	ok := s.joined && s.life == a.life && x != nil && x.rev == q.site.rev
-	if ok && a.object != nil {
-		ok = x.check(a.object) == 0
-	} else if ok && a.stamp < x.newest {
-		ok = x.index.Match(a.subject, a.stamp) == 0
+	rule := uint64(0)
+	switch {
+	case x == nil, s.life != a.life: // their rules mean something else
+	case a.object != nil:
+		rule = x.check(a.object)
+	case a.stamp < x.newest:
+		rule = x.index.Match(a.subject, a.stamp)
 	}
-	if !ok {
+	if x == nil || !rules.Holds(s.joined, a.life, s.life, q.site.rev, x.rev, rule) {
 		v.because = Overtaken
 		if a.reader != nil {
 			a.reader.f.poison()

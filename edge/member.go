@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/warmfront/warmfront/edge/rules"
 	"github.com/warmfront/warmfront/journal"
 )
 
@@ -102,7 +103,7 @@ func (m *member) keep(ctx context.Context) {
 func (m *member) begins() bool {
 	m.e.publish.Lock()
 	defer m.e.publish.Unlock()
-	if m.e.snap.Load().joined {
+	if !rules.JoinsAnew(m.e.snap.Load().joined) {
 		return false
 	}
 	m.renew()

@@ -32,6 +32,10 @@ type Snap struct {
 	tiers   *tier.Map // whom else a fill may ask
 }
 
+func (s *Snap) position() journal.Position {
+	return journal.Position{Epoch: s.epoch, Seq: s.seq, ID: s.id}
+}
+
 // site is one distribution within a Snap.
 type site struct {
 	*distribution.Distribution

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/edge/rules"
 )
 
 // Receipt says what one accepted invalidation did on this edge.
@@ -111,16 +112,8 @@ func (s *sweeper) sweep(ctx context.Context) (clean, marking bool) {
 	}
 	snap := s.e.snap.Load()
 	undecided := s.e.undecided.Load()
-	bound := s.e.flights.raise(snap.seq)
-	if least := s.e.loads.raise(snap.seq); !planted(loadRacesSweep) {
-		bound = min(bound, least)
-	}
-	if planted(sweepRacesFill) {
-		bound = snap.seq
-	}
-	if planted(compactTooEarly) {
-		bound++
-	}
+	flights := s.e.flights.raise(snap.seq)
+	bound := rules.Bound(snap.seq, flights, s.e.loads.raise(snap.seq))
 	rest := newStride(s.e.cfg.SweepRate).rest
 	on := func() bool { return rest(ctx) }
 	w := &sweep{sweeper: s, snap: snap, surplus: surplus(snap, s.maxSoft), needed: needs{}}

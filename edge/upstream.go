@@ -12,6 +12,7 @@ import (
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/edge/rules"
 	"github.com/warmfront/warmfront/httpcache"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/origin"
@@ -84,7 +85,7 @@ func (e *Edge) route(o *distribution.Origin, key []byte, through []string) []tie
 
 // upwards is the route of a flight's question.
 func (f *flight) upwards() []tier.Edge {
-	if f.alone || f.part != nil || f.epoch == "" || f.site.unread || !f.e.lease.Synced() || !f.e.lease.Fresh(f.e.clock()) {
+	if f.alone || f.part != nil || f.epoch == "" || f.site.unread || !rules.AsksOthers(f.e.lease, f.e.clock()) {
 		return nil
 	}
 	return f.e.route(f.behavior.Origin, []byte(f.key[:f.base]), f.through)
@@ -165,7 +166,7 @@ func (f *flight) askFor(old *cache.Object) *tier.Ask {
 	}
 	r.Fields = f.conditions(f.behavior, nil, r.Fields)
 	a := &tier.Ask{
-		Epoch: f.epoch, Least: f.stamp, Entry: f.entry, Distribution: f.site.ID, Revision: f.site.rev, ID: f.id, Request: r,
+		Epoch: f.epoch, Least: rules.Least(f.stamp, f.site.newest), Entry: f.entry, Distribution: f.site.ID, Revision: f.site.rev, ID: f.id, Request: r,
 		Through: append(slices.Clone(f.through), f.e.cfg.Name),
 	}
 	if old != nil && old.Status == 200 && f.cut == nil && f.span == "" && digestible(old.Body) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/edge/rules"
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/internal/stripe"
@@ -218,7 +219,7 @@ func (v *visit) pin(q *query) *answer {
 	if v.child != nil {
 		return v.pinChild(q)
 	}
-	if !s.joined {
+	if !rules.Serves(s.joined) {
 		return v.failure(NotMember)
 	}
 	r := &v.r.Request

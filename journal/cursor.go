@@ -1,6 +1,10 @@
 package journal
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/warmfront/warmfront/internal/mistake"
+)
 
 // cursor is rule E1 as a pure state machine: it stands at a position and moves over an unbroken chain.
 // It has never heard of time, network or goroutines; Follower and Writer feed it and do what it says.
@@ -64,6 +68,8 @@ func (c *cursor) answered(from Position, entries []*Entry) (apply []*Entry, end 
 		switch {
 		case len(entries) == 0:
 			return nil, false, fmt.Sprintf("the log ends before entry %d, which was applied", from.Seq)
+		case mistake.Made(compactionKept) && entries[0].Seq > from.Seq:
+			at = cursor{at: PositionOf(entries[0]), base: entries[0].Base}
 		case entries[0].Base != at.base || entries[0].Seq > from.Seq:
 			c.missed = true
 			return nil, false, fmt.Sprintf("stood at %v, the log goes back to entry %d", from, max(entries[0].Base, entries[0].Seq))

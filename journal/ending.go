@@ -22,7 +22,7 @@ type ending struct {
 
 // ended notes that the member was not asked when its membership ended, with entry seq.
 func (t *Tracker) ended(edge string, m *member, seq uint64, now time.Duration) {
-	e := ending{seq, m.acked, now + t.c.Timing.Wait()}
+	e := ending{seq, m.acked, now + t.fence()}
 	if before, ok := t.endings[edge]; ok {
 		e.acked = min(e.acked, before.acked)
 	}

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/mistake"
 )
 
 // Lease says whether an edge may serve what it has stored (P1, and the clauses of S3 about t_fresh). It is
@@ -66,7 +68,12 @@ func (l *Lease) Timing() Timing { return l.timing }
 
 // Fresh reports whether the edge has provably applied everything that was accepted until L ago: now−t_fresh ≤ L.
 func (l *Lease) Fresh(now time.Duration) bool {
-	return within(now, l.fresh.Load(), l.timing.Lease)
+	return l.proves(now, l.fresh.Load())
+}
+
+// proves tells whether a proof from then is not too old.
+func (l *Lease) proves(now time.Duration, fresh int64) bool {
+	return within(now, fresh, l.timing.Lease) || mistake.Made(noLease) && fresh != never
 }
 
 // Synced reports whether any probe was answered and applied since the start or the last Revoke (S5).
@@ -77,11 +84,11 @@ func (l *Lease) Synced() bool { return l.synced.Load() }
 //	now−t_fresh ≤ L ∨ (synced ∧ now−t0 ≤ L ∧ now−t_fresh ≤ L2)
 func (l *Lease) Allows(now, began time.Duration) bool {
 	fresh := l.fresh.Load()
-	if within(now, fresh, l.timing.Lease) {
+	if l.proves(now, fresh) {
 		return true
 	}
-	return l.synced.Load() && within(now, int64(began), l.timing.Lease) &&
-		(l.timing.SelfFence == 0 || within(now, fresh, l.timing.SelfFence))
+	return (l.synced.Load() || mistake.Made(youngUnsynced)) && within(now, int64(began), l.timing.Lease) &&
+		(l.timing.SelfFence == 0 || within(now, fresh, l.timing.SelfFence) || mistake.Made(noSelfFence))
 }
 
 // Had reports whether the edge, fresh or not, has once been so, and is not to be silent yet: synced ∧ now−t_fresh ≤ L2. It is

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/mistake"
 )
 
 // ticks gathers the probes that wait for an append (P1). Whatever is appended next, a Tick or real facts,
@@ -28,6 +30,7 @@ var errTickAgain = errors.New("journal: tick not appended")
 // Tick appends an entry after it was called and returns its sequence: the answer to a probe. Calls within
 // TickWindow share one entry, and any real commit serves as well.
 func (w *Writer) Tick(ctx context.Context) (uint64, error) {
+	before := w.Position().Seq
 	for {
 		b, leader, wait := w.ticks.join(w.c.TickWindow)
 		if leader {
@@ -39,12 +42,20 @@ func (w *Writer) Tick(ctx context.Context) (uint64, error) {
 			return 0, ctx.Err()
 		}
 		if !errors.Is(b.err, errTickAgain) {
-			return b.seq, b.err
+			return Probed(before, b.seq), b.err
 		}
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
 	}
+}
+
+// Probed is what a probe is answered with: before is the last entry that was known when it came, appended one that has been appended since.
+func Probed(before, appended uint64) uint64 {
+	if mistake.Made(probeRead) {
+		return before
+	}
+	return appended
 }
 
 // lead appends the Tick for a batch, unless some commit takes the batch along before.

@@ -5,6 +5,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/mistake"
 )
 
 // TrackerConfig is what a Tracker goes by.
@@ -226,6 +228,64 @@ func (t *Tracker) Silent(edge string, now time.Duration) time.Duration {
 		return now - m.heard
 	}
 	return 0
+}
+
+// Gone tells whether a member has been silent for so long that it cannot have a lease; who is none is. It serves nothing then if it fences
+// itself (Timing.SelfFence), but to whoever has known that it was cut off or gone (P4).
+func (t *Tracker) Gone(edge string, now time.Duration) bool {
+	return t.members[edge] == nil || t.Silent(edge, now) > t.fence()
+}
+
+// fence is after which time nobody has a lease any more who is not told that he may go on.
+func (t *Tracker) fence() time.Duration {
+	if mistake.Made(shortFence) {
+		return t.c.Timing.Lease / 4
+	}
+	return t.c.Timing.Wait()
+}
+
+// Declarable returns what can be declared Completed, or else when to look again; 0: an entry or an
+// acknowledgement is needed first. first is the oldest entry that is open, upTo returns the newest that is, up to a mark; 0: none.
+func (t *Tracker) Declarable(first uint64, upTo func(mark uint64) uint64, now time.Duration) (done uint64, due time.Duration) {
+	if done = upTo(t.Watermark(now)); done > 0 {
+		return done, 0
+	}
+	at, ok := t.Again(first, now)
+	if !ok {
+		return 0, 0 // not folded yet
+	}
+	return 0, max(at-now, time.Millisecond)
+}
+
+// Joining is what a request to join means.
+type Joining uint8
+
+const (
+	Joins    Joining = iota // it is to be appended
+	Joined                  // it is a member already, of that incarnation
+	Replaced                // another has joined since: it may be a request of an earlier process that comes late
+	Strayed                 // it follows a log that has another entry where it stands
+	Left                    // that incarnation has left, and does not come back
+)
+
+// Joining judges a request to join (P2): nobody is replaced who is not known, and a member is taken to have applied all before its join. at is
+// the entry by which the edge's member has joined, left the incarnation under its name that has left; "": none.
+func (t *Tracker) Joining(j *EdgeJoined, left string) (means Joining, at uint64) {
+	if j.AfterID != "" && t.Strayed(Position{j.Epoch, j.After, j.AfterID}) {
+		return Strayed, 0
+	}
+	m := t.members[j.Edge]
+	switch {
+	case m == nil && left == j.Incarnation:
+		return Left, 0
+	case m == nil:
+		return Joins, 0
+	case m.incarnation == j.Incarnation && m.location == j.Location:
+		return Joined, m.joined
+	case j.Epoch != "" && (j.After < m.joined || j.Epoch != t.epoch):
+		return Replaced, m.joined
+	}
+	return Joins, m.joined
 }
 
 // AckedBy returns what a member has acknowledged; who joins has acknowledged what came before.
