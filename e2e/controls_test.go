@@ -119,7 +119,7 @@ func (c *controls) close() {
 }
 
 // TestControls invalidates by way of three control nodes in turn, of which one is killed in the middle. What was answered with 201 is
-// known to all of them, once, and becomes Completed.
+// known to all of them at once, once, and becomes Completed; and so is who may, whichever node it was made or taken away at.
 func TestControls(t *testing.T) {
 	w := newWorld(t.TempDir())
 	c := newControls(t, w)
@@ -148,15 +148,19 @@ func TestControls(t *testing.T) {
 	const many, killed, back, lost = 60, 15, 30, 45
 	accepted := map[int]string{}
 	alive := []int{0, 1, 2}
+	c.whoMay("before", alive...)
+	var meanwhile allowed
 	for n := range many {
 		switch n {
 		case killed:
 			w.proc.kill()
 			alive = []int{1, 2}
+			meanwhile = c.whoMay("meanwhile", alive...)
 		case back:
 			if err := c.start(0, c.args[0]); err != nil {
 				t.Fatal(err)
 			}
+			c.stillSo(0, meanwhile, "meanwhile2")
 			alive = []int{0, 1, 2}
 		case lost:
 			c.replace(2)
@@ -173,6 +177,10 @@ func TestControls(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatalf("invalidation %d: %v", n, err)
+		}
+		other := alive[(n+1)%len(alive)]
+		if err := c.sees(other, id, accepted[n]); err != nil {
+			t.Errorf("control%d does not know invalidation %d, which was accepted elsewhere: %v", other+1, n, err)
 		}
 	}
 	for i := range c.all {
