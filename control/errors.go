@@ -10,7 +10,7 @@ import (
 )
 
 // Error is a refusal. Code is CloudFront's error code: wire.ErrorStatus has the HTTP status of all but
-// InvalidationBatchAlreadyExists (409) and ServiceUnavailable (503). Message says what to do.
+// InvalidationBatchAlreadyExists (409), ServiceUnavailable (503) and Throttling, which each API has its own status for. Message says what to do.
 type Error struct {
 	Code    string
 	Message string
@@ -41,6 +41,9 @@ func outcome(err error) error {
 	case errors.Is(err, journal.ErrDoubt):
 		return &Error{Code: "ServiceUnavailable", Err: err,
 			Message: "The journal does not answer, so it is not known whether the request took effect. Repeat it with the same caller reference or ETag."}
+	case errors.Is(err, journal.ErrBusy):
+		return &Error{Code: "Throttling", Err: err,
+			Message: "More is asked for than the journal takes. Nothing was changed: repeat the request in a moment, and several items in one."}
 	case errors.Is(err, journal.ErrTooLarge):
 		return &Error{Code: "EntitySizeLimitExceeded", Err: err,
 			Message: "What the request would write is too large for one entry of the journal. Make it smaller; for a policy, let fewer distributions use it."}

@@ -166,6 +166,7 @@ func TestTrouble_IsNamed(t *testing.T) {
 		if !strings.Contains(err.Error(), "same caller reference") {
 			t.Errorf("%v does not say how to repeat it", err)
 		}
+		wantCode(t, outcome(fmt.Errorf("commit: %w", journal.ErrBusy)), "Throttling")
 		h.log.SetFaults(memory.Faults{})
 	})
 }

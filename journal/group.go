@@ -19,6 +19,10 @@ const (
 	maxGroupWeight = 256 << 10
 	// groupPatience bounds how long the proposals of a group wait for what became of it, beyond that it is in doubt.
 	groupPatience = 15 * time.Second
+	// maxWaiting and maxWaitingWeight bound who waits for a group (L9); beyond them Together refuses with ErrBusy. Sixteen groups are what is
+	// written in some tenths of a second.
+	maxWaiting       = 16 * maxGroup
+	maxWaitingWeight = 64 << 20
 )
 
 // ErrNext is what a decide function of Together returns when what is before it in its entry keeps it from being decided:
@@ -58,12 +62,19 @@ func (p *proposal) finish(e *Entry, err error) {
 type queue struct {
 	mu      sync.Mutex
 	waiting []*proposal
+	weight  int // of them
 }
 
-func (q *queue) add(p *proposal) {
+// add reports whether there was room for p. One that is alone has it, whatever it weighs.
+func (q *queue) add(p *proposal) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if len(q.waiting) >= maxWaiting || len(q.waiting) > 0 && q.weight+p.weight > maxWaitingWeight {
+		return false
+	}
 	q.waiting = append(q.waiting, p)
+	q.weight += p.weight
+	return true
 }
 
 // leave takes p out; false: a group has it.
@@ -73,6 +84,7 @@ func (q *queue) leave(p *proposal) bool {
 	for i, one := range q.waiting {
 		if one == p {
 			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
+			q.weight -= p.weight
 			return true
 		}
 	}
@@ -92,6 +104,7 @@ func (q *queue) take() []*proposal {
 	rest := copy(q.waiting, q.waiting[n:])
 	clear(q.waiting[rest:])
 	q.waiting = q.waiting[:rest]
+	q.weight -= weight
 	return group
 }
 
@@ -103,14 +116,20 @@ func (q *queue) back(later []*proposal) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.waiting = append(later, q.waiting...)
+	for _, p := range later {
+		q.weight += p.weight
+	}
 }
 
 // Together is Commit for those that may share an entry with others. decide also gets the facts that are before its own in the
 // entry, and must decide as if they were in the fold, or return ErrNext. weight is about how many bytes its facts are.
-// first says which fact of the entry is the first of its own. Whoever waits for a commit under way joins the next.
+// first says which fact of the entry is the first of its own. Whoever waits for a commit under way joins the next. ErrBusy: too many wait, and
+// this one was not decided.
 func (w *Writer) Together(ctx context.Context, weight int, decide func(before []Fact) ([]Fact, error)) (e *Entry, first int, err error) {
 	p := &proposal{ctx: ctx, weight: weight, decide: decide, done: make(chan struct{})}
-	w.queue.add(p)
+	if !w.queue.add(p) {
+		return nil, 0, ErrBusy
+	}
 	select {
 	case w.turn <- struct{}{}:
 		w.leadGroups(ctx, p)

@@ -104,9 +104,10 @@ var (
 	ErrSlotTaken = errors.New("journal: slot taken")
 	ErrBroken    = errors.New("journal: chain broken") // W4, E1: the log was rolled back or replaced
 	ErrClosed    = errors.New("journal: closed")
-	ErrTooLarge  = errors.New("journal: entry too large")  // nothing was sent
-	ErrFull      = errors.New("journal: disk full")        // nothing was sent; frees itself with space
-	ErrStopped   = errors.New("journal: engine stopped")   // nothing was sent; needs a restart
-	ErrDamaged   = errors.New("journal: entry unreadable") // the store returns octets that are no entry
-	ErrDoubt     = errors.New("journal: outcome unknown")  // W3 ran out of time: the entry may or may not be stored
+	ErrTooLarge  = errors.New("journal: entry too large")       // nothing was sent
+	ErrFull      = errors.New("journal: disk full")             // nothing was sent; frees itself with space
+	ErrStopped   = errors.New("journal: engine stopped")        // nothing was sent; needs a restart
+	ErrDamaged   = errors.New("journal: entry unreadable")      // the store returns octets that are no entry
+	ErrBusy      = errors.New("journal: too many commits wait") // nothing was sent; Together's
+	ErrDoubt     = errors.New("journal: outcome unknown")       // W3 ran out of time: the entry may or may not be stored
 )

@@ -89,6 +89,8 @@ func purgeRefusal(err error) error {
 	switch no.Code {
 	case "ServiceUnavailable":
 		refused.Status, refused.RetryAfter = 503, time.Second
+	case "Throttling":
+		refused.Status, refused.RetryAfter = 429, time.Second
 	case "TooManyInvalidationsInProgress":
 		refused.Status, refused.RetryAfter = 429, 2*time.Second
 	case "BatchTooLarge":

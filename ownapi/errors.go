@@ -102,6 +102,10 @@ func ofControl(e *control.Error) *Problem {
 		return notFound("%s", e.Message)
 	case e.Code == "ServiceUnavailable":
 		return refuse(http.StatusServiceUnavailable, e.Code, "%s", e.Message)
+	case e.Code == "Throttling":
+		p := refuse(http.StatusTooManyRequests, e.Code, "%s", e.Message)
+		p.retryAfter = 1
+		return p
 	case e.Code == "TooManyInvalidationsInProgress":
 		p := refuse(http.StatusTooManyRequests, e.Code, "%s", e.Message)
 		p.retryAfter = 2
