@@ -32,7 +32,7 @@ type fleet struct {
 
 const (
 	fleetEvery    = 200 * time.Millisecond // the edges are asked no more often
-	fleetPatience = time.Second            // for all of them together
+	fleetPatience = time.Second            // for all of them together, of their traffic for each
 	fleetMost     = 64                     // are asked at once
 )
 
@@ -75,18 +75,25 @@ func (f *fleet) admitted(relays bool) []control.Admitted {
 
 // askAll asks all of them how they are, and takes the answers that come, from several goroutines.
 func (f *fleet) askAll(ctx context.Context, all []control.Admitted, take func(i int, a *answer)) {
-	var asking sync.WaitGroup
-	slots := make(chan struct{}, fleetMost)
-	for i, e := range all {
+	atMost(fleetMost, len(all), func(i int) {
+		if a, err := f.ask(ctx, all[i].Edge, question{Do: "state"}); err == nil {
+			take(i, a)
+		}
+	})
+}
+
+// atMost does all n, so many at once, and waits for them.
+func atMost(most, n int, do func(i int)) {
+	var doing sync.WaitGroup
+	slots := make(chan struct{}, most)
+	for i := range n {
 		slots <- struct{}{}
-		asking.Go(func() {
+		doing.Go(func() {
 			defer func() { <-slots }()
-			if a, err := f.ask(ctx, e.Edge, question{Do: "state"}); err == nil {
-				take(i, a)
-			}
+			do(i)
 		})
 	}
-	asking.Wait()
+	doing.Wait()
 }
 
 // relays are all that are admitted, by name; one that does not answer has no version.
@@ -127,28 +134,60 @@ func (f *fleet) ask(ctx context.Context, edge string, q question) (*answer, erro
 func (f *fleet) listen(ctx context.Context, m *ownapi.Meter) error {
 	again := time.NewTicker(trafficEvery)
 	defer again.Stop()
-	seen := map[string]map[string]ownapi.Counts{}
+	var t traffic
 	for {
-		for _, p := range f.connected() {
+		of := f.connected()
+		t.keep(f.admitted(false))
+		atMost(fleetMost, len(of), func(i int) {
 			within, cancel := context.WithTimeout(ctx, fleetPatience)
-			a, err := f.ask(within, p.Name, question{Do: "traffic"})
-			cancel()
-			if err != nil {
-				continue
-			}
-			for id, c := range a.Traffic {
-				if before, heard := seen[p.Name]; heard {
-					m.Add(id, c.Since(before[id]))
+			defer cancel()
+			if a, err := f.ask(within, of[i].Name, question{Do: "traffic"}); err == nil {
+				for id, c := range t.news(of[i].Name, a.Traffic) {
+					m.Add(id, c)
 				}
 			}
-			seen[p.Name] = a.Traffic
-		}
+		})
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-again.C:
 		}
 	}
+}
+
+// traffic is what each edge had counted when it was heard last, by distribution. The zero value has heard nobody. Its methods may be
+// called concurrently.
+type traffic struct {
+	mu   sync.Mutex
+	seen map[string]map[string]ownapi.Counts
+}
+
+// news is what an edge has counted since it was heard last; of one that is heard for the first time, nothing.
+func (t *traffic) news(edge string, now map[string]ownapi.Counts) map[string]ownapi.Counts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	news := map[string]ownapi.Counts{}
+	if before, heard := t.seen[edge]; heard {
+		for id, c := range now {
+			news[id] = c.Since(before[id])
+		}
+	}
+	if t.seen == nil {
+		t.seen = map[string]map[string]ownapi.Counts{}
+	}
+	t.seen[edge] = now
+	return news
+}
+
+// keep forgets who is not admitted any more.
+func (t *traffic) keep(all []control.Admitted) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	admitted := make(map[string]bool, len(all))
+	for _, a := range all {
+		admitted[a.Edge] = true
+	}
+	maps.DeleteFunc(t.seen, func(edge string, _ map[string]ownapi.Counts) bool { return !admitted[edge] })
 }
 
 // trafficEvery is some times in each step of the meter.
