@@ -37,6 +37,40 @@ func TestHouse_EveryPackageSaysWhatItKnows(t *testing.T) {
 	}
 }
 
+// What docs/operate.md says of faults is shown by tests that there are.
+func TestHouse_FaultsAreShownByTestsThatThereAre(t *testing.T) {
+	doc, err := os.ReadFile("docs/operate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	walk(t, func(file string) {
+		if strings.HasSuffix(file, ".txtar") {
+			there[path.Base(file)] = true
+		}
+		if !strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range declared.FindAllSubmatch(b, -1) {
+			there[string(m[1])] = true
+		}
+	})
+	named := regexp.MustCompile("`(Test\\w+|\\w+\\.txtar)`").FindAllSubmatch(doc, -1)
+	if len(named) < 30 {
+		t.Errorf("it names %d tests", len(named))
+	}
+	for _, m := range named {
+		if !there[string(m[1])] {
+			t.Errorf("docs/operate.md names %s, which there is not", m[1])
+		}
+	}
+}
+
 // A test that sleeps is a bug: it is slow when it passes and flaky when it fails.
 func TestHouse_NoSleepingTests(t *testing.T) {
 	forEachGoFile(t, func(file, dir string) {
