@@ -18,6 +18,8 @@ const (
 
 	parentBehind    mistake = "parent-behind"    // L7, T2: another edge is answered before everything is applied that its question names
 	parentUnchecked mistake = "parent-unchecked" // T3: what another edge gets is not held against the rules
+	abroadUnchecked mistake = "abroad-unchecked" // another edge gets what is old by a rule that is in force there and not yet here
+	trailUnchecked  mistake = "trail-unchecked"  // E1: another edge is answered by the number of its entry alone, which may be another journal's
 
 	writeUnnoted   mistake = "write-unnoted"   // RFC 9111 section 4.4: an unsafe request makes nothing old
 	packedAnew     mistake = "packed-anew"     // L2: what is compressed here is stamped when it has been

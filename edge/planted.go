@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	mistakes.Know(hitUnchecked, stampAtStore, waiterUnchecked, deadCondition, pinnedOnly, parentBehind, parentUnchecked,
+	mistakes.Know(hitUnchecked, stampAtStore, waiterUnchecked, deadCondition, pinnedOnly, parentBehind, parentUnchecked, abroadUnchecked,
 		writeUnnoted, packedAnew, sliceUnchecked, sliceOfAny, markForgotten, markUnasked, classUnread,
 		loadUnchecked, loadRacesSweep, restartTrusted, servesEarly, markUncompared)
 	Plant(os.Getenv("WARMFRONT_PLANT"))

@@ -35,6 +35,13 @@ type Batch struct {
 	Ahead time.Duration
 	Soft  bool   // mark stale instead of removing; only of a cache that can
 	Where *Where // what narrows the items; nil, but of a cache that can
+	Turns *Turns // nil: everywhere at once; the same
+}
+
+// Turns has an invalidation come location by location.
+type Turns struct {
+	Order uint64        // which place comes when: the same number, the same order
+	Pause time.Duration // from one turn's end to the next
 }
 
 // Adapters names the systems that can be checked.
@@ -45,6 +52,11 @@ const patience = 60 * time.Second
 
 // persist calls try until it is done, fails for good, or there is no patience left.
 func persist(ctx context.Context, try func(context.Context) (done bool, err error)) error {
+	return persistFor(ctx, patience, try)
+}
+
+// persistFor is persist with a patience of its own.
+func persistFor(ctx context.Context, patience time.Duration, try func(context.Context) (done bool, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var last error

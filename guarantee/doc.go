@@ -11,7 +11,8 @@
 //	origin    serves numbered versions of some hundred objects: small ones, slow ones, ones that are
 //	          revalidated all the time, errors, variants; every line of a body says its object and version
 //	writers   change versions at the origin, then invalidate by all kinds of selectors, wait for Completed,
-//	          and write down which version each matched object must have from then on: its floor
+//	          and write down which version each matched object must have from then on: its floor;
+//	          now and then they have the origin keep an answer back until what makes it old is Completed
 //	readers   ask all edges, plainly, for ranges, with conditions, by HEAD, many at once for what has just
 //	          been invalidated, and write down when they asked and what came
 //	history   holds both against each other

@@ -19,7 +19,7 @@ func newStory() *story {
 
 // invalidated: version is demanded of the object from an instant on.
 func (s *story) invalidated(o *Object, version uint64, created, completed Instant) *Invalidation {
-	d := s.create(1, []string{o.Target()}, []*Object{o}, false, nil)
+	d := s.create(1, &Batch{Items: []string{o.Target()}, Objects: []*Object{o}})
 	d.Created, d.Completed, d.floors[0] = created, completed, version
 	o.log.completed(version, d.Invalidation, nil, func() Instant { return completed })
 	return d.Invalidation
@@ -82,7 +82,7 @@ func TestJudge_UnboundEdges(t *testing.T) {
 	s := newStory()
 	o := s.objects[0]
 	s.invalidated(o, 5, 10, 100)
-	d := s.create(1, []string{o.Target()}, []*Object{o}, false, nil)
+	d := s.create(1, &Batch{Items: []string{o.Target()}, Objects: []*Object{o}})
 	o.log.completed(7, d.Invalidation, []string{"cut"}, func() Instant { return 200 })
 	for _, c := range []struct {
 		via     string

@@ -52,6 +52,7 @@ type Object struct {
 
 	least   int           // lines that every version has
 	version atomic.Uint64 // what the origin shows; from 1 on
+	race    race
 	log     record
 }
 

@@ -88,9 +88,11 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == "GET" && r.Header.Get("Range") == "" {
 		answered = x.log.asked(viaOf(r.Header), o.now)
 	}
-	if o.hold != nil {
+	switch {
+	case o.hold != nil:
 		o.hold(r.Context(), x, a.Version)
-	} else {
+	case r.Method != "POST" && x.race.hold(r.Context()):
+	default:
 		o.pause(r)
 	}
 	a.send()

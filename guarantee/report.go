@@ -28,8 +28,10 @@ type tallies struct {
 	survived   atomic.Int64    // made of what had left the origin before the edge was last absent
 	absences   []atomic.Int64  // of each edge: the instant at which nobody listened there, last
 	failure    atomic.Pointer[string]
-	protocols  sync.Map // Proto → *atomic.Int64
-	codings    sync.Map // Coding → *atomic.Int64
+	done       atomic.Int64 // invalidations completed
+	raced      atomic.Int64 // of these, while the origin kept an older answer back
+	protocols  sync.Map     // Proto → *atomic.Int64
+	codings    sync.Map     // Coding → *atomic.Int64
 	violations [classes]atomic.Int64
 	where      [kinds]atomic.Int64 // violations by kind of object
 	found      []*Violation        // the first of each class; guarded by run.out
@@ -38,6 +40,7 @@ type tallies struct {
 	latencies []Instant      // of invalidations, from create to Completed
 	shapes    map[string]int // of items completed
 	soft      int            // invalidations completed that have marked stale
+	inTurns   int            // that have come location by location
 	narrowed  map[string]int // and with conditions, by their names
 }
 
@@ -118,8 +121,12 @@ func (t *tallies) completed(d *demand) {
 	for _, it := range d.Items {
 		t.shapes[shape(it)]++
 	}
+	t.done.Add(1)
 	if d.Soft {
 		t.soft++
+	}
+	if d.Turns != nil {
+		t.inTurns++
 	}
 	if t.narrowed == nil {
 		t.narrowed = map[string]int{}
@@ -187,6 +194,8 @@ type Report struct {
 	Revalidations int64            // of these, 304
 	Invalidations int
 	Soft          int            // of these, how many have marked stale instead of removing
+	InTurns       int            // have come location by location
+	Raced         int64          // were Completed while the origin kept an answer back that it had made before
 	Items         map[string]int // by shape
 	Conditions    map[string]int // of invalidations that were narrowed, by name
 	Forgotten     int64          // of what was accepted, how many a restored journal had not; created again
@@ -204,7 +213,7 @@ func (r *run) report() *Report {
 		Answers: r.answers.Load(), Judged: r.judged.Load(), Hits: r.hits(), NotModified: r.confirmed.Load(),
 		Cut: r.cut.Load(), Empty: r.empty.Load(), Failed: r.failed.Load(), Fills: r.fills.Load(), Revalidations: r.origin.reused.Load(),
 		Cache: counted(&r.caches), Protocols: counted(&r.protocols), Codings: counted(&r.codings), Survived: r.survived.Load(), Excused: r.excused.Load(), Kinds: map[string]int64{}, Asked: map[string]int64{}, Violations: map[string]int64{}, Where: map[string]int64{},
-		Invalidations: len(r.latencies), Soft: r.soft, Items: r.shapes, Conditions: r.narrowed,
+		Invalidations: len(r.latencies), Soft: r.soft, InTurns: r.inTurns, Raced: r.raced.Load(), Items: r.shapes, Conditions: r.narrowed,
 	}
 	if w, ok := r.cache.(*warmfront); ok {
 		p.Forgotten = w.forgotten.Load()
@@ -271,7 +280,8 @@ func (p *Report) Print(w io.Writer) {
 	if p.Excused > 0 {
 		fmt.Fprintf(w, "  excused         %d answers, older than is demanded of others: of edges for which Completed did not speak\n", p.Excused)
 	}
-	fmt.Fprintf(w, "  invalidations   %d, %d of them mark stale; items: %s\n", p.Invalidations, p.Soft, counts(p.Items))
+	fmt.Fprintf(w, "  invalidations   %d, %d of them mark stale, %d come location by location, %d are Completed while an older answer of the origin is kept back; items: %s\n",
+		p.Invalidations, p.Soft, p.InTurns, p.Raced, counts(p.Items))
 	if len(p.Conditions) > 0 {
 		fmt.Fprintf(w, "  narrowed by     %s\n", counts(p.Conditions))
 	}

@@ -43,7 +43,8 @@ type Config struct {
 	Readers, Writers int
 	Pause            time.Duration // of a writer between two invalidations, on average
 	Seed             uint64
-	Answers          int64         // end after so many with content; 0: no limit
+	Answers          int64         // end after so many with content and
+	Invalidations    int64         // so many Completed, both; without either: no limit
 	Duration         time.Duration // or after so long; 0: no limit
 	KeepGoing        bool          // do not end at the first violation
 	Restored         bool          // the journal may be put back to an earlier copy: what it has forgotten is created again, and counted
@@ -211,9 +212,11 @@ func (r *run) stopIfDone() {
 	}
 }
 
-// wanted tells whether more answers are. Those without content do not count: a cache that is down is
+// wanted tells whether more answers are, or invalidations. Answers without content do not count: a cache that is down is
 // not proved to keep anything.
-func (r *run) wanted() bool { return r.Answers == 0 || r.judged.Load() < r.Answers }
+func (r *run) wanted() bool {
+	return r.Answers == 0 && r.Invalidations == 0 || r.judged.Load() < r.Answers || r.done.Load() < r.Invalidations
+}
 
 // absent is when an edge was last known to be absent.
 func (r *run) absent() (at Instant) {

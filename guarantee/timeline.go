@@ -69,7 +69,7 @@ func (e *Event) tell(edges []string) (who, what string) {
 	case e.Written != 0:
 		return "origin", fmt.Sprintf("version %d is written", e.Written)
 	case e.Created != nil:
-		return fmt.Sprintf("writer %d", e.Created.Writer), fmt.Sprintf("creates %s %d: %s", e.Created.kind(), e.Created.Number, strings.Join(e.Created.Items, " ")+e.Created.Where.String())
+		return fmt.Sprintf("writer %d", e.Created.Writer), fmt.Sprintf("creates %s %d: %s", e.Created.kind(), e.Created.Number, strings.Join(e.Created.Items, " ")+e.Created.Where.String()+e.Created.Turns.String())
 	case e.Completed != nil:
 		return fmt.Sprintf("writer %d", e.Completed.Writer), fmt.Sprintf("%s %d is Completed", e.Completed.kind(), e.Completed.Number)
 	case e.Fill != nil:

@@ -31,6 +31,7 @@ type warmfront struct {
 	original string // name by which edges reach the origin
 	tags     map[string]string
 	distID   string
+	places   []string // where there were edges when the run began
 
 	restored  bool         // Config.Restored
 	forgotten atomic.Int64 // invalidations that had been accepted, and were not known any more
@@ -77,7 +78,22 @@ func (w *warmfront) Open(ctx context.Context, address string) (string, error) {
 		return "", fmt.Errorf("create a distribution: %w", err)
 	}
 	w.distID = wire.Val(made.Id)
+	if err := w.locate(ctx); err != nil {
+		return "", fmt.Errorf("ask where there are edges: %w", err)
+	}
 	return wire.Val(made.DomainName), w.deployed(ctx)
+}
+
+// locate asks where there are edges.
+func (w *warmfront) locate(ctx context.Context) error {
+	return persist(ctx, func(ctx context.Context) (bool, error) {
+		answer, _, err := w.send(ctx, "GET", "/warmfront/v1/nodes", http.Header{}, nil)
+		if err != nil {
+			return w.final(err), err
+		}
+		w.places, err = placesIn(answer)
+		return true, err
+	})
 }
 
 // allTags are those that were wished for, and Zstandard, so that each coding is made.
@@ -145,7 +161,7 @@ func (w *warmfront) Invalidate(ctx context.Context, b Batch) (unbound []string, 
 		return nil, fmt.Errorf("create an invalidation: %w", err)
 	}
 	for {
-		unbound, err := w.completed(ctx, id)
+		unbound, err := w.completed(ctx, id, b.Turns)
 		if no := new(refusal); !w.restored || !errors.As(err, &no) || no.status != http.StatusNotFound {
 			return unbound, err
 		}
@@ -158,9 +174,9 @@ func (w *warmfront) Invalidate(ctx context.Context, b Batch) (unbound []string, 
 }
 
 // completed waits until an invalidation is, and returns for which edges that does not speak.
-func (w *warmfront) completed(ctx context.Context, id string) (unbound []string, err error) {
+func (w *warmfront) completed(ctx context.Context, id string, turns *Turns) (unbound []string, err error) {
 	path := "/distribution/" + w.distID + "/invalidation/" + id
-	err = persist(ctx, func(ctx context.Context) (bool, error) {
+	err = persistFor(ctx, turns.patience(len(w.places)), func(ctx context.Context) (bool, error) {
 		var inv wire.Invalidation
 		if _, err := w.call(ctx, "GET", path, nil, nil, "Invalidation", &inv); err != nil {
 			return w.final(err), err
@@ -204,7 +220,7 @@ func signature(edge string) string {
 
 // create returns the invalidation's id. Sent again with the same reference it is the same invalidation.
 func (w *warmfront) create(ctx context.Context, b Batch) (id string, err error) {
-	if b.Ahead > 0 || b.Soft || b.Where != nil {
+	if b.Ahead > 0 || b.Soft || b.Where != nil || b.Turns != nil {
 		return w.wish(ctx, b)
 	}
 	body, err := wire.Marshal("InvalidationBatch", &wire.InvalidationBatch{
@@ -238,6 +254,9 @@ func (w *warmfront) wish(ctx context.Context, b Batch) (id string, err error) {
 	if b.Where != nil {
 		wish["where"] = b.Where.wish(time.Now())
 	}
+	if b.Turns != nil {
+		wish["pace"] = map[string]any{"byLocation": map[string]any{"first": b.Turns.of(w.places), "pauseSeconds": b.Turns.Pause.Seconds()}}
+	}
 	body, err := json.Marshal(wish)
 	if err != nil {
 		return "", err
@@ -249,8 +268,13 @@ func (w *warmfront) wish(ctx context.Context, b Batch) (id string, err error) {
 		}
 		return true, json.Unmarshal(answer, &inv)
 	})
-	if err != nil && strings.Contains(err.Error(), "is in the past") {
+	switch {
+	case err == nil:
+	case strings.Contains(err.Error(), "is in the past"):
 		b.Ahead = 0
+		return w.create(ctx, b)
+	case strings.Contains(err.Error(), "There is no edge at the location"): // it is away
+		b.Turns = &Turns{Order: byName, Pause: b.Turns.Pause}
 		return w.create(ctx, b)
 	}
 	return inv.ID, err

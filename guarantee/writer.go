@@ -37,26 +37,67 @@ func (w *writer) publish(ctx context.Context) error {
 	if w.rnd.IntN(8) == 0 { // nobody is told of this: whoever finds out by asking the origin is right, and who does not is not wrong
 		w.run.write(w.objects[w.rnd.IntN(len(w.objects))])
 	}
-	matched := w.matched(items)
-	for _, o := range matched {
+	b := &Batch{Items: items}
+	if w.own {
+		w.vary(b, about)
+		if b.Turns == nil && w.rnd.IntN(5) == 0 {
+			return w.race(ctx, about, b)
+		}
+	}
+	return w.invalidate(ctx, about, b)
+}
+
+// vary has it be what only Warmfront can do.
+func (w *writer) vary(b *Batch, about *Object) {
+	b.Soft = w.rnd.IntN(6) == 0
+	if w.rnd.IntN(6) == 0 {
+		b.Where = narrow(w.rnd, about, w.host)
+	}
+	if w.rnd.IntN(12) == 0 {
+		b.Turns = &Turns{Order: w.rnd.Uint64(), Pause: time.Duration(w.rnd.Int64N(int64(100 * time.Millisecond)))}
+	}
+}
+
+// heldFor is how long is waited for an edge to ask the origin for what was just invalidated.
+const heldFor = 500 * time.Millisecond
+
+// race invalidates the object, so that edges ask for it; and then again while the origin keeps its answers back, which are older than what is
+// Completed by the time at which they leave.
+func (w *writer) race(ctx context.Context, about *Object, b *Batch) error {
+	held, end, ok := about.race.begin()
+	if !ok { // another writer has it
+		return w.invalidate(ctx, about, b)
+	}
+	defer end()
+	if err := w.invalidate(ctx, about, &Batch{Items: []string{about.Target()}}); err != nil {
+		return err
+	}
+	select {
+	case <-held:
+		w.raced.Add(1)
+	case <-time.After(heldFor):
+	case <-ctx.Done():
+	}
+	return w.invalidate(ctx, about, b)
+}
+
+// invalidate writes what the batch's items match, invalidates it, and waits until that is Completed. It completes the batch.
+func (w *writer) invalidate(ctx context.Context, about *Object, b *Batch) error {
+	b.Objects = w.matched(b.Items)
+	for _, o := range b.Objects {
 		if w.rnd.IntN(10) > 0 { // some are invalidated although nothing has changed
 			w.run.write(o)
 		}
 	}
 	w.hot.Store(about)
-	soft := w.own && w.rnd.IntN(6) == 0
-	var where *Where
-	if w.own && w.rnd.IntN(6) == 0 {
-		where = narrow(w.rnd, about, w.host)
-	}
-	d := w.create(w.number, items, matched, soft, where)
-	b := Batch{Reference: fmt.Sprintf("%s-%d", w.reference, d.Number), Items: items, Objects: matched, Soft: soft, Where: where}
+	d := w.create(w.number, b)
+	b.Reference = fmt.Sprintf("%s-%d", w.reference, d.Number)
 	if w.rnd.IntN(10) == 0 {
 		b.Ahead = time.Duration(1 + w.rnd.Int64N(int64(200*time.Millisecond)))
 	}
-	unbound, err := w.cache.Invalidate(ctx, b)
+	unbound, err := w.cache.Invalidate(ctx, *b)
 	if err != nil {
-		return fmt.Errorf("invalidation %d of %q: %w", d.Number, items, err)
+		return fmt.Errorf("invalidation %d of %q: %w", d.Number, b.Items, err)
 	}
 	w.complete(d, unbound)
 	w.completed(d)

@@ -45,7 +45,7 @@ func guaranteeCommand() *cobra.Command {
 			for i, e := range c.Edges {
 				c.Edges[i] = strings.TrimSuffix(e, "/")
 			}
-			if c.Answers == 0 && c.Duration == 0 {
+			if c.Answers == 0 && c.Invalidations == 0 && c.Duration == 0 {
 				c.Duration = 30 * time.Second
 			}
 			if c.Seed == 0 {
@@ -70,7 +70,8 @@ func guaranteeCommand() *cobra.Command {
 	f.StringVar(&c.OriginListen, "origin-listen", "127.0.0.1:0", "`address` of the checker's origin")
 	f.StringVar(&c.OriginName, "origin-name", "", "`name` by which the edges reach that origin")
 	f.Int64Var(&c.Answers, "answers", 0, "end after so many answers with content")
-	f.DurationVar(&c.Duration, "duration", 0, "end after this `time` (default 30s if --answers is not given)")
+	f.Int64Var(&c.Invalidations, "invalidations", 0, "end after so many invalidations are Completed; with --answers, when both are reached")
+	f.DurationVar(&c.Duration, "duration", 0, "end after this `time` (default 30s if neither of these is given)")
 	f.IntVar(&c.Objects, "objects", 270, "how many small objects the origin has")
 	f.Int64Var(&c.Large, "large", 17<<20, "`octets` of four large objects besides, which are kept in slices; 0: there are none")
 	f.IntVar(&c.Readers, "readers", 32, "how many viewers there are")

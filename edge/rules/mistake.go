@@ -10,6 +10,7 @@ const (
 	hitUnchecked    mistake.Name = "hit-unchecked"     // L3: a hit is not held against the rules; the sweeper is trusted to have been there
 	parentUnchecked mistake.Name = "parent-unchecked"  // T3: what another edge gets is not held against the rules
 	parentBehind    mistake.Name = "parent-behind"     // L7, T2: another edge is answered before everything is applied that its question names
+	trailUnchecked  mistake.Name = "trail-unchecked"   // E1: another edge is answered by the number of its entry alone, which may be another journal's
 	leastOfRules    mistake.Name = "least-of-rules"    // T1: what is asked for need only reflect the rules that have not been forgotten
 	loadRacesSweep  mistake.Name = "load-races-sweep"  // E4: rules go although a load with a smaller position is under way
 	sweepRacesFill  mistake.Name = "sweep-races-fill"  // E4: rules go although a fill with a smaller stamp is in flight
@@ -19,6 +20,6 @@ const (
 )
 
 func init() {
-	mistake.Know(notJoined, servesEarly, stampAtStore, hitUnchecked, parentUnchecked, parentBehind, leastOfRules, loadRacesSweep, sweepRacesFill,
+	mistake.Know(notJoined, servesEarly, stampAtStore, hitUnchecked, parentUnchecked, parentBehind, trailUnchecked, leastOfRules, loadRacesSweep, sweepRacesFill,
 		compactTooEarly, markUncompared, restartTrusted)
 }

@@ -86,7 +86,7 @@ func Takes(joined, leased bool, at journal.Position, a *tier.Ask, passed func(se
 		return ""
 	case at.Seq < a.Least:
 		return tier.Behind
-	case !passed(a.Least, a.Entry): // one of the two has not noticed yet that the journal was put back
+	case !passed(a.Least, a.Entry) && !mistake.Made(trailUnchecked): // one of the two has not noticed yet that the journal was put back
 		return tier.Elsewhere
 	}
 	return ""

@@ -1,0 +1,55 @@
+package guarantee
+
+import (
+	"context"
+	"sync"
+)
+
+// race is how a writer and the origin arrange what chance brings seldom, and on some machines never: answers of the origin are on their way
+// that are older than what is Completed meanwhile. As long as it is on, the origin keeps every answer for its object back that it has made.
+// The zero value is ready.
+type race struct {
+	mu   sync.Mutex
+	held chan struct{} // closed when an answer is kept back; guarded by mu
+	over chan struct{} // closed when it is over; nil: it is not on; guarded by mu
+}
+
+// begin begins it, unless it is on.
+func (r *race) begin() (held <-chan struct{}, end func(), ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over != nil {
+		return nil, nil, false
+	}
+	r.held, r.over = make(chan struct{}), make(chan struct{})
+	return r.held, r.end, true
+}
+
+func (r *race) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(r.over)
+	r.held, r.over = nil, nil
+}
+
+// hold keeps an answer back for as long as the race is on, and tells whether it was.
+func (r *race) hold(ctx context.Context) bool {
+	r.mu.Lock()
+	over := r.over
+	if over != nil {
+		select {
+		case <-r.held:
+		default:
+			close(r.held)
+		}
+	}
+	r.mu.Unlock()
+	if over == nil {
+		return false
+	}
+	select {
+	case <-over:
+	case <-ctx.Done():
+	}
+	return true
+}

@@ -1,0 +1,72 @@
+package guarantee
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/warmfront/warmfront/auth/sigv4"
+)
+
+func TestTurns_EveryPlaceIsFirstNowAndThen(t *testing.T) {
+	places, err := placesIn([]byte(`{"edges": [{"location": "LHR"}, {"location": "FRA"}, {"location": "FRA"}, {"location": "IAD"}]}`))
+	if err != nil || !slices.Equal(places, []string{"FRA", "IAD", "LHR"}) {
+		t.Fatalf("%q, %v", places, err)
+	}
+	first := map[string]int{}
+	for order := range uint64(64) {
+		x := Turns{Order: order + 1}
+		got := x.of(places)
+		if again := x.of(places); !slices.Equal(got, again) || len(got) != 3 {
+			t.Fatalf("%q, then %q", got, again)
+		}
+		first[got[0]]++
+	}
+	if len(first) != 3 {
+		t.Errorf("first of 64: %v", first)
+	}
+	if !slices.IsSorted(places) {
+		t.Errorf("the places are in another order now: %q", places)
+	}
+}
+
+// What comes location by location names the places, and none when one of them is away.
+func TestTurns_APlaceIsAway(t *testing.T) {
+	type wish struct {
+		Items []string
+		Pace  struct {
+			ByLocation *struct {
+				First        []string
+				PauseSeconds float64
+			}
+		}
+	}
+	var got []wish
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		var x wish
+		if err := json.Unmarshal(b, &x); err != nil {
+			t.Errorf("%s: %v", b, err)
+		}
+		if got = append(got, x); len(got) == 1 {
+			http.Error(w, "There is no edge at the location FRA.", http.StatusBadRequest)
+			return
+		}
+		io.WriteString(w, `{"id": "I1"}`)
+	}))
+	defer api.Close()
+	w := &warmfront{apis: []string{api.URL}, client: api.Client(), distID: "D1", places: []string{"FRA", "IAD"}, key: sigv4.Signer{AccessKeyID: "a", SecretAccessKey: "s"}}
+	id, err := w.create(t.Context(), Batch{Items: []string{"/a"}, Turns: &Turns{Order: 1, Pause: 50 * time.Millisecond}})
+	if err != nil || id != "I1" || len(got) != 2 {
+		t.Fatalf("%q, %v, %v", id, err, got)
+	}
+	for i, named := range []int{2, 0} {
+		if b := got[i].Pace.ByLocation; b == nil || len(b.First) != named || b.PauseSeconds != 0.05 {
+			t.Errorf("wish %d: %+v", i, b)
+		}
+	}
+}
