@@ -15,7 +15,7 @@ const cutFor = 50 * time.Second
 func TestGuarantee_Isolation(t *testing.T) {
 	w := newWorld(t.TempDir())
 	defer w.close()
-	way := isolable(t, w)
+	way := isolable(t, w, nil)
 	policies := []string{"revalidate", "bypass", "fail", "serve-stale"}
 	verdicts, said := make([]*verdict, len(policies)), make([]string, len(policies))
 	env, args := against(w.proc)
@@ -60,32 +60,27 @@ func TestGuarantee_Isolation(t *testing.T) {
 	}
 }
 
-// isolable starts a control node and two edges, of which the second comes to it by a way that can be cut.
-func isolable(t *testing.T, w *world) *cutter {
+// isolable starts a control node and two edges, of which the first comes to it by a way that can be cut.
+func isolable(t *testing.T, w *world, flags []string) *cutter {
 	t.Helper()
 	addresses := strings.Split(fixedAddresses(false)[3], ",")
 	journal, api := addresses[0], addresses[1]
 	way := newCutter(t, journal, 0)
 	start := func(flags ...string) {
 		t.Helper()
-		p, err := launch(w.dir, append([]string{"control", "--control", api, "--journal", journal}, flags...))
-		if err != nil {
+		if err := w.startControl(append([]string{"control", "--control", api, "--journal", journal}, flags...)); err != nil {
 			t.Fatal(err)
 		}
-		if w.proc != nil {
-			p.ready.Edges = w.proc.ready.Edges
-		}
-		w.proc = p
 	}
 	start("--advertise", way.Addr().String())
-	if err := w.startEdge("IAD89-1", nil); err != nil {
+	if err := w.startEdge("IAD89-1", flags); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.proc.stop(); err != nil {
 		t.Fatal(err)
 	}
 	start() // whoever comes from here on comes straight
-	if err := w.startEdge("FRA50-1", nil); err != nil {
+	if err := w.startEdge("FRA50-1", flags); err != nil {
 		t.Fatal(err)
 	}
 	return way

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"os"
-	"os/exec"
 	"syscall"
 	"testing"
 	"time"
@@ -38,11 +37,7 @@ func TestGuarantee_Machines(t *testing.T) {
 		start(name)
 	}
 	env, args := against(w.proc)
-	place := exec.Command(binary(), "place", "set", "IAD89", "--parent", "FRA50")
-	place.Env = append(append(os.Environ(), env...), "AWS_ENDPOINT_URL_CLOUDFRONT="+w.proc.ready.API)
-	if out, err := place.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	place(t, env, w.proc, "IAD89", "FRA50")
 	pause := 500 * time.Millisecond
 	if d, err := time.ParseDuration(os.Getenv("GUARANTEE_PAUSE")); err == nil {
 		pause = d

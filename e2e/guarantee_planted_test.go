@@ -22,14 +22,14 @@ func mistakes(t *testing.T) (names []string) {
 	for _, m := range regexp.MustCompile(`mistake = "([a-z-]+)"`).FindAllStringSubmatch(string(b), -1) {
 		names = append(names, m[1])
 	}
-	if len(names) < 21 {
+	if len(names) < 23 {
 		t.Fatalf("mistakes found: %q", names)
 	}
 	return names
 }
 
 // TestGuarantee_FindsMistakes proves that the checker is sharp: a build that leaves out one rule of the
-// protocol is caught, within a bounded number of answers. Without a mistake the same build passes.
+// protocol is caught, within a bounded number of answers and invalidations. Without a mistake the same build passes.
 func TestGuarantee_FindsMistakes(t *testing.T) {
 	planted := filepath.Join(t.TempDir(), "warmfront-planted")
 	build := exec.Command("go", "build", "-tags", "planted", "-o", planted, "./cmd/warmfront")
@@ -39,7 +39,7 @@ func TestGuarantee_FindsMistakes(t *testing.T) {
 	}
 	some := append([]string{""}, mistakes(t)...)
 	if !thorough() {
-		some = []string{"hit-unchecked", "stamp-at-store", "slice-unchecked", "serves-early"}
+		some = []string{"hit-unchecked", "stamp-at-store", "slice-unchecked", "serves-early", "abroad-unchecked"}
 	}
 	for _, m := range some {
 		t.Run("mistake="+m, func(t *testing.T) { catches(t, planted, m) })
@@ -51,7 +51,15 @@ var (
 	onDisk   = []string{"load-unchecked", "load-races-sweep", "restart-trusted", "serves-early", "mark-uncompared"}
 	restarts = []string{"restart-trusted", "serves-early"}
 	restored = []string{"mark-uncompared"}
-	tiered   = []string{"parent-behind", "parent-unchecked"}
+	tiered   = []string{"parent-behind", "parent-unchecked", "abroad-unchecked"}
+	machines = []string{"trail-unchecked"}
+)
+
+// What is done before a mistake counts as not found: all of it, so that a fast machine, on which few invalidations come in so many
+// answers, and a slow one, on which few answers come in so many invalidations, give it the same chances.
+const (
+	leastAnswers       = 400_000
+	leastInvalidations = 4_000
 )
 
 func catches(t *testing.T, planted, mistake string) {
@@ -59,6 +67,26 @@ func catches(t *testing.T, planted, mistake string) {
 	t.Setenv("WARMFRONT_PLANT", mistake)
 	w := newWorld(t.TempDir())
 	defer w.close()
+	var v *verdict
+	var said string
+	if slices.Contains(machines, mistake) {
+		v, said = belowAParent(t, w)
+	} else {
+		v, said = inOneProcess(t, w, mistake)
+	}
+	t.Log(v)
+	switch found := len(v.Violations) > 0; {
+	case mistake == "" && found:
+		t.Errorf("nothing was planted\n%s", said)
+	case mistake != "" && !found:
+		t.Errorf("not found in %d answers and %d invalidations", v.Judged, v.Invalidations)
+	case found && !strings.Contains(said, "VIOLATION"):
+		t.Errorf("no counterexample was printed:\n%s", said)
+	}
+}
+
+// inOneProcess runs the checker on three edges in a process, which is killed again and again if the mistake takes that.
+func inOneProcess(t *testing.T, w *world, mistake string) (*verdict, string) {
 	flags := fixedAddresses(false)
 	if mistake == "" || slices.Contains(onDisk, mistake) {
 		flags = append(flags, "--cache-size", "2MiB", "--disk-cache", "256MiB")
@@ -66,36 +94,38 @@ func catches(t *testing.T, planted, mistake string) {
 	if err := w.start(flags); err != nil {
 		t.Fatal(err)
 	}
-	bound := 400000
+	answers, invalidations := leastAnswers, leastInvalidations
 	if mistake == "" {
-		bound = 50000
+		answers, invalidations = 50_000, 0
 	}
 	env, args := against(w.proc)
 	if mistake == "" || slices.Contains(tiered, mistake) {
 		inTiers(t, env, w.proc)
 	}
-	if slices.Contains(restored, mistake) {
-		args = append(args, "--restored")
+	again := func() {
+		w.proc.kill()
+		if err := w.start(w.args); err != nil {
+			t.Error(err)
+		}
 	}
-	journal := newBackup(t, w)
-	v, said := checkGuarantee(t, env, append(args, "--objects", "110", "--answers", strconv.Itoa(bound), "--seed", cmp.Or(os.Getenv("GUARANTEE_SEED"), "5")), func(int) {
-		switch {
-		case slices.Contains(restored, mistake):
-			journal.next()
-		case slices.Contains(restarts, mistake):
-			w.proc.kill()
-			if err := w.start(w.args); err != nil {
-				t.Error(err)
-			}
+	var things []func() // happen one after another, each after perThing answers more
+	switch {
+	case slices.Contains(restored, mistake):
+		args = append(args, "--restored")
+		journal := newBackup(t, w, w.start)
+		things = []func(){journal.make, func() {}, journal.putBack}
+	case slices.Contains(restarts, mistake):
+		things = slices.Repeat([]func(){again}, leastAnswers/perThing)
+	}
+	last := 0
+	return checkGuarantee(t, env, append(args, "--objects", "110", "--answers", strconv.Itoa(answers), "--invalidations", strconv.Itoa(invalidations),
+		"--seed", cmp.Or(os.Getenv("GUARANTEE_SEED"), "5")), func(now int) {
+		if len(things) > 0 && now >= last+perThing {
+			things[0]()
+			things, last = things[1:], now
 		}
 	})
-	t.Log(v)
-	switch found := len(v.Violations) > 0; {
-	case mistake == "" && found:
-		t.Errorf("nothing was planted\n%s", said)
-	case mistake != "" && !found:
-		t.Errorf("not found in %d answers", v.Judged)
-	case found && !strings.Contains(said, "VIOLATION"):
-		t.Errorf("no counterexample was printed:\n%s", said)
-	}
 }
+
+// perThing is how many answers come at least between two faults: what is said of them comes late on a slow machine, and then at once.
+const perThing = 1_000

@@ -1,53 +1,53 @@
 package e2e
 
 import (
+	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // backup is a copy of the journal, which is made and put back while a guarantee run goes on: what edges have on disk is younger
 // then than the journal.
 type backup struct {
-	t    *testing.T
-	w    *world
-	copy string
-	turn int
+	t     *testing.T
+	w     *world
+	start func(args []string) error // of the process that has the journal
+	copy  string
 }
 
-func newBackup(t *testing.T, w *world) *backup {
-	return &backup{t: t, w: w, copy: filepath.Join(t.TempDir(), "journal")}
+func newBackup(t *testing.T, w *world, start func(args []string) error) *backup {
+	return &backup{t: t, w: w, start: start, copy: filepath.Join(t.TempDir(), "journal")}
 }
 
-// next takes one step each time: the copy is made, some time goes by, it is put back. The process is killed and started for both.
-func (b *backup) next() {
-	b.turn++
-	journal := filepath.Join(b.w.dir, "data", "journal")
-	var swap func() error
-	switch b.turn {
-	case 1:
-		swap = func() error { return os.CopyFS(b.copy, os.DirFS(journal)) }
-	case 3:
-		swap = func() error {
-			if err := os.RemoveAll(journal); err != nil {
-				return err
-			}
-			return os.CopyFS(journal, os.DirFS(b.copy))
+func (b *backup) make() {
+	b.meanwhile(func(journal string) error { return os.CopyFS(b.copy, os.DirFS(journal)) })
+}
+
+func (b *backup) putBack() {
+	b.meanwhile(func(journal string) error {
+		if err := os.RemoveAll(journal); err != nil {
+			return err
 		}
-	default:
-		return
-	}
+		return os.CopyFS(journal, os.DirFS(b.copy))
+	})
+}
+
+// meanwhile kills the process, and starts it again.
+func (b *backup) meanwhile(do func(journal string) error) {
 	b.w.proc.kill()
-	if err := swap(); err != nil {
+	if err := do(filepath.Join(b.w.dir, "data", "journal")); err != nil {
 		b.t.Error(err)
 	}
-	if err := b.w.start(b.w.args); err != nil {
+	if err := b.start(b.w.args); err != nil {
 		b.t.Error(err)
 	}
 }
 
 // TestGuarantee_JournalPutBack: an operator puts an older copy of the journal back. What it has forgotten has to be asked for again;
-// nothing that was invalidated by what it has forgotten, or is after that, is shown from a disk.
+// nothing that was invalidated by what it has forgotten, or is after that, is shown from a disk, nor got from another edge.
 func TestGuarantee_JournalPutBack(t *testing.T) {
 	w := newWorld(t.TempDir())
 	defer w.close()
@@ -58,12 +58,95 @@ func TestGuarantee_JournalPutBack(t *testing.T) {
 	if thorough() {
 		want = 150000
 	}
-	journal := newBackup(t, w)
+	journal := newBackup(t, w, w.start)
 	env, args := against(w.proc)
-	steps := []func(){journal.next, journal.next, journal.next}
+	inTiers(t, env, w.proc)
+	steps := []func(){journal.make, func() {}, journal.putBack}
 	v, said := checkWhile(t, env, append(args, "--seed", "22", "--restored"), want, steps, func(int, int) bool { return true })
 	t.Logf("%v; %d forgotten", v, v.Forgotten)
 	if len(v.Violations) > 0 {
 		t.Fatalf("%s", said)
 	}
+}
+
+// TestGuarantee_JournalPutBackBelowAParent: the same, and an edge that others fill through does not hear of it for a while.
+func TestGuarantee_JournalPutBackBelowAParent(t *testing.T) {
+	if !thorough() {
+		t.Skip("part of make test-guarantee: nothing is Completed for 32 s after a journal was put back")
+	}
+	w := newWorld(t.TempDir())
+	defer w.close()
+	v, said := belowAParent(t, w)
+	t.Logf("%v; %d forgotten", v, v.Forgotten)
+	if len(v.Violations) > 0 {
+		t.Fatalf("%s", said)
+	}
+	if v.Forgotten == 0 {
+		t.Error("the journal has forgotten nothing: this has tested nothing")
+	}
+}
+
+// belowAParent puts the journal back under an edge and its parent, which is cut off. What every writer has created since, the parent has
+// never heard of: it has the old version, and a number that is far above those which the journal gives anew. It hears of it when the edge has
+// asked it in vain, or, planted, has got that version; long before its lease ends.
+func belowAParent(t *testing.T, w *world) (*verdict, string) {
+	way := isolable(t, w, []string{"--tier", "127.0.0.1:0"})
+	env, args := against(w.proc)
+	place(t, env, w.proc, "FRA50", "IAD89")
+	journal := newBackup(t, w, w.startControl)
+	var put time.Time
+	answered := 0 // when the last step was taken
+	type step struct {
+		after int // so many answers
+		if_   func() bool
+		do    func()
+	}
+	always := func() bool { return true }
+	steps := []step{
+		{1000, always, journal.make},
+		{6000, always, func() { way.set(true) }}, // from here on nothing is Completed
+		{2000, always, func() { put = time.Now(); journal.putBack() }},
+		{0, func() bool { return joinedSince(t, env, w.proc, "FRA50-1", put) }, func() {}},
+		{3000, always, func() { way.set(false) }},
+		{0, func() bool { return joinedSince(t, env, w.proc, "IAD89-1", put) && time.Since(put) > cutFor }, func() {}},
+	}
+	var things []func()
+	for _, s := range steps {
+		things = append(things, s.do)
+	}
+	return checkWhile(t, env, append(args, "--seed", "23", "--restored", "--writers", "16"), 20000, things, func(done, answers int) bool {
+		s := steps[done]
+		if answers < answered+s.after || !s.if_() {
+			return false
+		}
+		answered = answers
+		return true
+	})
+}
+
+// joinedSince tells whether an edge has joined after an instant, as the control plane knows it.
+func joinedSince(t *testing.T, env []string, p *process, edge string, at time.Time) bool {
+	t.Helper()
+	cmd := exec.Command(binary(), "status", "--json")
+	cmd.Env = append(append(os.Environ(), env...), "AWS_ENDPOINT_URL_CLOUDFRONT="+p.ready.API)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Logf("status: %v: %s", err, out)
+		return false
+	}
+	var all struct {
+		Edges []struct {
+			Edge   string
+			Joined time.Time
+		}
+	}
+	if err := json.Unmarshal(out, &all); err != nil {
+		t.Fatalf("status says %s: %v", out, err)
+	}
+	for _, e := range all.Edges {
+		if e.Edge == edge {
+			return e.Joined.After(at)
+		}
+	}
+	return false
 }

@@ -20,7 +20,8 @@ func thorough() bool { return os.Getenv("GUARANTEE_ANSWERS") != "" }
 type verdict struct {
 	Answers, Judged, Hits, NotModified, Cut, Empty, Failed, Survived, Excused int64
 	Forgotten                                                                 int64
-	Invalidations                                                             int
+	Invalidations, InTurns                                                    int
+	Raced                                                                     int64
 	Items, Conditions                                                         map[string]int
 	CompletedP50, CompletedP99, CompletedMax, Seconds                         float64
 	Violations, Where, Protocols, Asked                                       map[string]int64
@@ -126,10 +127,16 @@ func against(p *process) (env, args []string) {
 func inTiers(t *testing.T, env []string, p *process) {
 	t.Helper()
 	for i := 1; i < len(p.ready.Edges); i++ {
-		cmd := exec.Command(binary(), "place", "set", p.ready.Edges[i].Name, "--parent", p.ready.Edges[i-1].Name)
-		cmd.Env = append(append(os.Environ(), env...), "AWS_ENDPOINT_URL_CLOUDFRONT="+p.ready.API)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
+		place(t, env, p, p.ready.Edges[i].Name, p.ready.Edges[i-1].Name)
+	}
+}
+
+// place has the edges of one place fill through those of another.
+func place(t *testing.T, env []string, p *process, name, parent string) {
+	t.Helper()
+	cmd := exec.Command(binary(), "place", "set", name, "--parent", parent)
+	cmd.Env = append(append(os.Environ(), env...), "AWS_ENDPOINT_URL_CLOUDFRONT="+p.ready.API)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 }

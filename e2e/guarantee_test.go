@@ -113,6 +113,9 @@ func (x *experiment) hasShown(t *testing.T, v *verdict) {
 			t.Errorf("no item of shape %s", shape)
 		}
 	}
+	if v.InTurns == 0 || v.Raced == 0 {
+		t.Errorf("%d invalidations came location by location, %d while an older answer was kept back", v.InTurns, v.Raced)
+	}
 	for _, name := range []string{"status", "type", "host", "before"} {
 		if v.Conditions[name] == 0 {
 			t.Errorf("no invalidation was narrowed by %s", name)
