@@ -3,7 +3,11 @@ package guarantee
 import (
 	"context"
 	"sync"
+	"time"
 )
+
+// raceFor is how long a race may take: much longer than two invalidations do, and not as long as one does without an edge that is silent.
+const raceFor = 5 * time.Second
 
 // race is how a writer and the origin arrange what chance brings seldom, and on some machines never: answers of the origin are on their way
 // that are older than what is Completed meanwhile. As long as it is on, the origin keeps every answer for its object back that it has made.
@@ -14,22 +18,26 @@ type race struct {
 	over chan struct{} // closed when it is over; nil: it is not on; guarded by mu
 }
 
-// begin begins it, unless it is on.
+// begin begins it, unless it is on. It is over with end, and after raceFor.
 func (r *race) begin() (held <-chan struct{}, end func(), ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over != nil {
 		return nil, nil, false
 	}
-	r.held, r.over = make(chan struct{}), make(chan struct{})
-	return r.held, r.end, true
+	over := make(chan struct{})
+	r.held, r.over = make(chan struct{}), over
+	late := time.AfterFunc(raceFor, func() { r.end(over) })
+	return r.held, func() { late.Stop(); r.end(over) }, true
 }
 
-func (r *race) end() {
+func (r *race) end(over chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	close(r.over)
-	r.held, r.over = nil, nil
+	if r.over == over {
+		close(over)
+		r.held, r.over = nil, nil
+	}
 }
 
 // hold keeps an answer back for as long as the race is on, and tells whether it was.

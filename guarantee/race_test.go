@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func TestRace_KeepsAnswersBackUntilItIsOver(t *testing.T) {
@@ -41,10 +42,17 @@ func TestRace_KeepsAnswersBackUntilItIsOver(t *testing.T) {
 		if !<-gone || !<-gone {
 			t.Error("what was kept back was not")
 		}
-		if _, end, ok := r.begin(); !ok {
-			t.Error("there is no second one")
-		} else {
-			end()
+		_, _, ok = r.begin()
+		if !ok {
+			t.Fatal("there is no second one")
+		}
+		end() // the first one's: it is over already
+		began := time.Now()
+		if !r.hold(t.Context()) || time.Since(began) != raceFor {
+			t.Errorf("an answer was kept back for %v", time.Since(began))
+		}
+		if r.hold(t.Context()) {
+			t.Error("it is not over")
 		}
 	})
 }
