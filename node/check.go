@@ -59,9 +59,11 @@ func CheckControl(c Config) (f Findings) {
 	} else if x != nil {
 		addresses = append(addresses, wanted{"cluster-address", x.Address, false})
 	}
+	x, err := c.external()
+	f.err(err)
 	f.addresses(running, addresses)
 	f.environment(&c)
-	_, err := advertised(c.Advertise, c.Journal)
+	_, err = advertised(c.Advertise, c.Journal)
 	f.err(err)
 	dir := filepath.Join(c.Data, "authority")
 	if expires, err := admission.LookAtAuthority(dir); err != nil {
@@ -69,7 +71,7 @@ func CheckControl(c Config) (f Findings) {
 	} else if !expires.IsZero() {
 		f.lasts("the authority in "+dir, expires)
 	}
-	if n, err := freeSpace(c.Data); err == nil && n < leastSpace {
+	if n, err := freeSpace(c.Data); err == nil && x == nil && n < leastSpace {
 		f.fault("%s has %s free: the journal takes nothing with less than %s", c.Data, units.Size(n), units.Size(leastSpace))
 	}
 	return f

@@ -21,8 +21,8 @@ var nodeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,62}$`)
 // peers is what --peers and its companions say; nil: this control node is the only one.
 func (c *Config) peers() (*jetstream.Cluster, error) {
 	if len(c.Peers) == 0 {
-		if c.Token != "" {
-			return nil, errors.New("--token is for one of several control nodes: give --name and --peers too")
+		if c.Token != "" && len(c.NATS) == 0 {
+			return nil, errors.New("--token is for one of several control nodes: give --name and --peers, or --nats, too")
 		}
 		return nil, nil
 	}
@@ -55,11 +55,13 @@ func (c *Config) cluster(a *admission.Authority) (*jetstream.Cluster, error) {
 	if x == nil || err != nil {
 		return nil, err
 	}
-	_, err = os.Stat(filepath.Join(c.Data, joining))
-	x.Fresh = err == nil
+	x.Fresh = c.joins()
 	x.TLS, err = a.Cluster()
 	return x, err
 }
+
+// joins reports whether this control node has its papers from another one, and has not seen the journal yet.
+func (c *Config) joins() bool { return exists(filepath.Join(c.Data, joining)) }
 
 // arrived notes that a new control node has its replica.
 func (c *Config) arrived() error {

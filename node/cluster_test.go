@@ -188,7 +188,7 @@ func TestControl_WhatItRefusesOfPeers(t *testing.T) {
 		{"a", "", []string{"a=1.2.3.4:1", "b=1.2.3.4:2", "c=1.2.3.4:1"}, "given twice"},
 		{"a", "", []string{"a=1.2.3.4:1", "b=1.2.3.4:2", "c=1.2.3.4:3"}, "holds no control node yet"},
 		{"a", "wfe1.x", []string{"a=1.2.3.4:1", "b=1.2.3.4:2", "c=1.2.3.4:3"}, "no token for a control node"},
-		{"a", "wfc1.x", nil, "give --name and --peers too"},
+		{"a", "wfc1.x", nil, "give --name and --peers, or --nats, too"},
 	} {
 		c := controlConfig(t)
 		c.Name, c.Peers, c.Token = r.name, r.peers, r.token

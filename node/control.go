@@ -40,9 +40,14 @@ func Control(ctx context.Context, c Config) error {
 	if _, err := c.peers(); err != nil {
 		return err
 	}
+	nats, err := c.external()
+	if err != nil {
+		return err
+	}
 	if err := c.enter(ctx); err != nil {
 		return err
 	}
+	fresh := !exists(filepath.Join(c.Data, "authority", "authority.pem"))
 	gate := &gate{c: c}
 	if gate.authority, err = admission.OpenAuthority(filepath.Join(c.Data, "authority"), nil); err != nil {
 		return err
@@ -61,16 +66,20 @@ func Control(ctx context.Context, c Config) error {
 	}
 	d := &process{Config: c, ls: ls, who: who, resolve: resolve}
 	front := newPhase(context.WithoutCancel(ctx))
-	if cluster != nil {
+	switch {
+	case cluster != nil:
 		d.serveDoor(front)
 		cluster.Waiting = d.waiting
+	case nats != nil:
+		d.serveDoor(front)
+		d.Name, nats.Waiting, nats.Joined, nats.New = nats.Node, d.waiting, c.joins(), fresh
 	}
-	return errors.Join(d.runJournal(ctx, gate, network, cluster), front.stop())
+	return errors.Join(d.runJournal(ctx, gate, jetstream.Config{Network: network, Cluster: cluster, External: nats}), front.stop())
 }
 
 // runJournal opens the journal and runs the rest over it.
-func (d *process) runJournal(ctx context.Context, g *gate, network *jetstream.Network, cluster *jetstream.Cluster) error {
-	log, err := d.openJournal(ctx, network, cluster)
+func (d *process) runJournal(ctx context.Context, g *gate, where jetstream.Config) error {
+	log, err := d.openJournal(ctx, where)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}

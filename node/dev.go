@@ -23,6 +23,7 @@ import (
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/httpserver"
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/jetstream"
 	"github.com/warmfront/warmfront/origin"
 	"github.com/warmfront/warmfront/ownapi"
 	"github.com/warmfront/warmfront/telemetry"
@@ -51,6 +52,13 @@ type Config struct {
 	Name           string
 	Peers          []string // all of them, "name=host:port" each; empty: this is the only one
 	ClusterAddress string   // where the others come to; "": as Peers says
+
+	// Of a control node whose journal is in a NATS of the operator's; see jetstream.External.
+	NATS                                 []string // URLs; empty: it is here
+	NATSCreds, NATSCA, NATSCert, NATSKey string   // files
+	NATSPrefix                           string
+	NATSReplicas                         int
+	NATSSyncAlways                       bool
 
 	Tier          string // where other edges ask this one; "" or "off": nowhere
 	TierAdvertise string // where they find that, host:port; "": the address itself
@@ -118,7 +126,7 @@ func Dev(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	log, err := c.openJournal(ctx, nil, nil)
+	log, err := c.openJournal(ctx, jetstream.Config{})
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}

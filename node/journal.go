@@ -24,11 +24,11 @@ const (
 
 // openJournal compacts the journal if it has grown, and opens it. Positions stay, so no cache is lost by it, but that of an edge that was
 // away for longer than the journal then goes back.
-func (c *Config) openJournal(ctx context.Context, network *jetstream.Network, cluster *jetstream.Cluster) (*jetstream.Log, error) {
-	config := jetstream.Config{
-		Dir: filepath.Join(c.Data, "journal"), Network: network, Cluster: cluster, AcceptLoss: c.AcceptJournalLoss, Logger: c.Logger.With("role", "journal"),
-	}
-	if !c.AcceptJournalLoss && cluster == nil { // one of several has no say alone; who accepts a loss wants what is left, as it is
+// where says what there is beside the directory.
+func (c *Config) openJournal(ctx context.Context, where jetstream.Config) (*jetstream.Log, error) {
+	config := where
+	config.Dir, config.AcceptLoss, config.Logger = filepath.Join(c.Data, "journal"), c.AcceptJournalLoss, c.Logger.With("role", "journal")
+	if !c.AcceptJournalLoss && config.Cluster == nil && config.External == nil { // one of several has no say alone; who accepts a loss wants what is left, as it is
 		c.compactJournal(ctx, config)
 	}
 	return jetstream.Open(ctx, config)

@@ -19,6 +19,10 @@ start those with their tokens; start the first again with --peers: it carries it
 addresses in --peers with TLS and certificates of their own authority. Each serves the API and the console; one that is without most
 of the others answers 503.
 
+With --nats the journal is in a NATS of yours, in a stream with JetStream, instead of on this machine. Any number of control nodes may use the same
+one: start the first alone, and the others with tokens that it makes. Edges come to the control nodes as ever, and never to NATS. A journal
+that is here already is carried over into a new stream. All its servers must run with "sync_interval: always", which no client can find out: --nats-sync-always says so.
+
 It prints where everything is, how to sign in, and the environment for the AWS CLI, and writes that environment to
 aws.env in the data directory. What must be backed up there: journal and authority. Users, access keys and sessions are in the
 journal, sealed by what is in authority: all control nodes have the same.
@@ -33,7 +37,9 @@ const controlExample = `  warmfront control --journal 0.0.0.0:4443 --advertise c
   warmfront control token control2
   warmfront control --name control2 --token wfc1.eyJuIjoi... \
     --peers control1=10.0.0.1:4444,control2=10.0.0.2:4444,control3=10.0.0.3:4444 \
-    --journal 0.0.0.0:4443 --advertise control2.example.com:4443`
+    --journal 0.0.0.0:4443 --advertise control2.example.com:4443
+  warmfront control --nats tls://nats1.example.com:4222,tls://nats2.example.com:4222 --nats-creds /etc/warmfront/nats.creds \
+    --nats-sync-always --journal 0.0.0.0:4443 --advertise control1.example.com:4443`
 
 func controlCommand(do doing) *cobra.Command {
 	var c node.Config
@@ -55,11 +61,25 @@ func controlCommand(do doing) *cobra.Command {
 	quotas = addQuotas(cmd)
 	f.StringVar(&c.Journal, "journal", "127.0.0.1:4443", "`address` to which edges of other machines come")
 	f.StringSliceVar(&c.Advertise, "advertise", nil, "`addresses` at which they find that, host:port (default the address itself, or this machine's name)")
-	f.StringVar(&c.Name, "name", "", "this control node's `name`, one of those in --peers; it stays the same for ever")
+	f.StringVar(&c.Name, "name", "", "this control node's `name`, one of those in --peers; it stays the same for ever; with --nats for people (default this machine's name)")
 	f.StringSliceVar(&c.Peers, "peers", nil, "all control nodes, this one too: `name=host:port`, three or five")
 	f.StringVar(&c.ClusterAddress, "cluster-address", "", "`address` to which the other control nodes come (default this one's in --peers)")
+	addNATS(cmd, &c)
 	f.StringVar(&c.Token, "token", "", "`token` with which this machine becomes a control node, once; $WARMFRONT_CONTROL_TOKEN keeps it out of the list of processes")
 	return cmd
+}
+
+// addNATS adds what says that the journal is elsewhere.
+func addNATS(cmd *cobra.Command, c *node.Config) {
+	f := cmd.Flags()
+	f.StringSliceVar(&c.NATS, "nats", nil, "`URLs` of a NATS of yours that has the journal, nats:// or tls://, instead of this machine; not with --peers")
+	f.StringVar(&c.NATSCreds, "nats-creds", "", "`file` with this Warmfront's credentials for it: a JWT and its seed")
+	f.StringVar(&c.NATSCA, "nats-ca", "", "`file` of the certificates to believe its servers by (default the system's)")
+	f.StringVar(&c.NATSCert, "nats-cert", "", "`file` with the certificate that its servers are shown")
+	f.StringVar(&c.NATSKey, "nats-key", "", "`file` with the key of --nats-cert")
+	f.StringVar(&c.NATSPrefix, "nats-prefix", "", "what the names of stream and subjects begin with: `letters` (default WARMFRONT)")
+	f.IntVar(&c.NATSReplicas, "nats-replicas", 0, "replicas of the stream that is made, or that there must be, `1, 3 or 5` (default 3 in a cluster, else 1)")
+	f.BoolVar(&c.NATSSyncAlways, "nats-sync-always", false, "all its servers run with \"sync_interval: always\"; without that what was accepted could be lost when the power fails")
 }
 
 const controlTokenLong = `Makes a token with which one machine becomes a control node, once, before it expires. With it the machine gets the keys of the

@@ -56,11 +56,11 @@ func (l *Log) appendAt(ctx context.Context, slot uint64, e *journal.Entry) error
 		ctx, cancel = context.WithTimeout(ctx, appendTimeout)
 		defer cancel()
 	}
-	m := message(slot, b)
+	m := l.message(slot, b)
 	if err := l.sign(m); err != nil {
 		return err
 	}
-	r, err := l.nc.RequestMsgWithContext(ctx, m)
+	r, err := l.engine.nc.RequestMsgWithContext(ctx, m)
 	if err != nil {
 		l.ailing() // for the next append; this one is in doubt
 		return l.wrap("append", err)
@@ -72,7 +72,7 @@ func (l *Log) appendAt(ctx context.Context, slot uint64, e *journal.Entry) error
 	if ack.Error != nil {
 		return l.refused(e, ack.Error)
 	}
-	if ack.Stream != streamName || ack.Seq != slot {
+	if ack.Stream != l.c.names().stream || ack.Seq != slot {
 		return fmt.Errorf("journal: append of entry %d was confirmed as %d of %q", e.Seq, ack.Seq, ack.Stream)
 	}
 	l.known.atLeast(e.Seq)
@@ -87,6 +87,13 @@ func message(slot uint64, encoded []byte) *nats.Msg {
 	m := nats.NewMsg(logSubject)
 	m.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(slot-1, 10))
 	m.Data = encoded
+	return m
+}
+
+// message is the same for this log's stream.
+func (l *Log) message(slot uint64, encoded []byte) *nats.Msg {
+	m := message(slot, encoded)
+	m.Subject = l.c.names().log
 	return m
 }
 
@@ -105,6 +112,9 @@ func (l *Log) sign(m *nats.Msg) error {
 
 // refused translates the engine's no.
 func (l *Log) refused(e *journal.Entry, err *jetstream.APIError) error {
+	if full(err) {
+		return fmt.Errorf("%w: NATS says: %s. Nothing is lost, and no restart is needed", journal.ErrFull, err.Description)
+	}
 	if err.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequence {
 		return l.wrap("append", err)
 	}
@@ -119,6 +129,9 @@ func (l *Log) refused(e *journal.Entry, err *jetstream.APIError) error {
 // room refuses while the disk is nearly full. The engine itself stops at the first write that fails, and
 // stays stopped until a restart; refusing before needs only space to go on.
 func (l *Log) room() error {
+	if l.c.External != nil {
+		return nil // the disks are NATS's
+	}
 	n, err := free(l.c.Dir)
 	if err != nil {
 		return l.wrap("append", err)

@@ -15,8 +15,11 @@ import (
 
 // openStream finds or makes the stream, and checks it.
 func (l *Log) openStream(ctx context.Context) error {
-	if l.c.Cluster != nil {
+	switch {
+	case l.c.Cluster != nil:
 		return l.openStreamReplica(ctx)
+	case l.c.External != nil:
+		return l.openStreamExternal(ctx)
 	}
 	s, err := l.js.Stream(ctx, streamName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -235,7 +238,7 @@ func (l *Log) firstSlot(ctx context.Context) (uint64, error) {
 	if l.slots.first > 0 {
 		return l.slots.first, nil
 	}
-	s, err := l.js.Stream(ctx, streamName)
+	s, err := l.js.Stream(ctx, l.c.names().stream)
 	if err != nil {
 		return 0, l.wrap("read", err)
 	}
@@ -276,7 +279,12 @@ const advice = "Restore its directory from a backup, or open it with AcceptLoss 
 
 const adviceReplica = "Compare the replicas: warmfront fsck, on each control node while it is stopped"
 
+const adviceExternal = "Restore it with NATS's own tools, or see docs/operate.md, Your own NATS, on what to do when it is lost"
+
 func (l *Log) lost(format string, args ...any) error {
+	if x := l.c.External; x != nil {
+		return fmt.Errorf("%w: %s. The stream %s of %s was damaged, rolled back or replaced. %s", ErrLost, fmt.Sprintf(format, args...), l.c.names().stream, x, adviceExternal)
+	}
 	if l.c.Cluster != nil || l.c.part {
 		return fmt.Errorf("%w: %s. Most of the replicas were damaged, rolled back or replaced, this one in %s or others. %s", ErrLost, fmt.Sprintf(format, args...), l.c.Dir, adviceReplica)
 	}
@@ -284,6 +292,9 @@ func (l *Log) lost(format string, args ...any) error {
 }
 
 func (l *Log) damaged(format string, args ...any) error {
+	if x := l.c.External; x != nil {
+		return fmt.Errorf("%w: %s. The stream %s of %s is damaged. %s", journal.ErrDamaged, fmt.Sprintf(format, args...), l.c.names().stream, x, adviceExternal)
+	}
 	if l.c.Cluster != nil || l.c.part {
 		return fmt.Errorf("%w: %s. %s", journal.ErrDamaged, fmt.Sprintf(format, args...), adviceReplica)
 	}

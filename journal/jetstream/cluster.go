@@ -128,7 +128,10 @@ const election = 10 * time.Second
 // been without for long. ErrQuorum: nothing can be appended by way of it. One that has been cut off without a sign notices that
 // after ten seconds.
 func (l *Log) Quorum() error {
-	if l.c.Cluster == nil {
+	switch {
+	case l.c.External != nil:
+		return l.others.reached()
+	case l.c.Cluster == nil:
 		return nil
 	}
 	words, most := l.standing()
@@ -173,9 +176,12 @@ type Standing struct {
 	Leads   bool // it orders what is appended to the log
 }
 
-// Nodes returns the nodes of a cluster, in the order of Cluster.Peers; nil: there is none.
+// Nodes returns the nodes of a cluster, in the order of Cluster.Peers, or those that have the log in the same external NATS; nil: there is none.
 func (l *Log) Nodes() []Standing {
-	if l.c.Cluster == nil {
+	switch {
+	case l.c.External != nil:
+		return l.others.nodes()
+	case l.c.Cluster == nil:
 		return nil
 	}
 	here, leader := l.reached(), l.leader()
@@ -240,7 +246,10 @@ func (l *Log) led() bool {
 
 // Others returns the addresses at which edges find the other control nodes, as far as those have told, and whether that is all.
 func (l *Log) Others() (addresses []string, all bool) {
-	if l.c.Cluster == nil {
+	switch {
+	case l.c.External != nil:
+		return l.others.addresses()
+	case l.c.Cluster == nil:
 		return nil, true
 	}
 	own := cmp.Or(l.c.Network.Advertise, l.Addr())

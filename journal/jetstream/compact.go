@@ -43,8 +43,8 @@ type Compacted struct {
 // Whenever this is interrupted, by kill -9 or by the power, the next Open finds either log complete. After
 // an error the log is what it was. journal.ErrFull: there is no room to write the new one beside the old one.
 func Compact(ctx context.Context, c Config, r Compaction) (done Compacted, err error) {
-	if c.Cluster != nil {
-		return done, nil // replicas are not written anew one by one
+	if c.Cluster != nil || c.External != nil {
+		return done, nil // replicas are not written anew one by one, nor what is not ours
 	}
 	c.Listen, c.Network = "", nil // two engines would want them at once
 	c, lock, err := hold(c)

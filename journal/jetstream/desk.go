@@ -359,11 +359,20 @@ const askInbox = inbox + "-ask"
 
 // Ask asks an edge. Nobody there: ErrAway.
 func (l *Log) Ask(ctx context.Context, edge string, question []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	answer, err := l.askHere(ctx, edge, question)
+	if l.c.External != nil && errors.Is(err, ErrAway) {
+		return l.askOthers(ctx, edge, question)
+	}
+	return answer, err
+}
+
+// askHere asks an edge that is connected to this engine, or to one that it is clustered with.
+func (l *Log) askHere(ctx context.Context, edge string, question []byte) ([]byte, error) {
 	if l.asks == nil {
 		return nil, ErrAway
 	}
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
 	reply := askInbox + "." + token(edge) + "." + rand.Text()
 	sub, err := l.asks.SubscribeSync(reply)
 	if err != nil {

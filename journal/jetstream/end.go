@@ -11,8 +11,8 @@ import (
 	"github.com/warmfront/warmfront/journal"
 )
 
-// MayLag reports whether a read may end before the log does: it is answered by this node's replica. End, or an append, tells.
-func (l *Log) MayLag() bool { return l.c.Cluster != nil }
+// MayLag reports whether a read may end before the log does: it is answered by this node's replica, or by any that an external NATS has. End, or an append, tells.
+func (l *Log) MayLag() bool { return l.c.Cluster != nil || l.c.External != nil }
 
 var _ journal.Laggard = (*Log)(nil)
 
@@ -45,7 +45,7 @@ func (l *Log) End(ctx context.Context) (uint64, error) {
 func (l *Log) askEnd(ctx context.Context) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, tryEnd)
 	defer cancel()
-	m, err := l.nc.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+streamName, nil)
+	m, err := l.engine.nc.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+l.c.names().stream, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -58,6 +58,10 @@ type Config struct {
 	// Cluster makes this one of several replicas. Nil: it is the only one.
 	Cluster *Cluster
 
+	// External has the log in a NATS of the operator's, and nothing but a witness in Dir. Nil: the engine is our own. Not with Cluster or
+	// Listen.
+	External *External
+
 	// Reserve is how many bytes must stay free on the disk: with less, Append refuses (ErrFull), because
 	// an engine that meets a full disk stops for good. Default 64 MiB.
 	Reserve int64 // negative: 0
@@ -81,16 +85,18 @@ type Config struct {
 // Log is an open log. Open makes it; all methods may be called concurrently.
 type Log struct {
 	session
-	c     Config
-	lock  *os.File
-	head  *head
-	srv   *server.Server
-	guard *guard     // of the network; nil: none
-	asks  *nats.Conn // for questions to edges, which see where it wants its answers; nil: no network
-	js    jetstream.JetStream
-	epoch journal.ID
-	slots slots
-	doubt bool // it was doubted when it was opened
+	c      Config
+	lock   *os.File
+	head   *head
+	srv    *server.Server
+	guard  *guard     // of the network; nil: none
+	engine *session   // to where the log is: the session itself, or one with an external NATS
+	others *presence  // of an external NATS
+	asks   *nats.Conn // for questions to edges, which see where it wants its answers; nil: no network
+	js     jetstream.JetStream
+	epoch  journal.ID
+	slots  slots
+	doubt  bool // it was doubted when it was opened
 
 	known      knowledge // of a cluster
 	leaderless leaderless
@@ -130,8 +136,14 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 // open opens what the directory holds.
 func (c Config) open(ctx context.Context) (*Log, error) {
 	switch {
+	case c.Cluster != nil && exists(c.path(external, "head")):
+		return nil, c.elsewhere()
 	case c.Cluster != nil:
 		return openReplica(ctx, c)
+	case c.External != nil:
+		return openExternal(ctx, c)
+	case exists(c.path(external, "head")):
+		return nil, c.elsewhere()
 	case exists(c.path(replica)) && c.AcceptLoss:
 		if err := c.leave(); err != nil {
 			return nil, fmt.Errorf("journal: this replica cannot become a log of its own: %w", err)
@@ -204,8 +216,17 @@ func (l *Log) start() (err error) {
 	return l.connect()
 }
 
+// wrap is session.wrap for what goes to where the log is.
+func (l *Log) wrap(what string, err error) error {
+	if l.engine == nil || l.closed.Load() {
+		return l.session.wrap(what, err)
+	}
+	return l.engine.wrap(what, err)
+}
+
 // stop stops both, as far as they were started.
 func (l *Log) stop() {
+	l.leaveExternal()
 	for _, nc := range []*nats.Conn{l.nc, l.asks} {
 		if nc != nil {
 			nc.Close()
@@ -240,6 +261,10 @@ func (l *Log) connect() (err error) {
 			return fmt.Errorf("%w: %w", ErrEngine, err)
 		}
 	}
+	if l.c.External != nil {
+		return nil
+	}
+	l.engine = &l.session
 	l.js, err = jetstream.New(l.nc)
 	return err
 }
@@ -291,7 +316,10 @@ func (l *Log) ailingReplica() error {
 // ailing asks the engine whether it has stopped to write, which it does for good after a failed write, and
 // does not say in its answers.
 func (l *Log) ailing() error {
-	if l.c.Cluster != nil {
+	switch {
+	case l.c.External != nil:
+		return l.Quorum()
+	case l.c.Cluster != nil:
 		return l.ailingReplica()
 	}
 	if err := l.stopped.Load(); err != nil {

@@ -99,7 +99,7 @@ func (l *Log) readBatch(ctx context.Context, from uint64, max int) ([][]byte, er
 		ctx, cancel = context.WithTimeout(ctx, readTimeout)
 		defer cancel()
 	}
-	if l.c.Cluster != nil {
+	if l.MayLag() {
 		return l.readReplica(ctx, from, max)
 	}
 	all, left, err := l.batch(ctx, from, min(max, maxBatch))
@@ -113,8 +113,8 @@ func (l *Log) readBatch(ctx context.Context, from uint64, max int) ([][]byte, er
 // batch asks for what is in n slots and receives it, up to the mark that ends it. left is the engine's opinion
 // whether there are more.
 func (l *Log) batch(ctx context.Context, from uint64, n int) (all [][]byte, left bool, err error) {
-	inbox := l.nc.NewInbox()
-	sub, err := l.nc.SubscribeSync(inbox)
+	inbox := l.engine.nc.NewInbox()
+	sub, err := l.engine.nc.SubscribeSync(inbox)
 	if err != nil {
 		return nil, false, l.wrap("read", err)
 	}
@@ -124,7 +124,7 @@ func (l *Log) batch(ctx context.Context, from uint64, n int) (all [][]byte, left
 	if err != nil {
 		return nil, false, err
 	}
-	if err := l.nc.PublishRequest(directGet, inbox, ask); err != nil {
+	if err := l.engine.nc.PublishRequest(directGets+l.c.names().stream, inbox, ask); err != nil {
 		return nil, false, l.wrap("read", err)
 	}
 	for next := from; ; next++ {
@@ -180,7 +180,7 @@ func (l *Log) decode(b []byte, slot uint64) (*journal.Entry, error) {
 
 // nothingAt tells the end of the log from an entry that cannot be read: the engine answers both alike.
 func (l *Log) nothingAt(ctx context.Context, seq uint64) error {
-	s, err := l.js.Stream(ctx, streamName)
+	s, err := l.js.Stream(ctx, l.c.names().stream)
 	if err != nil {
 		return l.wrap("read", err)
 	}

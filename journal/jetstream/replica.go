@@ -250,6 +250,9 @@ func (l *Log) refresh(ctx context.Context, s jetstream.Stream) error {
 func (l *Log) carry(ctx context.Context, s jetstream.Stream, filling bool) error {
 	old, n := l.c.old, s.CachedInfo().State.LastSeq
 	last := old.head.last().Seq
+	if first := s.CachedInfo().State.FirstSeq; n >= old.slots.first && first != old.slots.first {
+		return l.another("it begins in slot %d here, there in %d", old.slots.first, first)
+	}
 	if n >= old.slots.first {
 		l.known.atLeast(n)
 		if err := l.begins(ctx, min(n, last)); err != nil {
@@ -258,7 +261,7 @@ func (l *Log) carry(ctx context.Context, s jetstream.Stream, filling bool) error
 	}
 	if !filling {
 		if n < last {
-			return fmt.Errorf("%w: this node's own journal ends with entry %d, the cluster's with %d", ErrConfig, last, n)
+			return fmt.Errorf("%w: this node's own journal ends with entry %d, that of the others with %d", ErrConfig, last, n)
 		}
 		return nil
 	}
@@ -274,7 +277,7 @@ func (l *Log) carry(ctx context.Context, s jetstream.Stream, filling bool) error
 			sent = 0
 			return l.appendAt(ctx, slot, e) // its confirmation is one for all before: had any been dropped, this would not be the next
 		}
-		return l.nc.PublishMsg(message(slot, b))
+		return l.engine.nc.PublishMsg(l.message(slot, b))
 	})
 	if err == nil {
 		err = l.begins(ctx, last)
@@ -282,7 +285,7 @@ func (l *Log) carry(ctx context.Context, s jetstream.Stream, filling bool) error
 	if err != nil {
 		return fmt.Errorf("journal carried over: %w", err)
 	}
-	c := streamConfig(l.c.replicas(), old.slots.first)
+	c := l.c.stream(s.CachedInfo().Config.Replicas, old.slots.first)
 	if old.doubt {
 		c.Metadata = map[string]string{carriedDoubt: "yes"}
 	}
@@ -302,11 +305,16 @@ func (l *Log) begins(ctx context.Context, n uint64) error {
 			return err
 		}
 		if journal.PositionOf(ours) != journal.PositionOf(theirs) {
-			return fmt.Errorf("%w: this node has a journal of its own in %s, and the cluster has another: entry %d here is %v, there %v. "+
-				"If this node is to join, move its journal away", ErrConfig, l.c.old.c.Dir, slot, journal.PositionOf(ours), journal.PositionOf(theirs))
+			return l.another("entry %d here is %v, there %v", slot, journal.PositionOf(ours), journal.PositionOf(theirs))
 		}
 	}
 	return nil
+}
+
+// another says that the log that is to be carried over is not the one that there is.
+func (l *Log) another(format string, args ...any) error {
+	return fmt.Errorf("%w: this node has a journal of its own in %s, and the others have another: %s. If this node is to join, move its journal away",
+		ErrConfig, l.c.old.c.Dir, fmt.Sprintf(format, args...))
 }
 
 // waits tells for what Open waits; "" for nothing any more.
@@ -318,7 +326,14 @@ func (l *Log) waits(why string) {
 	if why != "" {
 		l.log.Warn("journal not open yet", "why", why)
 	}
-	if f := l.c.Cluster.Waiting; f != nil {
+	f := (func(string))(nil)
+	switch {
+	case l.c.Cluster != nil:
+		f = l.c.Cluster.Waiting
+	case l.c.External != nil:
+		f = l.c.External.Waiting
+	}
+	if f != nil {
 		f(why)
 	}
 }

@@ -24,7 +24,7 @@ func options(c Config) (*server.Options, error) {
 		DontListen: c.Listen == "",
 		NoSigs:     true, // signals are the process's
 
-		JetStream:              true,
+		JetStream:              c.External == nil,
 		StoreDir:               c.Dir,
 		SyncAlways:             !c.bulk,
 		DisableJetStreamBanner: true,
@@ -90,10 +90,13 @@ func startServer(c Config, g *guard) (*server.Server, error) {
 	srv.Start()
 	// With a logger of our own a fatal error does not exit the process: it just leaves a server that is
 	// not up. So everything is asked.
-	if !ready(srv, l) || !srv.JetStreamEnabled() {
+	if !ready(srv, l) || c.External == nil && !srv.JetStreamEnabled() {
 		srv.Shutdown()
 		srv.WaitForShutdown()
 		return nil, fmt.Errorf("%w on %s: %s", ErrEngine, c.Dir, l.worst())
+	}
+	if c.External != nil { // what it is told to be, External.Check has made sure of
+		return srv, nil
 	}
 	if err := assertDurable(srv); err != nil && !c.bulk {
 		srv.Shutdown()

@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,8 @@ type session struct {
 	log    *slog.Logger
 	name   string // with which it probes and asks
 	remote bool   // it comes and goes
+	gone   error  // what is said when there is no connection; nil: ErrAway
+	inbox  string // where questions of an external NATS want their answers, and nowhere else; "": see mayAnswer
 	closed atomic.Bool
 }
 
@@ -117,7 +120,7 @@ func (l *session) serve(subject, queue string, most bound, answer func(ctx conte
 	slots := shares{bound: most, of: map[string]int{}}
 	unsubscribe, err := l.subscribe(subject, queue, func(m *nats.Msg) {
 		// An answer goes where the question says. If that could be the log's own subject, who may ask could write.
-		if !mayAnswer(m) {
+		if !l.mayAnswer(m) {
 			l.log.Warn("journal request ignored: it wants its answer elsewhere than in an inbox", "subject", m.Subject, "reply", m.Reply)
 			return
 		}
@@ -143,7 +146,10 @@ func (l *session) serve(subject, queue string, most bound, answer func(ctx conte
 }
 
 // mayAnswer tells whether a question wants its answer in an inbox, and an edge's in no other's. Who has a token has no name yet.
-func mayAnswer(m *nats.Msg) bool {
+func (l *session) mayAnswer(m *nats.Msg) bool {
+	if l.inbox != "" {
+		return strings.HasPrefix(m.Reply, l.inbox+".")
+	}
 	if asks, ok := strings.CutPrefix(m.Reply, inbox+"_"); ok {
 		asks, _, _ = strings.Cut(asks, ".")
 		return m.Subject == application || m.Subject == entering || strings.HasSuffix(m.Subject, "."+asks)
@@ -181,7 +187,7 @@ func (l *session) wrap(what string, err error) error {
 	case l.closed.Load():
 		return journal.ErrClosed
 	case errors.Is(err, nats.ErrReconnectBufExceeded): // nothing is buffered: there is no connection
-		return fmt.Errorf("journal: %s: %w", what, ErrAway)
+		return fmt.Errorf("journal: %s: %w", what, cmp.Or(l.gone, ErrAway))
 	}
 	return fmt.Errorf("journal: %s: %w", what, err)
 }

@@ -12,7 +12,11 @@ import (
 
 // Live implements journal.Log: a plain subscription to what the engine publishes for each stored entry.
 func (l *session) Live(deliver func(*journal.Entry)) (stop func(), err error) {
-	return l.subscribe(pushSubject, "", func(m *nats.Msg) {
+	return l.live(pushSubject, deliver)
+}
+
+func (l *session) live(subject string, deliver func(*journal.Entry)) (stop func(), err error) {
+	return l.subscribe(subject, "", func(m *nats.Msg) {
 		e, err := journal.Decode(m.Data)
 		if err != nil {
 			l.log.Warn("journal push unreadable", "err", err) // a read will tell
@@ -24,14 +28,21 @@ func (l *session) Live(deliver func(*journal.Entry)) (stop func(), err error) {
 
 // Live implements journal.Log.
 func (l *Log) Live(deliver func(*journal.Entry)) (stop func(), err error) {
-	return l.session.Live(func(e *journal.Entry) {
+	return l.engine.live(l.c.names().push, func(e *journal.Entry) {
 		l.known.atLeast(e.Seq)
 		deliver(e)
 	})
 }
 
 // Ack implements journal.Log.
-func (l *session) Ack(ctx context.Context, a journal.Ack) error {
+func (l *session) Ack(ctx context.Context, a journal.Ack) error { return l.ack(ctx, ackPrefix, a) }
+
+// Ack implements journal.Log.
+func (l *Log) Ack(ctx context.Context, a journal.Ack) error {
+	return l.engine.ack(ctx, l.c.names().ack, a)
+}
+
+func (l *session) ack(ctx context.Context, prefix string, a journal.Ack) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -39,15 +50,16 @@ func (l *session) Ack(ctx context.Context, a journal.Ack) error {
 	if err != nil {
 		return err
 	}
-	return l.wrap("ack", l.nc.Publish(ackPrefix+token(a.Edge), b))
+	return l.wrap("ack", l.nc.Publish(prefix+token(a.Edge), b))
 }
 
 // Acks implements journal.Log.
 func (l *Log) Acks(deliver func(journal.Ack)) (stop func(), err error) {
-	return l.subscribe(ackPrefix+"*", "", func(m *nats.Msg) {
+	prefix := l.c.names().ack
+	return l.engine.subscribe(prefix+"*", "", func(m *nats.Msg) {
 		var a journal.Ack
 		// The subject is what an edge is permitted to speak for, the body is what it says.
-		if err := json.Unmarshal(m.Data, &a); err != nil || m.Subject != ackPrefix+token(a.Edge) {
+		if err := json.Unmarshal(m.Data, &a); err != nil || m.Subject != prefix+token(a.Edge) {
 			l.log.Warn("journal acknowledgement ignored", "subject", m.Subject, "err", err)
 			return
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// The names of shard 0, the only one so far.
+// The names of shard 0, the only one so far, in an engine of our own; see naming.
 const (
 	streamName  = "WARMFRONT_0"
 	logSubject  = "warmfront.log.0"
@@ -23,8 +23,30 @@ const (
 	relayPrefix = "warmfront.relay."  // what a relay asks
 	application = "warmfront.apply"   // of who is no edge yet
 	entering    = "warmfront.enter"   // of who is no control node yet
-	directGet   = "$JS.API.DIRECT.GET." + streamName
+	directGet   = directGets + streamName
 )
+
+const directGets = "$JS.API.DIRECT.GET."
+
+// naming is what the stream is called, and its subjects: an external NATS has others' too.
+type naming struct{ stream, log, push, ack string }
+
+func (c Config) names() naming {
+	if c.External != nil {
+		return c.External.names()
+	}
+	return naming{streamName, logSubject, pushSubject, ackPrefix}
+}
+
+// stream is streamConfig by these names.
+func (c Config) stream(replicas int, first uint64) jetstream.StreamConfig {
+	s, n := streamConfig(replicas, first), c.names()
+	s.Name, s.Subjects, s.RePublish = n.stream, []string{n.log}, &jetstream.RePublish{Source: n.log, Destination: n.push}
+	if c.External != nil {
+		s.Compression = jetstream.NoCompression // it may be given more replicas one day
+	}
+	return s
+}
 
 // streamConfig is the stream, with the defaults that the engine fills in written out: what it runs with
 // must be equal to this.

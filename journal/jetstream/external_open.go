@@ -1,0 +1,233 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// With Config.External a directory holds what this node knows of the log: how far it was confirmed to it (the head), and whether it is doubted. A log
+// of its own that is there is carried over into a stream that is not there yet, as into a cluster's (replica.go), and put aside.
+//
+//	jetstream head                               a log of its own: it is carried over
+//	single/{…}      external/{head}              of an external log
+//	                external/{head}              the same
+
+// openExternal opens a directory that the caller has taken.
+func openExternal(ctx context.Context, c Config) (*Log, error) {
+	switch {
+	case c.Cluster != nil:
+		return nil, fmt.Errorf("%w: External and Cluster exclude each other", ErrConfig)
+	case c.Listen != "":
+		return nil, fmt.Errorf("%w: External and Listen exclude each other", ErrConfig)
+	case exists(c.path(replica)) && !exists(c.path("jetstream")):
+		return nil, fmt.Errorf("%w: %s holds one replica of several. Back the control plane up, and restore it to an empty directory: what that holds is carried over to NATS", ErrConfig, c.Dir)
+	}
+	if err := c.External.Check(); err != nil {
+		return nil, err
+	}
+	if err := c.settle(); err != nil {
+		return nil, err
+	}
+	r := c
+	r.Dir = c.path(external)
+	if exists(c.path("jetstream")) {
+		own := c
+		own.External, own.Network = nil, nil
+		old, err := openHeld(ctx, own)
+		if err != nil {
+			return nil, err
+		}
+		defer old.Close()
+		r.old = old
+	}
+	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	l, err := openHeld(ctx, r)
+	if err != nil || r.old == nil {
+		return l, err
+	}
+	if err := errors.Join(r.old.Close(), c.putAside()); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// elsewhere refuses to begin a log where the one that there was is in an external NATS.
+func (c Config) elsewhere() error {
+	return fmt.Errorf("%w: %s has its journal in a NATS of yours, and none is given. To have it here, back the control plane up and restore it to an empty directory", ErrConfig, c.Dir)
+}
+
+// openStreamExternal finds or makes the stream, checks it, and connects both sides.
+func (l *Log) openStreamExternal(ctx context.Context) error {
+	if err := l.dial(ctx); err != nil {
+		return err
+	}
+	if err := l.c.External.suits(l.engine.nc); err != nil {
+		return err
+	}
+	for began := time.Now(); ; {
+		s, err := l.found(ctx)
+		if err == nil {
+			err = l.openFound(ctx, s.CachedInfo())
+		}
+		switch {
+		case err == nil:
+			l.waits("")
+			return l.joinExternal()
+		case errors.Is(err, journal.ErrSlotTaken): // another node has just begun it
+			continue
+		case s == nil, ctx.Err() != nil, errors.Is(err, ErrConfig), time.Since(began) > believed:
+			return err
+		case s.CachedInfo().Config.Replicas == 1 && (errors.Is(err, ErrLost) || errors.Is(err, journal.ErrDamaged)):
+			return err // while replicas that have just come together may not agree yet
+		}
+		l.waits("what NATS holds does not fit together yet: " + err.Error())
+		if !sleep(ctx, time.Second) {
+			return err
+		}
+	}
+}
+
+// openFound opens a stream that is as it should be.
+func (l *Log) openFound(ctx context.Context, info *jetstream.StreamInfo) error {
+	s := info.State
+	if s.Msgs == 0 && s.LastSeq == 0 {
+		return l.beginExternal(ctx)
+	}
+	if info.Config.Metadata[carriedDoubt] != "" && l.head.last().Seq == 0 {
+		if err := l.c.doubts(); err != nil {
+			return err
+		}
+		l.doubt = true
+	}
+	if l.c.External.New {
+		return fmt.Errorf("%w: the stream %s of %s has the journal of a control plane, and this node is none of its control nodes. Make a token for it on one of them, and start it once with "+
+			"that; or use another prefix", ErrConfig, l.c.names().stream, l.c.External)
+	}
+	l.known.atLeast(s.LastSeq)
+	err := l.verify(ctx, s)
+	if !l.c.AcceptLoss || err == nil {
+		return err
+	}
+	if _, whole := l.beginning(ctx); !whole {
+		return fmt.Errorf("%w (no loss can be accepted of what cannot be read: it is not ours to write anew)", err)
+	}
+	l.log.Error("journal opened in spite of loss, as told", "reason", err)
+	if err := l.head.forget(); err != nil {
+		return err
+	}
+	return l.verify(ctx, s)
+}
+
+// beginExternal begins a log in an empty stream. Several nodes may at once: one has the first slot.
+func (l *Log) beginExternal(ctx context.Context) error {
+	switch err := l.mayBegin(); {
+	case err != nil:
+		return err
+	case l.c.External.Joined:
+		return l.lost("this node has joined a control plane, and there is no journal")
+	}
+	return l.begin(ctx)
+}
+
+// found waits until the stream answers, is all there and ours, and makes it if it is nowhere.
+func (l *Log) found(ctx context.Context) (jetstream.Stream, error) {
+	for {
+		s, err := l.tryExternal(ctx)
+		var yet errYet
+		switch {
+		case err == nil:
+			return s, nil
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("%w: %s: %w", ErrNATS, l.c.External, err)
+		case errors.As(err, &yet):
+			l.waits(yet.why)
+		case errors.Is(err, ErrConfig), errors.Is(err, ErrLost), errors.Is(err, journal.ErrDamaged):
+			return nil, err
+		case errors.Is(l.engine.nc.LastError(), nats.ErrPermissionViolation):
+			return nil, fmt.Errorf("%w: the account at %s does not permit what is needed: %w. See docs/operate.md, Your own NATS", ErrConfig, l.c.External, l.engine.nc.LastError())
+		case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+			return nil, fmt.Errorf("%w: NATS at %s: %w", ErrConfig, l.c.External, err)
+		case errors.Is(err, nats.ErrNoResponders):
+			l.waits(fmt.Sprintf("NATS at %s has no JetStream, or that has not come together yet: is JetStream enabled there?", l.c.External))
+		default:
+			l.waits(fmt.Sprintf("NATS at %s does not give the stream %s: %v", l.c.External, l.c.names().stream, err))
+		}
+		if !sleep(ctx, 200*time.Millisecond) {
+			return nil, fmt.Errorf("%w: %s: %w", ErrNATS, l.c.External, err)
+		}
+	}
+}
+
+// tryExternal is one try of found.
+func (l *Log) tryExternal(ctx context.Context) (jetstream.Stream, error) {
+	short, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	x, name := l.c.External, l.c.names().stream
+	s, err := l.js.Stream(short, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if s, err = l.createExternal(short); err != nil {
+			return nil, err
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	got := s.CachedInfo().Config
+	replicas := got.Replicas
+	if x.Replicas != 0 {
+		replicas = x.Replicas
+	}
+	want := l.c.stream(replicas, 1)
+	want.Placement, want.Description = got.Placement, got.Description // where it lies is the operator's affair
+	state := got.Metadata[remark]
+	if diff := differences(want, got); diff != "" {
+		return nil, fmt.Errorf("%w: the stream %s of %s differs from what is needed: %s. Was it changed by hand, or made by something else? Change it back, or use another prefix", ErrConfig, name, x, diff)
+	}
+	switch {
+	case state == carrying && l.c.old == nil:
+		return nil, errYet{fmt.Sprintf("the journal is being carried over from another control node: %d entries so far", s.CachedInfo().State.LastSeq)}
+	case l.c.old != nil:
+		if err := l.carry(ctx, s, state == carrying); err != nil {
+			return nil, err
+		}
+	}
+	return s, l.refresh(short, s)
+}
+
+// createExternal makes the stream.
+func (l *Log) createExternal(ctx context.Context) (jetstream.Stream, error) {
+	switch err := l.mayBegin(); {
+	case err != nil:
+		return nil, err
+	case l.c.External.Joined:
+		return nil, l.lost("this node has joined a control plane, and there is no journal")
+	}
+	replicas := l.c.External.Replicas
+	if replicas == 0 {
+		replicas = 1
+		if l.engine.nc.ConnectedClusterName() != "" {
+			replicas = 3
+		}
+	}
+	c := l.c.stream(replicas, 1)
+	if l.c.old != nil {
+		c = l.c.stream(replicas, l.c.old.slots.first)
+		c.Metadata = map[string]string{remark: carrying}
+	}
+	s, err := l.js.CreateStream(ctx, c)
+	var no *jetstream.APIError
+	if errors.As(err, &no) && no.Code < 500 {
+		err = fmt.Errorf("%w: NATS at %s does not make the stream %s: %s", ErrConfig, l.c.External, c.Name, no.Description)
+	}
+	return s, err
+}
