@@ -27,7 +27,7 @@ type Object struct {
 
 	Status int
 	Fields message.Fields // as they are stored: end-to-end fields only
-	Block  []byte         // prepared header block for HTTP/1.1, without the per-hit fields; see edge
+	Block  []byte         // prepared header block for HTTP/1.1, without what is the edge's own and the hit's; see edge
 	Block2 []byte         // the same for HTTP/2
 	Body   []byte
 	Pages  *pages.Octets // where Body lies, if not in the heap: keep it, or the Object, with every slice of Body

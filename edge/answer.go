@@ -45,7 +45,7 @@ func (e *Edge) Inline() httpserver.Inline {
 	if !ok {
 		return never{} // it has nothing to answer from without copying it first, and Serve does that as well
 	}
-	a := &inline{e: e, lender: lender, altSvc2: httpserver.AppendBlockField(nil, "Alt-Svc", e.altSvc)}
+	a := &inline{e: e, lender: lender}
 	a.visit.e = e
 	a.visit.main.key = make([]byte, 0, 512)
 	return a
@@ -66,7 +66,6 @@ type inline struct {
 	body    []byte    // of the last answer by HTTP/2, if it is small
 	far     []byte    // what was read from disk for the last answer
 	part    disk.Part // or what is sent of it from there
-	altSvc2 []byte    // the Alt-Svc field for HTTP/2
 }
 
 // never declines.
@@ -237,12 +236,7 @@ func (a *inline) alive(x *site) bool {
 // write lays the answer out and completes the exchange.
 func (a *inline) write(dst []byte, head bool) (out []byte, rest httpserver.Rest) {
 	o := &a.object
-	if block := o.Block; a.e.announces(a.visit.main.site) { // the object may be older than the wish
-		dst = append(append(dst, block[:len(block)-len(idLine)]...), "Alt-Svc: "...)
-		dst = append(append(append(dst, a.e.altSvc...), "\r\n"...), idLine...)
-	} else {
-		dst = append(dst, block...)
-	}
+	dst = append(append(dst, o.Block...), a.closing().one...)
 	at := len(dst)
 	dst = appendID(dst)
 	id := dst[at:len(dst):len(dst)]
@@ -266,11 +260,7 @@ func (a *inline) write(dst []byte, head bool) (out []byte, rest httpserver.Rest)
 // the body.
 func (a *inline) write2(dst []byte, head bool) (out []byte, rest httpserver.Rest) {
 	o := &a.object
-	if block := o.Block2; a.e.announces(a.visit.main.site) {
-		dst = append(append(append(dst, block[:len(block)-len(idLiteral)]...), a.altSvc2...), idLiteral...)
-	} else {
-		dst = append(dst, block...)
-	}
+	dst = append(append(dst, o.Block2...), a.closing().two...)
 	at := len(dst)
 	dst = appendID(dst)
 	id := dst[at:len(dst):len(dst)]
@@ -317,31 +307,46 @@ func partial(f message.Fields) bool {
 	return false
 }
 
-// blocks prepares what a plain hit sends of an object, by HTTP/1.1 and by HTTP/2: everything up to its id. It
-// returns nil for what is no plain hit. They belong to this edge, whose name is in them, as does the store
-// (Config.Store).
+// blocks prepares what a plain hit sends of an object, by HTTP/1.1 and by HTTP/2: everything up to the edge's own fields. It
+// returns nil for what is no plain hit.
 func (e *Edge) blocks(status int, fields message.Fields, length int) (one, two []byte) {
 	if status < 200 || status >= 400 || status == 204 || status == 206 || status == 304 {
 		return nil, nil
 	}
-	all := append(make(message.Fields, 0, len(fields)+3), fields...)
-	all = append(all,
-		message.Field{Name: "X-Cache", Value: Hit.XCache()},
-		message.Field{Name: "Via", Value: e.via},
-		message.Field{Name: "X-Amz-Cf-Pop", Value: e.cfg.Location})
-	b := httpserver.AppendHead(nil, status, all, int64(length))
-	b = append(b, idLine...)
-	b2 := httpserver.AppendBlock(nil, status, all, int64(length))
-	b2 = append(b2, idLiteral...)
-	return bytes.Clone(b), bytes.Clone(b2)
+	one = httpserver.AppendHead(nil, status, fields, int64(length))
+	two = httpserver.AppendBlock(nil, status, fields, int64(length))
+	return bytes.Clone(one), bytes.Clone(two)
 }
 
+// closing is what follows a prepared block, by HTTP/1.1 and by HTTP/2, up to the hit's id. It is the same for all objects: with
+// each of them it would be a third of what a small one takes in memory, and of what a hit has to fetch from there.
+type closing struct{ one, two []byte }
+
 const (
-	// idLine is how the line begins that ends a prepared block.
+	// idLine is how the line begins that ends it.
 	idLine = "X-Amz-Cf-Id: "
 	// idLiteral is the same for HTTP/2: a literal without indexing, with a new name of 11 octets, and a value of 56.
 	idLiteral = "\x00\x0bx-amz-cf-id\x38"
 )
+
+// closing is that of the answer under way: the object may be older than the wish for HTTP/3.
+func (a *inline) closing() *closing {
+	if a.e.announces(a.visit.main.site) {
+		return &a.e.announcing
+	}
+	return &a.e.closing
+}
+
+func (e *Edge) closingOf(announced bool) (c closing) {
+	fields := e.signed(nil, Hit, announced)
+	begin := len(httpserver.AppendHead(nil, 200, nil, -1))
+	c.one = append(httpserver.AppendHead(nil, 200, fields, -1)[begin:], idLine...)
+	for _, f := range fields {
+		c.two = httpserver.AppendBlockField(c.two, f.Name, f.Value)
+	}
+	c.two = append(c.two, idLiteral...)
+	return c
+}
 
 // appendID appends what newID returns.
 func appendID(dst []byte) []byte {

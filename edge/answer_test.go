@@ -99,7 +99,7 @@ func (w *world) both(line string, lines ...string) (inline bool) {
 // Where HTTP/3 is to be had is said in every answer of a distribution that wants it, from when it does.
 func TestAnswer_AnnouncesHTTP3(t *testing.T) {
 	story(t, func(w *world) {
-		w.edge.altSvc = `h3=":8441"; ma=86400`
+		w.edge.announce(`h3=":8441"; ma=86400`)
 		w.origin.on("/a", ok("hello", "Cache-Control: max-age=60", `Alt-Svc: h3=":1"`))
 		want := func(inline bool, value string) {
 			t.Helper()

@@ -151,6 +151,8 @@ type Edge struct {
 	hop    string                    // "<id>.cloudfront.net (CloudFront)"
 	altSvc string                    // where HTTP/3 is to be had; ""
 
+	closing, announcing closing // of plain hits, without and with altSvc
+
 	snap    atomic.Pointer[Snap]
 	publish sync.Mutex // held to replace snap: by the follower, rarely by the sweeper
 
@@ -214,8 +216,9 @@ func New(cfg Config) (*Edge, error) {
 	e.before = e.began - e.lease.Timing().Lease - time.Second
 	e.undecided.Store(cfg.Disk != nil)
 	e.recent.since, e.recent.seed = e.now(), maphash.MakeSeed()
+	e.announce("")
 	if p := cfg.HTTP3Port; p > 0 {
-		e.altSvc = fmt.Sprintf(`h3=":%d"; ma=86400`, p)
+		e.announce(fmt.Sprintf(`h3=":%d"; ma=86400`, p))
 	}
 	e.snap.Store(&Snap{hosts: noHosts, tickets: newTickets()})
 	if cfg.Address != "" {

@@ -25,14 +25,25 @@ func httpDate(t time.Time) string { return t.UTC().Format(http.TimeFormat) }
 
 // own appends the fields that every answer gets from this edge. x may be nil.
 func (e *Edge) own(f message.Fields, x *site, o Outcome, id string) message.Fields {
+	return append(e.signed(f, o, e.announces(x)), message.Field{Name: "X-Amz-Cf-Id", Value: id})
+}
+
+// signed is own without the id, which comes last.
+func (e *Edge) signed(f message.Fields, o Outcome, announced bool) message.Fields {
 	f = append(f,
 		message.Field{Name: "X-Cache", Value: o.XCache()},
 		message.Field{Name: "Via", Value: e.via},
 		message.Field{Name: "X-Amz-Cf-Pop", Value: e.cfg.Location})
-	if e.announces(x) {
+	if announced {
 		f = append(f, message.Field{Name: "Alt-Svc", Value: e.altSvc})
 	}
-	return append(f, message.Field{Name: "X-Amz-Cf-Id", Value: id})
+	return f
+}
+
+// announce lets viewers be told where HTTP/3 is to be had; "": nowhere.
+func (e *Edge) announce(altSvc string) {
+	e.altSvc = altSvc
+	e.closing, e.announcing = e.closingOf(false), e.closingOf(true)
 }
 
 // announces tells whether viewers of x are told where HTTP/3 is to be had (RFC 7838), as CloudFront does it:
