@@ -26,6 +26,11 @@ func StartWarmfront(ctx context.Context, env Env) (*Server, error) {
 	return warmfront(ctx, env, "Warmfront")
 }
 
+// StartWarmfrontOneKey is another, which is asked for one object only.
+func StartWarmfrontOneKey(ctx context.Context, env Env) (*Server, error) {
+	return warmfront(ctx, env, "Warmfront with one key")
+}
+
 // StartWarmfrontLogging is one with its access log, into a file.
 func StartWarmfrontLogging(ctx context.Context, env Env) (*Server, error) {
 	help, err := helpOf(ctx, env.Binary)
