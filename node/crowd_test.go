@@ -14,8 +14,17 @@ import (
 // crowded is a control listener's server, and how a client connects to it.
 func crowded(t *testing.T) (s *httptest.Server, connect func() net.Conn) {
 	t.Helper()
-	s = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "here") }))
-	s.Config.ConnState = new(crowd).moved
+	return crowdedAt(t, func(*http.Request) {})
+}
+
+// crowdedAt is the same, with something before each answer.
+func crowdedAt(t *testing.T, before func(r *http.Request)) (s *httptest.Server, connect func() net.Conn) {
+	t.Helper()
+	s = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		before(r)
+		io.WriteString(w, "here")
+	}))
+	new(crowd).serve(s.Config)
 	s.Start()
 	t.Cleanup(s.Close)
 	return s, func() net.Conn {
@@ -85,6 +94,38 @@ func TestControlListener_ManyIdle(t *testing.T) {
 	}
 	if err := answers(connect()); err != nil {
 		t.Errorf("who comes after them: %v", err)
+	}
+}
+
+// Clients send bodies that do not end, as many as there may be, whether or not somebody reads them: who comes takes the place of the first.
+func TestControlListener_ManySlowBodies(t *testing.T) {
+	for _, read := range []bool{true, false} {
+		begun := make(chan struct{})
+		_, connect := crowdedAt(t, func(r *http.Request) {
+			if r.Method != "POST" {
+				return
+			}
+			begun <- struct{}{}
+			if read {
+				io.Copy(io.Discard, r.Body)
+			}
+		})
+		slow := make([]net.Conn, maxControlConns)
+		for i := range slow {
+			slow[i] = connect()
+			fmt.Fprint(slow[i], "POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\na")
+			select {
+			case <-begun:
+			case <-time.After(time.Minute):
+				t.Fatalf("request %d does not come", i)
+			}
+		}
+		if err := answers(connect()); err != nil {
+			t.Errorf("read: %v: who comes after them: %v", read, err)
+		}
+		if !isClosed(slow[0]) {
+			t.Error("the first of them stays")
+		}
 	}
 }
 

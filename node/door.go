@@ -99,14 +99,13 @@ func unavailable(w http.ResponseWriter, r *http.Request, why string) {
 
 // controlServer is the server of the control listener.
 func (d *process) controlServer(h http.Handler) *http.Server {
-	return &http.Server{
+	return new(crowd).serve(&http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       60 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		ConnState:         new(crowd).moved,
 		ErrorLog:          slog.NewLogLogger(d.Logger.Handler(), slog.LevelDebug),
-	}
+	})
 }
 
 // serveDoor opens the control listener, for one of several.
