@@ -40,6 +40,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/warmfront/warmfront/admission"
 	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/journal"
 )
@@ -138,7 +139,7 @@ func New(cfg Config) (*Control, error) {
 	if l, ok := cfg.Log.(journal.Doubtful); ok {
 		c.tracking.doubtful = l.Doubt()
 	}
-	c.tracking.tracker = journal.NewTracker(journal.TrackerConfig{Timing: cfg.Timing, Doubt: c.tracking.doubtful})
+	c.tracking.tracker = journal.NewTracker(journal.TrackerConfig{Timing: cfg.Timing, Doubt: c.tracking.doubtful, Passive: admission.IsRelay})
 	c.writer = journal.NewWriter(journal.WriterConfig{Log: cfg.Log, Now: cfg.Now, Apply: c.apply})
 	return c, nil
 }

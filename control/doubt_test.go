@@ -1,10 +1,12 @@
 package control
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/warmfront/warmfront/admission"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/journal/memory"
 )
@@ -25,6 +27,11 @@ func TestDoubt(t *testing.T) {
 		h := startAs(t, log.Log, log, Limits{})
 		defer h.stop()
 		began := time.Now()
+		// A relay is admitted as an edge is, and nothing is ever heard of it.
+		err := h.InviteEdge(t.Context(), someone, Invitation{Token: "t", Hash: "h", Edge: admission.Relay("fra1"), Expires: began.Add(time.Hour)})
+		if err = errors.Join(err, h.AdmitEdge(t.Context(), "t", "h", "1")); err != nil {
+			t.Fatal(err)
+		}
 		time.Sleep(time.Second)
 		if d := h.Doubt(); d == nil || !d.Since.Equal(began) || !d.Until.Equal(began.Add(journal.Timing{}.Wait())) || len(d.Unheard) != 0 {
 			t.Errorf("doubted, since %v: %+v", began, d)

@@ -8,14 +8,15 @@ import (
 // After a loss there may be an edge that had joined in what is gone.
 func TestDoubt_EndsWhenAllAreHeard(t *testing.T) {
 	k := track(t)
-	k.Tracker = NewTracker(TrackerConfig{Doubt: true})
+	k.Tracker = NewTracker(TrackerConfig{Doubt: true, Passive: func(name string) bool { return name == "relay" }})
 	missing := func(want string) {
 		t.Helper()
 		if got := fmt.Sprint(k.Missing()); got != want {
 			t.Errorf("waits for %s, not %s", got, want)
 		}
 	}
-	k.entry(Fact{EdgeAdmitted: &EdgeAdmitted{Edge: "a"}}, Fact{EdgeAdmitted: &EdgeAdmitted{Edge: "b"}}, Fact{EdgeAdmitted: &EdgeAdmitted{Edge: "gone"}})
+	k.entry(Fact{EdgeAdmitted: &EdgeAdmitted{Edge: "a"}}, Fact{EdgeAdmitted: &EdgeAdmitted{Edge: "b"}}, Fact{EdgeAdmitted: &EdgeAdmitted{Edge: "gone"}},
+		Fact{EdgeAdmitted: &EdgeAdmitted{Edge: "relay"}})
 	k.join("a", "1")
 	last := k.join("here", "1") // of this machine, and not admitted
 	k.want(0)

@@ -19,6 +19,9 @@ type TrackerConfig struct {
 
 	// Doubt: there may be edges that the log does not know (Doubtful).
 	Doubt bool
+
+	// Passive tells of who is admitted whether it is none that ever joins: a relay, which serves nobody, and of which nothing is heard. Nil: all join.
+	Passive func(admitted string) bool
 }
 
 // Tracker knows up to where the log is completed (P3): no edge serves any more what an entry forbids.
@@ -119,7 +122,9 @@ func (t *Tracker) Applied(e *Entry, now time.Duration) {
 				t.drop(f.EdgeLeft.Edge)
 			}
 		case f.EdgeAdmitted != nil:
-			t.admitted[f.EdgeAdmitted.Edge] = true
+			if t.c.Passive == nil || !t.c.Passive(f.EdgeAdmitted.Edge) {
+				t.admitted[f.EdgeAdmitted.Edge] = true
+			}
 			if m := t.members[f.EdgeAdmitted.Edge]; m != nil && f.EdgeAdmitted.Token != "" {
 				m.replaced = true
 			}
