@@ -59,7 +59,7 @@ func (c *connection) demoAddress(cmd *cobra.Command) (string, error) {
 		return "", c.failed(err)
 	}
 	if about.Demo == nil {
-		return "", hint(fmt.Errorf("the Warmfront at %s has no demonstration site", api.Endpoint()), "warmfront dev has one, but with --demo off.")
+		return "", hint(fmt.Errorf("the Warmfront at %s has no demonstration site", api.Endpoint()), "warmfront dev has one, unless it was started with --demo off.")
 	}
 	u, err := url.Parse(about.Demo.URL)
 	if err != nil || u.Host == "" {
