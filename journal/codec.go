@@ -29,12 +29,24 @@ func Encode(e *Entry) ([]byte, error) {
 // Decode reads the stored form. What is not an entry, or holds a fact that this version does not know,
 // is ErrDamaged: skipping a fact could serve what it forbids.
 func Decode(b []byte) (*Entry, error) {
-	var e Entry
-	if err := json.Unmarshal(b, &e); err != nil {
-		return nil, fmt.Errorf("%w: not an entry: %w", ErrDamaged, err)
+	e := usual(b)
+	if e == nil {
+		var err error
+		if e, err = decode(b); err != nil {
+			return nil, err
+		}
 	}
 	if e.Seq == 0 || e.ID == "" || e.Epoch == "" {
 		return nil, fmt.Errorf("%w: entry without number, id or epoch", ErrDamaged)
+	}
+	return e, nil
+}
+
+// decode reads JSON of any spelling.
+func decode(b []byte) (*Entry, error) {
+	var e Entry
+	if err := json.Unmarshal(b, &e); err != nil {
+		return nil, fmt.Errorf("%w: not an entry: %w", ErrDamaged, err)
 	}
 	for i := range e.Facts {
 		if n := e.Facts[i].members(); n != 1 {

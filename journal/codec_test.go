@@ -109,7 +109,19 @@ func FuzzDecode(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b)
+	for _, e := range usuals() {
+		b, err := Encode(e)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if e := usual(b); e != nil {
+			if slow, err := decode(b); err != nil || !reflect.DeepEqual(e, slow) {
+				t.Fatalf("read in passing as %+v; it is %+v, %v", e, slow, err)
+			}
+		}
 		e, err := Decode(b)
 		if err != nil {
 			return
