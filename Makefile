@@ -98,7 +98,7 @@ bench-scale: ## fleets of 100, 1,000 and 5,000 edges, with and without relays, i
 
 bench-index: ## the index, what rules cost an edge with a million objects, and the way of an invalidation, as Go benchmarks
 	$(GO) test -run '^$$' -bench 'Stale|Match|FirstCheck|Add' -benchmem ./invalidation
-	$(GO) test -run '^$$' -bench 'ApplyInvalidation|FirstHit' -benchmem ./edge
+	$(GO) test -run '^$$' -bench 'ApplyInvalidation|FirstHit|Sweep' -benchmem ./edge
 	$(GO) test -run '^$$' -bench 'Invalidate' -benchtime 300x ./node
 
 performance: ## docs/performance.md, the figures in docs/invalidation.md, and plots from their .json in docs; RESULTS=build/bench/full.json, or invalidation.json, replaces one

@@ -135,6 +135,10 @@ type Store interface {
 	// Range calls visit for every object that is there during the whole call; others may or may not
 	// be visited. visit may call every method of the store. What it is shown is valid until it returns.
 	Range(visit func(*Sight) bool)
+	// Skim is Range for who wants to see few of what is there, which then costs a tenth: passes is asked of an object where it
+	// lies, and if it says so there is no visit. It must be quick and call nothing of the store: its memory waits. Not all need be asked. on is
+	// called behind each few objects, visited or not, with their number, and may take its time; it ends the walk as visit does.
+	Skim(passes func(*Glimpse) bool, visit func(*Sight) bool, on func(looked int) bool)
 	// Clear drops everything.
 	Clear()
 	Stats() Stats

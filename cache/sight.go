@@ -42,6 +42,24 @@ func (s *Sight) Drop() bool { return s.Keeper.Drop(s.Key, s.Serial) }
 // Object returns all of it; nil if it is not there any more.
 func (s *Sight) Object() *Object { return s.Keeper.Fetch(s.Key, s.Serial) }
 
+// Glimpse is an object where it lies, as Skim shows it: the little that nearly always is enough to pass it by.
+type Glimpse struct {
+	Distribution string // this one may be kept, and so may Epoch
+	Epoch        string
+	Stamp        uint64
+	Status       int
+	Mark         *Mark
+
+	// Loan is the store's, for what is wanted less often.
+	Loan Loan
+}
+
+// Checked is Object.Checked.
+func (g *Glimpse) Checked() uint64 { return max(g.Mark.Checked(), g.Stamp) }
+
+// Subject sets s, to strings that are good until the question is answered.
+func (g *Glimpse) Subject(s *invalidation.Subject) { g.Loan.Subject(g.Loan.Record, s) }
+
 // Lender is a Store that can show what it has without copying it: for hits in which everything counts.
 type Lender interface {
 	// Lend shows what is stored under key, and counts it as a use, or returns false. What it shows does not

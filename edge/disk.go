@@ -455,7 +455,7 @@ func stain(site, path, query string) []byte {
 }
 
 // disk is the sweep's walk through the disk.
-func (s *sweep) disk(pause func() bool) {
+func (s *sweep) disk(on func(visited int) bool) {
 	snap := s.snap
 	since := func(distribution string, swept uint64) bool {
 		x := snap.sites.of(distribution)
@@ -463,7 +463,7 @@ func (s *sweep) disk(pause func() bool) {
 	}
 	s.e.disk.Range(func(o *cache.Sight) bool {
 		s.visit(o, false)
-		return pause()
+		return on(1)
 	}, &disk.Sweep{To: snap.seq, Since: since, Marked: s.met})
 }
 

@@ -133,6 +133,30 @@ func BenchmarkApplyInvalidation(b *testing.B) {
 	run("1,000,000 objects, 10,000 rules", among)
 }
 
+// BenchmarkSweep says what a sweep costs for each object, when one rule more has come since the last: it means none of them. They lie
+// as they do in a cache of a hundred thousand, apart from each other, and mostly not in the processor's caches.
+func BenchmarkSweep(b *testing.B) {
+	store, err := memory.New(memory.Config{Capacity: 1 << 30})
+	if err != nil {
+		b.Fatal(err)
+	}
+	e := stillOver(b, store)
+	const objects = 100_000
+	for i := range objects {
+		keep(e, objectPath(i), 1024)
+	}
+	e.cfg.SweepRate = 1 << 40 // it does not rest
+	f := &follows{e, e.snap.Load().seq}
+	for i := 0; b.Loop(); i++ {
+		f.rules(mixedLine(i))
+		e.sweeper.sweep(b.Context())
+	}
+	if n := store.Stats().Objects; n != objects {
+		b.Fatalf("%d objects are left", n)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/objects, "ns/object")
+}
+
 // BenchmarkFirstHit says what the first hit costs of an object that has not been held against 10,000 mixed rules, and what the next
 // one does: all but the socket. There are a million objects, so none is in the processor's caches.
 func BenchmarkFirstHit(b *testing.B) {

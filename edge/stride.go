@@ -12,7 +12,7 @@ import (
 type stride struct {
 	each    time.Duration // for a batch
 	due     time.Time     // of the next one
-	visited int
+	visited int           // since the last rest
 }
 
 const (
@@ -24,9 +24,10 @@ func newStride(perSecond int) *stride {
 	return &stride{each: time.Second * strideBatch / time.Duration(perSecond), due: time.Now()}
 }
 
-// rest is called after each visit, and returns when there may be another one: whether there may, so long as ctx goes on.
-func (s *stride) rest(ctx context.Context) (on bool) {
-	if s.visited++; s.visited%strideBatch == 0 {
+// rest is called after some visits, fewer than a batch, and returns when there may be more: whether there may, so long as ctx goes on.
+func (s *stride) rest(ctx context.Context, visited int) (on bool) {
+	if s.visited += visited; s.visited >= strideBatch {
+		s.visited -= strideBatch
 		now := time.Now()
 		if s.due = s.due.Add(s.each); s.due.Before(now.Add(-strideOwed)) {
 			s.due = now.Add(-strideOwed)

@@ -36,7 +36,7 @@ func TestStride(t *testing.T) {
 					if i%strideBatch == 0 {
 						time.Sleep(c.held(i / strideBatch))
 					}
-					if !s.rest(context.Background()) {
+					if !s.rest(context.Background(), 1) {
 						t.Fatal("stopped")
 					}
 				}
@@ -53,7 +53,7 @@ func TestStride_EndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began, s := time.Now(), newStride(1)
-		for s.rest(ctx) {
+		for s.rest(ctx, 1) {
 		}
 		if took := time.Since(began); took != time.Second {
 			t.Errorf("after %v", took)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/invalidation"
 )
 
 // Open makes an empty store for one test.
@@ -77,6 +78,7 @@ func run(t *testing.T, open Open, keys bool) {
 	t.Run("PutRefusesTheTooLarge", func(t *testing.T) { testTooLarge(t, open) })
 	t.Run("RemoveDropsOnlyThatObject", func(t *testing.T) { testRemove(t, open) })
 	t.Run("RangeVisitsAll", func(t *testing.T) { testRange(t, open) })
+	t.Run("SkimVisitsWhatDoesNotPass", func(t *testing.T) { testSkim(t, open) })
 	t.Run("ClearDropsAll", func(t *testing.T) { testClear(t, open) })
 	t.Run("BoundHoldsAfterEveryPut", func(t *testing.T) { testBound(t, open) })
 	t.Run("BoundHoldsWhileManyPut", func(t *testing.T) { testBoundConcurrent(t, open) })
@@ -217,6 +219,63 @@ func testRange(t *testing.T, open Open) {
 	s.Range(func(*cache.Sight) bool { visits++; return visits < 7 })
 	if visits != 7 {
 		t.Errorf("went on for %d visits after the stop", visits-7)
+	}
+}
+
+// Who skims asks of an object whether it passes, or visits it; and is told of all of them how many they were.
+func testSkim(t *testing.T, open Open) {
+	s := open(t, 1<<22, 1<<20)
+	const n = 500
+	for i := range n {
+		o := Object(fmt.Sprint(i), 10)
+		o.Subject.Path, o.Stamp = "/"+o.Key, uint64(i)
+		mustPut(t, s, o)
+	}
+	var subject invalidation.Subject
+	seen, asked, looked := map[string]bool{}, map[string]bool{}, 0
+	s.Skim(func(g *cache.Glimpse) bool {
+		g.Subject(&subject)
+		path := strings.Clone(subject.Path)
+		if asked[path] || fmt.Sprint("/", g.Stamp) != path || g.Status != 200 {
+			t.Errorf("asked of %q: stamp %d, status %d", path, g.Stamp, g.Status)
+		}
+		asked[path] = true
+		g.Mark.SetChecked(g.Stamp + n)
+		return g.Stamp%2 == 0
+	}, func(o *cache.Sight) bool {
+		if asked[o.Subject.Path] && (o.Stamp%2 == 0 || o.Checked() != o.Stamp+n) {
+			t.Errorf("visits %q, which passes, or has not kept what it was checked against: %d", o.Key, o.Checked())
+		}
+		seen[strings.Clone(o.Key)] = true
+		o.Drop()
+		return true
+	}, func(some int) bool {
+		looked += some
+		return true
+	})
+	passed := 0
+	for path := range asked {
+		if !seen[path[1:]] {
+			passed++
+		}
+	}
+	if looked != n || len(seen)+passed != n || s.Stats().Objects != int64(n-len(seen)) {
+		t.Errorf("%d objects: looked at %d, visited %d, asked of %d, left %d", n, looked, len(seen), len(asked), s.Stats().Objects)
+	}
+	s.Clear()
+	for i := range n {
+		mustPut(t, s, Object(fmt.Sprint(i), 10))
+	}
+	visits := 0
+	no := func(*cache.Glimpse) bool { return false }
+	s.Skim(no, func(*cache.Sight) bool { visits++; return visits < 7 }, func(int) bool { return true })
+	if visits != 7 {
+		t.Errorf("went on for %d visits after the stop", visits-7)
+	}
+	pauses := 0
+	s.Skim(no, func(*cache.Sight) bool { return true }, func(int) bool { pauses++; return pauses < 3 })
+	if pauses != 3 {
+		t.Errorf("paused %d times after the stop", pauses-3)
 	}
 }
 

@@ -1,7 +1,10 @@
 package memory
 
 import (
+	"unsafe"
+
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/cache/record"
 	"github.com/warmfront/warmfront/internal/stripe"
 )
 
@@ -10,8 +13,11 @@ const rangeLines = 8
 
 // Range goes through the tags, for an entry keeps its tag wherever it is moved and however often the table is
 // made anew. What it shows it has copied: no visit keeps anybody from using memory again.
-func (s *Store) Range(visit func(*cache.Sight) bool) {
-	var b batch
+func (s *Store) Range(visit func(*cache.Sight) bool) { s.Skim(nil, visit, nil) }
+
+// Skim implements cache.Store. It asks of everything.
+func (s *Store) Skim(passes func(*cache.Glimpse) bool, visit func(*cache.Sight) bool, on func(looked int) bool) {
+	b := batch{passes: passes, glimpse: cache.Glimpse{Loan: cache.Loan{Subject: s.subject}}}
 	for i := range s.shards {
 		for tag := uint64(0); tag < 1<<tagBits; {
 			tag = s.glance(&s.shards[i], tag, &b)
@@ -20,24 +26,32 @@ func (s *Store) Range(visit func(*cache.Sight) bool) {
 					return
 				}
 			}
+			if on != nil && !on(len(b.found)) {
+				return
+			}
 		}
 	}
 }
 
-// batch is what is shown next. Its memory is used again.
+// batch is what is looked at in one go. Its memory is used again.
 type batch struct {
-	n      int
-	sights []cache.Sight
-	text   []byte
+	passes  func(*cache.Glimpse) bool // nil: nothing does
+	glimpse cache.Glimpse
+	found   []uint64 // locations of all
+	n       int      // of sights: of those that are shown next
+	sights  []cache.Sight
+	text    []byte
+	warmed  byte // see warm
 }
 
-// glance copies what is to be seen of the entries with tags from first on, and returns the tag to go on from.
+// glance finds the entries with tags from first on, copies what is to be seen of those that do not pass, and returns the tag to go
+// on from.
 func (s *Store) glance(sh *shard, first uint64, b *batch) (next uint64) {
 	here := stripe.Here()
 	parity := s.guard.enter(here)
 	defer s.guard.leave(here, parity)
 	t := sh.tab.Load()
-	b.n, b.text = 0, b.text[:0]
+	b.found, b.n, b.text = b.found[:0], 0, b.text[:0]
 	from := t.home(first)
 	to := min(from+rangeLines, len(t.lines))
 	next = t.begins(to)
@@ -45,14 +59,40 @@ func (s *Store) glance(sh *shard, first uint64, b *batch) (next uint64) {
 		l := &t.lines[at]
 		for i := range l {
 			if w := l[i].Load(); taken(w) && tagOf(w) >= first && tagOf(w) < next {
-				s.see(sh, s.field.entry(locationOf(w)), b)
+				b.found = append(b.found, locationOf(w))
 			}
 		}
 		if seen >= to-from-1 && l.empties() {
 			break // entries that found their lines full cannot lie beyond
 		}
 	}
+	s.warm(b)
+	for _, loc := range b.found {
+		if e := s.field.entry(loc); b.passes == nil || !b.passes(s.glimpse(e, &b.glimpse)) {
+			s.see(sh, e, b)
+		}
+	}
 	return next
+}
+
+// warm reads an octet of each line of memory that will be needed of the entries found. They lie anywhere, and the processor's caches have few of
+// them: read one after the other, with something to be decided by each before the next, they are what a walk consists of. Here no read
+// waits for another.
+func (s *Store) warm(b *batch) {
+	for _, loc := range b.found {
+		p := s.field.at(loc)
+		b.warmed += *(*byte)(unsafe.Add(p, markSize)) + *(*byte)(unsafe.Add(p, markSize+record.HeadSize))
+	}
+	for _, loc := range b.found {
+		b.warmed += s.field.entry(loc).rec.Touch()
+	}
+}
+
+// glimpse sets g to the entry.
+func (s *Store) glimpse(e entry, g *cache.Glimpse) *cache.Glimpse {
+	g.Distribution, g.Epoch = s.ids.name(e.rec.Distribution()), s.epochs.name(uint32(e.rec.Epoch()))
+	g.Stamp, g.Status, g.Mark, g.Loan.Record = e.rec.Stamp(), e.rec.Status(), e.mark, e.rec
+	return g
 }
 
 // begins is the least tag whose home is that line.

@@ -119,6 +119,27 @@ func (d *decoder) fresh(f *httpcache.Freshness, since time.Time) {
 	}
 }
 
+// skipFresh reads over what fresh reads.
+func (d *decoder) skipFresh() {
+	n := 0
+	if d.flags&times != 0 {
+		n = 4
+	}
+	if d.flags&held != 0 {
+		n++
+	}
+	if d.exact {
+		n++
+	}
+	for i := 0; n > 0; i++ {
+		if d.b[i] < 0x80 { // the last octet of a number
+			if n--; n == 0 {
+				d.b = d.b[i+1:]
+			}
+		}
+	}
+}
+
 func (d *decoder) varint() int64 {
 	v, n := binary.Varint(d.b)
 	if n <= 0 {

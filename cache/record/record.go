@@ -159,6 +159,13 @@ func (r Record) Subject(since time.Time, s *invalidation.Subject) {
 	}
 }
 
+// Touch reads of a record, whose head has been looked at, what else Subject reads, and returns anything: whoever touches many before he
+// asks for their subjects does not wait for memory each time.
+func (r Record) Touch() byte {
+	const lines = 64 // of the processor's cache; the first one and the next have the head
+	return r[min(HeadSize+lines, len(r)-1)] + r[r.afterBody()+r.u16(16)]
+}
+
 func (r Record) exact() bool { return binary.LittleEndian.Uint32(r[48:]) == exactly }
 
 func (r Record) u16(at int) int   { return int(binary.LittleEndian.Uint16(r[at:])) }
@@ -184,7 +191,7 @@ func (r Record) rest() decoder {
 
 func (r Record) afterFresh() decoder {
 	d := r.rest()
-	d.fresh(&httpcache.Freshness{}, time.Unix(0, 0))
+	d.skipFresh()
 	return d
 }
 
