@@ -296,7 +296,8 @@ func (s *sweeper) accepted(distribution, invalidation string, seq uint64, at tim
 		s.receipts = nil // the numbers of another log
 	}
 	if len(s.receipts) >= maxReceipts {
-		s.receipts = append(s.receipts[:0], s.receipts[1:]...)
+		s.receipts[0] = nil
+		s.receipts = s.receipts[1:] // append moves the others together, once in hundreds of times
 	}
 	s.receipts = append(s.receipts, &Receipt{
 		Distribution: distribution, Invalidations: []string{invalidation}, Seq: seq, Applied: at,

@@ -22,7 +22,7 @@ type gathered struct {
 }
 
 const (
-	readPause = 5 * time.Millisecond // as acknowledgements wait for each other
+	readPause = 8 * time.Millisecond // a part of the 20 ms that Completed may take beside the way there and back
 	readBurst = 8
 	readRoom  = 64 << 10
 	readMuch  = readRoom / 2
