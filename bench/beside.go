@@ -26,10 +26,7 @@ func slow(ctx context.Context, s *server.Server) (beside, error) {
 	if err != nil {
 		return beside{}, err
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(2 * time.Second):
-	}
+	await(ctx, 2*time.Second)
 	return held(ctx, s, slowConns, before, release), nil
 }
 
@@ -56,7 +53,37 @@ func invalidations(perSecond int) func(context.Context, *server.Server) (beside,
 		if !strings.HasSuffix(s.Name, " with invalidations") && !strings.HasSuffix(s.Name, " beside them") && !strings.HasSuffix(s.Name, " with bans") {
 			return beside{release: func() (int, error) { return 0, nil }}, nil
 		}
-		return invalidated(ctx, s, perSecond)
+		if s.Name != edgeHears {
+			return invalidated(ctx, s, perSecond)
+		}
+		return steadily(ctx, s, perSecond)
+	}
+}
+
+// An edge sweeps as soon as the first invalidation of a stream has come, and then each sweepEvery. So a run begins when it has swept, and what comes
+// next on that edge when it has swept for the last of them: or that would pay for it.
+const (
+	sweepFirst = time.Second
+	sweepEvery = 5 * time.Second
+)
+
+func steadily(ctx context.Context, s *server.Server, perSecond int) (beside, error) {
+	stream, err := invalidated(ctx, s, perSecond)
+	if err != nil {
+		return beside{}, err
+	}
+	await(ctx, sweepFirst)
+	return beside{release: func() (int, error) {
+		n, err := stream.release()
+		await(ctx, sweepEvery+sweepFirst)
+		return n, err
+	}}, nil
+}
+
+func await(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }
 

@@ -21,10 +21,10 @@ var invalidationRows = []row{
 	{name: "first", title: "The first hit after rules came", servers: ruled, fill: keysPlain, make: eachOnce, beside: freshRules, fresh: true,
 		load: "as in a hit while rules are active, but the rules are new in each round, and no object is asked for twice in it. 64 connections, so latency is mostly that of 63 others"},
 	{name: "stream", title: "While 1,000 invalidations a second arrive", fill: keysPlain, make: manyKeysYielding, beside: invalidations(1000),
-		longer:  12, // longer than the sweeper rests: a run has a sweep in it, or all of them differ by that
-		servers: []string{"one edge beside them", "one edge with invalidations", "Warmfront", "Warmfront with invalidations", "Varnish", "Varnish with bans"},
+		longer:  20, // twice as long as from one sweep to the next in a steady stream: each run has as many as come in that time
+		servers: []string{edgeBeside, edgeHears, "Warmfront", "Warmfront with invalidations", "Varnish", "Varnish with bans"},
 		load: "64 keep-alive connections, 100,000 objects of 1 KiB by Zipf's law; each invalidation is a new wildcard that matches nothing. \"One edge\" is an edge whose journal and control plane are on another core and come " +
-			"over the network, beside them it is another control plane that takes them, so that the load has the same rest of that core; \"Warmfront\" is everything in one process on one core, and takes them by its API, signed and synced to disk; Varnish takes a ban by varnishadm"},
+			"over the network; beside them it is the same process, and another control plane takes them, so that the load has the same rest of that core; \"Warmfront\" is everything in one process on one core, and takes them by its API, signed and synced to disk; Varnish takes a ban by varnishadm"},
 	{name: "prefix", title: "{objects} objects dropped by their prefix", unit: "purge", servers: []string{"Warmfront", "Varnish with lurker", "nginx, files removed"}, run: dropped, fill: toDrop,
 		once: true, fresh: true, cacheMiB: 4096, rounds: 2,
 		load: "{objects} objects of 1 KiB; another one is asked for 2,000 times a second all the while. In force is when the edge has acknowledged it, the ban is answered, or the last of the files is removed"},
@@ -33,8 +33,7 @@ var invalidationRows = []row{
 var ruled = []string{"Warmfront", "Warmfront, 100 rules", "Warmfront, 10,000 rules", "Varnish", "Varnish, 100 bans", "Varnish, 10,000 bans"}
 
 func init() {
-	starts["one edge with invalidations"] = server.EdgeNamed("one edge with invalidations")
-	starts["one edge beside them"] = server.EdgeBeside("one edge beside them")
+	starts[edgeHears], starts[edgeBeside] = server.EdgePair(edgeHears, edgeBeside)
 	for _, name := range ruled {
 		if starts[name] == nil {
 			if strings.HasPrefix(name, "Varnish") {
@@ -45,6 +44,12 @@ func init() {
 		}
 	}
 }
+
+// What stands for one edge: the same process, see server.EdgePair.
+const (
+	edgeHears  = "one edge with invalidations"
+	edgeBeside = "one edge beside them"
+)
 
 // rulesOf is how many rules a server is to have, by its name.
 func rulesOf(s *server.Server) int {

@@ -252,8 +252,9 @@ func (b *bench) load(ctx context.Context, r row, s *server.Server, length time.D
 			return run, err
 		}
 		defer func() {
+			lasted := time.Since(began)
 			n, failed := held.release()
-			run.Invalidated = float64(n) / time.Since(began).Seconds()
+			run.Invalidated = float64(n) / lasted.Seconds()
 			err = errors.Join(err, failed)
 		}()
 		if held.conns > 0 {

@@ -7,69 +7,84 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 
 	"github.com/warmfront/warmfront/bench/lone"
 )
 
-// EdgeNamed runs the bench's own program as package lone: an edge whose control plane is elsewhere, here in the bench
-// itself, on the core of the load. Invalidations go to that.
-func EdgeNamed(name string) Start {
+// EdgePair starts an edge that is two servers to the bench and one process, so that what differs between them is not how two processes have
+// come to lie in memory. It is the bench's own program as package lone: an edge whose control plane is elsewhere, here in
+// the bench itself, on the core of the load.
+//
+// Invalidations of the first go to that control plane; those of the second to another, of which the edge does not hear. They cost the core
+// of the load the same.
+func EdgePair(hears, beside string) (Start, Start) {
+	p := &pair{}
+	return p.start(hears, true), p.start(beside, false)
+}
+
+// pair is the edge with its two control planes, once one of the servers has been started.
+type pair struct {
+	edge       *Server // nil: none
+	own, other *lone.Plane
+}
+
+func (p *pair) start(name string, hears bool) Start {
 	return func(ctx context.Context, env Env) (*Server, error) {
-		return startEdge(ctx, env, name, func(_ string, _ tls.Certificate, own *lone.Plane) (*lone.Plane, error) { return own, nil })
+		if p.edge == nil || !p.edge.Alive() {
+			p.edge = nil
+			if err := p.begin(ctx, env, name); err != nil {
+				return nil, err
+			}
+		}
+		s := *p.edge
+		s.Name = name
+		if s.rules = (alone{p.own}); !hears {
+			s.rules = alone{p.other}
+		}
+		return &s, nil
 	}
 }
 
-// EdgeBeside is the same, but invalidations go to another control plane, of which the edge does not hear. They cost the core of
-// the load what they do otherwise.
-func EdgeBeside(name string) Start {
-	return func(ctx context.Context, env Env) (*Server, error) {
-		return startEdge(ctx, env, name, func(dir string, cert tls.Certificate, _ *lone.Plane) (*lone.Plane, error) {
-			return lone.Start(ctx, filepath.Join(dir, "elsewhere"), cert)
-		})
-	}
-}
-
-// startEdge starts the edge with its plane, and has the one that told returns be told of invalidations.
-func startEdge(ctx context.Context, env Env, name string, told func(dir string, cert tls.Certificate, own *lone.Plane) (*lone.Plane, error)) (*Server, error) {
+// begin starts it in a folder with that name.
+func (p *pair) begin(ctx context.Context, env Env, name string) error {
 	at, err := free(1)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s, err := begin(env, name, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	cert, err := tls.LoadX509KeyPair(env.Cert.Chain, env.Cert.Key)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	plane, err := lone.Start(ctx, filepath.Join(s.dir, "journal"), cert)
-	if err != nil {
-		return nil, err
+	if p.own, err = lone.Start(ctx, filepath.Join(s.dir, "journal"), cert); err != nil {
+		return err
 	}
-	other, err := told(s.dir, cert, plane)
-	if err != nil {
-		plane.Close()
-		return nil, err
+	own := p.own
+	if p.other, err = lone.Start(ctx, filepath.Join(s.dir, "elsewhere"), cert); err != nil {
+		own.Close()
+		return err
 	}
-	stop := func() {
-		plane.Close()
-		if other != plane {
-			other.Close()
-		}
-	}
-	s.Plain, s.Host, s.rules = at[0], plane.Host, alone{other}
-	started, err := s.run(ctx, env, []string{self, "-edge", at[0].String(), "-journal", plane.Address, "-origin", env.Origin.Address(), "-cache", strconv.Itoa(env.CacheMiB)})
+	other := p.other
+	stop := sync.OnceFunc(func() { // whichever of the two servers is stopped first
+		own.Close()
+		other.Close()
+	})
+	s.Plain, s.Host = at[0], own.Host
+	started, err := s.run(ctx, env, []string{self, "-edge", at[0].String(), "-journal", own.Address, "-origin", env.Origin.Address(), "-cache", strconv.Itoa(env.CacheMiB)})
 	if err != nil {
 		stop()
-		return nil, err
+		return err
 	}
-	s.stopped = stop
-	return started, nil
+	s.stopped, p.edge = stop, started
+	return nil
 }
 
 // alone makes invalidations without an API.
