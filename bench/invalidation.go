@@ -13,8 +13,11 @@ import (
 // The rows of -invalidation.
 var invalidationRows = []row{
 	{name: "way", title: "The way to edges up to 150 ms away", unit: "invalidation", servers: fleets, run: onTheWay, once: true, rounds: 3,
-		load: fmt.Sprintf("%d invalidations, one each %v, whatever has become of those before; the journal is synced to disk. Edges, control plane and journal are real and in one process; "+
-			"what they send each other takes %v to %v one way, put between each edge and its journal at the interface journal.Log", perWay, wayEvery, nearest, farthest)},
+		load: fmt.Sprintf("%d invalidations, one each %v, with more than %d edges one each %v, whatever has become of those before; the journal is synced to disk. Each edge comes to the control node's door "+
+			"as one on another machine does, with a TCP connection of its own, TLS and a certificate, and each by a proxy that brings every octet %v to %v later, in both directions, and lets what comes behind follow at once. "+
+			"What is measured begins with the call that creates an invalidation, in the control node; it is applied when the farthest edge has stopped every answer under way without it, and Completed when the control node knows the entry "+
+			"that says so to be on disk, with every edge's acknowledgement. Edges, proxies, control plane and journal are in one process on all cores: so it has in it what all edges together cost this machine",
+			perWay, wayEvery, many, wayOfMany, nearest, farthest)},
 	{name: "checked", title: "A hit while rules are active", servers: ruled, fill: rulesInForce, make: someKeys, expects: true,
 		load: "64 keep-alive connections, 4,000 objects of 1 KiB by Zipf's law, each of which has been asked for since the last rule; the rules match none of them: exact, prefix, suffix, wildcard by turns. " +
 			"Something older than the rules keeps them active: a fill that does not end, and 96,000 objects that nobody has asked for since"},

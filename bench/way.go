@@ -17,10 +17,12 @@ import (
 )
 
 const (
-	perWay   = 120
-	wayEvery = 75 * time.Millisecond
-	nearest  = 5 * time.Millisecond
-	farthest = 150 * time.Millisecond
+	perWay    = 120
+	wayEvery  = 75 * time.Millisecond
+	wayOfMany = 250 * time.Millisecond // between two invalidations of many edges, which have no machines of their own
+	many      = 100
+	nearest   = 5 * time.Millisecond
+	farthest  = 150 * time.Millisecond
 )
 
 var fleets = []string{"3 edges", "30 edges", "300 edges"}
@@ -51,8 +53,11 @@ func onTheWay(ctx context.Context, _ *bench, s *server.Server) (run result.Run, 
 
 // measureFleet is what that process does: it prints the run.
 func measureFleet(ctx context.Context, edges int) error {
-	began, used := time.Now(), server.OwnUsage()
-	out, err := fleet.Run(ctx, fleet.Config{Edges: edges, Nearest: nearest, Farthest: farthest, Invalidations: perWay, Every: wayEvery})
+	began, used, every := time.Now(), server.OwnUsage(), wayEvery
+	if edges > many {
+		every = wayOfMany
+	}
+	out, err := fleet.Run(ctx, fleet.Config{Edges: edges, Nearest: nearest, Farthest: farthest, Invalidations: perWay, Every: every})
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,10 @@
 // Package fleet knows how long an invalidation is on its way to many edges that are far away.
 //
 // Everything is real but the distance: the journal (journal/jetstream, synced to disk), the control plane, and each edge
-// with its follower, tickets, acknowledgements and sweeper. All of it runs in one process. The distance is put between an
-// edge and the journal, at the interface journal.Log: what is pushed, read, asked and acknowledged arrives as much later
-// as the edge is far away ([far]). What is on one way keeps its order, and takes no room of what comes behind, as on a
-// line that is long and not full.
+// with its follower, tickets, acknowledgements and sweeper. All of it runs in one process. Edges that are far away come to the control
+// plane's door as those on other machines do, by TCP and TLS, with a certificate each; the distance is a proxy in each edge's
+// connection ([line]), which brings every octet as much later as the edge is far away, in both directions, on a line that is long and
+// not full. Without a distance they are beside the journal, in its process, and there is no network.
 package fleet
 
 import (
@@ -27,7 +27,7 @@ import (
 type Config struct {
 	Edges         int
 	Nearest       time.Duration // one way; the edges lie at equal distances between nearest and farthest
-	Farthest      time.Duration
+	Farthest      time.Duration // 0: the edges are beside the journal
 	Invalidations int           // after those that warm up
 	Every         time.Duration // from one to the next, whatever has become of it
 }
@@ -51,14 +51,14 @@ const patience = 90 * time.Second
 
 // Run makes the fleet, measures, and takes it down.
 func Run(ctx context.Context, c Config) (out Outcome, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(c.Edges)*20*time.Millisecond+time.Duration(c.Invalidations+warm)*c.Every)
+	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(c.Edges)*time.Second+time.Duration(c.Invalidations+warm)*c.Every)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "warmfront-fleet-")
 	if err != nil {
 		return out, err
 	}
 	defer os.RemoveAll(dir)
-	log, err := jetstream.Open(ctx, jetstream.Config{Dir: dir})
+	log, g, err := c.open(ctx, dir)
 	if err != nil {
 		return out, err
 	}
@@ -77,8 +77,13 @@ func Run(ctx context.Context, c Config) (out Outcome, err error) {
 	case <-ctx.Done():
 		return out, context.Cause(ctx)
 	}
+	take, stop, err := seats(c, log, g, plane)
+	if err != nil {
+		return out, err
+	}
+	defer stop()
 	memory := resident()
-	edges, err := c.join(ctx, log, plane)
+	edges, err := c.join(ctx, take)
 	if err != nil {
 		return out, err
 	}
@@ -88,6 +93,29 @@ func Run(ctx context.Context, c Config) (out Outcome, err error) {
 	out, err = c.measure(ctx, plane, edges)
 	out.Memory = memory
 	return out, err
+}
+
+// open opens the journal; g is nil without a network.
+func (c Config) open(ctx context.Context, dir string) (log *jetstream.Log, g *gate, err error) {
+	if c.Farthest == 0 {
+		log, err = jetstream.Open(ctx, jetstream.Config{Dir: dir})
+		return log, nil, err
+	}
+	if g, err = openGated(ctx, dir); err != nil {
+		return nil, nil, err
+	}
+	return g.log, g, nil
+}
+
+// seats is where edges take part, until stop.
+func seats(c Config, log *jetstream.Log, g *gate, plane *control.Control) (take func(i int) (*seat, error), stop func(), err error) {
+	if g != nil {
+		stop, err = g.serve(plane)
+		return func(i int) (*seat, error) { return g.seat(c, i) }, stop, err
+	}
+	near := &shared{Log: log, all: map[*beside]func(*journal.Entry){}}
+	stop, err = log.Live(near.deliver)
+	return func(int) (*seat, error) { return near.seat(plane), nil }, stop, err
 }
 
 // resident is the physical memory of this process in octets, after a collection; 0 where the system does not say.

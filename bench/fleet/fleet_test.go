@@ -1,7 +1,10 @@
 package fleet
 
 import (
+	"io"
+	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -33,20 +36,80 @@ func TestDistance_IsEvenBetweenTheNearestAndTheFarthest(t *testing.T) {
 	}
 }
 
-func TestPipe_KeepsTheOrder(t *testing.T) {
-	p := newPipe(time.Millisecond)
-	var got []int
-	for i := range 100 {
-		p.send(func() { got = append(got, i) })
-	}
-	p.close()
-	for i, n := range got {
-		if n != i {
-			t.Fatalf("%v", got)
+// What is under way holds up nothing that comes behind, and comes in order.
+func TestLate_BringsEachPieceAsMuchLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const way, every, pieces = 150 * time.Millisecond, time.Millisecond, 100
+		in, far := io.Pipe()
+		near, out := io.Pipe()
+		began := time.Now()
+		go func() {
+			late(out, in, way)
+			out.Close()
+		}()
+		go func() {
+			for i := range pieces {
+				far.Write([]byte{byte(i)})
+				time.Sleep(every)
+			}
+			far.Close()
+		}()
+		for i := range pieces {
+			var b [1]byte
+			if _, err := near.Read(b[:]); err != nil || b[0] != byte(i) {
+				t.Fatalf("piece %d is %d, %v", i, b[0], err)
+			}
+			if at, due := time.Since(began), way+time.Duration(i)*every; at != due {
+				t.Fatalf("piece %d has come after %v, not %v", i, at, due)
+			}
 		}
+		if _, err := near.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("the end is %v", err)
+		}
+	})
+}
+
+func TestLine_BothWaysAndToItsEnd(t *testing.T) {
+	there, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if len(got) != 100 {
-		t.Errorf("%d arrived", len(got))
+	defer there.Close()
+	const way = 5 * time.Millisecond
+	x, err := lay(there.Addr().String(), way)
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, err := net.Dial("tcp", x.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer here.Close()
+	echo, err := there.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer echo.Close()
+	go io.Copy(echo, echo) // ends with the line
+	began, said := time.Now(), make([]byte, 5)
+	io.WriteString(here, "hello")
+	if _, err := io.ReadFull(here, said); err != nil || string(said) != "hello" || time.Since(began) < 2*way {
+		t.Errorf("%q, %v, after %v", said, err, time.Since(began))
+	}
+	x.close()
+	if n, err := here.Read(said); err == nil {
+		t.Errorf("%d octets more", n)
+	}
+}
+
+// Beside the journal there is no network, and everything is applied and Completed all the same.
+func TestRun_BesideTheJournal(t *testing.T) {
+	out, err := Run(t.Context(), Config{Edges: 3, Invalidations: 5, Every: 5 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Applied) != 5 || len(out.Completed) != 5 {
+		t.Fatalf("%+v", out)
 	}
 }
 
