@@ -31,6 +31,9 @@ func TestGuarantee_Isolation(t *testing.T) {
 			if policy == "revalidate" { // an edge that is cut off believes a strong ETag, and two of these have one for all versions
 				args = append(args, "--large", "0")
 			}
+			if policy == "serve-stale" { // what is changed while an edge is cut off has been stored there before
+				args = append(args, "--pause", "1s")
+			}
 			verdicts[i], said[i] = checkGuarantee(t, env, args, func(answers int) {
 				if answers > 0 {
 					cut()

@@ -20,7 +20,7 @@ func thorough() bool { return os.Getenv("GUARANTEE_ANSWERS") != "" }
 type verdict struct {
 	Answers, Judged, Hits, NotModified, Cut, Empty, Failed, Survived, Excused int64
 	Forgotten                                                                 int64
-	Invalidations, InTurns                                                    int
+	Invalidations, InTurns, Paced                                             int
 	Raced                                                                     int64
 	Items, Conditions                                                         map[string]int
 	CompletedP50, CompletedP99, CompletedMax, Seconds                         float64

@@ -36,6 +36,7 @@ type Batch struct {
 	Soft  bool   // mark stale instead of removing; only of a cache that can
 	Where *Where // what narrows the items; nil, but of a cache that can
 	Turns *Turns // nil: everywhere at once; the same
+	Pace  int    // requests to the origin a second, of each edge, and edges fetch again what was wanted most; 0: not bounded; the same
 }
 
 // Turns has an invalidation come location by location.

@@ -19,6 +19,7 @@ type Invalidation struct {
 	Soft      bool    // it marks stale, and removes nothing
 	Where     *Where  // what narrows the items; nil: nothing
 	Turns     *Turns  // it comes location by location; nil: at once
+	Pace      int     // of what it has dropped, so much is asked for a second; 0: not bounded
 	Created   Instant // before the first octet of the request to create it
 	Completed Instant // after it was reported; 0: not yet
 }
@@ -257,7 +258,7 @@ type demand struct {
 // create enters an invalidation that is about to be created.
 func (h *history) create(writer int, b *Batch) *demand {
 	objects := b.Objects
-	d := &demand{Invalidation: &Invalidation{Number: int(h.batches.Add(1)), Writer: writer, Items: b.Items, Soft: b.Soft, Where: b.Where, Turns: b.Turns}, objects: objects}
+	d := &demand{Invalidation: &Invalidation{Number: int(h.batches.Add(1)), Writer: writer, Items: b.Items, Soft: b.Soft, Where: b.Where, Turns: b.Turns, Pace: b.Pace}, objects: objects}
 	d.floors = make([]uint64, len(objects))
 	d.Created = h.now()
 	for i, o := range objects {

@@ -41,6 +41,7 @@ type tallies struct {
 	shapes    map[string]int // of items completed
 	soft      int            // invalidations completed that have marked stale
 	inTurns   int            // that have come location by location
+	paced     int            // that were paced
 	narrowed  map[string]int // and with conditions, by their names
 }
 
@@ -128,6 +129,9 @@ func (t *tallies) completed(d *demand) {
 	if d.Turns != nil {
 		t.inTurns++
 	}
+	if d.Pace > 0 {
+		t.paced++
+	}
 	if t.narrowed == nil {
 		t.narrowed = map[string]int{}
 	}
@@ -195,6 +199,7 @@ type Report struct {
 	Invalidations int
 	Soft          int            // of these, how many have marked stale instead of removing
 	InTurns       int            // have come location by location
+	Paced         int            // were paced
 	Raced         int64          // were Completed while the origin kept an answer back that it had made before
 	Items         map[string]int // by shape
 	Conditions    map[string]int // of invalidations that were narrowed, by name
@@ -213,7 +218,7 @@ func (r *run) report() *Report {
 		Answers: r.answers.Load(), Judged: r.judged.Load(), Hits: r.hits(), NotModified: r.confirmed.Load(),
 		Cut: r.cut.Load(), Empty: r.empty.Load(), Failed: r.failed.Load(), Fills: r.fills.Load(), Revalidations: r.origin.reused.Load(),
 		Cache: counted(&r.caches), Protocols: counted(&r.protocols), Codings: counted(&r.codings), Survived: r.survived.Load(), Excused: r.excused.Load(), Kinds: map[string]int64{}, Asked: map[string]int64{}, Violations: map[string]int64{}, Where: map[string]int64{},
-		Invalidations: len(r.latencies), Soft: r.soft, InTurns: r.inTurns, Raced: r.raced.Load(), Items: r.shapes, Conditions: r.narrowed,
+		Invalidations: len(r.latencies), Soft: r.soft, InTurns: r.inTurns, Paced: r.paced, Raced: r.raced.Load(), Items: r.shapes, Conditions: r.narrowed,
 	}
 	if w, ok := r.cache.(*warmfront); ok {
 		p.Forgotten = w.forgotten.Load()
@@ -280,8 +285,8 @@ func (p *Report) Print(w io.Writer) {
 	if p.Excused > 0 {
 		fmt.Fprintf(w, "  excused         %d answers, older than is demanded of others: of edges for which Completed did not speak\n", p.Excused)
 	}
-	fmt.Fprintf(w, "  invalidations   %d, %d of them mark stale, %d come location by location, %d are Completed while an older answer of the origin is kept back; items: %s\n",
-		p.Invalidations, p.Soft, p.InTurns, p.Raced, counts(p.Items))
+	fmt.Fprintf(w, "  invalidations   %d, %d of them mark stale, %d come location by location, %d paced, %d are Completed while an older answer of the origin is kept back; items: %s\n",
+		p.Invalidations, p.Soft, p.InTurns, p.Paced, p.Raced, counts(p.Items))
 	if len(p.Conditions) > 0 {
 		fmt.Fprintf(w, "  narrowed by     %s\n", counts(p.Conditions))
 	}

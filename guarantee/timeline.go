@@ -69,7 +69,7 @@ func (e *Event) tell(edges []string) (who, what string) {
 	case e.Written != 0:
 		return "origin", fmt.Sprintf("version %d is written", e.Written)
 	case e.Created != nil:
-		return fmt.Sprintf("writer %d", e.Created.Writer), fmt.Sprintf("creates %s %d: %s", e.Created.kind(), e.Created.Number, strings.Join(e.Created.Items, " ")+e.Created.Where.String()+e.Created.Turns.String())
+		return fmt.Sprintf("writer %d", e.Created.Writer), fmt.Sprintf("creates %s %d: %s", e.Created.kind(), e.Created.Number, strings.Join(e.Created.Items, " ")+e.Created.Where.String()+e.Created.Turns.String()+e.Created.paced())
 	case e.Completed != nil:
 		return fmt.Sprintf("writer %d", e.Completed.Writer), fmt.Sprintf("%s %d is Completed", e.Completed.kind(), e.Completed.Number)
 	case e.Fill != nil:
@@ -88,6 +88,14 @@ func (e *Event) tell(edges []string) (who, what string) {
 		what += ", cut"
 	}
 	return fmt.Sprintf("reader %d", a.Reader), what
+}
+
+// paced says how fast what it has dropped is asked for.
+func (i *Invalidation) paced() string {
+	if i.Pace == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", paced %d/s", i.Pace)
 }
 
 // kind is what it is called.

@@ -39,6 +39,9 @@ func TestTurns_APlaceIsAway(t *testing.T) {
 	type wish struct {
 		Items []string
 		Pace  struct {
+			RequestsPerSecond float64
+			Refetch           bool
+
 			ByLocation *struct {
 				First        []string
 				PauseSeconds float64
@@ -60,13 +63,13 @@ func TestTurns_APlaceIsAway(t *testing.T) {
 	}))
 	defer api.Close()
 	w := &warmfront{apis: []string{api.URL}, client: api.Client(), distID: "D1", places: []string{"FRA", "IAD"}, key: sigv4.Signer{AccessKeyID: "a", SecretAccessKey: "s"}}
-	id, err := w.create(t.Context(), Batch{Items: []string{"/a"}, Turns: &Turns{Order: 1, Pause: 50 * time.Millisecond}})
+	id, err := w.create(t.Context(), Batch{Items: []string{"/a"}, Turns: &Turns{Order: 1, Pause: 50 * time.Millisecond}, Pace: 300})
 	if err != nil || id != "I1" || len(got) != 2 {
 		t.Fatalf("%q, %v, %v", id, err, got)
 	}
 	for i, named := range []int{2, 0} {
-		if b := got[i].Pace.ByLocation; b == nil || len(b.First) != named || b.PauseSeconds != 0.05 {
-			t.Errorf("wish %d: %+v", i, b)
+		if b := got[i].Pace.ByLocation; b == nil || len(b.First) != named || b.PauseSeconds != 0.05 || got[i].Pace.RequestsPerSecond != 300 || !got[i].Pace.Refetch {
+			t.Errorf("wish %d: %+v", i, got[i])
 		}
 	}
 }

@@ -220,7 +220,7 @@ func signature(edge string) string {
 
 // create returns the invalidation's id. Sent again with the same reference it is the same invalidation.
 func (w *warmfront) create(ctx context.Context, b Batch) (id string, err error) {
-	if b.Ahead > 0 || b.Soft || b.Where != nil || b.Turns != nil {
+	if b.Ahead > 0 || b.Soft || b.Where != nil || b.Turns != nil || b.Pace > 0 {
 		return w.wish(ctx, b)
 	}
 	body, err := wire.Marshal("InvalidationBatch", &wire.InvalidationBatch{
@@ -254,8 +254,15 @@ func (w *warmfront) wish(ctx context.Context, b Batch) (id string, err error) {
 	if b.Where != nil {
 		wish["where"] = b.Where.wish(time.Now())
 	}
+	pace := map[string]any{}
 	if b.Turns != nil {
-		wish["pace"] = map[string]any{"byLocation": map[string]any{"first": b.Turns.of(w.places), "pauseSeconds": b.Turns.Pause.Seconds()}}
+		pace["byLocation"] = map[string]any{"first": b.Turns.of(w.places), "pauseSeconds": b.Turns.Pause.Seconds()}
+	}
+	if b.Pace > 0 {
+		pace["requestsPerSecond"], pace["refetch"] = b.Pace, true
+	}
+	if len(pace) > 0 {
+		wish["pace"] = pace
 	}
 	body, err := json.Marshal(wish)
 	if err != nil {
