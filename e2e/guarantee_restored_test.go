@@ -88,35 +88,38 @@ func TestGuarantee_JournalPutBackBelowAParent(t *testing.T) {
 
 // belowAParent puts the journal back under an edge and its parent, which is cut off. What every writer has created since, the parent has
 // never heard of: it has the old version, and a number that is far above those which the journal gives anew. It hears of it when the edge has
-// asked it in vain, or, planted, has got that version; long before its lease ends.
+// asked it in vain, or, planted, has got that version; long before its lease ends. Writers rest, so that what they change then has been stored before.
 func belowAParent(t *testing.T, w *world) (*verdict, string) {
 	way := isolable(t, w, []string{"--tier", "127.0.0.1:0"})
 	env, args := against(w.proc)
 	place(t, env, w.proc, "FRA50", "IAD89")
 	journal := newBackup(t, w, w.startControl)
 	var put time.Time
-	answered := 0 // when the last step was taken
-	type step struct {
-		after int // so many answers
-		if_   func() bool
-		do    func()
+	answered := 0     // when the last step was taken
+	var copied uint64 // the journal's end in the copy, at most
+	end := func() uint64 { return applied(t, env, w.proc)["FRA50-1"] }
+	follows := func(edge string) func() bool {
+		return func() bool { return applied(t, env, w.proc)[edge] > copied }
 	}
-	always := func() bool { return true }
-	steps := []step{
-		{1000, always, journal.make},
-		{6000, always, func() { way.set(true) }}, // from here on nothing is Completed
-		{2000, always, func() { put = time.Now(); journal.putBack() }},
-		{0, func() bool { return joinedSince(t, env, w.proc, "FRA50-1", put) }, func() {}},
-		{3000, always, func() { way.set(false) }},
-		{0, func() bool { return joinedSince(t, env, w.proc, "IAD89-1", put) && time.Since(put) > cutFor }, func() {}},
+	steps := []struct {
+		after int         // so many answers
+		when  func() bool // nil: at once
+		do    func()
+	}{
+		{1000, nil, func() { journal.make(); copied = end() }},
+		{1000, func() bool { return end() > copied+400 }, func() { way.set(true) }}, // from here on nothing is Completed
+		{5000, nil, func() { put = time.Now(); journal.putBack(); copied = end() }},
+		{0, follows("FRA50-1"), func() {}},
+		{3000, nil, func() { way.set(false) }},
+		{0, func() bool { return follows("IAD89-1")() && time.Since(put) > cutFor }, func() {}},
 	}
 	var things []func()
 	for _, s := range steps {
 		things = append(things, s.do)
 	}
-	return checkWhile(t, env, append(args, "--seed", "23", "--restored", "--writers", "16"), 20000, things, func(done, answers int) bool {
+	return checkWhile(t, env, append(args, "--seed", "23", "--restored", "--writers", "16", "--pause", "500ms"), 20000, things, func(done, answers int) bool {
 		s := steps[done]
-		if answers < answered+s.after || !s.if_() {
+		if answers < answered+s.after || s.when != nil && !s.when() {
 			return false
 		}
 		answered = answers
@@ -124,29 +127,28 @@ func belowAParent(t *testing.T, w *world) (*verdict, string) {
 	})
 }
 
-// joinedSince tells whether an edge has joined after an instant, as the control plane knows it.
-func joinedSince(t *testing.T, env []string, p *process, edge string, at time.Time) bool {
+// applied is up to where edges have, of the journal that there is now, as far as the control plane has heard.
+func applied(t *testing.T, env []string, p *process) map[string]uint64 {
 	t.Helper()
 	cmd := exec.Command(binary(), "status", "--json")
 	cmd.Env = append(append(os.Environ(), env...), "AWS_ENDPOINT_URL_CLOUDFRONT="+p.ready.API)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Logf("status: %v: %s", err, out)
-		return false
+		return nil
 	}
 	var all struct {
 		Edges []struct {
-			Edge   string
-			Joined time.Time
+			Edge    string
+			Applied uint64
 		}
 	}
 	if err := json.Unmarshal(out, &all); err != nil {
 		t.Fatalf("status says %s: %v", out, err)
 	}
+	of := map[string]uint64{}
 	for _, e := range all.Edges {
-		if e.Edge == edge {
-			return e.Joined.After(at)
-		}
+		of[e.Edge] = e.Applied
 	}
-	return false
+	return of
 }
