@@ -57,7 +57,7 @@ func (l *Log) askEntry(ctx context.Context, slot uint64) (*journal.Entry, error)
 		ctx, cancel = context.WithTimeout(ctx, readTimeout)
 		defer cancel()
 	}
-	m, err := l.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+streamName, fmt.Appendf(nil, `{"seq":%d}`, slot))
+	m, err := l.engine.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+l.c.names().stream, fmt.Appendf(nil, `{"seq":%d}`, slot))
 	if err != nil {
 		return nil, l.wrap("append", err)
 	}

@@ -24,7 +24,7 @@ import (
 //
 // What is done there, with P for Prefix, and so what the account must permit:
 //
-//	P_0                            the stream; $JS.API.STREAM.INFO, .CREATE and .UPDATE of it, and $JS.API.DIRECT.GET
+//	P_0                            the stream; $JS.API.STREAM.INFO, .CREATE, .UPDATE and .MSG.GET of it, and $JS.API.DIRECT.GET
 //	P.log.0   P.push.0             appended to; pushed by the stream
 //	P.ack.0.NAME                   acknowledgements, for all control nodes
 //	P.control   P.ask              control nodes tell of themselves, and ask each other for edges

@@ -20,6 +20,13 @@ import (
 	"github.com/warmfront/warmfront/journal"
 )
 
+// minute is for what must not take so long.
+func minute(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // refuses wants a config to be refused, by a name and with these words.
 func refuses(t *testing.T, c Config, want error, words ...string) {
 	t.Helper()
@@ -78,7 +85,7 @@ func TestExternal_Refused(t *testing.T) {
 	l := mustOpen(t, c)
 	w := journal.NewWriter(journal.WriterConfig{Log: l, TickWindow: 1})
 	for range 3 {
-		if _, err := w.Tick(t.Context()); err != nil {
+		if _, err := w.Tick(minute(t)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -242,7 +249,7 @@ func TestExternal_AsDocumented(t *testing.T) {
 	o := mustOpen(t, other)
 	eventually(t, "they hear each other", func() bool { return l.others.many() == 1 && o.others.many() == 1 })
 	w := journal.NewWriter(journal.WriterConfig{Log: l, TickWindow: 1})
-	if _, err := w.Tick(t.Context()); err != nil {
+	if _, err := w.Tick(minute(t)); err != nil {
 		t.Fatal(err)
 	}
 	acked := make(chan journal.Ack, 1)
@@ -340,7 +347,7 @@ func TestExternal_Away(t *testing.T) {
 	y.start(t, 0)
 	eventually(t, "NATS is back", func() bool { return l.Quorum() == nil })
 	w := journal.NewWriter(journal.WriterConfig{Log: l, TickWindow: 1})
-	z, err := w.Tick(t.Context())
+	z, err := w.Tick(minute(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -396,7 +403,7 @@ func TestExternal_TwoControlNodes(t *testing.T) {
 		t.Cleanup(stop)
 	}
 	w := journal.NewWriter(journal.WriterConfig{Log: logs[0], TickWindow: 1})
-	z, err := w.Tick(t.Context())
+	z, err := w.Tick(minute(t))
 	if err != nil {
 		t.Fatal(err)
 	}
