@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -32,29 +33,35 @@ func TestLoopback_IsCutOneWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	hears := func(c net.Conn, want string) {
-		t.Helper()
+	hears := func(c net.Conn, want string) error {
 		got := make([]byte, len(want))
 		if _, err := io.ReadFull(c, got); err != nil || string(got) != want {
-			t.Fatalf("%q, %v, not %q", got, err, want)
+			return fmt.Errorf("%q, %v, not %q", got, err, want)
 		}
+		return nil
 	}
 	io.WriteString(out, "one")
-	hears(in, "one")
+	if err := hears(in, "one"); err != nil {
+		t.Fatal(err)
+	}
 	hear, err := b.deafTo(a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	io.WriteString(out, "two")
-	heard := make(chan bool, 1)
-	go func() { hears(in, "two"); heard <- true }()
+	heard := make(chan error, 1)
+	go func() { heard <- hears(in, "two") }() // ends with in, at the latest
 	io.WriteString(in, "three")
-	hears(out, "three")
+	if err := hears(out, "three"); err != nil {
+		t.Fatal(err)
+	}
 	select {
-	case <-heard:
-		t.Error("a host that is deaf has heard")
+	case err := <-heard:
+		t.Fatalf("a host that is deaf has heard (%v)", err)
 	default:
 	}
 	hear()
-	<-heard
+	if err := <-heard; err != nil {
+		t.Error(err)
+	}
 }
