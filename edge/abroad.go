@@ -8,8 +8,9 @@ import (
 
 // Turns. An invalidation that comes location by location is in force at some places and not yet at others, or never, if the rest is
 // withdrawn. Where it is, what is older is not shown any more; so it must not come back from a parent whose turn has not been.
-// An edge that others may ask keeps in mind what is in force elsewhere and not yet here, for their questions alone: what is old by that it refuses
-// (Elsewhere), and they go on to the next place, or to the origin. Its own viewers get it until its own turn.
+// An edge keeps in mind what is in force elsewhere and not yet here, for other edges' questions alone: what is old by that it refuses
+// (Elsewhere), and they go on to the next place, or to the origin. Its own viewers get it until its own turn. One without an address is asked by
+// nobody, and keeps it in mind all the same: it may be given one at its next start, and what lies on its disk then has stamps from before.
 //
 // Of what is stored the stamp tells then not only that everything up to there which is in force here has been looked at, but also that the
 // octets are no older than anything up to there which is in force anywhere, unless a rule abroad still matches above it. That holds for
@@ -82,7 +83,7 @@ func (a *abroad) done(id string) *abroad {
 
 // kills tells whether something with that stamp is old where others are.
 func (a *abroad) kills(s *invalidation.Subject, stamp uint64) bool {
-	if a == nil || planted(abroadUnchecked) {
+	if a == nil {
 		return false
 	}
 	return stamp < a.all || slices.ContainsFunc(a.rules, func(t turned) bool { return t.index.Match(s, stamp) != 0 })

@@ -110,6 +110,37 @@ func TestTier_LocationByLocation_Renewed(t *testing.T) {
 	})
 }
 
+// An edge that nobody may ask yet does the same: given an address before its turn, it has nothing that looks newer than it is, on its disk.
+func TestTurns_WithoutAnAddress(t *testing.T) {
+	story(t, func(w *world) {
+		if w.config.Address != "" {
+			t.Fatal("it has an address")
+		}
+		const weak = "Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT"
+		w.origin.on("/a", ok("v1", "Cache-Control: max-age=10", weak))
+		w.expect("200 Miss v1", "/a")
+		turn := func(number int, x journal.Wave) {
+			x.Number = number
+			w.commit(journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: "I1", Items: []string{"/a"}, Wave: &x}})
+		}
+		turn(1, journal.Wave{Locations: []string{"LHR50"}})
+		w.expect("200 Hit v1", "/a")
+		w.settle(11 * time.Second)
+		w.origin.on("/a", &reply{react: func(r *origin.Request) *reply {
+			if r.Fields.Has("If-Modified-Since") {
+				return status(304, "", "Cache-Control: max-age=10", weak)
+			}
+			return ok("v2", "Cache-Control: max-age=60", weak)
+		}})
+		w.expect("200 Miss v2", "/a")
+		turn(2, journal.Wave{Others: []string{"LHR50"}})
+		w.expect("200 Miss v2", "/a")
+		if x := w.edge.snap.Load().sites.of("D1").abroad; x != nil {
+			t.Errorf("%+v is kept when all turns are over", x)
+		}
+	})
+}
+
 // Nor does it get slices that are old there, although their map is not, and their origin calls both versions by one name.
 func TestTier_LocationByLocation_Slices(t *testing.T) {
 	families(t, twoPlaces, func(f *family) {

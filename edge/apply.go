@@ -142,16 +142,15 @@ func (e *Edge) foldInvalidated(d *draft, entry *journal.Entry, inv *journal.Inva
 	}
 	next := *last
 	if !inv.Wave.Covers(e.cfg.Location) && (d.place == "" || !inv.Wave.Covers(d.place)) {
-		d.told = true // the next location's turn comes when this edge, too, has acknowledged
-		if e.cfg.Address != "" {
-			if next.abroad = last.abroad.with(inv.InvalidationID, entry.Seq, where, items); inv.Wave.Last() { // it has been here
-				next.abroad = next.abroad.done(inv.InvalidationID)
-			}
-			d.put(inv.DistributionID, &next)
+		// The next location's turn comes when this edge, too, has acknowledged.
+		d.told = true
+		if next.abroad = last.abroad.with(inv.InvalidationID, entry.Seq, where, items); inv.Wave.Last() { // it has been here
+			next.abroad = next.abroad.done(inv.InvalidationID)
 		}
+		d.put(inv.DistributionID, &next)
 		return
 	}
-	if inv.Wave != nil && e.cfg.Address != "" {
+	if inv.Wave != nil {
 		next.abroad = last.abroad.here(inv.InvalidationID, inv.Wave.Last())
 	}
 	if inv.Mode == journal.Stale {
