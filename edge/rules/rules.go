@@ -57,9 +57,11 @@ func Shown(l *journal.Lease, now, t0 time.Duration) bool {
 }
 
 // Answered is the same for any answer. own: it was fetched by this process. Before the first probe that alone counts (S5), and for no
-// longer than L: then a rule that is not known may have been completed without this edge.
+// longer than L: then a rule that is not known may have been completed without this edge. An edge that fences itself answers nothing before
+// the first probe: it may be taken to be gone meanwhile, and cannot know for how long it has been on its own (P4).
 func Answered(l *journal.Lease, now, t0 time.Duration, own bool) bool {
-	return Shown(l, now, t0) || !l.Synced() && own && now-t0 <= l.Timing().Lease
+	t := l.Timing()
+	return Shown(l, now, t0) || !l.Synced() && own && now-t0 <= t.Lease && t.SelfFence == 0
 }
 
 // AsksOthers tells whether a fill may ask other edges: without a lease, or before the first probe is answered, the origin is asked (S5).
