@@ -47,12 +47,15 @@ lint: console generated ## gofmt, go vet, staticcheck, committed generated code 
 
 unit: console ## Go tests with the race detector, and without it those that measure memory or take long
 	$(GO) test -race -timeout 30m ./...
-	$(GO) test ./cache/memory ./httpserver
+	$(GO) test ./cache/memory ./httpserver ./simulation/machines
+	$(GO) test -tags planted ./simulation/machines -run FindPlantedMistakes
 
 model: deps ## the protocol's model, all its states, and every planted mistake found; MODEL=full takes the long ones too
 	@model/check $(MODEL)
 
-simulation: ## whole nodes through HISTORIES histories of faults, 100,000 if not said, and every planted mistake found
+simulation: ## whole nodes through HISTORIES histories of faults, 100,000 if not said, the parts that decide through ten times as many, and every planted mistake found
+	$(GO) test -count=1 -tags planted ./simulation/machines -run FindPlantedMistakes
+	$(GO) test -count=1 -timeout 24h ./simulation/machines -schedules $${HISTORIES:-100000}0
 	$(GO) test -count=1 -tags planted ./simulation -run FindsPlantedMistakes
 	$(GO) test -count=1 -timeout 24h ./simulation -histories $${HISTORIES:-100000}
 

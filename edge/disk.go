@@ -294,7 +294,7 @@ func (l *load) found(there *cache.Object, ref disk.Ref) {
 		return
 	}
 	e.store.Put(o)
-	if !ref.Current() && !planted(loadRacesSweep) { // a younger one has come meanwhile, or a rule
+	if !rules.Current(ref.Current()) { // a younger one has come meanwhile, or a rule
 		e.store.Remove(o)
 	}
 }

@@ -72,6 +72,7 @@ import (
 	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/cache/disk"
 	"github.com/warmfront/warmfront/distribution"
+	"github.com/warmfront/warmfront/edge/rules"
 	"github.com/warmfront/warmfront/internal/pages"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
@@ -213,7 +214,7 @@ func New(cfg Config) (*Edge, error) {
 		e.blank = p.Blank
 	}
 	e.began = e.clock() + 1
-	e.before = e.began - e.lease.Timing().Lease - time.Second
+	e.before = rules.Before(e.began, e.lease)
 	e.undecided.Store(cfg.Disk != nil)
 	e.recent.since, e.recent.seed = e.now(), maphash.MakeSeed()
 	e.announce("")

@@ -30,7 +30,10 @@ var errTickAgain = errors.New("journal: tick not appended")
 // Tick appends an entry after it was called and returns its sequence: the answer to a probe. Calls within
 // TickWindow share one entry, and any real commit serves as well.
 func (w *Writer) Tick(ctx context.Context) (uint64, error) {
-	before := w.Position().Seq
+	if ProbesAtOnce() {
+		err := w.CatchUp(ctx)
+		return w.Position().Seq, err
+	}
 	for {
 		b, leader, wait := w.ticks.join(w.c.TickWindow)
 		if leader {
@@ -42,7 +45,7 @@ func (w *Writer) Tick(ctx context.Context) (uint64, error) {
 			return 0, ctx.Err()
 		}
 		if !errors.Is(b.err, errTickAgain) {
-			return Probed(before, b.seq), b.err
+			return b.seq, b.err
 		}
 		if err := ctx.Err(); err != nil {
 			return 0, err
@@ -50,13 +53,9 @@ func (w *Writer) Tick(ctx context.Context) (uint64, error) {
 	}
 }
 
-// Probed is what a probe is answered with: before is the last entry that was known when it came, appended one that has been appended since.
-func Probed(before, appended uint64) uint64 {
-	if mistake.Made(probeRead) {
-		return before
-	}
-	return appended
-}
+// ProbesAtOnce tells whether a probe may be answered with where the log ends as it is read. It may not: only an append proves that there is no
+// more (P1).
+func ProbesAtOnce() bool { return mistake.Made(probeRead) }
 
 // lead appends the Tick for a batch, unless some commit takes the batch along before.
 func (w *Writer) lead(ctx context.Context, b *tickBatch, wait time.Duration) {

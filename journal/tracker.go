@@ -87,7 +87,7 @@ func NewTracker(c TrackerConfig) *Tracker {
 		c.Lag = 2 * time.Second
 	}
 	t := &Tracker{c: c, members: map[string]*member{}, admitted: map[string]bool{}, endings: map[string]ending{}, ahead: map[uint64][]*member{}}
-	if c.Doubt {
+	if c.Doubt && !mistake.Made(ackByNumber) {
 		t.doubt = &doubt{}
 	}
 	return t

@@ -31,10 +31,13 @@
 //
 // # Mistakes
 //
+// Package machines, below this one, runs the parts that decide alone: so much faster that it finds what is rare, but not what is wrong between
+// goroutines.
+//
 // Each rule that is left out must be noticed within a thousand histories. A mistake is either something untrue that a node
 // is told (mistake_test.go), or a rule that an edge of a build with the tag leaves out (planted_test.go, within five thousand). Those of
-// model/README.md that have no counterpart need parent caches (M2, M12, M13) or members that an operator declares gone (M14,
-// M15).
+// model/README.md that have no counterpart here, with parent caches (M2, M12, M13) or members that an operator declares gone (M14,
+// M15), are found there.
 //
 // A journal loses entries under a mistake only: what then is promised, docs/journal.md says at AcceptLoss.
 package simulation

@@ -6,6 +6,7 @@ import "github.com/warmfront/warmfront/internal/mistake"
 const (
 	notJoined       mistake.Name = "not-joined"        // P2: an edge answers before its own join is applied
 	servesEarly     mistake.Name = "serves-early"      // P2, S5: an edge that starts goes on as the one before it, with its lease
+	youngUnsynced   mistake.Name = "young-unsynced"    // P2, S5: … and what an earlier process has fetched counts as young
 	stampAtStore    mistake.Name = "stamp-at-store"    // L2, S2: the stamp is the position at which the object is stored
 	hitUnchecked    mistake.Name = "hit-unchecked"     // L3: a hit is not held against the rules; the sweeper is trusted to have been there
 	parentUnchecked mistake.Name = "parent-unchecked"  // T3: what another edge gets is not held against the rules
@@ -20,6 +21,7 @@ const (
 )
 
 func init() {
-	mistake.Know(notJoined, servesEarly, stampAtStore, hitUnchecked, parentUnchecked, parentBehind, trailUnchecked, leastOfRules, loadRacesSweep, sweepRacesFill,
+	mistake.Know(notJoined, servesEarly, youngUnsynced, stampAtStore, hitUnchecked, parentUnchecked, parentBehind, trailUnchecked, leastOfRules,
+		loadRacesSweep, sweepRacesFill,
 		compactTooEarly, markUncompared, restartTrusted)
 }

@@ -19,7 +19,7 @@ func Serves(joined bool) bool { return joined || mistake.Made(notJoined) }
 
 // Mine tells whether a join under the edge's name makes it a member: it is of this incarnation, not of another process.
 func Mine(incarnation string, j *journal.EdgeJoined) bool {
-	return j.Incarnation == incarnation || mistake.Made(servesEarly)
+	return j.Incarnation == incarnation || mistake.Made(servesEarly) || mistake.Made(youngUnsynced)
 }
 
 // JoinsAnew tells whether an edge that has lost its membership may ask for another one. A member must not: what it serves until it has
@@ -64,6 +64,15 @@ func Answered(l *journal.Lease, now, t0 time.Duration, own bool) bool {
 	return Shown(l, now, t0) || !l.Synced() && own && now-t0 <= t.Lease && t.SelfFence == 0
 }
 
+// Before is when a process that begins now takes to have been fetched what an earlier one has: so long ago that no clause about time but a
+// lease lets it through (S5).
+func Before(now time.Duration, l *journal.Lease) time.Duration {
+	if mistake.Made(youngUnsynced) {
+		return now
+	}
+	return now - l.Timing().Lease - time.Second
+}
+
 // AsksOthers tells whether a fill may ask other edges: without a lease, or before the first probe is answered, the origin is asked (S5).
 func AsksOthers(l *journal.Lease, now time.Duration) bool { return l.Synced() && l.Fresh(now) }
 
@@ -93,6 +102,9 @@ func Takes(joined, leased bool, at journal.Position, a *tier.Ask, passed func(se
 	}
 	return ""
 }
+
+// Current tells whether what was found on disk may be put into memory: it is still there when that has been done (E4).
+func Current(there bool) bool { return there || mistake.Made(loadRacesSweep) }
 
 // Late tells whether rules may be forgotten already that a fill or a load with that stamp would need: a sweep has begun since at floor (E4).
 func Late(stamp, floor uint64) bool { return stamp < floor }
