@@ -18,8 +18,10 @@
 // the others alone.
 //
 // What the seed does not decide is in which order goroutines of one process go on that something wakes at one instant.
-// Most histories do not depend on it: of 300 that ran twice, 245 came to the same numbers of answers and of entries.
-// One that has found something may have to be run a few times until it does again.
+// Most histories do not depend on it: of 300 that ran twice, 245 came to the same numbers of answers and of entries. The others part where
+// several proposals wake at one instant and one is the first of an entry, or where two messages of a kind leave a node at one instant
+// and each gets the other's delay; with one processor it is hardly different, for select chooses at random too.
+// One that has found something may have to be run a few times until it does again. A schedule of package machines never.
 //
 // # What is checked
 //

@@ -94,6 +94,7 @@ func (c *control) apply(entries []*journal.Entry) {
 		c.pending, c.with, c.answers = nil, nil, nil
 		if !mine {
 			c.queue, c.probes = append(with, c.queue...), append(answers, c.probes...)
+			c.ticking = c.ticking || len(answers) > 0
 			continue
 		}
 		for _, p := range with {
