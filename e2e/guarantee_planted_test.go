@@ -37,7 +37,7 @@ func TestGuarantee_FindsMistakes(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	some := append([]string{""}, mistakes(t)...)
+	some := slices.DeleteFunc(append([]string{""}, mistakes(t)...), func(m string) bool { return slices.Contains(shielded, m) })
 	if !thorough() {
 		some = []string{"hit-unchecked", "stamp-at-store", "slice-unchecked", "serves-early", "abroad-unchecked"}
 	}
@@ -52,7 +52,7 @@ var (
 	restarts = []string{"restart-trusted", "serves-early"}
 	restored = []string{"mark-uncompared"}
 	tiered   = []string{"parent-behind", "parent-unchecked", "abroad-unchecked"}
-	machines = []string{"trail-unchecked"}
+	shielded = []string{"trail-unchecked"} // seen by chance only: another rule refuses most of it; TestTier_JournalPutBack sees it each time
 )
 
 // What is done before a mistake counts as not found: all of it, so that a fast machine, on which few invalidations come in so many
@@ -67,13 +67,7 @@ func catches(t *testing.T, planted, mistake string) {
 	t.Setenv("WARMFRONT_PLANT", mistake)
 	w := newWorld(t.TempDir())
 	defer w.close()
-	var v *verdict
-	var said string
-	if slices.Contains(machines, mistake) {
-		v, said = belowAParent(t, w)
-	} else {
-		v, said = inOneProcess(t, w, mistake)
-	}
+	v, said := inOneProcess(t, w, mistake)
 	t.Log(v)
 	switch found := len(v.Violations) > 0; {
 	case mistake == "" && found:
