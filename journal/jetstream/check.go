@@ -38,17 +38,26 @@ func (l *Log) openStream(ctx context.Context) error {
 	if l.c.bulk {
 		return nil
 	}
-	if info.State.Msgs == 0 && info.State.LastSeq == 0 {
+	kept, found, err := l.findKept(ctx, info.State)
+	if info.State.Msgs == 0 && info.State.LastSeq == 0 && !found && err == nil {
 		if err := l.mayBegin(); err != nil {
 			return err
 		}
 		return l.begin(ctx)
 	}
-	err = l.verify(ctx, info.State)
+	if err == nil && found {
+		err = l.settleKept(ctx, s, kept)
+	}
+	if err == nil {
+		err = l.verify(ctx, s.CachedInfo().State)
+	}
 	if l.c.AcceptLoss {
 		return l.accept(ctx, err)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return l.dropKept(ctx)
 }
 
 // mayBegin refuses to begin a new log where there was one.
@@ -93,7 +102,8 @@ func (l *Log) begin(ctx context.Context) error {
 	if err := l.Append(ctx, e); err != nil {
 		return fmt.Errorf("genesis: %w", err)
 	}
-	l.epoch, l.slots.first, l.slots.base = e.Epoch, 1, 0
+	l.epoch = e.Epoch
+	l.slots.are(1, 0, "")
 	l.log.Info("journal begun", "dir", l.c.Dir, "epoch", e.Epoch)
 	return nil
 }
@@ -104,14 +114,19 @@ func (l *Log) verify(ctx context.Context, s jetstream.StreamState) error {
 	if s.NumDeleted != 0 || s.Msgs != s.LastSeq-s.FirstSeq+1 {
 		return l.damaged("%d of the entries %d to %d are there", s.Msgs, s.FirstSeq, s.LastSeq)
 	}
-	first, err := l.slot(ctx, s.FirstSeq)
+	begins, kept := s.FirstSeq, l.slots.shape().kept
+	if kept != "" {
+		begins = l.slots.shape().first
+	}
+	first, err := l.slot(ctx, begins)
 	if err != nil {
 		return err
 	}
-	if (journal.Position{}).Judge(first) != journal.Next || first.Base > s.LastSeq || first.Base == 0 && s.FirstSeq != 1 {
+	if (journal.Position{}).Judge(first) != journal.Next || first.Base > s.LastSeq || first.Base == 0 && begins != 1 || kept != "" && first.Base != s.FirstSeq {
 		return l.damaged("it does not begin with a genesis")
 	}
-	l.epoch, l.slots.first, l.slots.base = first.Epoch, s.FirstSeq, first.Base
+	l.epoch = first.Epoch
+	l.slots.are(begins, first.Base, kept)
 	last, err := l.slot(ctx, s.LastSeq)
 	if err != nil {
 		return err
@@ -160,6 +175,9 @@ func (l *Log) witness(ctx context.Context, last uint64) error {
 // cannot read through is set aside, and its beginning written anew.
 func (l *Log) accept(ctx context.Context, reason error) error {
 	chain, whole := l.beginning(ctx)
+	if n := len(chain); n > 0 && chain[n-1].Base > 0 {
+		whole = false // what was kept is there, and nothing from the base on
+	}
 	if reason == nil && whole {
 		return nil // nothing was lost
 	}
@@ -188,7 +206,8 @@ func (l *Log) accept(ctx context.Context, reason error) error {
 			return fmt.Errorf("entry %d written anew: %w", e.Seq, err)
 		}
 	}
-	l.epoch, l.slots.first, l.slots.base = chain[0].Epoch, first, chain[0].Base
+	l.epoch = chain[0].Epoch
+	l.slots.are(first, chain[0].Base, "")
 	return nil
 }
 
@@ -224,10 +243,12 @@ func (l *Log) each(ctx context.Context, f func(*journal.Entry) error) error {
 	if err != nil {
 		return err
 	}
-	l.slots.first = first
+	if l.slots.shape().first == 0 {
+		l.slots.are(first, 0, "")
+	}
 	return l.eachFrom(ctx, first, func(slot uint64, e *journal.Entry) error {
-		if slot == first {
-			l.slots.base = e.Base
+		if s := l.slots.shape(); slot == first && s.base != e.Base {
+			l.slots.are(first, e.Base, s.kept)
 		}
 		return f(e)
 	})
@@ -235,8 +256,8 @@ func (l *Log) each(ctx context.Context, f func(*journal.Entry) error) error {
 
 // firstSlot finds out where the log begins, while it is being opened. Then that is known: a replica without the others cannot ask.
 func (l *Log) firstSlot(ctx context.Context) (uint64, error) {
-	if l.slots.first > 0 {
-		return l.slots.first, nil
+	if first := l.slots.shape().first; first > 0 {
+		return first, nil
 	}
 	s, err := l.js.Stream(ctx, l.c.names().stream)
 	if err != nil {
@@ -251,7 +272,7 @@ func (l *Log) firstSlot(ctx context.Context) (uint64, error) {
 // eachFrom is the same from a slot on; what is there must continue what is before.
 func (l *Log) eachFrom(ctx context.Context, slot uint64, f func(slot uint64, e *journal.Entry) error) error {
 	var chain journal.Chain
-	if slot > l.slots.first {
+	if slot > l.slots.shape().first {
 		before, err := l.slot(ctx, slot-1)
 		if err != nil {
 			return err

@@ -67,6 +67,9 @@ func Compact(ctx context.Context, c Config, r Compaction) (done Compacted, err e
 	if err != nil || done.After == done.Before {
 		return done, err
 	}
+	if err := old.roomFor(rest, rest.stored); err != nil {
+		return done, err
+	}
 	if err := c.write(ctx, rest); err != nil {
 		return done, fmt.Errorf("compaction: %w", err)
 	}
@@ -97,6 +100,8 @@ type rest struct {
 	ends *journal.Entry // or there is only this one; nil: not
 	base uint64
 	last uint64
+
+	stored uint64 // bytes of old
 }
 
 // sift reads what is before the base and finds out what is kept of it. It sets done, which says whether that is worth it.
@@ -105,21 +110,22 @@ func (l *Log) sift(ctx context.Context, r Compaction, done *Compacted) (*rest, e
 	if err != nil {
 		return nil, l.wrap("read", err)
 	}
-	state := s.CachedInfo().State
-	if state.Msgs < r.Least {
+	state, first := s.CachedInfo().State, l.slots.shape().first
+	before := state.LastSeq - first + 1
+	if before < r.Least {
 		return nil, nil
 	}
 	x := &rest{old: l, last: state.LastSeq}
 	if x.base, err = l.tail(ctx, r, state.LastSeq); err != nil {
 		return nil, err
 	}
-	done.Before, done.After, done.Base = state.Msgs, state.Msgs, x.base
+	done.Before, done.After, done.Base = before, before, x.base
 	tail := x.last - x.base + 1
 	if tail >= done.Before/2 {
 		return nil, nil // whatever is before
 	}
 	of := done.Before - tail
-	for slot, read := l.slots.first, uint64(0); read < of; {
+	for slot, read := first, uint64(0); read < of; {
 		if r.Progress != nil {
 			r.Progress(read, of)
 		}
@@ -137,12 +143,13 @@ func (l *Log) sift(ctx context.Context, r Compaction, done *Compacted) (*rest, e
 	if after := uint64(len(x.kept)) + tail; after <= done.Before/2 {
 		done.After = after
 	}
-	return x, l.roomFor(x, state.Bytes)
+	x.stored = state.Bytes
+	return x, nil
 }
 
 // tail returns the number of the entry from which on the log stays as it is.
 func (l *Log) tail(ctx context.Context, r Compaction, last uint64) (base uint64, err error) {
-	least := max(l.slots.base, 1)
+	least := max(l.slots.shape().base, 1)
 	back := func(n uint64) uint64 { return max(least, last-min(last, max(n, 1))+1) } // the last n
 	low, high := least, back(r.Tail)
 	if r.Most > 0 {

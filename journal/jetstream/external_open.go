@@ -221,7 +221,7 @@ func (l *Log) createExternal(ctx context.Context) (jetstream.Stream, error) {
 	}
 	c := l.c.stream(replicas, 1)
 	if l.c.old != nil {
-		c = l.c.stream(replicas, l.c.old.slots.first)
+		c = l.c.stream(replicas, l.c.old.slots.shape().first)
 		c.Metadata = map[string]string{remark: carrying}
 	}
 	s, err := l.js.CreateStream(ctx, c)

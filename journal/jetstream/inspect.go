@@ -148,8 +148,15 @@ func (c Config) walk(ctx context.Context, dir string, found Inspected, progress 
 		return found, err
 	}
 	l.c.Dir = dir
-	if _, err := l.js.Stream(ctx, streamName); errors.Is(err, jetstream.ErrStreamNotFound) {
+	s, err := l.js.Stream(ctx, streamName)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return found, l.lost("the engine cannot read the store")
+	}
+	if err != nil {
+		return found, l.wrap("read", err)
+	}
+	if err := l.inspectKept(ctx, s.CachedInfo().State); err != nil {
+		return found, err
 	}
 	err = l.each(ctx, func(e *journal.Entry) error {
 		if progress != nil && e.Seq%maxBatch == 1 {

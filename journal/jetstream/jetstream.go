@@ -36,6 +36,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -97,6 +98,9 @@ type Log struct {
 	epoch  journal.ID
 	slots  slots
 	doubt  bool // it was doubted when it was opened
+
+	compacting chan struct{} // capacity 1: held by Compact
+	compacted  atomic.Pointer[time.Time]
 
 	known      knowledge // of a cluster
 	leaderless leaderless
@@ -178,7 +182,7 @@ func hold(c Config) (Config, *os.File, error) {
 
 // openHeld opens a directory that the caller has taken.
 func openHeld(ctx context.Context, c Config) (_ *Log, err error) {
-	l := &Log{c: c, session: session{log: c.Logger, name: ownName}}
+	l := &Log{c: c, session: session{log: c.Logger, name: ownName}, compacting: make(chan struct{}, 1)}
 	if c.Network != nil {
 		l.guard = newGuard(c.Network)
 	}

@@ -32,12 +32,33 @@ func tryOpen(t testing.TB, c Config) (*Log, error) {
 	return l, err
 }
 
-func TestLog(t *testing.T) {
+func TestLog(t *testing.T) { testLog(t, false, compactClosed) }
+
+// The same with a log that is compacted while it is open.
+func TestLog_CompactedWhileItRuns(t *testing.T) { testLog(t, true, compactOpen) }
+
+// compactClosed compacts a log that it closes meanwhile.
+func compactClosed(t *testing.T, l *Log, dir string, tail int, kept func(*journal.Entry) bool) *Log {
+	t.Helper()
+	l.Close()
+	compact(t, dir, tail, kept)
+	return open(t, Config{Dir: dir})
+}
+
+func compactOpen(t *testing.T, l *Log, _ string, tail int, kept func(*journal.Entry) bool) *Log {
+	t.Helper()
+	if done, err := l.Compact(t.Context(), Compaction{Tail: uint64(tail), Extract: &keep{want: kept}}); err != nil || done.After == done.Before {
+		t.Fatal(done, err)
+	}
+	return l
+}
+
+func testLog(t *testing.T, running bool, compact func(t *testing.T, l *Log, dir string, tail int, kept func(*journal.Entry) bool) *Log) {
 	journaltest.Run(t, func(t *testing.T) journaltest.Subject {
 		dir := t.TempDir()
 		l := open(t, Config{Dir: dir})
 		return journaltest.Subject{
-			Log: l,
+			Log: l, Running: running,
 			Reopen: func(t *testing.T, crash bool) journal.Log {
 				if crash {
 					// What a killed process leaves is what its files hold at that moment.
@@ -50,9 +71,7 @@ func TestLog(t *testing.T) {
 				return l
 			},
 			Compact: func(t *testing.T, tail int, kept func(*journal.Entry) bool) journal.Log {
-				l.Close()
-				compact(t, dir, tail, kept)
-				l = open(t, Config{Dir: dir})
+				l = compact(t, l, dir, tail, kept)
 				return l
 			},
 		}

@@ -65,10 +65,10 @@ func (k *knowledge) ended(seq uint64, now time.Time) bool {
 
 // readReplica is a read that may be answered by a replica which is behind, or is being mended: it is asked again until it is
 // neither.
-func (l *Log) readReplica(ctx context.Context, from uint64, max int) ([][]byte, error) {
+func (l *Log) readReplica(ctx context.Context, s *shape, from uint64, max int) ([][]byte, error) {
 	for {
 		short, cancel := context.WithTimeout(ctx, tryRead)
-		all, _, err := l.batch(short, from, min(max, maxBatch))
+		all, _, err := l.batch(short, from, min(max, maxBatch), s.telling(from))
 		cancel()
 		switch {
 		case errors.Is(err, context.DeadlineExceeded) && len(all) > 0:

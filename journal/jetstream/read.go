@@ -34,14 +34,18 @@ func (l *Log) Read(ctx context.Context, from uint64, max int) ([]*journal.Entry,
 	if max <= 0 {
 		return nil, nil
 	}
-	slot, err := l.slotOf(ctx, from)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := l.readSlots(ctx, slot, max)
-	if n := len(entries); n > 0 {
-		l.slots.passed(entries[n-1], slot+uint64(n)-1)
-	}
+	var entries []*journal.Entry
+	err := l.steady(func(s *shape) error {
+		slot, err := l.slotOf(ctx, s, from)
+		if err != nil {
+			return err
+		}
+		entries, err = l.readShape(ctx, s, slot, max)
+		if n := len(entries); n > 0 {
+			s.passed(entries[n-1], slot+uint64(n)-1)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -56,28 +60,38 @@ func (l *Log) readStored(ctx context.Context, from uint64, max int) ([][]byte, e
 	if max <= 0 {
 		return nil, nil
 	}
-	slot, err := l.slotOf(ctx, from)
-	if err != nil {
-		return nil, err
-	}
-	all, err := l.readBatch(ctx, slot, max)
-	if err != nil {
-		return nil, err
-	}
-	if n := len(all); n > 0 && slot+uint64(n)-1 < l.slots.base {
-		last, err := l.decode(all[n-1], slot+uint64(n)-1)
+	var all [][]byte
+	err := l.steady(func(s *shape) error {
+		slot, err := l.slotOf(ctx, s, from)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		l.slots.passed(last, slot+uint64(n)-1)
+		if all, err = l.readBatch(ctx, s, slot, max); err != nil {
+			return err
+		}
+		if n := len(all); n > 0 && slot+uint64(n)-1 < s.base {
+			last, err := l.decode(all[n-1], slot+uint64(n)-1)
+			if err != nil {
+				return err
+			}
+			s.passed(last, slot+uint64(n)-1)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return all, nil
 }
 
 // readSlots is Read by slots. With an error it also returns the entries before it.
 func (l *Log) readSlots(ctx context.Context, from uint64, max int) ([]*journal.Entry, error) {
+	return l.readShape(ctx, l.slots.shape(), from, max)
+}
+
+func (l *Log) readShape(ctx context.Context, s *shape, from uint64, max int) ([]*journal.Entry, error) {
 	from = atLeastOne(from)
-	all, err := l.readBatch(ctx, from, max)
+	all, err := l.readBatch(ctx, s, from, max)
 	entries := make([]*journal.Entry, 0, len(all))
 	for i, b := range all {
 		e, err := l.decode(b, from+uint64(i))
@@ -92,39 +106,46 @@ func (l *Log) readSlots(ctx context.Context, from uint64, max int) ([]*journal.E
 func atLeastOne(slot uint64) uint64 { return max(slot, 1) }
 
 // readBatch returns what is stored from a slot on. With an error it also returns what is before it.
-func (l *Log) readBatch(ctx context.Context, from uint64, max int) ([][]byte, error) {
+func (l *Log) readBatch(ctx context.Context, s *shape, from uint64, max int) ([][]byte, error) {
 	from = atLeastOne(from)
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, readTimeout)
 		defer cancel()
 	}
-	if l.MayLag() {
-		return l.readReplica(ctx, from, max)
+	if s.kept != "" && from < s.base {
+		return l.readKept(ctx, s, from, min(max, maxBatch))
 	}
-	all, left, err := l.batch(ctx, from, min(max, maxBatch))
+	if l.MayLag() {
+		return l.readReplica(ctx, s, from, max)
+	}
+	all, left, err := l.batch(ctx, from, min(max, maxBatch), s.telling(from))
 	if err == nil && left && len(all) < min(max, 2) {
 		// The engine ends a batch, without a word, before an entry that it cannot read.
-		err = l.nothingAt(ctx, from+uint64(len(all)))
+		err = l.nothingAt(ctx, s, from+uint64(len(all)))
 	}
 	return all, err
 }
 
 // batch asks for what is in n slots and receives it, up to the mark that ends it. left is the engine's opinion
 // whether there are more.
-func (l *Log) batch(ctx context.Context, from uint64, n int) (all [][]byte, left bool, err error) {
+func (l *Log) batch(ctx context.Context, from uint64, n int, bare bool) (all [][]byte, left bool, err error) {
+	return l.batchOf(ctx, directGets+l.c.names().stream, from, n, bare)
+}
+
+// batchOf is batch of the stream that is asked on a subject.
+func (l *Log) batchOf(ctx context.Context, subject string, from uint64, n int, bare bool) (all [][]byte, left bool, err error) {
 	inbox := l.engine.nc.NewInbox()
 	sub, err := l.engine.nc.SubscribeSync(inbox)
 	if err != nil {
 		return nil, false, l.wrap("read", err)
 	}
 	defer sub.Unsubscribe()
-	bare := l.slots.telling(from)
 	ask, err := json.Marshal(batchRequest{from, n, batchBytes, bare})
 	if err != nil {
 		return nil, false, err
 	}
-	if err := l.engine.nc.PublishRequest(directGets+l.c.names().stream, inbox, ask); err != nil {
+	if err := l.engine.nc.PublishRequest(subject, inbox, ask); err != nil {
 		return nil, false, l.wrap("read", err)
 	}
 	for next := from; ; next++ {
@@ -179,7 +200,7 @@ func (l *Log) decode(b []byte, slot uint64) (*journal.Entry, error) {
 }
 
 // nothingAt tells the end of the log from an entry that cannot be read: the engine answers both alike.
-func (l *Log) nothingAt(ctx context.Context, seq uint64) error {
+func (l *Log) nothingAt(ctx context.Context, sh *shape, seq uint64) error {
 	s, err := l.js.Stream(ctx, l.c.names().stream)
 	if err != nil {
 		return l.wrap("read", err)
@@ -189,7 +210,7 @@ func (l *Log) nothingAt(ctx context.Context, seq uint64) error {
 		return nil
 	}
 	// It may have been appended in between: asked again, it must be there.
-	all, _, err := l.batch(ctx, seq, 1)
+	all, _, err := l.batch(ctx, seq, 1, sh.telling(seq))
 	if err == nil && len(all) == 0 {
 		err = l.damaged("entry %d of %d cannot be read", seq, last)
 	}

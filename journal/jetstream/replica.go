@@ -206,7 +206,7 @@ func (l *Log) try(ctx context.Context) (jetstream.Stream, error) {
 		if l.c.old == nil {
 			return nil, errYet{"none of the control nodes that are here has the journal: start the one that has it"}
 		}
-		c := streamConfig(l.c.replicas(), l.c.old.slots.first)
+		c := streamConfig(l.c.replicas(), l.c.old.slots.shape().first)
 		c.Metadata = map[string]string{remark: carrying}
 		s, err = l.js.CreateStream(short, c)
 	}
@@ -250,10 +250,10 @@ func (l *Log) refresh(ctx context.Context, s jetstream.Stream) error {
 func (l *Log) carry(ctx context.Context, s jetstream.Stream, filling bool) error {
 	old, n := l.c.old, s.CachedInfo().State.LastSeq
 	last := old.head.last().Seq
-	if first := s.CachedInfo().State.FirstSeq; n >= old.slots.first && first != old.slots.first {
-		return l.another("it begins in slot %d here, there in %d", old.slots.first, first)
+	if first := s.CachedInfo().State.FirstSeq; n >= old.slots.shape().first && first != old.slots.shape().first {
+		return l.another("it begins in slot %d here, there in %d", old.slots.shape().first, first)
 	}
-	if n >= old.slots.first {
+	if n >= old.slots.shape().first {
 		l.known.atLeast(n)
 		if err := l.begins(ctx, min(n, last)); err != nil {
 			return err
@@ -285,7 +285,7 @@ func (l *Log) carry(ctx context.Context, s jetstream.Stream, filling bool) error
 	if err != nil {
 		return fmt.Errorf("journal carried over: %w", err)
 	}
-	c := l.c.stream(s.CachedInfo().Config.Replicas, old.slots.first)
+	c := l.c.stream(s.CachedInfo().Config.Replicas, old.slots.shape().first)
 	if old.doubt {
 		c.Metadata = map[string]string{carriedDoubt: "yes"}
 	}
@@ -295,7 +295,7 @@ func (l *Log) carry(ctx context.Context, s jetstream.Stream, filling bool) error
 
 // begins checks that the cluster's log and this node's own are the same up to entry n.
 func (l *Log) begins(ctx context.Context, n uint64) error {
-	for _, slot := range []uint64{l.c.old.slots.first, n} {
+	for _, slot := range []uint64{l.c.old.slots.shape().first, n} {
 		ours, err := l.c.old.slot(ctx, slot)
 		if err != nil {
 			return err

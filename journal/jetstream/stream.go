@@ -44,6 +44,7 @@ func (c Config) stream(replicas int, first uint64) jetstream.StreamConfig {
 	s.Name, s.Subjects, s.RePublish = n.stream, []string{n.log}, &jetstream.RePublish{Source: n.log, Destination: n.push}
 	if c.External != nil {
 		s.Compression = jetstream.NoCompression // it may be given more replicas one day
+		s.DenyPurge = true
 	}
 	return s
 }
@@ -52,9 +53,8 @@ func (c Config) stream(replicas int, first uint64) jetstream.StreamConfig {
 // must be equal to this.
 //
 // There is no MaxAge: entries may only be forgotten when what still counts of them is kept, as Compact does, which is
-// what bounds the log; it makes a new stream, with another first slot. Nothing else may make a hole: no deletes, no
-// purge, no per-message TTL, no rollup, no limit. Should a limit ever be set, a full log refuses instead of
-// forgetting.
+// what bounds the log. Nothing else may make a hole: no deletes, no purge but that one, which no edge may ask for, no per-message TTL, no rollup, no
+// limit. Should a limit ever be set, a full log refuses instead of forgetting.
 func streamConfig(replicas int, first uint64) jetstream.StreamConfig {
 	// With compression, replicas that the engine had rebuilt after a crash could not be read after the next start, or refused every
 	// write: "error reading compression reader". TestLog_OfThree finds it.
@@ -73,7 +73,7 @@ func streamConfig(replicas int, first uint64) jetstream.StreamConfig {
 		Retention:   jetstream.LimitsPolicy,
 		Discard:     jetstream.DiscardNew,
 		DenyDelete:  true,
-		DenyPurge:   true,
+		DenyPurge:   replicas > 1, // else Compact purges what it has kept elsewhere
 		AllowDirect: true,
 		Compression: compression,
 		RePublish:   &jetstream.RePublish{Source: logSubject, Destination: pushSubject},
@@ -93,6 +93,9 @@ func streamConfig(replicas int, first uint64) jetstream.StreamConfig {
 func differences(want, got jetstream.StreamConfig) string {
 	got.Metadata = nil           // the engine's remarks about itself
 	got.FirstSeq = want.FirstSeq // where it begins is not its shape
+	if got.DenyPurge {
+		want.DenyPurge = true // as earlier versions have made it
+	}
 	w, g := reflect.ValueOf(want), reflect.ValueOf(got)
 	var diff []string
 	for i := range w.NumField() {

@@ -199,3 +199,54 @@ func testCompactedFollower(t *testing.T, s Subject) {
 		})
 	}
 }
+
+// testCompactedMeanwhile: while a log is compacted again and again, appends go on; who stands at its end notices nothing; who begins comes to
+// the end, and what it has applied then is what whoever begins later applies; and a crash changes nothing.
+func testCompactedMeanwhile(t *testing.T, s Subject) {
+	if !s.Running {
+		t.Skip("this log is not compacted while it is open")
+	}
+	few := func(e *journal.Entry) bool { return e.Seq%30 == 1 }
+	last := fill(t, s.Log, genesis(t, s.Log), 60)
+	from := last.Seq
+	var steady applied
+	steady.follow(t, s.Log, journal.PositionOf(last))
+	w := journal.NewWriter(journal.WriterConfig{Log: s.Log})
+	for range 6 {
+		var late applied
+		late.follow(t, s.Log, journal.Position{})
+		var appending sync.WaitGroup
+		appending.Go(func() {
+			for range 100 {
+				if _, err := w.Commit(t.Context(), func() ([]journal.Fact, error) { return []journal.Fact{{Tick: &journal.Tick{}}}, nil }); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+		s.Log = s.Compact(t, 20, few)
+		appending.Wait()
+		late.reach(t, w.Position().Seq)
+	}
+	end := w.Position().Seq
+	steady.reach(t, end)
+	steady.mu.Lock()
+	if len(steady.resets) > 0 || uint64(len(steady.seqs)) != end-from {
+		t.Errorf("who stood at the end: %d of %d entries, resets %q", len(steady.seqs), end-from, steady.resets)
+	}
+	steady.mu.Unlock()
+	all := readAll(t, s.Log, 1)
+	base := all[0].Base
+	for _, e := range all {
+		if e.Seq < base && !few(e) || e.Seq >= base && e.Base > 0 {
+			t.Errorf("entry %d, with the base %d", e.Seq, base)
+		}
+	}
+	if n := uint64(len(all)); base < 500 || n != (base+28)/30+end-base+1 {
+		t.Errorf("%d entries of %d, with the base %d", n, end, base)
+	}
+	if s.Reopen != nil {
+		s.Log = s.Reopen(t, true)
+		wantEntries(t, readAll(t, s.Log, 1), all)
+	}
+}

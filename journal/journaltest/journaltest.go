@@ -25,6 +25,9 @@ type Subject struct {
 	// Compact leaves out what is before the last tail entries, but for kept, and returns the log, which it may have closed
 	// and opened again. Nil for a log of which nothing is left out.
 	Compact func(t *testing.T, tail int, kept func(*journal.Entry) bool) journal.Log
+
+	// Running says that Compact leaves the log open, and that everything may go on meanwhile.
+	Running bool
 }
 
 // Run tests the logs that open makes. Each is fresh: it has its genesis and nothing else.
@@ -54,6 +57,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"Compacted", testCompacted},
 		{"CompactedTwice", testCompactedTwice},
 		{"CompactedBelowAFollower", testCompactedFollower},
+		{"CompactedMeanwhile", testCompactedMeanwhile},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.f(t, open(t)) })
 	}

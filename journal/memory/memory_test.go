@@ -12,7 +12,7 @@ import (
 func TestLog(t *testing.T) {
 	journaltest.Run(t, func(t *testing.T) journaltest.Subject {
 		l := memory.New()
-		return journaltest.Subject{Log: l, Compact: func(t *testing.T, tail int, kept func(*journal.Entry) bool) journal.Log {
+		return journaltest.Subject{Log: l, Running: true, Compact: func(t *testing.T, tail int, kept func(*journal.Entry) bool) journal.Log {
 			base := l.Last() - uint64(tail) + 1
 			all, err := l.Read(t.Context(), 1, 1<<20)
 			if err != nil {

@@ -1,0 +1,199 @@
+package jetstream
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// streamsOf lists the streams of an open log.
+func streamsOf(t *testing.T, l *Log) (names []string) {
+	t.Helper()
+	list := l.js.StreamNames(t.Context())
+	for n := range list.Name() {
+		names = append(names, n)
+	}
+	if err := list.Err(); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// blocks makes a log that the engine keeps in several files, and returns what is in it.
+func blocks(t *testing.T) (dir string, all []*journal.Entry) {
+	t.Helper()
+	dir = t.TempDir()
+	l := open(t, Config{Dir: dir})
+	last, err := l.one(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all = append(all, last)
+	for i := range 36 {
+		last = &journal.Entry{Epoch: last.Epoch, Seq: last.Seq + 1, ID: journal.NewID(), Prev: last.ID, Time: time.Unix(int64(i), 0).UTC(),
+			Facts: []journal.Fact{{Invalidated: &journal.Invalidated{Items: []string{"/" + strings.Repeat("y", 800<<10)}}}}}
+		if err := l.Append(t.Context(), last); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, last)
+	}
+	l.Close()
+	if n := len(messageFiles(t, dir, "*.blk")); n < 4 {
+		t.Fatalf("%d files", n)
+	}
+	return dir, all
+}
+
+// messageFiles are the engine's files of the log's own stream.
+func messageFiles(t *testing.T, dir, pattern string) []string {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(dir, "jetstream", "$G", "streams", streamName, "msgs", pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// steps compacts a log while it is open, and returns what its files were at each step.
+func steps(t *testing.T, dir string, r Compaction) (all []image) {
+	t.Helper()
+	return images(t, dir, func(c Config) {
+		l := open(t, c)
+		defer l.Close()
+		if done, err := l.Compact(t.Context(), r); err != nil || done.After == done.Before {
+			t.Fatal(done, err)
+		}
+	})
+}
+
+func stepOf(t *testing.T, all []image, name string) string {
+	t.Helper()
+	for _, i := range all {
+		if i.step == name {
+			return i.dir
+		}
+	}
+	t.Fatalf("no step %q", name)
+	return ""
+}
+
+// mixed is a copy of one image with some of the engine's files of another: what a power cut may leave, for names and contents become durable in any
+// order.
+func mixed(t *testing.T, dir, with, pattern string) string {
+	t.Helper()
+	m := t.TempDir()
+	copyTree(t, m, dir)
+	for _, f := range messageFiles(t, m, pattern) {
+		remove(t, f)
+	}
+	for _, f := range messageFiles(t, with, pattern) {
+		b, err := os.ReadFile(f)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(m, "jetstream", "$G", "streams", streamName, "msgs", filepath.Base(f)), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
+// wantWhole opens a log, which must be one or the other, whole, and stay that when it is opened again and written to.
+func wantWhole(t *testing.T, what, dir string, want []*journal.Entry, streams ...string) {
+	t.Helper()
+	for again := range 2 {
+		got := contents(t, dir)
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("%s, opening %d: %d entries, want %d", what, again, len(got), len(want))
+		}
+		checkClean(t, dir)
+	}
+	l := open(t, Config{Dir: dir})
+	defer l.Close()
+	if got := streamsOf(t, l); !slices.Equal(got, streams) {
+		t.Errorf("%s: streams %v", what, got)
+	}
+	last := want[len(want)-1]
+	e := &journal.Entry{Epoch: last.Epoch, Seq: last.Seq + 1, ID: journal.NewID(), Prev: last.ID, Time: last.Time, Facts: []journal.Fact{{Tick: &journal.Tick{}}}}
+	if err := l.Append(t.Context(), e); err != nil {
+		t.Errorf("%s: %v", what, err)
+	}
+	if all, err := l.Read(t.Context(), last.Seq, 10); err != nil || len(all) != 2 || all[1].ID != e.ID {
+		t.Errorf("%s: %v, %v", what, all, err)
+	}
+	l.Close()
+	found, err := Inspect(t.Context(), Config{Dir: dir}, nil)
+	if err != nil || found.Entries != uint64(len(want))+1 || found.Last.ID != e.ID || found.Base != want[0].Base {
+		t.Errorf("%s: %+v, %v", what, found, err)
+	}
+}
+
+// Whenever a process is killed that compacts its open log, there is one log or the other, whole; whatever of the purge has reached the disk.
+func TestLogCompact_Killed(t *testing.T) {
+	keeps := func() *keep { return &keep{want: func(e *journal.Entry) bool { return e.Seq%10 == 2 }} }
+	small, _, few := written(t)
+	large, many := blocks(t)
+	for name, c := range map[string]struct {
+		dir  string
+		old  []*journal.Entry
+		tail int
+	}{"one file": {small, few, 10}, "several files": {large, many, 5}} {
+		t.Run(name, func(t *testing.T) {
+			all := steps(t, c.dir, Compaction{Tail: uint64(c.tail), Extract: keeps()})
+			want := compacted(c.old, c.tail)
+			kept := keptConfig(want[0].Base, 1, "").Name
+			before, after := stepOf(t, all, "kept"), stepOf(t, all, "purged")
+			wantWhole(t, "kept in part", stepOf(t, all, "keeping"), c.old, streamName)
+			for what, dir := range map[string]string{
+				"purged, by an old index":    mixed(t, after, before, "index.db"),
+				"purged, without an index":   mixed(t, after, t.TempDir(), "index.db"),
+				"not purged, by a new index": mixed(t, before, after, "index.db"),
+				"not purged, without index":  mixed(t, before, t.TempDir(), "index.db"),
+				"kept":                       before,
+				"purged":                     after,
+				"at its end":                 c.dir,
+			} {
+				wantWhole(t, what, dir, want, streamName, kept)
+			}
+		})
+	}
+}
+
+// Some of the files are gone and others not, when the power goes.
+func TestLogCompact_PurgedInPart(t *testing.T) {
+	dir, old := blocks(t)
+	all := steps(t, dir, Compaction{Tail: 5, Extract: everyTenth()})
+	want := compacted(old, 5)
+	before, after := stepOf(t, all, "kept"), stepOf(t, all, "purged")
+	for _, gone := range [][]string{{"1"}, {"2"}, {"1", "2"}} {
+		for index, of := range map[string]string{"the old index": before, "no index": t.TempDir(), "the new index": after} {
+			m := mixed(t, before, of, "index.db")
+			for _, n := range gone {
+				remove(t, filepath.Join(m, "jetstream", "$G", "streams", streamName, "msgs", n+".blk"))
+			}
+			wantWhole(t, strings.Join(gone, " and ")+" gone, "+index, m, want, streamName, keptConfig(want[0].Base, 1, "").Name)
+		}
+	}
+}
+
+func TestLogCompact_LeavesAlone(t *testing.T) {
+	dir, _, _ := written(t)
+	l := open(t, Config{Dir: dir})
+	if done, err := l.Compact(t.Context(), Compaction{Least: 2 + entries, Extract: everyTenth()}); err != nil || done.Before != 0 {
+		t.Error(done, err)
+	}
+	most := &keep{want: func(e *journal.Entry) bool { return e.Seq%2 == 0 }}
+	if done, err := l.Compact(t.Context(), Compaction{Extract: most}); err != nil || done.After != done.Before {
+		t.Error(done, err)
+	}
+	if got := streamsOf(t, l); !slices.Equal(got, []string{streamName}) {
+		t.Error(got)
+	}
+}
