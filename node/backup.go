@@ -91,8 +91,7 @@ func (l *lineWriter) line(x backupLine) error {
 func (d *process) backup(ctx context.Context, w io.Writer) error {
 	packed := gzip.NewWriter(w)
 	l := &lineWriter{packed, sha256.New()}
-	seq := d.control.Seq()
-	epoch, kept, err := d.extract(ctx, seq)
+	seq, epoch, kept, err := d.extractSteady(ctx)
 	if err != nil {
 		return err
 	}
@@ -128,6 +127,17 @@ func (d *process) backup(ctx context.Context, w io.Writer) error {
 	return packed.Close()
 }
 
+// extractSteady is extract of a journal that may be compacted meanwhile: then it is read once more.
+func (d *process) extractSteady(ctx context.Context) (seq uint64, epoch journal.ID, kept []*journal.Entry, err error) {
+	for range 3 {
+		seq = d.control.Seq()
+		if epoch, kept, err = d.extract(ctx, seq); !errors.Is(err, journal.ErrBroken) {
+			break
+		}
+	}
+	return seq, epoch, kept, err
+}
+
 // extract reads the journal up to seq, whose chain must be unbroken, and returns its epoch and what is still needed of it.
 func (d *process) extract(ctx context.Context, seq uint64) (epoch journal.ID, kept []*journal.Entry, err error) {
 	x := control.NewExtract(d.Quotas)
@@ -141,6 +151,9 @@ func (d *process) extract(ctx context.Context, seq uint64) (epoch journal.ID, ke
 			return "", nil, fmt.Errorf("%w: entry %d of the journal is not there", journal.ErrBroken, next)
 		}
 		for _, e := range entries {
+			if e.Base > seq {
+				return "", nil, fmt.Errorf("%w: it has been compacted beyond entry %d", journal.ErrBroken, seq)
+			}
 			if e.Seq > seq {
 				return epoch, x.Entries(), nil
 			}

@@ -95,9 +95,13 @@ type Config struct {
 	Out     io.Writer // what people are told
 	Err     io.Writer // where an access log goes that has no file
 
+	// JournalEntries is how many the journal may have before it is looked whether it is worth compacting; 0: it never is by itself.
+	JournalEntries int
+
 	// For tests in this package.
 	serving      func(*process) // called once everything serves
-	compactAfter uint64         // instead of the constant
+	compactTail  uint64         // what stays as it is, whatever its age, instead of what JournalEntries says
+	compactEvery time.Duration  // instead of the constant
 }
 
 // Dev runs the whole of Warmfront in this process until ctx ends, then stops it cleanly. An error
@@ -231,6 +235,7 @@ func (d *process) startControl(ctx context.Context, p *phase) (err error) {
 	if err := p.wait(ctx, d.control.Ready(), reading); err != nil {
 		return err
 	}
+	d.keepJournalShort(p)
 	return d.who.open(ctx, d.Config, d.control)
 }
 

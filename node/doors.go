@@ -17,6 +17,7 @@ import (
 	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/jetstream"
 	"github.com/warmfront/warmfront/ownapi"
 	"github.com/warmfront/warmfront/telemetry"
 )
@@ -116,7 +117,7 @@ func (d *process) ownAPI(lookup auth.Lookup) (*ownapi.Handler, error) {
 		Control: d.control, Lookup: lookup, Known: d.who.known, Access: d.who.access, Meter: d.meter, Rate: d.rate,
 		Version: d.Version, Suffix: d.Suffix, Logger: d.Logger.With("role", "ownapi"), Proxied: d.ProxyProtocol,
 	}
-	c.Nodes, c.Backup = d.controlNodes, d.backup
+	c.Nodes, c.Backup, c.Compact = d.controlNodes, d.backup, d.compactNow
 	for _, pl := range d.places {
 		at := ownapi.Place{Name: pl.name, Location: pl.location, URL: url(pl.l), Version: d.Version, Edge: ownapi.Local(pl.edge), Origins: pl.origin}
 		at.Traffic = func() (hits, misses uint64) { return d.metrics.Traffic(pl.name) }
@@ -140,6 +141,13 @@ func (d *process) controlNodes() []ownapi.ControlNode {
 	n := ownapi.ControlNode{Name: host, Version: d.Version, Position: d.control.Seq()}
 	if d.health != nil {
 		n.Err = d.health()
+	}
+	if log, ok := d.log.(*jetstream.Log); ok {
+		x := log.Extent()
+		n.Journal = &ownapi.JournalExtent{Entries: x.Entries, Base: x.Base, Bytes: x.Bytes}
+		if !x.Compacted.IsZero() {
+			n.Journal.Compacted = &x.Compacted
+		}
 	}
 	all := []ownapi.ControlNode{n}
 	if d.fleet == nil {

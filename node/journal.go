@@ -6,20 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/journal/jetstream"
-)
-
-// compactAfter is how many entries the journal may have before a start looks whether it is worth compacting.
-// Reading that many takes two seconds; freshness probes alone append them in two days.
-const compactAfter = 100_000
-
-// What stays as it is when the journal is compacted, for edges that were away: a day, but no more entries than a start can read in some
-// seconds, nor fewer than some hours have.
-const (
-	compactSince = 24 * time.Hour
-	compactMost  = 250_000
-	compactTail  = 10_000
 )
 
 // openJournal compacts the journal if it has grown, and opens it. Positions stay, so no cache is lost by it, but that of an edge that was
@@ -28,7 +15,7 @@ const (
 func (c *Config) openJournal(ctx context.Context, where jetstream.Config) (*jetstream.Log, error) {
 	config := where
 	config.Dir, config.AcceptLoss, config.Logger = filepath.Join(c.Data, "journal"), c.AcceptJournalLoss, c.Logger.With("role", "journal")
-	if !c.AcceptJournalLoss && config.Cluster == nil && config.External == nil { // one of several has no say alone; who accepts a loss wants what is left, as it is
+	if !c.AcceptJournalLoss && config.Cluster == nil && config.External == nil && c.JournalEntries > 0 { // one of several has no say alone; who accepts a loss wants what is left, as it is
 		c.compactJournal(ctx, config)
 	}
 	return jetstream.Open(ctx, config)
@@ -38,18 +25,12 @@ func (c *Config) openJournal(ctx context.Context, where jetstream.Config) (*jets
 // journal is found again by who opens it.
 func (c *Config) compactJournal(ctx context.Context, config jetstream.Config) {
 	began, told := time.Now(), time.Time{}
-	w := jetstream.Compaction{
-		Least: compactAfter, Tail: compactTail, Most: compactMost, Since: began.Add(-compactSince),
-		Extract: control.NewExtract(c.Quotas), // those that control gets
-		Progress: func(read, of uint64) {
-			if time.Since(told) >= slowAfter {
-				fmt.Fprintf(c.Out, "Looking what is still needed of the journal: entry %d of %d.\n", read, of)
-				told = time.Now()
-			}
-		},
-	}
-	if c.compactAfter > 0 {
-		w.Least, w.Tail, w.Since = c.compactAfter, 1, time.Time{}
+	w := c.compaction()
+	w.Progress = func(read, of uint64) {
+		if time.Since(told) >= slowAfter {
+			fmt.Fprintf(c.Out, "Looking what is still needed of the journal: entry %d of %d.\n", read, of)
+			told = time.Now()
+		}
 	}
 	done, err := jetstream.Compact(ctx, config, w)
 	switch took := time.Since(began).Round(100 * time.Millisecond); {

@@ -2,12 +2,15 @@ package node
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/journal/jetstream"
@@ -33,7 +36,7 @@ func grow(t *testing.T, dir string, ticks int) {
 // invalidation with its receipt, the caller reference, the trail, and the numbers (L8).
 func TestDev_CompactsTheJournal(t *testing.T) {
 	c := testConfig(t)
-	c.compactAfter = 500
+	c.JournalEntries, c.compactTail = 500, 1
 	d, stop := start(t, c)
 	inv := invalidate(t, d, "before")
 	awaitCompleted(t, d, inv)
@@ -87,6 +90,96 @@ func TestDev_CompactsTheJournal(t *testing.T) {
 	}
 	if strings.Contains(out.String(), "entries") {
 		t.Errorf("compacted again: %s", out.String())
+	}
+}
+
+// whispers is a log handler that waits for messages.
+type whispers struct {
+	slog.Handler
+	messages chan string
+}
+
+func (h whispers) Enabled(context.Context, slog.Level) bool { return true }
+func (h whispers) WithAttrs([]slog.Attr) slog.Handler       { return h }
+func (h whispers) WithGroup(string) slog.Handler            { return h }
+func (h whispers) Handle(_ context.Context, r slog.Record) error {
+	if strings.HasPrefix(r.Message, "journal compacted") || strings.Contains(r.Message, "dropped") {
+		h.messages <- r.Message
+	}
+	return nil
+}
+
+// A journal that grows while its node runs is compacted, and nobody notices but who asks; and so is one when that is told.
+func TestDev_CompactsTheJournalWhileItRuns(t *testing.T) {
+	c := testConfig(t)
+	c.JournalEntries, c.compactTail, c.compactEvery = 500, 1, time.Millisecond
+	log := whispers{slog.DiscardHandler, make(chan string, 100)}
+	c.Logger = slog.New(log)
+	d, stop := start(t, c)
+	inv := invalidate(t, d, "before")
+	awaitCompleted(t, d, inv)
+	before := known(t, d, inv.ID)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ticks := func(enough func() bool) {
+		w := journal.NewWriter(journal.WriterConfig{Log: d.log})
+		for !enough() {
+			if _, err := w.Commit(ctx, func() ([]journal.Fact, error) { return []journal.Fact{{Tick: &journal.Tick{}}}, nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	ticks(func() bool { return len(log.messages) > 0 }) // the edges may be behind when it looks first
+	x := d.log.(*jetstream.Log).Extent()
+	if x.Base < 200 || x.Compacted.IsZero() {
+		t.Errorf("%+v", x)
+	}
+	n := d.controlNodes()[0].Journal
+	if n == nil || n.Base < x.Base || n.Compacted == nil {
+		t.Errorf("%+v", n)
+	}
+	awaitCompleted(t, d, invalidate(t, d, "after"))
+	var backup bytes.Buffer
+	if err := d.backup(t.Context(), &backup); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := ReadBackup(&backup); err != nil || len(b.Entries) == 0 {
+		t.Error(b, err)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	c.compactEvery = 0 // it will not look within this test
+	d, stop = start(t, c)
+	if after := known(t, d, inv.ID); after != before {
+		t.Errorf("before\n%s\nafter\n%s", before, after)
+	}
+	if again := invalidate(t, d, "before"); again.ID != inv.ID {
+		t.Errorf("the caller reference made another invalidation: %s", again.ID)
+	}
+	left := 600
+	ticks(func() bool { left--; return left < 0 })
+	awaitCompleted(t, d, invalidate(t, d, "third")) // all edges have applied them
+	done, err := d.compactNow(t.Context())
+	if err != nil || done.After >= done.Before || done.Base <= x.Base {
+		t.Errorf("%+v, %v", done, err)
+	}
+	again, err := d.compactNow(t.Context())
+	if err != nil || again.After != again.Before || again.Base != done.Base {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if after := known(t, d, inv.ID); after != before {
+		t.Errorf("before\n%s\nafter the second\n%s", before, after)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	close(log.messages)
+	for m := range log.messages {
+		if m != "journal compacted" {
+			t.Error(m)
+		}
 	}
 }
 

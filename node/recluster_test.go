@@ -91,7 +91,7 @@ func TestControl_ThreeAreCompactedByOneAlone(t *testing.T) {
 		cs[i].Peers = peers
 	}
 	var out heard
-	alone.compactAfter, alone.Out = 500, &out
+	alone.JournalEntries, alone.compactTail, alone.Out = 500, 1, &out
 	d, stop := startRole(t, Control, alone)
 	e, stopEdge := startRole(t, Edge, edgeConfig(t, tokenFor(t, d, "FRA50-1")))
 	reached := func(d *process) {

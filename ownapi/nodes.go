@@ -128,6 +128,8 @@ type controlBody struct {
 	Ready    bool   `json:"ready"`
 	Problem  string `json:"problem"` // why it is not
 	Leads    bool   `json:"leads"`
+
+	Journal *JournalExtent `json:"journal"` // null: of another
 }
 
 func (h *Handler) controlNodes() []controlBody {
@@ -136,7 +138,7 @@ func (h *Handler) controlNodes() []controlBody {
 		return all
 	}
 	for _, n := range h.cfg.Nodes() {
-		b := controlBody{Name: n.Name, Version: n.Version, Position: n.Position, Ready: n.Err == nil, Leads: n.Leads}
+		b := controlBody{Name: n.Name, Version: n.Version, Position: n.Position, Ready: n.Err == nil, Leads: n.Leads, Journal: n.Journal}
 		if n.Err != nil {
 			b.Problem = n.Err.Error()
 		}

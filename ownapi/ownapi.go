@@ -12,7 +12,7 @@
 // # Limits (L9)
 //
 // Event streams: maxStreams, beyond it 429. Previews and scans of caches at once: maxScans, verifications
-// at once: maxVerifies, backups: one, beyond them 429. Calls per key: Config.Rate, beyond it 429. The history of metrics: Meter. Bodies: auth.DefaultMaxBody.
+// at once: maxVerifies, backups: one, compactions: one, beyond them 429. Calls per key: Config.Rate, beyond it 429. The history of metrics: Meter. Bodies: auth.DefaultMaxBody.
 package ownapi
 
 import (
@@ -67,6 +67,8 @@ type ControlNode struct {
 	Position      uint64 // of the journal, as far as it has read; 0 of another
 	Err           error  // why it cannot do its work, or is not reached; nil: it can
 	Leads         bool   // of several
+
+	Journal *JournalExtent // nil: not known
 }
 
 // Origins knows which origins do not answer: an *origin.Client.
@@ -81,15 +83,16 @@ type Demo struct {
 // Config says what a Handler stands on. Control, Lookup and Access are required.
 type Config struct {
 	Control *control.Control
-	Lookup  auth.Lookup                            // auth.Chain(keys.Lookup, sessions.Lookup)
-	Known   auth.Lookup                            // Lookup that waits for nothing (control.Provided); default Lookup
-	Access  *auth.Access                           // the one that Control fills
-	Places  []Place                                // the edges of this process; may be empty
-	Fleet   *Fleet                                 // those of other machines; nil: this process takes none
-	Nodes   func() []ControlNode                   // those of the control plane; nil: not known
-	Backup  func(context.Context, io.Writer) error // writes the control plane's data; nil: there is none
-	Proxied bool                                   // connections to Places begin with a header of the PROXY protocol
-	Meter   *Meter                                 // the one that the edges report to; default: one that hears nothing
+	Lookup  auth.Lookup                               // auth.Chain(keys.Lookup, sessions.Lookup)
+	Known   auth.Lookup                               // Lookup that waits for nothing (control.Provided); default Lookup
+	Access  *auth.Access                              // the one that Control fills
+	Places  []Place                                   // the edges of this process; may be empty
+	Fleet   *Fleet                                    // those of other machines; nil: this process takes none
+	Nodes   func() []ControlNode                      // those of the control plane; nil: not known
+	Backup  func(context.Context, io.Writer) error    // writes the control plane's data; nil: there is none
+	Compact func(context.Context) (*Compacted, error) // compacts the journal; nil: there is none. ErrNotCompacted
+	Proxied bool                                      // connections to Places begin with a header of the PROXY protocol
+	Meter   *Meter                                    // the one that the edges report to; default: one that hears nothing
 
 	Version   string
 	Suffix    string // of distributions' domain names
@@ -125,8 +128,8 @@ type Handler struct {
 	gate *auth.Gate
 	mux  *http.ServeMux
 
-	streams, scans, verifies, backups semaphore
-	ratios                            ratios
+	streams, scans, verifies, backups, compactions semaphore
+	ratios                                         ratios
 
 	closing chan struct{} // closed when Run ends: streams end with it
 	close   func()
@@ -156,14 +159,15 @@ func New(cfg Config) (*Handler, error) {
 		cfg.Meter = NewMeter(cfg.Now)
 	}
 	h := &Handler{
-		cfg:      cfg,
-		gate:     &auth.Gate{Lookup: cfg.Lookup, Services: []string{"cloudfront"}, Now: cfg.Now},
-		mux:      http.NewServeMux(),
-		streams:  make(semaphore, maxStreams),
-		scans:    make(semaphore, maxScans),
-		verifies: make(semaphore, maxVerifies),
-		backups:  make(semaphore, 1),
-		closing:  make(chan struct{}),
+		cfg:         cfg,
+		gate:        &auth.Gate{Lookup: cfg.Lookup, Services: []string{"cloudfront"}, Now: cfg.Now},
+		mux:         http.NewServeMux(),
+		streams:     make(semaphore, maxStreams),
+		scans:       make(semaphore, maxScans),
+		verifies:    make(semaphore, maxVerifies),
+		backups:     make(semaphore, 1),
+		compactions: make(semaphore, 1),
+		closing:     make(chan struct{}),
 	}
 	h.close = sync.OnceFunc(func() { close(h.closing) })
 	for i := range routes {

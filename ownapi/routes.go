@@ -59,6 +59,7 @@ var routes = []route{
 	{method: "POST", path: Prefix + "/edges/{edge}/drain", name: "DrainEdge", least: auth.Administrator, do: postDrain},
 	{method: "DELETE", path: Prefix + "/edges/{edge}", name: "RemoveEdge", least: auth.Administrator, do: deleteEdge},
 	{method: "GET", path: Prefix + "/backup", name: "GetBackup", least: auth.Administrator, stream: streamBackup},
+	{method: "POST", path: Prefix + "/journal/compact", name: "CompactJournal", least: auth.Administrator, stream: postCompact},
 	{method: "GET", path: Prefix + "/places", name: "ListPlaces", least: auth.Viewer, do: listPlaces},
 	{method: "PUT", path: Prefix + "/places/{place}", name: "PutPlace", least: auth.Administrator, do: putPlace},
 	{method: "DELETE", path: Prefix + "/places/{place}", name: "DeletePlace", least: auth.Administrator, do: deletePlace},

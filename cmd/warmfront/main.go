@@ -54,7 +54,7 @@ func newRoot() *cobra.Command {
 	relay := relayCommand(start)
 	relay.AddCommand(relayTokenCommand(), relayRemoveCommand())
 	root.AddCommand(devCommand(start), control, edge, relay, configCommand(), authorityCommand(), demoCommand(), guaranteeCommand(),
-		invalidateCommand(), withdrawCommand(), explainCommand(), historyCommand(), statusCommand(), fsckCommand(), backupCommand(), restoreCommand(), placeCommand())
+		invalidateCommand(), withdrawCommand(), explainCommand(), historyCommand(), statusCommand(), fsckCommand(), backupCommand(), restoreCommand(), compactCommand(), placeCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})

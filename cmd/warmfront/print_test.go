@@ -146,7 +146,7 @@ I1  Completed  `+here(1)+`  31 ms  -   -     #news  ticket 7
 
 func TestPrintStatus(t *testing.T) {
 	s := parse[status](t, `{"endpoint":"http://127.0.0.1:9000","version":"v1",
-		"control":[{"name":"c1","version":"v1","position":1207,"ready":false,"problem":"the disk is full"},
+		"control":[{"name":"c1","version":"v1","position":1207,"ready":false,"problem":"the disk is full","journal":{"entries":456,"base":1000,"bytes":9,"compacted":null}},
 			{"name":"c2","ready":true,"leads":true}],"doubt":{"since":"2026-05-14T11:59:00Z","until":"2026-05-14T11:59:32Z","unheard":0,"edges":[]},
 		"places":[{"place":"FRA50","parent":"","edges":1},{"place":"GRU3","parent":"FRA50","edges":0}],"edges":[
 		{"edge":"fra-1","location":"FRA50","version":"v1","hitRatio":0.9999,"applied":1207,"behind":0,"lease":"fresh","ready":true,"cache":{"objects":12345,"bytes":7000000,"capacity":268435456,"evictions":0}},
@@ -172,6 +172,24 @@ FRA50  the origin     1
 GRU3   FRA50          0
 
 Traffic: 5.2 requests a second; last 5 minutes: 1,500 requests, hit ratio 99.5 %, 12 to origins
+Journal: 456 entries, compacted up to entry 1,000
+`)
+	at := time.Date(2026, 5, 14, 12, 0, 0, 0, time.UTC)
+	s.Control[0].Journal = &client.JournalExtent{Entries: 1, Base: 7, Compacted: &at}
+	if got := journalLine(s.Control); len(got) != 1 || got[0] != "Journal: 1 entry, compacted up to entry 7 on "+at.Local().Format(dateTime) {
+		t.Error(got)
+	}
+}
+
+func TestPrintCompacted(t *testing.T) {
+	var out bytes.Buffer
+	for _, c := range []client.Compacted{{Before: 123456, After: 789, Base: 120001}, {Before: 1, After: 1}} {
+		if err := printCompacted(&out, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(t, out.String(), `The journal had 123,456 entries; compacted, it has 789. From entry 120,001 on it is whole.
+Most of what the journal has is needed, or too young; it stays as it is: 1 entry.
 `)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/node"
 )
 
 // quotaFlags are the bounds of what the API makes.
@@ -17,10 +18,14 @@ type quotaFlags struct {
 	named     []string
 	keep      string
 	perSecond int
+	entries   int
 }
 
 // mostQuota is more than any of them can mean.
 const mostQuota = 1 << 24
+
+// What --journal-entries may be: an edge that starts reads what there is, and with fewer than some it would be compacted all the time.
+const leastEntries, mostEntries = 1000, 1 << 30
 
 func addQuotas(cmd *cobra.Command) *quotaFlags {
 	q := new(quotaFlags)
@@ -28,6 +33,7 @@ func addQuotas(cmd *cobra.Command) *quotaFlags {
 	f.BoolVar(&q.aws, "aws-quotas", false, "CloudFront's quotas for invalidations: 3,000 paths and 15 wildcard paths in progress per distribution")
 	f.StringArrayVar(&q.named, "quota", nil, "set a quota: `name=number`, as in paths-in-progress=5000; may be repeated; docs/invalidation.md has the names")
 	f.IntVar(&q.perSecond, "rate-per-key", auth.DefaultRate, "`calls` a second of each access key, with bursts of twice as many; more get Throttling")
+	f.IntVar(&q.entries, "journal-entries", node.JournalEntries, "compact the journal when it has so many `entries`, if at least half of them are of no use any more; 0: only when told")
 	f.StringVar(&q.keep, "history-keep", "90d", "`time` that completed invalidations stay in the history: 90d, 36h")
 	return q
 }
@@ -61,6 +67,9 @@ func (q *quotaFlags) check() (l control.Limits, err error) {
 		if err := setQuota(&l, s); err != nil {
 			return l, err
 		}
+	}
+	if q.entries != 0 && (q.entries < leastEntries || q.entries > mostEntries) {
+		return l, usage("--journal-entries %d: use a number from %d to %d, or 0", q.entries, leastEntries, mostEntries)
 	}
 	if q.perSecond < 1 || q.perSecond > mostQuota {
 		return l, usage("--rate-per-key %d: use a number from 1 to %d", q.perSecond, mostQuota)

@@ -37,7 +37,7 @@ func TestQuotas_AreSet(t *testing.T) {
 func TestQuotas_NonsenseIsRefusedByName(t *testing.T) {
 	for _, args := range []string{
 		"--quota paths", "--quota distributions", "--quota distributions=0", "--quota distributions=-1", "--quota distributions=x", "--quota =5",
-		"--quota distributions=99999999", "--rate-per-key 0", "--rate-per-key 99999999",
+		"--quota distributions=99999999", "--rate-per-key 0", "--journal-entries -1", "--journal-entries 999", "--journal-entries 9999999999", "--rate-per-key 99999999",
 		"--history-keep 0d", "--history-keep 59m", "--history-keep d", "--history-keep -3d", "--history-keep 99999d", "--history-keep forever",
 	} {
 		_, err := quotasOf(t, args)

@@ -148,7 +148,7 @@ func (x *viewerFlags) check(https string) (err error) {
 // into is check, into a config.
 func (f *quotaFlags) into(c *node.Config) (err error) {
 	c.Quotas, err = f.check()
-	c.RatePerKey = f.perSecond
+	c.RatePerKey, c.JournalEntries = f.perSecond, f.entries
 	return err
 }
 

@@ -49,6 +49,8 @@ func another(t *testing.T, dir string, f *pflag.Flag) (text, inTOML string) {
 		return "paths-in-progress=7,distributions=8", `["paths-in-progress=7", "distributions=8"]`
 	case "origin":
 		return "a.example=127.0.0.1:1,*.b.example=127.0.0.1:2", `["a.example=127.0.0.1:1", "*.b.example=127.0.0.1:2"]`
+	case "journal-entries":
+		return "7000", "7000"
 	case "http3":
 		return "false", "false"
 	}

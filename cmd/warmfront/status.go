@@ -182,7 +182,24 @@ func statusLines(s *status) []string {
 	all = append(all, t.lines()...)
 	problems = append(problems, doubtLines(s.Doubt)...)
 	all = append(append(append(all, problems...), relays...), placeLines(s.Places)...)
-	return append(all, "", trafficLine(s.Traffic))
+	return append(append(all, "", trafficLine(s.Traffic)), journalLine(s.Control)...)
+}
+
+// journalLine says how much the journal holds that was asked.
+func journalLine(all []client.ControlNode) []string {
+	i := slices.IndexFunc(all, func(n client.ControlNode) bool { return n.Journal != nil })
+	if i < 0 {
+		return nil
+	}
+	j := all[i].Journal
+	line := fmt.Sprintf("Journal: %s", entries(int(j.Entries)))
+	if j.Base > 0 {
+		line += fmt.Sprintf(", compacted up to entry %s", number(j.Base))
+	}
+	if j.Compacted != nil {
+		line += " on " + j.Compacted.Local().Format(dateTime)
+	}
+	return []string{line}
 }
 
 // placeLines say which places fill through others; nothing where none does.

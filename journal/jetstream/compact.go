@@ -28,6 +28,7 @@ type Compaction struct {
 	// last Most; 0: no limit.
 	Tail, Most uint64
 	Since      time.Time
+	Applied    uint64 // and those since this one, but none beyond Most: somebody stands there; 0: nobody does
 }
 
 // Compacted is what a compaction did.
@@ -151,24 +152,27 @@ func (l *Log) sift(ctx context.Context, r Compaction, done *Compacted) (*rest, e
 func (l *Log) tail(ctx context.Context, r Compaction, last uint64) (base uint64, err error) {
 	least := max(l.slots.shape().base, 1)
 	back := func(n uint64) uint64 { return max(least, last-min(last, max(n, 1))+1) } // the last n
-	low, high := least, back(r.Tail)
+	low, base := least, back(r.Tail)
 	if r.Most > 0 {
 		low = back(max(r.Most, r.Tail))
 	}
-	if r.Since.IsZero() {
-		return high, nil
+	if !r.Since.IsZero() {
+		n := sort.Search(int(base-low), func(i int) bool {
+			if err != nil {
+				return true
+			}
+			var e *journal.Entry
+			if e, err = l.slot(ctx, low+uint64(i)); err != nil {
+				return true
+			}
+			return !e.Time.Before(r.Since)
+		})
+		base = low + uint64(n)
 	}
-	n := sort.Search(int(high-low), func(i int) bool {
-		if err != nil {
-			return true
-		}
-		var e *journal.Entry
-		if e, err = l.slot(ctx, low+uint64(i)); err != nil {
-			return true
-		}
-		return !e.Time.Before(r.Since)
-	})
-	return low + uint64(n), err
+	if r.Applied > 0 {
+		base = max(low, min(base, r.Applied))
+	}
+	return base, err
 }
 
 // each calls f for what there will be, with its slot.

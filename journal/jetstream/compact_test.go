@@ -104,6 +104,9 @@ func TestCompact_Tail(t *testing.T) {
 		"since then, but not more":  {Compaction{Since: old[1].Time, Most: 50}, 152},
 		"since then, but not fewer": {Compaction{Since: time.Now().Add(time.Hour), Tail: 9}, 193},
 		"the least is above":        {Compaction{Since: old[1].Time, Tail: 60, Most: 50}, 142},
+		"somebody is behind":        {Compaction{Tail: 20, Applied: 150}, 150},
+		"somebody is far behind":    {Compaction{Tail: 20, Most: 50, Applied: 9}, 152},
+		"nobody is behind":          {Compaction{Tail: 20, Applied: 199}, 182},
 	} {
 		if base, err := l.tail(t.Context(), c.r, 1+entries); err != nil || base != c.base && !(strings.HasPrefix(name, "since a time") && old[base-1].Time.Equal(old[100].Time)) {
 			t.Errorf("%s: %d, %v; want %d", name, base, err, c.base)

@@ -177,7 +177,8 @@ func (l *Log) holds(ctx context.Context, name string, first uint64, want [][]byt
 
 // Extent is how much a log holds.
 type Extent struct {
-	Entries   uint64    // with those that were kept of what is before Base
+	Entries   uint64 // with those that were kept of what is before Base
+	Last      uint64
 	Base      uint64    // what is before has been compacted; 0: nothing has been
 	Bytes     uint64    // as the engine counts them
 	Compacted time.Time // when, of a log that was running; zero: not known, or never
@@ -190,7 +191,7 @@ func (l *Log) Extent() Extent {
 		return Extent{}
 	}
 	sh := l.slots.shape()
-	x := Extent{Entries: s.Msgs, Base: sh.base, Bytes: s.Bytes}
+	x := Extent{Entries: s.Msgs, Last: s.LastSeq, Base: sh.base, Bytes: s.Bytes}
 	if sh.kept != "" {
 		x.Entries = s.LastSeq + 1 - sh.first
 	}

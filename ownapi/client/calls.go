@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/url"
 	"strconv"
@@ -41,6 +42,19 @@ func (c *Client) Backup(ctx context.Context, w io.Writer) error {
 		return c.unreachable(err)
 	}
 	return nil
+}
+
+// Compact has the journal compacted, however long that takes.
+func (c *Client) Compact(ctx context.Context) (out Compacted, err error) {
+	resp, err := c.send(ctx, "POST", prefix+"/journal/compact", "application/json", []byte("{}"))
+	if err != nil {
+		return out, err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
+		return out, c.unreachable(err)
+	}
+	return out, nil
 }
 
 // EdgeToken is a token with which a machine becomes an edge.

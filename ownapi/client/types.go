@@ -294,6 +294,23 @@ type ControlNode struct {
 	Ready    bool   `json:"ready"`
 	Problem  string `json:"problem"` // why it is not
 	Leads    bool   `json:"leads"`   // of several
+
+	Journal *JournalExtent `json:"journal"` // nil: of another
+}
+
+// JournalExtent is how much a journal holds.
+type JournalExtent struct {
+	Entries   uint64     `json:"entries"`
+	Base      uint64     `json:"base"` // who stands below that entry drops what it has cached; 0: it was never compacted
+	Bytes     uint64     `json:"bytes"`
+	Compacted *time.Time `json:"compacted"` // while it ran; nil: not known
+}
+
+// Compacted is what a compaction of the journal did.
+type Compacted struct {
+	Before uint64 `json:"before"`
+	After  uint64 `json:"after"` // the same: it was left alone
+	Base   uint64 `json:"base"`
 }
 
 // AllNodes are the machines of a Warmfront.

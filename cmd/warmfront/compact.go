@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/warmfront/warmfront/ownapi/client"
+)
+
+const compactLong = `Asks a running control node, or warmfront dev, to leave out of its journal what is not needed any more, without waiting until it has grown
+as --journal-entries says. Everything goes on meanwhile, and history, receipts and audit trail are as before. An edge that has been away since before what is left whole of the
+journal, a day in general, drops what it has cached. The journal of several control nodes is not compacted while it runs.`
+
+func compactCommand() *cobra.Command {
+	var c connection
+	cmd := &cobra.Command{
+		Use: "compact", Short: "Leave out of the journal what is not needed any more",
+		Long: compactLong, Args: cobra.NoArgs,
+		Example: "  warmfront compact",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			api, err := c.open(cmd)
+			if err != nil {
+				return err
+			}
+			done, err := api.Compact(cmd.Context())
+			if err != nil {
+				return c.failed(err)
+			}
+			if c.json {
+				return printJSON(cmd.OutOrStdout(), done, false)
+			}
+			return printCompacted(cmd.OutOrStdout(), done)
+		},
+	}
+	c.flags(cmd, "print what was done as JSON")
+	return cmd
+}
+
+func printCompacted(out io.Writer, done client.Compacted) error {
+	if done.After == done.Before {
+		_, err := fmt.Fprintf(out, "Most of what the journal has is needed, or too young; it stays as it is: %s.\n", entries(int(done.Before)))
+		return err
+	}
+	_, err := fmt.Fprintf(out, "The journal had %s; compacted, it has %s. From entry %s on it is whole.\n", entries(int(done.Before)), number(done.After), number(done.Base))
+	return err
+}

@@ -1,0 +1,52 @@
+package ownapi
+
+import (
+	"errors"
+	"net/http"
+	"time"
+)
+
+// Compacted is what a compaction of the journal did.
+type Compacted struct {
+	Before uint64 `json:"before"` // entries
+	After  uint64 `json:"after"`  // the same as before: most of them are needed, it was left alone
+	Base   uint64 `json:"base"`   // who stands below that entry drops what it has cached; 0: nobody
+}
+
+// ErrNotCompacted is of a Config.Compact that cannot: the journal is another's, or has replicas.
+var ErrNotCompacted = errors.New("the journal is not compacted while it runs")
+
+// postCompact answers when it is done, however long that takes.
+func postCompact(c *call, w http.ResponseWriter) error {
+	if _, err := c.parameters(); err != nil {
+		return err
+	}
+	if err := c.decode(&struct{}{}); err != nil {
+		return err
+	}
+	if c.h.cfg.Compact == nil {
+		return refuse(http.StatusConflict, "Conflict", "This process has no journal that could be compacted.")
+	}
+	if err := c.h.compactions.enter(); err != nil {
+		return err
+	}
+	defer c.h.compactions.leave()
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the server's limit for reading a request would end it
+	done, err := c.h.cfg.Compact(c.Context())
+	if errors.Is(err, ErrNotCompacted) {
+		return refuse(http.StatusConflict, "Conflict", "The journal of several control nodes, or of an earlier version, is not compacted while it runs.")
+	}
+	if err != nil {
+		return err
+	}
+	encode(http.StatusOK, done).write(w)
+	return nil
+}
+
+// JournalExtent is how much a journal holds.
+type JournalExtent struct {
+	Entries   uint64     `json:"entries"`
+	Base      uint64     `json:"base"`
+	Bytes     uint64     `json:"bytes"`
+	Compacted *time.Time `json:"compacted"` // while it ran; nil: not known
+}
