@@ -20,6 +20,9 @@ const (
 
 	// compactEvery is how often a node looks whether its journal has grown. That takes no read.
 	compactEvery = time.Minute
+
+	// compactQuiet is how long nobody may have read what goes: an edge that begins, from far away, asks for more within that time.
+	compactQuiet = 5 * time.Second
 )
 
 // compaction is what is left out of the journal, and what stays as it is for edges that were away: a day, but no more entries than a start can read
@@ -30,11 +33,11 @@ func (c *Config) compaction() jetstream.Compaction {
 		n = JournalEntries
 	}
 	w := jetstream.Compaction{
-		Least: n, Tail: n / 10, Most: n * 5 / 2, Since: time.Now().Add(-compactSince),
+		Least: n, Tail: n / 10, Most: n * 5 / 2, Since: time.Now().Add(-compactSince), Quiet: compactQuiet,
 		Extract: control.NewExtract(c.Quotas), // those that control gets
 	}
 	if c.compactTail > 0 {
-		w.Tail, w.Since = c.compactTail, time.Time{}
+		w.Tail, w.Since, w.Quiet = c.compactTail, time.Time{}, 0
 	}
 	return w
 }

@@ -34,7 +34,7 @@ func postCompact(c *call, w http.ResponseWriter) error {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the server's limit for reading a request would end it
 	done, err := c.h.cfg.Compact(c.Context())
 	if errors.Is(err, ErrNotCompacted) {
-		return refuse(http.StatusConflict, "Conflict", "The journal of several control nodes, or of an earlier version, is not compacted while it runs.")
+		return refuse(http.StatusConflict, "Conflict", "The journal of several control nodes, in an external NATS, or of an earlier version is not compacted while it runs.")
 	}
 	if err != nil {
 		return err

@@ -28,7 +28,8 @@ type Compaction struct {
 	// last Most; 0: no limit.
 	Tail, Most uint64
 	Since      time.Time
-	Applied    uint64 // and those since this one, but none beyond Most: somebody stands there; 0: nobody does
+	Quiet      time.Duration // of a log that runs: nobody has read below the base for so long, if that comes within a minute; who did, would have to begin again
+	Applied    uint64        // and those since this one, but none beyond Most: somebody stands there; 0: nobody does
 }
 
 // Compacted is what a compaction did.

@@ -101,6 +101,7 @@ type Log struct {
 
 	compacting chan struct{} // capacity 1: held by Compact
 	compacted  atomic.Pointer[time.Time]
+	watched    atomic.Pointer[watch] // nil: none is under way
 
 	known      knowledge // of a cluster
 	leaderless leaderless

