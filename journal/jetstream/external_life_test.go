@@ -99,6 +99,9 @@ func TestExternal_Refused(t *testing.T) {
 	own := c
 	own.External = nil
 	refuses(t, own, ErrConfig, "in a NATS of yours")
+	if _, err := Inspect(t.Context(), own, nil); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "in a NATS of yours") {
+		t.Errorf("inspected: %v", err)
+	}
 	own.AcceptLoss = true
 	refuses(t, own, ErrConfig, "in a NATS of yours")
 	own.Cluster = &Cluster{}

@@ -30,6 +30,9 @@ type Inspected struct {
 // at the end; the log is only read. journal.ErrFull: there is no room for it.
 func Inspect(ctx context.Context, c Config, progress func(read, of uint64)) (found Inspected, err error) {
 	found.Replica = exists(c.path(replica, "jetstream"))
+	if exists(c.path(external, "head")) {
+		return found, fmt.Errorf("%w: %s has its journal in a NATS of yours: check it with NATS's own tools", ErrConfig, c.Dir)
+	}
 	if !exists(c.path("jetstream")) && !found.Replica {
 		return found, fmt.Errorf("%w: there is no journal in %s", ErrConfig, c.Dir)
 	}
