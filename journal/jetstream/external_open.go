@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -38,27 +37,7 @@ func openExternal(ctx context.Context, c Config) (*Log, error) {
 	}
 	r := c
 	r.Dir = c.path(external)
-	if exists(c.path("jetstream")) {
-		own := c
-		own.External, own.Network = nil, nil
-		old, err := openHeld(ctx, own)
-		if err != nil {
-			return nil, err
-		}
-		defer old.Close()
-		r.old = old
-	}
-	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
-	l, err := openHeld(ctx, r)
-	if err != nil || r.old == nil {
-		return l, err
-	}
-	if err := errors.Join(r.old.Close(), c.putAside()); err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return l, nil
+	return c.openWithin(ctx, r)
 }
 
 // elsewhere refuses to begin a log where the one that there was is in an external NATS.

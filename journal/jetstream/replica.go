@@ -47,18 +47,24 @@ func openReplica(ctx context.Context, c Config) (*Log, error) {
 	}
 	r := c
 	r.Dir = c.path(replica)
+	if !exists(c.path("jetstream")) && !exists(filepath.Join(r.Dir, "jetstream")) && !c.Cluster.Fresh {
+		return nil, fmt.Errorf("%w: there is no replica in %s, and this node is not new. If its disk was lost, let it take its own place: make a token for it on another control node, "+
+			"and start it with that", ErrConfig, c.Dir)
+	}
+	return c.openWithin(ctx, r)
+}
+
+// openWithin opens r, which has a directory within that of c. If c has a log of this node alone, that is carried over, and moved out of the way.
+func (c Config) openWithin(ctx context.Context, r Config) (*Log, error) {
 	if exists(c.path("jetstream")) {
 		own := c
-		own.Cluster, own.Network = nil, nil
+		own.Cluster, own.External, own.Network = nil, nil, nil
 		old, err := openHeld(ctx, own)
 		if err != nil {
 			return nil, err
 		}
 		defer old.Close()
 		r.old = old
-	} else if !exists(filepath.Join(r.Dir, "jetstream")) && !c.Cluster.Fresh {
-		return nil, fmt.Errorf("%w: there is no replica in %s, and this node is not new. If its disk was lost, let it take its own place: make a token for it on another control node, "+
-			"and start it with that", ErrConfig, c.Dir)
 	}
 	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
@@ -107,7 +113,7 @@ func (c Config) putAside() error {
 			return fmt.Errorf("journal: the log that was carried over cannot be moved: %w", err)
 		}
 	}
-	c.Logger.Info("journal carried over to the cluster", "before", c.path(aside))
+	c.Logger.Info("journal carried over", "before", c.path(aside))
 	return nil
 }
 
