@@ -181,6 +181,38 @@ func TestHouse_TestsThatDocumentsNameExist(t *testing.T) {
 	})
 }
 
+// A mistake that can be planted is made somewhere: one that is not would be looked for in hundreds of thousands of answers, in vain.
+func TestHouse_MistakesAreMade(t *testing.T) {
+	listed, made := regexp.MustCompile(`(?m)^\t(\w+) +mistake(?:\.Name)? = "([a-z-]+)"`), regexp.MustCompile(`\b(?:planted|mistake\.Made)\((\w+)\)`)
+	type name struct{ dir, word string }
+	value, is, asked := map[name]string{}, map[string]bool{}, map[name]bool{}
+	forEachGoFile(t, func(file, dir string) {
+		if strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		code := read(t, file)
+		if strings.Contains(code, `"github.com/warmfront/warmfront/internal/mistake"`) {
+			for _, m := range listed.FindAllStringSubmatch(code, -1) {
+				value[name{dir, m[1]}] = m[2]
+			}
+		}
+		for _, m := range made.FindAllStringSubmatch(code, -1) {
+			asked[name{dir, m[1]}] = true
+		}
+	})
+	for n := range asked {
+		is[value[n]] = true
+	}
+	if len(value) < 40 {
+		t.Errorf("only %d are listed", len(value))
+	}
+	for n, m := range value {
+		if !is[m] {
+			t.Errorf("%s lists %s, and nothing makes it", n.dir, m)
+		}
+	}
+}
+
 func read(t *testing.T, file string) string {
 	t.Helper()
 	b, err := os.ReadFile(file)
