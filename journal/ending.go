@@ -59,6 +59,7 @@ func (t *Tracker) held(now time.Duration) uint64 {
 // Again returns when to look again whether entry seq is completed, if no acknowledgement comes; ok is as Due's.
 func (t *Tracker) Again(seq uint64, now time.Duration) (at time.Duration, ok bool) {
 	at, ok = t.Due(seq, now)
+	t.held(now) // drops those that are over: the fast path has not looked while somebody else holds it up
 	for _, e := range t.endings {
 		at = min(at, e.until)
 	}

@@ -68,3 +68,22 @@ func TestTracker_WhoHasLeftIsNotWaitedFor(t *testing.T) {
 	k.entry(Fact{EdgeAdmitted: &EdgeAdmitted{Edge: "b", Serial: "2", Previous: "1"}}) // a renewal
 	k.want(k.join("b", "2"))
 }
+
+// When that wait is over, and somebody else is silent, it is looked again when the slow path is due, and not all the time.
+func TestTracker_AnEndingThatIsOverIsNotLookedAtAgain(t *testing.T) {
+	k := track(t)
+	k.entry(Fact{EdgeAdmitted: &EdgeAdmitted{Edge: "a", Serial: "1"}})
+	k.join("b", "1") // which is silent from now on
+	k.join("a", "1")
+	inForce["removed"](k)
+	k.now += Timing{}.Wait() + time.Second
+	inv := k.entry()
+	k.now += time.Second
+	slow, _ := k.Due(inv, k.now)
+	if at, ok := k.Again(inv, k.now); !ok || at != slow {
+		t.Errorf("to be looked at again at %v, %v; it is %v and the slow path is due at %v", at, ok, k.now, slow)
+	}
+	if n := len(k.endings); n != 0 {
+		t.Errorf("%d endings are remembered", n)
+	}
+}
