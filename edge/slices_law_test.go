@@ -43,6 +43,20 @@ func TestSlices_DieTogether(t *testing.T) {
 	}
 }
 
+// And they are marked stale as one, with the octets of all.
+func TestSlices_MarkedTogether(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		w.get("/a")
+		w.mark("/a")
+		w.edge.sweeper.sweep(context.Background())
+		w.mark("/elsewhere")
+		w.edge.sweeper.sweep(context.Background())
+		if r, _ := w.edge.Receipt("D1", "I/a"); r.Marked != 1 || r.MarkedBytes != 95 || r.Objects != 0 {
+			t.Errorf("receipt: %+v", r)
+		}
+	})
+}
+
 func mustItems(t *testing.T, items ...string) (list []invalidation.Item) {
 	t.Helper()
 	for _, s := range items {

@@ -172,7 +172,7 @@ func (s *sweep) passes(o *cache.Glimpse) bool {
 		return true
 	}
 	o.Subject(&s.subject)
-	if x.index.Match(&s.subject, checked) != 0 || x.marks(o.Status, &s.subject, checked) != 0 {
+	if x.index.Match(&s.subject, checked) != 0 || o.Status != signpost && x.soft.Match(&s.subject, checked) != 0 { // of a slice the octets count
 		return false
 	}
 	o.Mark.SetChecked(x.newest)
