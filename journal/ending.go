@@ -10,6 +10,9 @@ import (
 // behind the end of its membership makes it fresh when it has applied that end, and then it serves nothing. So it serves by a lease from
 // before, at most, and L_T later by none. Until then the fast path goes no further than what it has acknowledged.
 //
+// If it runs on, cut off, and does not fence itself (Timing.SelfFence), it still shows what it has fetched within L (S3), for as long as it runs. No wait helps
+// against that: that no viewer comes to it then is the operator's word (P4).
+//
 // An edge that leaves has given its last answer, and a process that joins under its own machine's name comes after the one before has
 // ended: nobody is waited for then.
 
