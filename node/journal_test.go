@@ -150,7 +150,7 @@ func TestDev_CompactsTheJournalWhileItRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	c.compactEvery = 0 // it will not look within this test
+	c.compactEvery = time.Hour // it will not look within this test
 	d, stop = start(t, c)
 	if after := known(t, d, inv.ID); after != before {
 		t.Errorf("before\n%s\nafter\n%s", before, after)
