@@ -11,6 +11,19 @@ import (
 
 // A cluster is grown from a log that has been compacted as from any other.
 func TestCluster_GrownFromACompactedLog(t *testing.T) {
+	grown(t, compact)
+}
+
+// Also from one of which what was kept lies in a stream of its own.
+func TestCluster_GrownFromALogCompactedWhileItRan(t *testing.T) {
+	grown(t, func(t *testing.T, dir string, tail int, kept func(*journal.Entry) bool) {
+		l := open(t, Config{Dir: dir})
+		defer l.Close()
+		compactOpen(t, l, dir, tail, kept)
+	})
+}
+
+func grown(t *testing.T, compact func(t *testing.T, dir string, tail int, kept func(*journal.Entry) bool)) {
 	t.Parallel()
 	c := newTrio(t)
 	t.Cleanup(c.closeAll)

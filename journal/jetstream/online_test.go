@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -184,6 +185,31 @@ func TestLogCompact_PurgedInPart(t *testing.T) {
 			}
 			wantWhole(t, strings.Join(gone, " and ")+" gone, "+index, m, want, streamName, keptConfig(want[0].Base, 1, "").Name)
 		}
+	}
+}
+
+// A log is compacted while it runs, while it does not, and while it runs again: each takes over from the one before.
+func TestLogCompact_InTurn(t *testing.T) {
+	dir, _, all := written(t)
+	few := func(e *journal.Entry) bool { return e.Seq%10 == 2 }
+	for i, compacts := range []func(t *testing.T, l *Log, dir string, tail int, kept func(*journal.Entry) bool) *Log{compactOpen, compactClosed, compactOpen} {
+		l := open(t, Config{Dir: dir})
+		for range 100 {
+			last := after(all[len(all)-1], journal.Fact{Tick: &journal.Tick{}})
+			if err := l.Append(t.Context(), last); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, last)
+		}
+		compacts(t, l, dir, 10+i, few).Close()
+		all = compacted(all, 10+i)
+		streams := []string{streamName, keptConfig(all[0].Base, 1, "").Name}
+		if i == 1 {
+			streams = streams[:1]
+		}
+		image := t.TempDir()
+		copyTree(t, image, dir)
+		wantWhole(t, fmt.Sprint("compaction ", i), image, all, streams...)
 	}
 }
 
