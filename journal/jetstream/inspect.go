@@ -158,9 +158,7 @@ func (c Config) walk(ctx context.Context, dir string, found Inspected, progress 
 	if err != nil {
 		return found, l.wrap("read", err)
 	}
-	if err := l.inspectKept(ctx, s.CachedInfo().State); err != nil {
-		return found, err
-	}
+	kept := l.inspectKept(ctx, s.CachedInfo().State)
 	err = l.each(ctx, func(e *journal.Entry) error {
 		if progress != nil && e.Seq%maxBatch == 1 {
 			progress(e.Seq-1, found.Confirmed.Seq)
@@ -170,6 +168,8 @@ func (c Config) walk(ctx context.Context, dir string, found Inspected, progress 
 	})
 	l.epoch = found.Epoch
 	switch {
+	case kept != nil:
+		return found, kept
 	case err != nil:
 		return found, err
 	case found.Replica && found.Last.Seq < found.Confirmed.Seq:

@@ -76,17 +76,21 @@ func (l *Log) keptStreams(ctx context.Context) (all []keptStream, err error) {
 	return all, nil
 }
 
-// findKept finds out, while the log is being opened, whether what is below its base lies in a stream of its own.
+// findKept finds out, while the log is being opened, whether what is below its base lies in a stream of its own. One that the log was purged for was
+// whole: with an error it is found all the same, for who wants what is left of it.
 func (l *Log) findKept(ctx context.Context, s jetstream.StreamState) (k keptStream, found bool, err error) {
 	all, err := l.keptStreams(ctx)
 	for _, one := range all {
-		if one.whole && one.base >= s.FirstSeq && one.base > k.base {
+		if (one.whole && one.base > s.FirstSeq || one.base == s.FirstSeq) && one.base > k.base {
 			k, found = one, true
 		}
 	}
 	if found {
 		l.slots.are(k.first, k.base, k.name)
 		l.compacted.Store(&k.made)
+		if !k.whole && err == nil {
+			err = l.damaged("not all is there that was kept of the entries below %d", k.base)
+		}
 	}
 	return k, found, err
 }
@@ -177,13 +181,13 @@ func (l *Log) readKept(ctx context.Context, s *shape, from uint64, n int) (all [
 		if err == nil && len(some) == 0 {
 			err = l.damaged("slot %d cannot be read", from)
 		}
-		if err != nil {
-			return all, err
-		}
 		for _, b := range some {
 			size += len(b)
 		}
 		all, from = append(all, some...), from+uint64(len(some))
+		if err != nil {
+			return all, err
+		}
 	}
 	if from < s.base || len(all) == n {
 		return all, nil

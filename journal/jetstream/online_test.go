@@ -265,3 +265,45 @@ func TestWatch_Quiet(t *testing.T) {
 		(*watch)(nil).noted(1)
 	})
 }
+
+// What was kept is damaged, and the log is not: that is refused, and its beginning can be accepted.
+func TestLogCompact_KeptDamaged(t *testing.T) {
+	for _, index := range []bool{true, false} {
+		t.Run(fmt.Sprintf("index=%v", index), func(t *testing.T) {
+			dir, _, all := written(t)
+			l := open(t, Config{Dir: dir})
+			compactOpen(t, l, dir, 10, func(e *journal.Entry) bool { return e.Seq%4 == 2 }).Close()
+			found, err := Inspect(t.Context(), Config{Dir: dir}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files, err := filepath.Glob(filepath.Join(l.keptDir(keptConfig(found.Base, 1, "").Name), "msgs", "*.blk"))
+			if err != nil || len(files) != 1 {
+				t.Fatal(files, err)
+			}
+			flip(0.6)(t, dir, files[0])
+			if !index {
+				remove(t, filepath.Join(filepath.Dir(files[0]), "index.db"))
+			}
+			for range 2 { // looking does not make it whole
+				if _, err := opened(t, Config{Dir: dir}); !errors.Is(err, journal.ErrDamaged) || !strings.Contains(err.Error(), "AcceptLoss") {
+					t.Fatal(err)
+				}
+			}
+			left, err := Inspect(t.Context(), Config{Dir: dir}, nil)
+			if !errors.Is(err, journal.ErrDamaged) || left.Entries < 10 || left.Entries > 40 || left.Base != found.Base {
+				t.Errorf("of %+v there is %+v, %v", found, left, err)
+			}
+			open(t, Config{Dir: dir, AcceptLoss: true}).Close()
+			got := contents(t, dir)
+			if len(got) != int(left.Entries)+1 || got[0].Seq != 1 {
+				t.Fatalf("%d of %d entries", len(got), left.Entries)
+			}
+			for _, e := range got[:left.Entries] {
+				if journal.PositionOf(e) != journal.PositionOf(all[e.Seq-1]) {
+					t.Errorf("entry %d is another", e.Seq)
+				}
+			}
+		})
+	}
+}
