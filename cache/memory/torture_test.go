@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/cache/record"
 	"github.com/warmfront/warmfront/internal/message"
 	"github.com/warmfront/warmfront/invalidation"
 )
@@ -101,6 +102,23 @@ func TestTorture_ReadersSeeWholeObjects(t *testing.T) {
 						v.SetChecked(7)
 						read.Add(1)
 					}
+					runtime.Gosched()
+					return !done.Load()
+				})
+			}
+		})
+		readers.Go(func() {
+			var subject invalidation.Subject
+			for !done.Load() && !t.Failed() {
+				s.Skim(func(g *cache.Glimpse) bool {
+					g.Subject(&subject)
+					r := record.Record(g.Loan.Record)
+					if key, head := string(r.Key()), string(r.Head()); g.Distribution != "D"+key[:1] || head != "HTTP/1.1 200 OK\r\nSum: "+subject.Path[1:]+"\r\n" {
+						t.Errorf("%q where it lies: of %q, with the path %q and the head %q", key, g.Distribution, subject.Path, head)
+					}
+					g.Mark.SetChecked(7)
+					return g.Mark.Hits()%2 == 0
+				}, func(*cache.Sight) bool { return true }, func(int) bool {
 					runtime.Gosched()
 					return !done.Load()
 				})
