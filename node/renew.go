@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -12,20 +13,23 @@ import (
 )
 
 // renewer renews an edge's certificate over the connection that it has: when two thirds of its life are over, or when the
-// control plane has another authority. What fails is tried again an hour later, which is hundreds of times before the end.
+// control plane has another authority. What fails is tried again some minutes later, which is thousands of times before the end. By the
+// answers the edge learns where the control nodes are (jetstream.Remote), among them those that have come after it had joined.
 type renewer struct {
 	who *admission.Identity
 	ask func(context.Context, jetstream.Renewal) (*jetstream.Renewed, error)
 	log *slog.Logger
 
-	failing bool // and it was said
+	every   time.Duration // default renewEvery
+	failing bool          // and it was said
 }
 
 // renewEvery is how often an edge asks. Edges that were started together do not ask together.
-const renewEvery = time.Hour
+const renewEvery = 5 * time.Minute
 
 // run returns when ctx ends.
 func (r *renewer) run(ctx context.Context) error {
+	every := cmp.Or(r.every, renewEvery)
 	next := time.NewTimer(rand.N(time.Minute))
 	defer next.Stop()
 	for {
@@ -40,9 +44,9 @@ func (r *renewer) run(ctx context.Context) error {
 			r.failing = false
 		case r.who.Due(time.Now()) && !r.failing:
 			r.failing = true
-			r.log.Warn("the edge's certificate is not renewed yet; trying again each hour", "until", r.who.Expires(), "err", err)
+			r.log.Warn("the edge's certificate is not renewed yet; it is tried again each few minutes", "until", r.who.Expires(), "err", err)
 		}
-		next.Reset(renewEvery/2 + rand.N(renewEvery))
+		next.Reset(every/2 + rand.N(every))
 	}
 }
 

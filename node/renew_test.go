@@ -59,7 +59,7 @@ func TestRenewer_TwoYears(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			(&renewer{who: who, ask: ask, log: slog.New(slog.DiscardHandler)}).run(ctx)
+			(&renewer{who: who, ask: ask, every: time.Hour, log: slog.New(slog.DiscardHandler)}).run(ctx)
 		}()
 		for day := range 730 {
 			if day == 400 {

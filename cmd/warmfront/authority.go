@@ -43,7 +43,7 @@ func authorityShowCommand() *cobra.Command {
 }
 
 const authorityRenewLong = `Makes a new authority beside the one of a control node's data directory. Nothing changes until control nodes start again: from
-then on they show certificates of the new one, which edges and tokens trust that know the old one alone, and within two hours each
+then on they show certificates of the new one, which edges and tokens trust that know the old one alone, and within minutes each
 edge that is connected has changed over by itself. The old one counts until it ends, but its key is gone. It lasts ten years:
 there is no hurry.
 

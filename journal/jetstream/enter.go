@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -48,7 +49,7 @@ func (l *Log) answerEntering(ctx context.Context, d Desk, m *nats.Msg) {
 
 // Enter asks a control node for the papers of one. key is the token's public half.
 func Enter(ctx context.Context, addresses []string, c *tls.Config, key, line, version string) (papers []byte, err error) {
-	nc, err := nats.Connect(urls(addresses), nats.Name("warmfront"), nats.Secure(c), nats.Token(key), nats.Timeout(remoteConnect),
+	nc, err := nats.Connect(strings.Join(urls(addresses), ","), nats.Name("warmfront"), nats.Secure(c), nats.Token(key), nats.Timeout(remoteConnect),
 		nats.CustomInboxPrefix(inbox+"_"+token(key)), nats.NoReconnect())
 	if err != nil {
 		return nil, explain(addresses, err)

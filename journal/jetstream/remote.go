@@ -10,7 +10,9 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -50,6 +52,7 @@ type Remote struct {
 	routes  *routes // nil: there are no relays
 	relayed relayed
 	strayed int                      // probes in a row that were not answered through a relay, while one passes on; the prober's
+	moving  sync.Mutex               // held while known changes
 	known   atomic.Pointer[[]string] // addresses of control nodes, as one has said; nil: none has
 }
 
@@ -89,14 +92,14 @@ func Dial(c RemoteConfig) (*Remote, error) {
 			l.log.Info("journal connected", "to", nc.ConnectedAddr())
 		}),
 	)
-	at := urls(c.Addresses)
+	at := c.Addresses
 	if len(c.Relays) > 0 {
 		l.routes = newRoutes(c.Relays, c.Addresses)
-		at, o = urls([]string{anywhere}), append(o, l.routes.options()...)
+		at, o = []string{anywhere}, append(o, l.routes.options()...)
 	} else {
 		o = append(o, nats.SetCustomDialer(&gathering{net.Dialer{Timeout: remoteConnect}}))
 	}
-	nc, err := nats.Connect(at, o...)
+	nc, err := nats.Connect(strings.Join(urls(at), ","), o...)
 	if err != nil {
 		return nil, explain(c.Addresses, err)
 	}
@@ -133,12 +136,11 @@ func again(attempts int) time.Duration {
 	return most/2 + rand.N(most/2)
 }
 
-func urls(addresses []string) string {
-	var u []string
+func urls(addresses []string) (all []string) {
 	for _, a := range addresses {
-		u = append(u, "tls://"+a)
+		all = append(all, "tls://"+a)
 	}
-	return strings.Join(u, ",")
+	return all
 }
 
 // Connected returns nil while there is a connection, else why not.
@@ -352,16 +354,34 @@ func (l *Remote) part(ctx context.Context, p part) (a partAnswer, err error) {
 	return a, a.err()
 }
 
-// moved takes where the control nodes are.
-func (l *Remote) moved(addresses []string) {
+// moved takes where the control nodes are, as one of them says. Those that were known before stay, behind them: who is away just now is not
+// told of, and may be the only one that is there when this connection ends.
+func (l *Remote) moved(told []string) {
+	l.moving.Lock()
+	defer l.moving.Unlock()
+	before := l.Addresses()
+	addresses := slices.Clone(told)
+	for _, a := range before {
+		if len(addresses) < mostKnown && !slices.Contains(addresses, a) {
+			addresses = append(addresses, a)
+		}
+	}
+	if slices.Equal(slices.Sorted(slices.Values(before)), slices.Sorted(slices.Values(addresses))) {
+		return
+	}
 	l.known.Store(&addresses)
 	if l.routes != nil {
 		l.routes.moved(addresses)
+	} else if err := l.nc.SetServerPool(urls(addresses)); err != nil && !l.closed.Load() {
+		l.log.Warn("where the control nodes are is not understood; they are tried where they were", "err", err)
 	}
 	if l.c.Moved != nil {
 		l.c.Moved(addresses)
 	}
 }
+
+// mostKnown is how many addresses are kept that nobody tells of any more, with those that somebody does.
+const mostKnown = 8
 
 // Clocks that differ by more than the first are spoken of. No decision of the protocol uses a wall clock (C4), but ages and dates
 // of answers do. With more than the second nobody becomes an edge: certificates would be refused before long.
@@ -441,11 +461,11 @@ func Knock(addresses, relays []string, c *tls.Config, edge string) error {
 func connectOnce(addresses, relays []string, o ...nats.Option) (nc *nats.Conn, err error) {
 	o = append(o, nats.Name("warmfront"), nats.Timeout(remoteConnect), nats.NoReconnect())
 	if len(relays) == 0 {
-		return nats.Connect(urls(addresses), o...)
+		return nats.Connect(strings.Join(urls(addresses), ","), o...)
 	}
 	r := newRoutes(relays, addresses)
 	for range r.many() {
-		if nc, err = nats.Connect(urls([]string{anywhere}), append(o, r.options()...)...); err == nil {
+		if nc, err = nats.Connect("tls://"+anywhere, append(o, r.options()...)...); err == nil {
 			break
 		}
 	}
