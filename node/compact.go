@@ -42,10 +42,11 @@ func (c *Config) compaction() jetstream.Compaction {
 	return w
 }
 
-// keepJournalShort compacts the journal while it runs, whenever it has grown. That of several nodes stays as it is.
+// keepJournalShort compacts the journal while it runs, whenever it has grown. That of several nodes stays as it is, and of one
+// that is in an operator's NATS this node knows no extent.
 func (d *process) keepJournalShort(p *phase) {
 	log, ok := d.log.(*jetstream.Log)
-	if !ok {
+	if !ok || len(d.NATS) > 0 {
 		return
 	}
 	d.metrics.AddJournal(func() telemetry.JournalState {

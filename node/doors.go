@@ -142,7 +142,7 @@ func (d *process) controlNodes() []ownapi.ControlNode {
 	if d.health != nil {
 		n.Err = d.health()
 	}
-	if log, ok := d.log.(*jetstream.Log); ok {
+	if log, ok := d.log.(*jetstream.Log); ok && len(d.NATS) == 0 {
 		x := log.Extent()
 		n.Journal = &ownapi.JournalExtent{Entries: x.Entries, Base: x.Base, Bytes: x.Bytes}
 		if !x.Compacted.IsZero() {

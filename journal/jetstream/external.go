@@ -89,7 +89,10 @@ func Redacted(s string) string {
 	if at < 0 {
 		return s
 	}
-	scheme, _, _ := strings.Cut(s[:at], "://")
+	scheme, _, ok := strings.Cut(s[:at], "://")
+	if !ok { // all before it could be the password
+		return "xxxxx" + s[at:]
+	}
 	return scheme + "://xxxxx" + s[at:]
 }
 

@@ -84,7 +84,7 @@ func TestExternal_Check(t *testing.T) {
 			t.Errorf("%s: %v", words, err)
 		}
 	}
-	x := External{URLs: []string{"nats://user:secret@a:4222", "nats://token@b:4222"}}
+	x := External{URLs: []string{"nats://user:secret@a:4222", "nats://token@b:4222", "user:secret@c:4222"}}
 	if s := x.String(); strings.Contains(s, "secret") || strings.Contains(s, "token") || !strings.Contains(s, "a:4222") {
 		t.Errorf("shown as %s", s)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -175,7 +176,10 @@ func (p *presence) reached() error {
 	case silent < natsAway, connected && silent < election:
 		return nil
 	case !connected:
-		return fmt.Errorf("%w: there is no connection to %s: %v", ErrNATS, x, cmp.Or(p.l.engine.nc.LastError(), why))
+		if why = cmp.Or(p.l.engine.nc.LastError(), why); errors.Is(why, nats.ErrReconnectBufExceeded) { // which says just that
+			why = nats.ErrNoServers
+		}
+		return fmt.Errorf("%w: there is no connection to %s: %w", ErrNATS, x, why)
 	}
 	return fmt.Errorf("%w: nobody leads the stream %s of %s: %v", ErrNATS, p.l.c.names().stream, x, why)
 }

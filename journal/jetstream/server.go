@@ -37,6 +37,9 @@ func options(c Config) (*server.Options, error) {
 		WriteDeadline: 5 * time.Second,
 		PingInterval:  5 * time.Second,
 		MaxPingsOut:   2,
+
+		// Of another node that is away the first line, and one each two minutes; several a second would hide all others.
+		ReconnectErrorReports: 120,
 	}
 	if c.Listen != "" {
 		host, port, err := net.SplitHostPort(c.Listen)
