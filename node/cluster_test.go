@@ -70,8 +70,9 @@ func TestControl_OneToThree(t *testing.T) {
 		}
 		cs[i].Token = token.Token
 		go func() {
-			d, stop := startRole(t, Control, cs[i])
-			others <- started{d, stop}
+			var one started
+			defer func() { others <- one }() // also when it has failed
+			one.d, one.stop = startRole(t, Control, cs[i])
 		}()
 	}
 	for _, c := range cs[1:] {
@@ -97,6 +98,9 @@ func TestControl_OneToThree(t *testing.T) {
 	all[0].d, all[0].stop = startRole(t, Control, cs[0])
 	for range 2 {
 		one := <-others
+		if one.d == nil {
+			t.FailNow()
+		}
 		all[strings.Index("123", one.d.Name[len("control"):])] = one
 	}
 	for _, one := range all {

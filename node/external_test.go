@@ -54,8 +54,9 @@ func TestControl_ExternalNATS(t *testing.T) {
 	}
 	first := make(chan started, 1)
 	go func() {
-		d, stop := startRole(t, Control, cs[0])
-		first <- started{d, stop}
+		var one started
+		defer func() { first <- one }() // also when it has failed
+		one.d, one.stop = startRole(t, Control, cs[0])
 	}()
 	says := func(words string) {
 		t.Helper()
@@ -70,6 +71,9 @@ func TestControl_ExternalNATS(t *testing.T) {
 	says("NATS at nats://" + at + " cannot be reached")
 	stopNATS := startNATS(t, at, dir)
 	a := <-first
+	if a.d == nil {
+		t.FailNow()
+	}
 	by := journal.Actor{User: "test"}
 	_, stopEdge := startRole(t, Edge, edgeConfig(t, tokenFor(t, a.d, "FRA50-1")))
 
