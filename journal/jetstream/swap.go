@@ -118,13 +118,17 @@ func exists(name string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// syncTree makes a directory durable, with all that is in it.
+// syncTree makes a directory durable, with all that is in it. The engine may be running on it: then it may replace its index, by way of a file that is there for a
+// moment.
 func syncTree(dir string) error {
 	return filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+		if err == nil {
+			err = syncFile(name)
 		}
-		return syncFile(name)
+		if name != dir && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
 	})
 }
 
