@@ -254,3 +254,12 @@ func together(c *jetstream.ClusterInfo, n int) bool {
 	}
 	return c.Leader != "" && current == n-1
 }
+
+// An append that fails while the log is being begun, as when the servers agree anew on who leads the stream, asks how this node stands with the
+// others before it knows any. Whoever opens it tries again.
+func TestExternal_StandsAloneUntilItIsOpen(t *testing.T) {
+	l := &Log{c: Config{External: &External{}}}
+	if err := errors.Join(l.Quorum(), l.ailing()); err != nil {
+		t.Error(err)
+	}
+}
