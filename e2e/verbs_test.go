@@ -42,7 +42,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "shutdown": shutdown, "crash": crash, "restart": restart, "because": because,
 			"pause": pause, "resume": resume,
-			"control": controlVerb, "edge": edgeVerb, "relay": relayVerb,
+			"control": controlVerb, "edge": edgeVerb, "relay": relayVerb, "nats": natsVerb,
 			"origin": originVerb, "hold": hold, "release": release, "seen": seen, "sent": sent,
 			"distribution": distributionVerb, "update": update,
 			"invalidate": invalidate, "completed": completed,

@@ -21,6 +21,7 @@ type world struct {
 	proc          *process
 	edges         map[string]*machine // that are processes of their own
 	relays        map[string]*process // the same
+	nats          *ownNATS            // nil: the story has none
 	origins       map[string]*origin
 	distributions map[string]*distribution
 	current       string // the distribution that verbs mean when they name none
