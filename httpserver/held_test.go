@@ -233,7 +233,9 @@ func TestCutHeads_LeavesSlowViewersOfHTTP3Alone(t *testing.T) {
 				if n += k; err != nil && err != io.EOF {
 					t.Fatalf("cut after %d octets: %v", n, err)
 				}
-				s.CutHeads(-time.Hour) // also what has hardly begun to wait
+				if n > 1000 { // there is more than a head, which is therefore not just about to be out
+					s.CutHeads(-time.Hour) // also what has hardly begun to wait
+				}
 			}
 		})
 	}
