@@ -469,3 +469,21 @@ func TestExternal_TwoControlNodes(t *testing.T) {
 		t.Errorf("an edge of a node that has gone: %v", err)
 	}
 }
+
+// Where there are not enough servers for all replicas of a stream that is to be made, as while one is restarted, that is waited for.
+func TestExternal_BegunWithTooFewServers(t *testing.T) {
+	t.Parallel()
+	y := newYours(t, 3)
+	mustOpen(t, y.config(t, "FIRST")) // they have come together
+	c := y.config(t, "")
+	told, done := make(chan string, 512), make(chan error, 1)
+	c.External.Replicas, c.External.Waiting = 5, func(why string) { told <- why }
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() { _, err := Open(ctx, c); done <- err }()
+	says(t, told, "has no 5 servers for the stream")
+	cancel()
+	if err := from(t, done, "the end of Open"); !errors.Is(err, ErrNATS) {
+		t.Errorf("%v", err)
+	}
+}

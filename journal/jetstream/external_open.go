@@ -183,6 +183,9 @@ func (l *Log) tryExternal(ctx context.Context) (jetstream.Stream, error) {
 	return s, l.refresh(short, s)
 }
 
+// noPeers is the engine's code for a stream for whose replicas there are not enough servers, as when one has just been restarted.
+const noPeers jetstream.ErrorCode = 10005
+
 // createExternal makes the stream.
 func (l *Log) createExternal(ctx context.Context) (jetstream.Stream, error) {
 	switch err := l.mayBegin(); {
@@ -205,7 +208,11 @@ func (l *Log) createExternal(ctx context.Context) (jetstream.Stream, error) {
 	}
 	s, err := l.js.CreateStream(ctx, c)
 	var no *jetstream.APIError
-	if errors.As(err, &no) && no.Code < 500 {
+	switch {
+	case !errors.As(err, &no) || no.Code >= 500:
+	case no.ErrorCode == noPeers:
+		err = errYet{fmt.Sprintf("NATS at %s has no %d servers for the stream %s (--nats-replicas) at the moment: %s", l.c.External, replicas, c.Name, no.Description)}
+	default:
 		err = fmt.Errorf("%w: NATS at %s does not make the stream %s: %s", ErrConfig, l.c.External, c.Name, no.Description)
 	}
 	return s, err
