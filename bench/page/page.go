@@ -53,18 +53,25 @@ func (v view) Runs() string {
 	return ""
 }
 
-// Versions are those of all servers, without the ones that differ only in how they were started.
+// Versions are those of all servers, without the ones that differ only in how they were started. Rows may have been measured anew with a later
+// build: then each is named, with the rows that are not of the first.
 func (v view) Versions() string {
 	var all []string
-	seen := map[string]bool{}
+	first, later := map[string]string{}, map[string]bool{}
 	for _, row := range v.Rows {
 		for _, s := range row.Servers {
 			name, _, _ := strings.Cut(s.Name, " with ")
 			name, _, _ = strings.Cut(name, " on ")
 			name, _, _ = strings.Cut(name, ", ")
-			if !seen[name] && s.Version != "" {
-				seen[name] = true
+			of := fmt.Sprintf("%s %s for %q", name, s.Version, row.Title)
+			switch {
+			case s.Version == "":
+			case first[name] == "":
+				first[name] = s.Version
 				all = append(all, name+" "+s.Version)
+			case s.Version != first[name] && !later[of]:
+				later[of] = true
+				all = append(all, of)
 			}
 		}
 	}

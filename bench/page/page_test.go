@@ -160,3 +160,11 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 }
+
+func TestVersions_NamesRowsOfALaterBuild(t *testing.T) {
+	r := sample()
+	r.Rows[1].Servers[0].Version = "1.3"
+	if got, want := (view{Results: r}).Versions(), `Warmfront 1.2, nginx 1.2, Warmfront 1.3 for "Many", HAProxy 1.2`; got != want {
+		t.Errorf("%s", got)
+	}
+}
