@@ -172,15 +172,7 @@ func (l *Log) tryExternal(ctx context.Context) (jetstream.Stream, error) {
 	if diff := differences(want, got); diff != "" {
 		return nil, fmt.Errorf("%w: the stream %s of %s differs from what is needed: %s. Was it changed by hand, or made by something else? Change it back, or use another prefix", ErrConfig, name, x, diff)
 	}
-	switch {
-	case state == carrying && l.c.old == nil:
-		return nil, errYet{fmt.Sprintf("the journal is being carried over from another control node: %d entries so far", s.CachedInfo().State.LastSeq)}
-	case l.c.old != nil:
-		if err := l.carry(ctx, s, state == carrying); err != nil {
-			return nil, err
-		}
-	}
-	return s, l.refresh(short, s)
+	return s, l.filled(ctx, s, state)
 }
 
 // noPeers is the engine's code for a stream for whose replicas there are not enough servers, as when one has just been restarted.

@@ -235,15 +235,22 @@ func (l *Log) try(ctx context.Context) (jetstream.Stream, error) {
 	if diff := differences(want, got); diff != "" {
 		return nil, fmt.Errorf("%w: the stream differs from what this version needs: %s. Was it changed by hand, or made by another version?", ErrConfig, diff)
 	}
+	return s, l.filled(ctx, s, state)
+}
+
+// filled carries over into a stream what this node alone had, if it has not been, or finds that another node is about to.
+func (l *Log) filled(ctx context.Context, s jetstream.Stream, state string) error {
 	switch {
 	case state == carrying && l.c.old == nil:
-		return nil, errYet{fmt.Sprintf("the journal is being carried over from another control node: %d entries so far", s.CachedInfo().State.LastSeq)}
+		return errYet{fmt.Sprintf("the journal is being carried over from another control node: %d entries so far", s.CachedInfo().State.LastSeq)}
 	case l.c.old != nil:
 		if err := l.carry(ctx, s, state == carrying); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return s, l.refresh(short, s)
+	short, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	return l.refresh(short, s)
 }
 
 func (l *Log) refresh(ctx context.Context, s jetstream.Stream) error {
