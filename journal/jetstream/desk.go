@@ -379,7 +379,11 @@ func (l *Log) askHere(ctx context.Context, edge string, question []byte) ([]byte
 		return nil, l.wrap("ask "+edge, err)
 	}
 	defer sub.Unsubscribe()
-	if err := l.asks.PublishRequest(askPrefix+token(edge), reply, question); err != nil {
+	err = sub.AutoUnsubscribe(1) // more than one answer would be taken for a slow consumer, and the first lost
+	if err == nil {
+		err = l.asks.PublishRequest(askPrefix+token(edge), reply, question)
+	}
+	if err != nil {
 		return nil, l.wrap("ask "+edge, err)
 	}
 	m, err := sub.NextMsgWithContext(ctx)
