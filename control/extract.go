@@ -28,6 +28,8 @@ import (
 //   - the newest record of each user, each access key and so on, also that it is gone;
 //   - of edges on other machines the tokens that are remembered, the admissions in force, and all removals;
 //   - the newest fact of each policy, of each place and of each member's join; of an edge that is none the last join and its end;
+//   - memberships that an operator has ended, until a Completed says that they were waited for (journal.Tracker): a control node that begins
+//     would not know that it has to;
 //   - of each distribution the invalidations that are remembered (Limits.History and so on), and with
 //     them their caller references; what is scheduled, and what was withdrawn;
 //   - the completions of all these.
@@ -92,6 +94,7 @@ func condense(entries []*journal.Entry, limits Limits) []*journal.Entry {
 	}
 	c, _ := slices.BinarySearchFunc(entries, shown, bySeq)
 	needed := oldPuts(entries[:c], end)
+	end.keepEndings(entries, needed)
 	kept := filter(append(withForgotten(entries[:c], end), entries[c:]...), func(e *journal.Entry, f *journal.Fact) bool {
 		switch {
 		case f.Tick != nil:
@@ -206,6 +209,8 @@ func subject(f *journal.Fact) any {
 		return f.EdgeJoined
 	case f.EdgeLeft != nil:
 		return f.EdgeLeft
+	case f.EdgeAdmitted != nil:
+		return f.EdgeAdmitted
 	}
 	return nil
 }
@@ -299,8 +304,9 @@ func dialectOf(p *journal.DistributionPut) bool {
 // withoutIdleCompletions drops completions that complete nothing of what is there.
 func withoutIdleCompletions(entries []*journal.Entry) []*journal.Entry {
 	var opened []uint64 // numbers of what waits for completion
+	ends := ended(entries)
 	for _, e := range entries {
-		if slices.ContainsFunc(e.Facts, func(f journal.Fact) bool { return f.DistributionPut != nil || f.Invalidated != nil }) {
+		if ends[e.Seq] != nil || slices.ContainsFunc(e.Facts, func(f journal.Fact) bool { return f.DistributionPut != nil || f.Invalidated != nil }) {
 			opened = append(opened, e.Seq)
 		}
 	}

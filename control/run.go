@@ -91,8 +91,8 @@ func (c *Control) poke() {
 	}
 }
 
-// declare appends Completed when the tracker has got past something that is open. It looks when an
-// entry or an acknowledgement has come, and when the slow path is due.
+// declare appends Completed when the tracker has got past something that is open, or has waited for who was ended by an operator. It
+// looks when an entry or an acknowledgement has come, and when the slow path is due.
 func (c *Control) declare(ctx context.Context) {
 	for {
 		done, due := c.declarable()
@@ -124,23 +124,27 @@ func (c *Control) declare(ctx context.Context) {
 }
 
 // declarable returns what can be declared, or else how long until the slow path allows something to
-// be; 0 when nothing is open.
+// be; 0 when nothing is open, or what is has not been given to the tracker yet: apply pokes when it is.
 func (c *Control) declarable() (done *journal.Completed, due time.Duration) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if len(c.state.open) == 0 {
-		return nil, 0
-	}
 	c.tracking.mu.Lock()
 	defer c.tracking.mu.Unlock()
-	now := c.cfg.Clock()
-	upTo, due := c.tracking.tracker.Declarable(c.state.open[0].seq, c.state.openUpTo, now)
-	if upTo == 0 {
-		return nil, due // 0: not given to the tracker yet; apply pokes when it is
+	now, tracker := c.cfg.Clock(), c.tracking.tracker
+	if len(c.state.open) > 0 {
+		var upTo uint64
+		if upTo, due = tracker.Declarable(c.state.open[0].seq, c.state.openUpTo, now); upTo > 0 {
+			return &journal.Completed{UpTo: upTo, At: c.now(), Edges: completedEdges(tracker, upTo, now)}, 0
+		}
 	}
-	done = &journal.Completed{UpTo: upTo, At: c.now()}
-	done.Edges = completedEdges(c.tracking.tracker, upTo, now)
-	return done, 0
+	ended, again := tracker.Settled(now)
+	if ended > 0 {
+		return &journal.Completed{UpTo: ended, At: c.now()}, 0
+	}
+	if due == 0 || again > 0 && again < due {
+		due = again
+	}
+	return nil, due
 }
 
 // completedEdges are the members' parts. Those that joined later began with it, and have none.
@@ -165,7 +169,7 @@ func completedEdges(t *journal.Tracker, upTo uint64, now time.Duration) (edges [
 
 func (c *Control) declareCompleted(ctx context.Context, done *journal.Completed) error {
 	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
-		if s.openUpTo(done.UpTo) == 0 {
+		if s.completed >= done.UpTo {
 			return nil, journal.ErrMoot // another node's tracker was faster
 		}
 		return []journal.Fact{{Completed: done}}, nil

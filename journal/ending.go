@@ -13,6 +13,9 @@ import (
 // If it runs on, cut off, and does not fence itself (Timing.SelfFence), it still shows what it has fetched within L (S3), for as long as it runs. No wait helps
 // against that: that no viewer comes to it then is the operator's word (P4).
 //
+// When that is over, a control node says so in the log (Settled): Completed up to the entry that ended the membership. A tracker that begins need not
+// wait once more then, and a compaction may leave the membership out.
+//
 // An edge that leaves has given its last answer, and a process that joins under its own machine's name comes after the one before has
 // ended: nobody is waited for then.
 
@@ -39,6 +42,9 @@ func removes(e *Entry, edge string) bool {
 
 // completedUpTo drops what some tracker has waited for: it stands in the log, so that a new one need not.
 func (t *Tracker) completedUpTo(seq uint64) {
+	if t.unsaid <= seq {
+		t.unsaid = 0
+	}
 	for edge, e := range t.endings {
 		if e.seq <= seq {
 			delete(t.endings, edge)
@@ -52,6 +58,7 @@ func (t *Tracker) held(now time.Duration) uint64 {
 	for edge, e := range t.endings {
 		if now >= e.until {
 			delete(t.endings, edge)
+			t.unsaid = max(t.unsaid, e.seq)
 			continue
 		}
 		most = min(most, e.acked)
@@ -67,4 +74,26 @@ func (t *Tracker) Again(seq uint64, now time.Duration) (at time.Duration, ok boo
 		at = min(at, e.until)
 	}
 	return at, ok
+}
+
+// Settled returns the newest entry that ended a membership and has been waited for, while the log does not say so; or else when to ask again, 0: when
+// there is another entry.
+func (t *Tracker) Settled(now time.Duration) (seq uint64, due time.Duration) {
+	t.held(now)
+	var at time.Duration
+	if t.unsaid > 0 {
+		if t.Completed(t.unsaid, now) {
+			return t.unsaid, 0
+		}
+		at, _ = t.Due(t.unsaid, now) // its mark is that of entries that came right after it
+	}
+	for _, e := range t.endings {
+		if at == 0 || e.until < at {
+			at = e.until
+		}
+	}
+	if at == 0 {
+		return 0, 0
+	}
+	return 0, max(at-now, time.Millisecond)
 }

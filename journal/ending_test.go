@@ -87,3 +87,34 @@ func TestTracker_AnEndingThatIsOverIsNotLookedAtAgain(t *testing.T) {
 		t.Errorf("%d endings are remembered", n)
 	}
 }
+
+// What is over is to be said in the log, once.
+func TestTracker_AnEndingThatIsOverIsSettled(t *testing.T) {
+	wait := Timing{}.Wait()
+	for name, end := range inForce {
+		t.Run(name, func(t *testing.T) {
+			k := track(t)
+			k.entry(Fact{EdgeAdmitted: &EdgeAdmitted{Edge: "a", Serial: "1"}})
+			k.join("a", "1")
+			settled := func(want uint64, wantDue time.Duration) {
+				t.Helper()
+				if seq, due := k.Settled(k.now); seq != want || due != wantDue {
+					t.Errorf("settled is %d, else in %v; want %d, %v", seq, due, want, wantDue)
+				}
+			}
+			settled(0, 0)
+			end(k)
+			ended := k.seq
+			settled(0, wait)
+			k.now += wait - 1
+			settled(0, time.Millisecond)
+			k.now++
+			settled(ended, 0)
+			settled(ended, 0)
+			k.entry(Fact{Completed: &Completed{UpTo: ended - 1}})
+			settled(ended, 0)
+			k.entry(Fact{Completed: &Completed{UpTo: ended}})
+			settled(0, 0)
+		})
+	}
+}

@@ -41,6 +41,7 @@ type Tracker struct {
 	members  map[string]*member
 	admitted map[string]bool      // edges that may join, of other machines
 	endings  map[string]ending    // by edge
+	unsaid   uint64               // the newest of those that are over, while no Completed in the log says so; 0: none
 	marks    []mark               // when entries were seen, oldest first; bounded by markEvery
 	slow     uint64               // completed by time
 	fast     uint64               // completed by acknowledgements

@@ -13,12 +13,13 @@ import (
 type control struct {
 	*node
 	follower
-	tracker *journal.Tracker
-	opened  bool
-	at      journal.Position
-	open    []uint64          // numbers of invalidations that are not Completed
-	members map[string]string // incarnations, by name
-	left    map[string]string
+	tracker   *journal.Tracker
+	opened    bool
+	at        journal.Position
+	open      []uint64          // numbers of invalidations that are not Completed
+	completed uint64            // as the log says
+	members   map[string]string // incarnations, by name
+	left      map[string]string
 
 	queue   []*proposal
 	probes  []func(uint64) // replies to probes that wait for an append
@@ -49,7 +50,7 @@ func (c *control) start() {
 	w := c.w
 	c.up, c.known = true, 0
 	c.tracker = journal.NewTracker(journal.TrackerConfig{Timing: w.timing, Doubt: w.log.doubt})
-	c.opened, c.at, c.open = false, journal.Position{}, nil
+	c.opened, c.at, c.open, c.completed = false, journal.Position{}, nil, 0
 	c.members, c.left = map[string]string{}, map[string]string{}
 	c.queue, c.probes, c.ticking, c.pending, c.with, c.answers = nil, nil, false, nil, nil, nil
 	c.declares, c.alarm = false, 0
@@ -113,6 +114,7 @@ func (c *control) fold(e *journal.Entry, f *journal.Fact) {
 	case f.Invalidated != nil:
 		c.open = append(c.open, e.Seq)
 	case f.Completed != nil:
+		c.completed = max(c.completed, f.Completed.UpTo)
 		c.open = c.open[sort.Search(len(c.open), func(i int) bool { return c.open[i] > f.Completed.UpTo }):]
 	case f.EdgeJoined != nil:
 		c.members[f.EdgeJoined.Edge] = f.EdgeJoined.Incarnation
@@ -217,15 +219,25 @@ func (c *control) acked(a journal.Ack) {
 
 // declare says what is Completed (P3).
 func (c *control) declare() {
-	if !c.opened || len(c.open) == 0 || c.declares {
+	if !c.opened || c.declares {
 		return
 	}
 	now := c.clock()
-	done, due := c.tracker.Declarable(c.open[0], c.upTo, now)
+	var done uint64
+	var due time.Duration
+	if len(c.open) > 0 {
+		done, due = c.tracker.Declarable(c.open[0], c.upTo, now)
+	}
+	if ended, again := c.tracker.Settled(now); done == 0 {
+		done = ended
+		if due == 0 || again > 0 && again < due {
+			due = again
+		}
+	}
 	if done > 0 {
 		c.declares = true
 		c.propose(&proposal{decide: func() ([]journal.Fact, bool) {
-			if c.upTo(done) == 0 {
+			if c.completed >= done {
 				return nil, true // another was faster
 			}
 			return []journal.Fact{{Completed: &journal.Completed{UpTo: done}}}, true
