@@ -28,9 +28,6 @@ func TestRows_AreWhatGoalsSpeakOf(t *testing.T) {
 				t.Errorf("goal %q: row %s has no server %s", g.Text(), g.Row, name)
 			}
 		}
-		if g.OtherRow != "" && !slices.Contains(rowNames(), g.OtherRow) {
-			t.Errorf("goal %q: no row %s", g.Text(), g.OtherRow)
-		}
 		if g.PerConn && rows[i].beside == nil {
 			t.Errorf("goal %q: nothing is held in row %s", g.Text(), g.Row)
 		}

@@ -32,7 +32,11 @@ func manyMore(s *server.Server) load.Load {
 	if allGets[s.Host] == nil {
 		allGets[s.Host] = load.Many(getsOf(s, load.Keys(objects)), zipfOfAll())
 	}
-	return &load.Closed{Address: s.Plain, Connections: 64, Requests: allGets[s.Host].From(0), Size: server.KeySize}
+	requests := allGets[s.Host].From(0)
+	if s.Name == oneKey {
+		requests = load.One(load.Get(s.Host, load.Keys(1)[0]), 1)
+	}
+	return &load.Closed{Address: s.Plain, Connections: 64, Requests: requests, Size: server.KeySize}
 }
 
 // eachGets are the same one after the other.

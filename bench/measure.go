@@ -197,7 +197,7 @@ func (b *bench) ready(ctx context.Context, r row, name string) (m result.Server,
 		return m, false
 	}
 	if err == nil {
-		m.Version = s.Version
+		m.Version, m.OnDisk = s.Version, s.OnDisk
 		if r.make != nil && r.make(s) == nil {
 			return m, false
 		}

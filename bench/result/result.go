@@ -49,6 +49,7 @@ type Server struct {
 	PerConn float64 `json:",omitempty"` // octets of memory per held connection
 	// PerObject is the octets of memory that a stored object takes, its body not counted.
 	PerObject float64 `json:",omitempty"`
+	OnDisk    bool    `json:",omitempty"` // bodies are in files, not in its memory
 	// Rules is how many were in force, PerRule the octets of memory that each has added.
 	Rules   int     `json:",omitempty"`
 	PerRule float64 `json:",omitempty"`

@@ -42,9 +42,14 @@ func TestJudge(t *testing.T) {
 	failed.Failed = "it ended"
 	idle := server("Warmfront", 10)
 	idle.PerConn = 9000
+	weighed := func(name string, octets float64, files bool) Server {
+		s := server(name, 1)
+		s.PerObject, s.OnDisk = octets, files
+		return s
+	}
 	r := &Results{Rows: []Row{
 		{Name: "1k", Servers: []Server{server("Warmfront", 10, 10, 12), server("nginx", 20, 20, 20), server("HAProxy", 16, 16, 16), server("H2O", 12.5, 12.5, 12.5)}},
-		{Name: "keys", Servers: []Server{server("Warmfront", 13, 13, 13), server("nginx", 50, 50, 50)}},
+		{Name: "million", Servers: []Server{weighed(ours, 400, false), weighed(onDisk, 300, true), weighed("nginx", 200, true), weighed("Varnish", 800, false), weighed("HAProxy", 0, false)}},
 		{Name: "tls-1k", Servers: []Server{server("Warmfront", 13, 13, 13), failed}},
 		{Name: "cores", Servers: []Server{server("Warmfront on two cores", 12.5), server("Warmfront", 10)}},
 		{Name: "idle", Servers: []Server{idle}},
@@ -60,7 +65,8 @@ func TestJudge(t *testing.T) {
 		{cpu("1k", 0.85, "Varnish"), "", false},
 		{cpu("tls-1k", 0.85, "H2O"), "", false},
 		{cpu("h2-one", 0.85, "H2O"), "", false},
-		{Goal{Row: "keys", Of: ours, OtherRow: "1k", Measure: CPU, Limit: 1.2}, "1.30", false},
+		{Goal{Row: "million", Of: ours, PerObject: true, Limit: 1}, "0.50", true},
+		{Goal{Row: "million", Of: onDisk, PerObject: true, Limit: 1}, "1.50", false},
 		{Goal{Row: "cores", Of: "Warmfront on two cores", Against: []string{ours}, Measure: CPU, Limit: 1.8, AtLeast: true, TwoCores: true}, "1.60", false},
 		{Goal{Row: "idle", Of: ours, PerConn: true, Limit: 8 << 10}, "8.8 KiB", false},
 	} {

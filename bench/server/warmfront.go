@@ -74,8 +74,9 @@ func StartWarmfrontOnDisk(ctx context.Context, env Env) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	room := max(diskMiB, env.CacheMiB)
 	env.CacheMiB = memoryMiB
-	s, err := warmfront(ctx, env, "Warmfront on disk", "--disk-cache", fmt.Sprintf("%dMiB", diskMiB), "--edges", at[0].String(), "--edges-https", at[1].String())
+	s, err := warmfront(ctx, env, "Warmfront on disk", "--disk-cache", fmt.Sprintf("%dMiB", room), "--edges", at[0].String(), "--edges-https", at[1].String())
 	if s != nil {
 		s.OnDisk = true
 	}
