@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/warmfront/warmfront/journal/jetstream"
 	"github.com/warmfront/warmfront/node"
 )
 
@@ -149,12 +148,8 @@ func value(f *pflag.Flag) string {
 		return m[1]
 	}
 	if list, ok := f.Value.(pflag.SliceValue); ok {
-		if f.Name == "nats" { // there may be passwords in them
-			all := list.GetSlice()
-			for i := range all {
-				all[i] = jetstream.Redacted(all[i])
-			}
-			return strings.Join(all, ",")
+		if _, secret := list.(*natsURLs); secret {
+			return f.Value.String()
 		}
 		return strings.Join(list.GetSlice(), ",")
 	}

@@ -69,19 +69,6 @@ func controlCommand(do doing) *cobra.Command {
 	return cmd
 }
 
-// addNATS adds what says that the journal is elsewhere.
-func addNATS(cmd *cobra.Command, c *node.Config) {
-	f := cmd.Flags()
-	f.StringSliceVar(&c.NATS, "nats", nil, "`URLs` of a NATS of yours that has the journal, nats:// or tls://, instead of this machine; not with --peers")
-	f.StringVar(&c.NATSCreds, "nats-creds", "", "`file` with this Warmfront's credentials for it: a JWT and its seed")
-	f.StringVar(&c.NATSCA, "nats-ca", "", "`file` of the certificates to believe its servers by (default the system's)")
-	f.StringVar(&c.NATSCert, "nats-cert", "", "`file` with the certificate that its servers are shown")
-	f.StringVar(&c.NATSKey, "nats-key", "", "`file` with the key of --nats-cert")
-	f.StringVar(&c.NATSPrefix, "nats-prefix", "", "what the names of stream and subjects begin with: `letters` (default WARMFRONT)")
-	f.IntVar(&c.NATSReplicas, "nats-replicas", 0, "replicas of the stream that is made, or that there must be, `1, 3 or 5` (default 3 in a cluster, else 1)")
-	f.BoolVar(&c.NATSSyncAlways, "nats-sync-always", false, "all its servers run with \"sync_interval: always\"; without that what was accepted could be lost when the power fails")
-}
-
 const controlTokenLong = `Makes a token with which one machine becomes a control node, once, before it expires. With it the machine gets the keys of the
 control plane: carry it like one. The name is the one that the machine has in --peers.
 

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,36 +76,67 @@ func (x *External) names() naming {
 }
 
 // String names where it is, without passwords.
-func (x *External) String() string {
-	all := make([]string, len(x.URLs))
-	for i, s := range x.URLs {
-		all[i] = Redacted(s)
+func (x *External) String() string { return strings.Join(Redacted(x.URLs), ", ") }
+
+// isURL tells whether a text is the URL of a NATS. A password that has a character which means something in URLs ends too early: what is left of
+// it must not be taken for host and port, nor be shown.
+func isURL(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Hostname() == "" {
+		return false
 	}
-	return strings.Join(all, ", ")
+	return !strings.ContainsAny(strings.TrimPrefix(s, u.Scheme+"://"), "/?#") && !strings.Contains(u.Host, ",")
 }
 
-// Redacted is a URL of a NATS as it may be shown.
-func Redacted(s string) string {
-	at := strings.LastIndexByte(s, '@')
-	if at < 0 {
-		return s
+// plain is what can be nothing but an address, with or without a scheme.
+var plain = regexp.MustCompile(`^([a-z]+://)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
+
+// hidden stands for a password, and for whatever may be a part of one.
+const hidden = "xxxxx"
+
+// Redacted are URLs of a NATS as they may be shown: nothing of a user, password or token is. Where one of them is none, as when a comma in a password has
+// made two of it, any of them may be a part of a password, and nothing is shown of any unless all are addresses.
+func Redacted(urls []string) []string {
+	not := func(is func(string) bool) bool {
+		return slices.ContainsFunc(urls, func(s string) bool { return !is(s) })
 	}
-	scheme, _, ok := strings.Cut(s[:at], "://")
-	if !ok { // all before it could be the password
-		return "xxxxx" + s[at:]
+	spoiled := not(isURL)
+	shown := slices.Clone(urls)
+	for i, s := range shown {
+		scheme, _, _ := strings.Cut(s, "://")
+		switch at := strings.LastIndexByte(s, '@'); {
+		case spoiled && not(plain.MatchString):
+			shown[i] = hidden
+		case !spoiled && at >= 0:
+			shown[i] = scheme + "://" + hidden + s[at:]
+		}
 	}
-	return scheme + "://xxxxx" + s[at:]
+	return shown
+}
+
+// checkURLs says which of them is none, and how to write one.
+func (x *External) checkURLs() error {
+	if len(x.URLs) == 0 {
+		return fmt.Errorf("%w: no URL of a NATS is given", ErrConfig)
+	}
+	for i, s := range x.URLs {
+		if isURL(s) {
+			continue
+		}
+		which := fmt.Sprintf("%q", Redacted(x.URLs)[i])
+		if n := len(x.URLs); n > 1 {
+			which += fmt.Sprintf(", number %d of %d,", i+1, n)
+		}
+		return fmt.Errorf("%w: %s is no URL of a NATS: write nats://host:4222, or tls://host:4222; several are a list, or have commas between them. In a password, "+
+			"write %%2C for a comma, %%40 for @, %%2F for a slash, %%23 for #, %%3F for ? and %%25 for %%", ErrConfig, which)
+	}
+	return nil
 }
 
 // Check says what is wrong with it, as far as that can be seen from here.
 func (x *External) Check() error {
-	if len(x.URLs) == 0 {
-		return fmt.Errorf("%w: no URL of a NATS is given", ErrConfig)
-	}
-	for _, s := range x.URLs {
-		if u, err := url.Parse(s); err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Hostname() == "" || u.Path != "" {
-			return fmt.Errorf("%w: %q is no URL of a NATS: write nats://host:4222, or tls://host:4222", ErrConfig, Redacted(s))
-		}
+	if err := x.checkURLs(); err != nil {
+		return err
 	}
 	if !prefixes.MatchString(x.prefix()) {
 		return fmt.Errorf("%w: %q is no prefix for subjects and a stream: letters, digits, _ and -, at most 64", ErrConfig, x.Prefix)
@@ -154,6 +186,12 @@ func (x *External) options() (o []nats.Option, err error) {
 	return o, nil
 }
 
+// servers is the option of where to connect to: Connect itself takes a text that it splits at commas, those in passwords, too.
+func (x *External) servers(o *nats.Options) error {
+	o.Servers = x.URLs
+	return nil
+}
+
 // dial connects, and says meanwhile why it has not yet. What will not pass by itself is an error.
 func (l *Log) dial(ctx context.Context) error {
 	x := l.c.External
@@ -163,7 +201,7 @@ func (l *Log) dial(ctx context.Context) error {
 	}
 	e := &session{log: l.log, name: ownName, remote: true, gone: fmt.Errorf("%w: %s", ErrNATS, x), inbox: x.prefix() + ".inbox"}
 	o = append(e.options(
-		nats.Timeout(remoteConnect), nats.SyncQueueLen(maxBatch+1), nats.CustomInboxPrefix(e.inbox),
+		x.servers, nats.Timeout(remoteConnect), nats.SyncQueueLen(maxBatch+1), nats.CustomInboxPrefix(e.inbox),
 		nats.PingInterval(remotePing), nats.MaxPingsOutstanding(remotePings),
 		nats.IgnoreAuthErrorAbort(), nats.CustomReconnectDelay(again),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
@@ -174,7 +212,7 @@ func (l *Log) dial(ctx context.Context) error {
 		nats.ReconnectHandler(func(nc *nats.Conn) { l.log.Info("NATS reached", "at", nc.ConnectedAddr()) }),
 	), o...)
 	for {
-		e.nc, err = nats.Connect(strings.Join(x.URLs, ","), o...)
+		e.nc, err = nats.Connect("", o...)
 		if err == nil {
 			l.engine = e
 			l.js, err = jetstream.New(e.nc)

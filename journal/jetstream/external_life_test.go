@@ -84,13 +84,46 @@ func TestExternal_Check(t *testing.T) {
 			t.Errorf("%s: %v", words, err)
 		}
 	}
-	x := External{URLs: []string{"nats://user:secret@a:4222", "nats://token@b:4222", "user:secret@c:4222"}}
-	if s := x.String(); strings.Contains(s, "secret") || strings.Contains(s, "token") || !strings.Contains(s, "a:4222") {
-		t.Errorf("shown as %s", s)
-	}
 	for v, want := range map[string]bool{"2.10.29": true, "2.11.0": false, "2.15.2": false, "3.0.0": false, "1.99": true, "": true} {
 		if older(v, leastNATS) != want {
 			t.Errorf("%q is older than %s: %v", v, leastNATS, !want)
+		}
+	}
+}
+
+// Whatever is in a password, and however it falls to pieces: nothing of it is said.
+func TestExternal_ShowsNoPassword(t *testing.T) {
+	for in, want := range map[string]string{
+		"nats://a:4222 tls://[::1]:4222":                         "nats://a:4222, tls://[::1]:4222",
+		"nats://user:secret@a:4222 nats://secret@b:4222 tls://c": "nats://xxxxx@a:4222, nats://xxxxx@b:4222, tls://c",
+		"nats://user:sec%2Cret@a:4222 tls://c":                   "nats://xxxxx@a:4222, tls://c",
+		"nats://user:sec,ret@a:4222 nats://b:4222":               "nats://xxxxx@a:4222, nats://b:4222",
+		"nats://user:sec@ret@a:4222":                             "nats://xxxxx@a:4222",
+		"a:4222 nats://b:4222 [::1]:4222":                        "a:4222, nats://b:4222, [::1]:4222",
+		"nats://user:sec ret@a:4222 nats://b:4222":               "xxxxx, xxxxx, xxxxx", // a comma was there
+		"nats://user:sec ret":                                    "xxxxx, xxxxx",
+		"nats://user:12 34@a:4222":                               "xxxxx, xxxxx",
+		"nats://user:a@secret 34@a:4222":                         "xxxxx, xxxxx",
+		"nats://user:12#secret@a:4222":                           "xxxxx",
+		"nats://user:12/secret@a:4222":                           "xxxxx",
+		"nats://user:12?secret@a:4222 nats://b:4222":             "xxxxx, xxxxx",
+		"nats://user:sec%zzret@a:4222":                           "xxxxx",
+		"user:secret@a:4222":                                     "xxxxx",
+		"secret@a:4222 nats://b:4222":                            "xxxxx, xxxxx",
+		"nats://user:secret":                                     "xxxxx",
+	} {
+		x := External{URLs: strings.Fields(in), SyncAlways: true}
+		if got := x.String(); got != want {
+			t.Errorf("%s is shown as %s, not %s", in, got, want)
+		}
+		err := x.Check()
+		switch whole := !strings.Contains(want, "xxxxx") && !strings.HasPrefix(in, "a:") || strings.Contains(want, "xxxxx@"); {
+		case whole && err != nil, !whole && !errors.Is(err, ErrConfig):
+			t.Errorf("%s: %v", in, err)
+		case !whole && !strings.Contains(err.Error(), "%2C for a comma"):
+			t.Errorf("%s: it is not said what to write: %v", in, err)
+		case !whole && (strings.Contains(err.Error(), "sec") || strings.Contains(err.Error(), "12") || strings.Contains(err.Error(), "34")):
+			t.Errorf("%s: %v", in, err)
 		}
 	}
 }
@@ -205,10 +238,12 @@ func TestExternal_NotToBeHad(t *testing.T) {
 		y.start(t, 0)
 		return y.config(t, "")
 	}
-	c = again(func(o *server.Options) { o.Username, o.Password = "a", "b" })
+	c = again(func(o *server.Options) { o.Username, o.Password = "a", "b,c" })
 	refuses(t, c, ErrConfig, "Authorization Violation")
-	c.External.URLs = []string{strings.Replace(y.urls()[0], "nats://", "nats://a:b@", 1)}
-	mustOpen(t, c).Close()
+	for _, password := range []string{"b%2Cc", "b,c"} { // the second can be said in a file alone
+		c.External.URLs = []string{strings.Replace(y.urls()[0], "nats://", "nats://a:"+password+"@", 1)}
+		mustOpen(t, c).Close()
+	}
 	c = again(func(o *server.Options) { o.JetStream = false })
 	told = make(chan string, 100)
 	c.External.Waiting = func(why string) { told <- why }
