@@ -1,6 +1,7 @@
 package control
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -243,4 +244,46 @@ func TestProbe_AnsweredByAnAppend(t *testing.T) {
 			t.Errorf("answer %d, %v; want an entry appended after %d (P1)", z, err, before)
 		}
 	})
+}
+
+// Each Tick goes to every edge: of many edges a probe waits for an entry that comes anyway, and appends one of its own only when none does.
+func TestProbe_OfManyEdgesSharesWhatComesAnyway(t *testing.T) {
+	const edges = 200
+	bubble(t, func(t *testing.T, h *harness) {
+		for i := range edges {
+			h.join(fmt.Sprintf("FRA%d", i))
+		}
+		ask := func(meanwhile func()) (z uint64, took time.Duration) {
+			began := time.Now()
+			answered := make(chan error, 1)
+			go func() {
+				var err error
+				z, err = h.log.Probe(t.Context())
+				took = time.Since(began)
+				answered <- err
+			}()
+			synctest.Wait()
+			meanwhile()
+			if err := <-answered; err != nil {
+				t.Fatal(err)
+			}
+			return z, took
+		}
+		before := h.log.Last()
+		if z, took := ask(func() {}); z != before+1 || took != 0 {
+			t.Errorf("after a pause: answer %d behind %d, after %v", z, before, took)
+		}
+		if z, took := ask(func() { time.Sleep(150 * time.Millisecond); h.create("r1") }); z != before+2 || took != 150*time.Millisecond {
+			t.Errorf("with an entry: answer %d behind %d, after %v", z, before, took)
+		}
+		if z, took := ask(func() {}); z != before+3 || took != edges*tickPerEdge {
+			t.Errorf("without: answer %d behind %d, after %v", z, before, took)
+		}
+	})
+	probe := journal.Timing{}.Defaults().Probe
+	for edges, want := range map[int]time.Duration{0: journal.TickWindow, 3: journal.TickWindow, 300: 600 * time.Millisecond, 100_000: time.Second} {
+		if got := tickWindow(edges, probe); got != want {
+			t.Errorf("%d edges: %v", edges, got)
+		}
+	}
 }

@@ -30,7 +30,7 @@ func (c *Control) Run(ctx context.Context) error {
 		return err
 	}
 	c.opened()
-	stopProbes, err := c.cfg.Log.ServeProbes(c.writer.Tick)
+	stopProbes, err := c.cfg.Log.ServeProbes(c.probed)
 	if err != nil {
 		return err
 	}
@@ -47,6 +47,26 @@ func (c *Control) Run(ctx context.Context) error {
 
 // Tick appends an entry, after it was called, and returns its number (P1).
 func (c *Control) Tick(ctx context.Context) (uint64, error) { return c.writer.Tick(ctx) }
+
+// Each edge probes, and each Tick goes to all of them: answered at once, their probes would cost with the square of their number, and
+// what is invalidated would wait behind Ticks on its way to the disk and to the edges.
+const (
+	tickPerEdge = 2 * time.Millisecond // 500 edges: one Tick a second
+	tickShare   = 5                    // but a probe waits for no more than this part of the time between two
+)
+
+// probed answers a probe (P1). The more edges there are, the longer may it wait for something that is appended anyway.
+func (c *Control) probed(ctx context.Context) (uint64, error) {
+	c.tracking.mu.Lock()
+	edges := c.tracking.tracker.Members()
+	c.tracking.mu.Unlock()
+	return c.writer.TickWithin(ctx, tickWindow(edges, c.cfg.Timing.Defaults().Probe))
+}
+
+// tickWindow is how much time is left between two Ticks for probes of so many edges.
+func tickWindow(edges int, probe time.Duration) time.Duration {
+	return max(journal.TickWindow, min(time.Duration(edges)*tickPerEdge, probe/tickShare))
+}
 
 // catchUp reads the log to its end, however long the journal takes to come up.
 func (c *Control) catchUp(ctx context.Context) error {
@@ -69,16 +89,20 @@ func (c *Control) catchUp(ctx context.Context) error {
 
 // acked hears an edge's acknowledgement (E3).
 func (c *Control) acked(a journal.Ack) {
-	c.tracking.mu.Lock()
-	c.tracking.tracker.Acked(a, c.cfg.Clock())
-	c.tracking.mu.Unlock()
-	c.tellDoubt()
-
 	c.mu.RLock()
 	waiting := len(c.state.open) > 0 && c.state.members[a.Edge] != nil
+	c.tracking.mu.Lock()
+	now := c.cfg.Clock()
+	c.tracking.tracker.Acked(a, now)
+	done := waiting && c.tracking.tracker.Completed(c.state.open[0].seq, now)
+	c.tracking.mu.Unlock()
 	c.mu.RUnlock()
+	c.tellDoubt()
+
 	if waiting {
 		c.watchers.publish(Change{Kind: ChangeNode, ID: a.Edge, Seq: a.Seq})
+	}
+	if done { // the last of them has come
 		c.poke()
 	}
 }

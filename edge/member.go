@@ -264,15 +264,23 @@ func (m *member) cut(ctx context.Context, c *closed) {
 	m.e.log.Warn("response heads took longer than the decision may last", "seq", c.seq, "limit", d)
 }
 
-// acknowledge sends what settle has reached, at once when it moves and again each second.
+// acknowledge sends what settle has reached, at once when it moves and again when nothing was sent for a second.
 func (m *member) acknowledge(ctx context.Context) {
 	again := time.NewTicker(ackEvery)
 	defer again.Stop()
+	var last time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-m.moved:
+			if early := ackPause - time.Since(last); early > 0 {
+				select {
+				case <-ctx.Done():
+					return
+				case <-time.After(early):
+				}
+			}
 		case <-again.C:
 		}
 		a := m.acked.Load()
@@ -282,11 +290,8 @@ func (m *member) acknowledge(ctx context.Context) {
 		if err := m.e.cfg.Log.Ack(ctx, *a); err != nil && ctx.Err() == nil {
 			m.e.log.Warn("acknowledgement not sent", "seq", a.Seq, "err", err)
 		}
-		select {
-		case <-time.After(ackPause):
-		case <-ctx.Done():
-			return
-		}
+		last = time.Now()
+		again.Reset(ackEvery)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 type ticks struct {
 	mu   sync.Mutex
 	open *tickBatch // takes further probes; nil when there is none
+	due  time.Time  // when it is appended, if nothing takes it along before
 	last time.Time  // when the last Tick was sent
 }
 
@@ -30,12 +31,17 @@ var errTickAgain = errors.New("journal: tick not appended")
 // Tick appends an entry after it was called and returns its sequence: the answer to a probe. Calls within
 // TickWindow share one entry, and any real commit serves as well.
 func (w *Writer) Tick(ctx context.Context) (uint64, error) {
+	return w.TickWithin(ctx, w.c.TickWindow)
+}
+
+// TickWithin is Tick for who can wait: as long as window after the last Tick, but no longer than anybody else does who waits.
+func (w *Writer) TickWithin(ctx context.Context, window time.Duration) (uint64, error) {
 	if ProbesAtOnce() {
 		err := w.CatchUp(ctx)
 		return w.Position().Seq, err
 	}
 	for {
-		b, leader, wait := w.ticks.join(w.c.TickWindow)
+		b, leader, wait := w.ticks.join(window)
 		if leader {
 			w.lead(ctx, b, wait)
 		}
@@ -92,15 +98,19 @@ func tickError(ctx context.Context, err error) error {
 	return err
 }
 
-// join returns the open batch; leader when it was opened by this call, which must then append after wait.
+// join returns the open batch; leader when this call must append after wait: it has opened the batch, or waits for less than whoever has.
 func (t *ticks) join(window time.Duration) (b *tickBatch, leader bool, wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.open != nil {
+	due := t.last.Add(window)
+	if t.open != nil && !due.Before(t.due) {
 		return t.open, false, 0
 	}
-	t.open = &tickBatch{done: make(chan struct{})}
-	return t.open, true, window - time.Since(t.last)
+	if t.open == nil {
+		t.open = &tickBatch{done: make(chan struct{})}
+	}
+	t.due = due
+	return t.open, true, time.Until(due)
 }
 
 // take closes the open batch for further probes: the append that will answer it is about to be sent.

@@ -51,6 +51,40 @@ func TestTick_Coalesced(t *testing.T) {
 	})
 }
 
+// Who can wait does so for a real entry, or for somebody who waits for less: then one Tick serves both.
+func TestTickWithin_WaitsForNoLongerThanAnybodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := memory.New()
+		w := journal.NewWriter(journal.WriterConfig{Log: l, TickWindow: 100 * time.Millisecond})
+		if _, err := w.Tick(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		var wg sync.WaitGroup
+		ask := func(want uint64, after time.Duration, tick func() (uint64, error)) {
+			wg.Go(func() {
+				if z, err := tick(); z != want || err != nil || time.Since(start) != after {
+					t.Errorf("%d, %v after %v, not %d after %v", z, err, time.Since(start), want, after)
+				}
+			})
+			synctest.Wait()
+		}
+		patient := func() (uint64, error) { return w.TickWithin(t.Context(), time.Second) }
+		ask(3, 100*time.Millisecond, patient)
+		ask(3, 100*time.Millisecond, func() (uint64, error) { return w.Tick(t.Context()) })
+		ask(3, 100*time.Millisecond, patient)
+		wg.Wait()
+		time.Sleep(2 * time.Second)
+		if l.Last() != 3 {
+			t.Fatalf("%d entries: who was patient has appended too", l.Last())
+		}
+		ask(4, 2100*time.Millisecond, patient) // the last one is longer ago than that
+		wg.Wait()
+		ask(5, 3100*time.Millisecond, patient)
+		wg.Wait()
+	})
+}
+
 // A tick is an entry that was appended after the call, also when the append before it had just begun.
 func TestTick_NotAnsweredByAnAppendThatHadBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

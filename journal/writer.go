@@ -19,7 +19,7 @@ type WriterConfig struct {
 	// concurrently, for own and foreign entries. It must not call the Writer.
 	Apply func(*Entry)
 
-	// TickWindow: within it, one Tick serves all probes. Default 100 ms.
+	// TickWindow: within it, one Tick serves all probes. Default: the constant.
 	TickWindow time.Duration
 
 	// Every is the time between reads of Run that look for lost pushes. Default 10 s.
@@ -47,6 +47,9 @@ type Writer struct {
 	ends  ends  // of Sure
 }
 
+// TickWindow is within which one Tick serves all probes, if nothing else is said.
+const TickWindow = 100 * time.Millisecond
+
 // attempt bounds a single try of an append or a read; what it did is then found out (W3).
 const attempt = 5 * time.Second
 
@@ -59,7 +62,7 @@ func NewWriter(c WriterConfig) *Writer {
 		c.Apply = func(*Entry) {}
 	}
 	if c.TickWindow == 0 {
-		c.TickWindow = 100 * time.Millisecond
+		c.TickWindow = TickWindow
 	}
 	if c.Every == 0 {
 		c.Every = 10 * time.Second
