@@ -160,6 +160,8 @@ func (l *Log) witness(ctx context.Context, last uint64) error {
 		return l.lost("this is the log of epoch %.8s, entry %d of epoch %.8s was confirmed", l.epoch, w.Seq, w.Epoch)
 	case w.Seq > last:
 		return l.lost("the log ends with entry %d, entry %d was confirmed", last, w.Seq)
+	case l.MayLag() && w.Seq < l.slots.shape().base:
+		return nil // this node was away for longer than the log goes back
 	}
 	e, err := l.one(ctx, w.Seq)
 	if err != nil {

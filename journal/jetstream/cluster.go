@@ -196,18 +196,8 @@ func (l *Log) Nodes() []Standing {
 
 // leader is the name of the node that leads the log, as this one knows; "": none does.
 func (l *Log) leader() string {
-	all := l.srv.Raftz(&server.RaftzOptions{AccountFilter: server.DEFAULT_GLOBAL_ACCOUNT})
-	if all == nil {
-		return ""
-	}
-	for name, g := range (*all)[server.DEFAULT_GLOBAL_ACCOUNT] {
-		switch {
-		case g.Leader == "" || !strings.HasPrefix(name, "S-"): // the stream's group
-		case g.Leader == g.ID:
-			return l.c.Cluster.Node
-		default:
-			return g.Peers[g.Leader].Name
-		}
+	if d, known := l.ownStream(l.c.names().stream); known && d.Cluster != nil {
+		return d.Cluster.Leader
 	}
 	return ""
 }

@@ -119,6 +119,7 @@ func (c *trio) renew(t *testing.T) {
 		l.known.mu.Lock()
 		l.known.seq, l.known.short = 0, time.Time{}
 		l.known.mu.Unlock()
+		l.slots.now.Store(nil)
 	}
 	l := c.logs[0]
 	l.c.old = open(t, Config{Dir: t.TempDir()})
@@ -141,7 +142,12 @@ func (c *trio) deleteStream(t *testing.T) {
 	t.Helper()
 	for began := time.Now(); ; {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		err := c.logs[0].js.DeleteStream(ctx, streamName)
+		all, err := c.logs[0].keptStreams(ctx)
+		for _, k := range append(all, keptStream{name: streamName}) {
+			if err == nil || errors.Is(err, jetstream.ErrStreamNotFound) {
+				err = c.logs[0].js.DeleteStream(ctx, k.name)
+			}
+		}
 		cancel()
 		if err == nil || errors.Is(err, jetstream.ErrStreamNotFound) {
 			return
@@ -175,7 +181,12 @@ func TestLog_OfThree(all *testing.T) {
 		}
 		fresh = false
 		subject := func() journal.Log { return &ofThree{c.logs[1], c} }
-		return journaltest.Subject{Log: subject(), Reopen: func(t *testing.T, crash bool) journal.Log {
+		compacts := 0
+		return journaltest.Subject{Log: subject(), Running: true, Compact: func(t *testing.T, tail int, kept func(*journal.Entry) bool) journal.Log {
+			compacts++ // one finds out what another has done
+			c.compactTo(t, compacts%len(c.logs), tail, func() Extract { return &keep{want: kept} })
+			return subject()
+		}, Reopen: func(t *testing.T, crash bool) journal.Log {
 			images := make([]string, len(c.logs))
 			for i := range images {
 				if crash {

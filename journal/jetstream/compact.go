@@ -108,11 +108,12 @@ type rest struct {
 
 // sift reads what is before the base and finds out what is kept of it. It sets done, which says whether that is worth it.
 func (l *Log) sift(ctx context.Context, r Compaction, done *Compacted) (*rest, error) {
-	s, err := l.js.Stream(ctx, streamName)
+	s, err := l.js.Stream(ctx, l.c.names().stream)
 	if err != nil {
 		return nil, l.wrap("read", err)
 	}
-	state, first := s.CachedInfo().State, l.slots.shape().first
+	sh := l.slots.shape()
+	state, first := s.CachedInfo().State, sh.first
 	before := state.LastSeq - first + 1
 	if before < r.Least {
 		return nil, nil
@@ -131,7 +132,10 @@ func (l *Log) sift(ctx context.Context, r Compaction, done *Compacted) (*rest, e
 		if r.Progress != nil {
 			r.Progress(read, of)
 		}
-		entries, err := l.readSlots(ctx, slot, int(min(of-read, maxBatch)))
+		entries, err := l.readShape(ctx, sh, slot, int(min(of-read, maxBatch)))
+		if err == nil && len(entries) == 0 {
+			err = l.damaged("slot %d cannot be read", slot)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -34,6 +34,12 @@ func (l *Log) continues(ctx context.Context, e *journal.Entry) error {
 		}
 	}
 	before, err := l.askEntry(ctx, last)
+	if errors.Is(err, journal.ErrBroken) {
+		// It may have been compacted: then the log goes on behind it, and the slot of e is taken.
+		if end, asked := l.askEnd(ctx); asked == nil && end > last {
+			return nil
+		}
+	}
 	switch {
 	case err != nil:
 		return err
@@ -52,12 +58,21 @@ func continues(e *journal.Entry, id journal.ID) error {
 
 // askEntry asks who leads for what is in a slot.
 func (l *Log) askEntry(ctx context.Context, slot uint64) (*journal.Entry, error) {
+	b, err := l.askStored(ctx, l.c.names().stream, slot)
+	if err != nil {
+		return nil, err
+	}
+	return l.decode(b, slot)
+}
+
+// askStored asks who leads a stream for what is stored in a slot.
+func (l *Log) askStored(ctx context.Context, stream string, slot uint64) ([]byte, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, readTimeout)
 		defer cancel()
 	}
-	m, err := l.engine.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+l.c.names().stream, fmt.Appendf(nil, `{"seq":%d}`, slot))
+	m, err := l.engine.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, fmt.Appendf(nil, `{"seq":%d}`, slot))
 	if err != nil {
 		return nil, l.wrap("append", err)
 	}
@@ -77,5 +92,5 @@ func (l *Log) askEntry(ctx context.Context, slot uint64) (*journal.Entry, error)
 	case a.Message == nil:
 		return nil, l.wrap("append", errors.New("the engine's answer says nothing"))
 	}
-	return l.decode(a.Message.Data, slot)
+	return a.Message.Data, nil
 }

@@ -93,6 +93,7 @@ func (l *Log) openFound(ctx context.Context, info *jetstream.StreamInfo) error {
 			"that; or use another prefix", ErrConfig, l.c.names().stream, l.c.External)
 	}
 	l.known.atLeast(s.LastSeq)
+	l.fixed.Store(true)
 	err := l.verify(ctx, s)
 	if !l.c.AcceptLoss || err == nil {
 		return err

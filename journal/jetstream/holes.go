@@ -33,28 +33,35 @@ func (l *Log) holedAt() string { return l.c.path("holed") }
 
 // own is what this node's replica holds; known is false while the engine has none.
 func (l *Log) own() (s server.StreamState, known bool) {
+	d, known := l.ownStream(streamName)
+	return d.State, known
+}
+
+// ownStream is what this node's engine says of a stream.
+func (l *Log) ownStream(name string) (d server.StreamDetail, known bool) {
 	z, err := l.srv.Jsz(&server.JSzOptions{Streams: true})
 	if err != nil {
-		return s, false
+		return d, false
 	}
 	for _, a := range z.AccountDetails {
 		for _, d := range a.Streams {
-			if d.Name == streamName {
-				return d.State, true
+			if d.Name == name {
+				return d, true
 			}
 		}
 	}
-	return s, false
+	return d, false
 }
 
 // catchUp waits until this node's replica goes as far as the log does, or for caughtUpWithin, and returns how many entries are missing in it.
-func (l *Log) catchUp(ctx context.Context, last uint64) (holed uint64, err error) {
+// What is below first is to go.
+func (l *Log) catchUp(ctx context.Context, first, last uint64) (holed uint64, err error) {
 	for began := time.Now(); ; {
 		s, known := l.own()
-		if n := missing(s.Msgs, s.FirstSeq, s.LastSeq); known && n > 0 {
+		if n := missing(s.Msgs, s.FirstSeq, s.LastSeq); known && n > 0 && (s.FirstSeq >= first || time.Since(began) > caughtUpWithin) {
 			return n, nil
 		}
-		if known && s.LastSeq >= last || time.Since(began) > caughtUpWithin {
+		if known && s.LastSeq >= last && s.FirstSeq >= first || time.Since(began) > caughtUpWithin {
 			return 0, nil
 		}
 		if !sleep(ctx, 50*time.Millisecond) {

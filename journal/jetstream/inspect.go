@@ -2,10 +2,14 @@ package jetstream
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -64,25 +68,65 @@ func (c Config) copyReplica() (copied Config, err error) {
 			os.RemoveAll(copied.Dir)
 		}
 	}()
+	kept, err := c.keptReplicas()
+	if err != nil {
+		return copied, err
+	}
 	l := &Log{c: copied, session: session{log: c.Logger, name: "control"}}
 	if err := l.start(); err != nil {
 		return copied, err
 	}
-	_, err = l.js.CreateStream(context.Background(), streamConfig(1, 1))
+	all := append(kept, streamConfig(1, 1))
+	for _, s := range all {
+		if _, err = l.js.CreateStream(context.Background(), s); err != nil {
+			break
+		}
+	}
 	l.stop()
 	if err != nil {
 		return copied, err
 	}
-	entries := filepath.Join("jetstream", "$G", "streams", streamName, "msgs")
-	if err := os.RemoveAll(copied.path(entries)); err != nil {
-		return copied, err
-	}
-	if exists(c.path(entries)) {
-		if err := os.CopyFS(copied.path(entries), os.DirFS(c.path(entries))); err != nil {
+	for _, s := range all {
+		entries := filepath.Join("jetstream", "$G", "streams", s.Name, "msgs")
+		if err := os.RemoveAll(copied.path(entries)); err != nil {
 			return copied, err
+		}
+		if exists(c.path(entries)) {
+			if err := os.CopyFS(copied.path(entries), os.DirFS(c.path(entries))); err != nil {
+				return copied, err
+			}
 		}
 	}
 	return copied, copied.copyHead(c)
+}
+
+// keptReplicas returns what a replica has of what was kept, as streams that are nobody's replicas. One of which the engine had not written down yet what it is
+// has nothing in it.
+func (c Config) keptReplicas() (all []jetstream.StreamConfig, err error) {
+	dirs, err := filepath.Glob(c.path("jetstream", "$G", "streams", streamName+keptInfix+"*"))
+	for _, dir := range dirs {
+		b, err := os.ReadFile(filepath.Join(dir, "meta.inf"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		var is struct {
+			Name     string            `json:"name"`
+			First    uint64            `json:"first_seq"`
+			Metadata map[string]string `json:"metadata"`
+		}
+		if err == nil {
+			err = json.Unmarshal(b, &is)
+		}
+		if err != nil {
+			return nil, err
+		}
+		base, err := strconv.ParseUint(strings.TrimPrefix(is.Name, streamName+keptInfix), 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", dir, err)
+		}
+		all = append(all, Config{}.keptConfig(1, base, max(is.First, 1), journal.ID(is.Metadata[baseRemark])))
+	}
+	return all, err
 }
 
 // copyHead copies the witness.
@@ -172,6 +216,8 @@ func (c Config) walk(ctx context.Context, dir string, found Inspected, progress 
 		return found, kept
 	case err != nil:
 		return found, err
+	case found.Replica && found.Confirmed.Seq < found.Base:
+		return found, nil
 	case found.Replica && found.Last.Seq < found.Confirmed.Seq:
 		return found, nil
 	case found.Entries == 0 && found.Confirmed.Seq == 0:

@@ -102,6 +102,10 @@ type Log struct {
 	compacting chan struct{} // capacity 1: held by Compact
 	compacted  atomic.Pointer[time.Time]
 	watched    atomic.Pointer[watch] // nil: none is under way
+	opened     atomic.Bool           // from then on it is looked for compactions by others
+	fixed      atomic.Bool           // nobody compacts it while it runs: it is in an external NATS, or was made by an earlier version
+	adopting   sync.Mutex            // held while the shape is changed for a newer one
+	looking    looking
 
 	known      knowledge // of a cluster
 	leaderless leaderless
@@ -210,6 +214,7 @@ func openHeld(ctx context.Context, c Config) (_ *Log, err error) {
 		return nil, err
 	}
 	c.removePrevious()
+	l.opened.Store(true)
 	return l, nil
 }
 

@@ -25,9 +25,10 @@ import (
 // purged up to the base, and only then goes the one that was kept before. Whatever is interrupted, the next start brings it to its
 // end (settleKept), before anybody reads: what is not whole goes, what is below the base goes.
 const (
-	keptPrefix  = streamName + "_KEPT_"
+	keptInfix   = "_KEPT_"            // behind the name of the log's stream, and then the base
 	keptSubject = "warmfront.kept.0." // and the base: nobody listens
 	baseRemark  = "warmfront-base"    // the ID of the entry at the base: of which log it is
+	makerRemark = "warmfront-maker"   // differs each time: of two nodes that make the same one, the engine refuses one
 )
 
 // keptStream is one of these.
@@ -37,43 +38,105 @@ type keptStream struct {
 	id          journal.ID // of the entry at the base
 	whole       bool
 	made        time.Time
+	ends        uint64 // its last slot so far
+	config      jetstream.StreamConfig
 }
 
 // keptConfig is such a stream. Nothing may make a hole in it, and it goes as a whole.
-func keptConfig(base, first uint64, id journal.ID) jetstream.StreamConfig {
-	c := streamConfig(1, first)
-	number := strconv.FormatUint(base, 10)
-	c.Name, c.Subjects, c.RePublish = keptPrefix+number, []string{keptSubject + number}, nil
-	c.DenyPurge = true
-	c.Metadata = map[string]string{baseRemark: string(id)}
-	return c
+func (c Config) keptConfig(replicas int, base, first uint64, id journal.ID) jetstream.StreamConfig {
+	s, n, number := c.stream(replicas, first), c.names(), strconv.FormatUint(base, 10)
+	s.Name, s.Subjects, s.RePublish = n.stream+keptInfix+number, []string{keptSubject + number}, nil
+	s.DenyPurge = true
+	s.Metadata = map[string]string{baseRemark: string(id), makerRemark: string(journal.NewID())}
+	return s
 }
 
-// keptOf tells what a stream is; ok is false of one that has nothing to do with compactions.
-func keptOf(i *jetstream.StreamInfo) (k keptStream, ok bool) {
-	number, ok := strings.CutPrefix(i.Config.Name, keptPrefix)
+// keptOf tells what a stream is; ok is false of one that has nothing to do with compactions of this log.
+func (c Config) keptOf(i *jetstream.StreamInfo) (k keptStream, ok bool) {
+	number, ok := strings.CutPrefix(i.Config.Name, c.names().stream+keptInfix)
 	base, err := strconv.ParseUint(number, 10, 64)
 	if !ok || err != nil {
 		return k, false
 	}
-	k = keptStream{name: i.Config.Name, first: max(i.Config.FirstSeq, 1), base: base, id: journal.ID(i.Config.Metadata[baseRemark]), made: i.Created}
+	k = keptStream{name: i.Config.Name, first: max(i.Config.FirstSeq, 1), base: base, id: journal.ID(i.Config.Metadata[baseRemark]), made: i.Created, ends: i.State.LastSeq,
+		config: i.Config}
 	s := i.State
 	k.whole = s.Msgs > 0 && s.FirstSeq == k.first && s.LastSeq+1 == base && s.Msgs == base-k.first && s.NumDeleted == 0
 	return k, true
 }
 
-// keptStreams lists them.
+// keptStreams lists them. Of replicas the names come from who leads the cluster, and what each holds from who leads it: without an error that is all.
 func (l *Log) keptStreams(ctx context.Context) (all []keptStream, err error) {
-	list := l.js.ListStreams(ctx)
-	for i := range list.Info() {
-		if k, ok := keptOf(i); ok {
-			all = append(all, k)
+	if !l.MayLag() {
+		return l.listKept(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	for {
+		short, cancel := context.WithTimeout(ctx, tryKept)
+		all, err = l.listKept(short)
+		cancel()
+		if err == nil || !pause(ctx) { // who leads may be changing, and then nobody answers
+			return all, err
 		}
 	}
-	if err := list.Err(); err != nil {
+}
+
+// tryKept is for how long a list of streams is waited for.
+const tryKept = 2 * time.Second
+
+func (l *Log) listKept(ctx context.Context) (all []keptStream, err error) {
+	names, prefix := l.js.StreamNames(ctx), l.c.names().stream+keptInfix
+	var found []string
+	for name := range names.Name() {
+		if strings.HasPrefix(name, prefix) {
+			found = append(found, name)
+		}
+	}
+	if err := names.Err(); err != nil && !errors.Is(err, jetstream.ErrEndOfData) {
 		return nil, l.wrap("read", err)
 	}
+	for _, name := range found {
+		s, err := l.js.Stream(ctx, name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			continue // it has just been removed
+		}
+		if err != nil {
+			return nil, l.wrap("read", err)
+		}
+		k, ok := l.c.keptOf(s.CachedInfo())
+		if !ok {
+			continue
+		}
+		if k.whole && l.MayLag() {
+			if k.whole, err = l.ends(ctx, k); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, k)
+	}
 	return all, nil
+}
+
+// ends tells whether the last slot of a stream holds an entry that was kept, and not a mark (spoil).
+func (l *Log) ends(ctx context.Context, k keptStream) (bool, error) {
+	b, err := l.askStored(ctx, k.name, k.ends)
+	if err != nil {
+		return false, err
+	}
+	e, err := journal.Decode(b)
+	return err == nil && e.Base == k.base && fitsSlot(e, k.ends), nil
+}
+
+// greatestKept returns the one that counts: the greatest base of those that are whole.
+func (l *Log) greatestKept(ctx context.Context) (k keptStream, found bool, err error) {
+	all, err := l.keptStreams(ctx)
+	for _, one := range all {
+		if one.whole && one.base > k.base {
+			k, found = one, true
+		}
+	}
+	return k, found, err
 }
 
 // findKept finds out, while the log is being opened, whether what is below its base lies in a stream of its own. One that the log was purged for was
@@ -86,8 +149,7 @@ func (l *Log) findKept(ctx context.Context, s jetstream.StreamState) (k keptStre
 		}
 	}
 	if found {
-		l.slots.are(k.first, k.base, k.name)
-		l.compacted.Store(&k.made)
+		l.adopt(k)
 		if !k.whole && err == nil {
 			err = l.damaged("not all is there that was kept of the entries below %d", k.base)
 		}
@@ -126,7 +188,10 @@ func (l *Log) purge(ctx context.Context, s jetstream.Stream, k keptStream) error
 	if err := l.fitsBase(ctx, k); err != nil {
 		return err
 	}
-	sh := &shape{first: k.first, base: k.base, kept: k.name}
+	sh := l.slots.shape()
+	if sh.kept != k.name {
+		return errMoved
+	}
 	var chain journal.Chain
 	for slot := k.first; slot <= k.base; {
 		entries, err := l.readShape(ctx, sh, slot, int(min(k.base+1-slot, maxBatch)))
@@ -143,14 +208,14 @@ func (l *Log) purge(ctx context.Context, s jetstream.Stream, k keptStream) error
 			slot++
 		}
 	}
-	if err := s.Purge(ctx, jetstream.WithPurgeSequence(k.base)); err != nil {
-		return l.wrap("purge", err)
-	}
-	return nil
+	return l.purgeTo(ctx, s, k.base)
 }
 
 // dropKept removes the streams of former compactions, and of those that were not brought to their end.
 func (l *Log) dropKept(ctx context.Context) error {
+	if l.MayLag() {
+		return l.dropKeptReplicas(ctx)
+	}
 	all, err := l.keptStreams(ctx)
 	if err != nil {
 		return err
@@ -164,7 +229,7 @@ func (l *Log) dropKept(ctx context.Context) error {
 		}
 	}
 	// The engine passes over what it had only begun to make, or to remove, when the process was killed.
-	dirs, err := filepath.Glob(l.keptDir(keptPrefix + "*"))
+	dirs, err := filepath.Glob(l.keptDir(streamName + keptInfix + "*"))
 	for _, dir := range dirs {
 		if filepath.Base(dir) != l.slots.shape().kept {
 			err = errors.Join(err, os.RemoveAll(dir))
@@ -177,10 +242,7 @@ func (l *Log) dropKept(ctx context.Context) error {
 func (l *Log) readKept(ctx context.Context, s *shape, from uint64, n int) (all [][]byte, err error) {
 	from = max(from, s.first)
 	for size := 0; from < s.base && len(all) < n && size < batchBytes; {
-		some, _, err := l.batchOf(ctx, "$JS.API.DIRECT.GET."+s.kept, from, int(min(uint64(n-len(all)), s.base-from)), false)
-		if err == nil && len(some) == 0 {
-			err = l.damaged("slot %d cannot be read", from)
-		}
+		some, err := l.keptBatch(ctx, s, s.kept, from, int(min(uint64(n-len(all)), s.base-from)))
 		for _, b := range some {
 			size += len(b)
 		}
@@ -197,6 +259,35 @@ func (l *Log) readKept(ctx context.Context, s *shape, from uint64, n int) (all [
 		err = l.damaged("entry %d cannot be read", s.base)
 	}
 	return append(all, rest...), err
+}
+
+// keptBatch reads some of what was kept. Of replicas one may be asked that has not all of it yet, and the stream may just have been removed.
+func (l *Log) keptBatch(ctx context.Context, s *shape, name string, from uint64, n int) ([][]byte, error) {
+	for {
+		short, cancel := ctx, context.CancelFunc(func() {})
+		if l.MayLag() {
+			short, cancel = context.WithTimeout(ctx, tryRead)
+		}
+		some, _, err := l.batchOf(short, directGets+name, from, n, false)
+		cancel()
+		if err == nil && len(some) == 0 {
+			err = l.damaged("slot %d cannot be read", from)
+		}
+		if err == nil || !l.MayLag() {
+			return some, err
+		}
+		if len(some) > 0 {
+			return some, nil
+		}
+		if errors.Is(err, journal.ErrDamaged) { // who leads may have it
+			if b, asked := l.askStored(ctx, name, from); asked == nil {
+				return [][]byte{b}, nil
+			}
+		}
+		if err := l.again(ctx, s, err); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // inspectKept is findKept for who only looks.

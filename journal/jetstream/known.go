@@ -80,8 +80,8 @@ func (l *Log) readReplica(ctx context.Context, s *shape, from uint64, max int) (
 			if len(all) > 0 {
 				return all, nil
 			}
-			if !pause(ctx) {
-				return nil, l.wrap("read", fmt.Errorf("this replica: %w", err))
+			if err := l.again(ctx, s, err); err != nil {
+				return nil, err
 			}
 			continue
 		case err != nil:

@@ -10,17 +10,21 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/warmfront/warmfront/journal"
 )
 
 // ErrNotRunning is Compact's of a log that is not compacted while it is open.
 var ErrNotRunning = errors.New("journal: not compacted while it runs")
 
-// Compact is the function Compact for a log that is open: whoever appends, reads and follows goes on. One at a time. Interrupted, or after an error,
-// the log is the one or the other, whole. ErrNotRunning: it has replicas, or was made by an earlier version; the next start compacts that one.
+// Compact is the function Compact for a log that is open: whoever appends, reads and follows goes on. One at a time; of a log with replicas any node may,
+// and two at once do no harm. Interrupted, or after an error, the log is the one or the other, whole. ErrNotRunning: it is in an external NATS, or was made by an
+// earlier version.
 func (l *Log) Compact(ctx context.Context, r Compaction) (done Compacted, err error) {
-	if l.MayLag() {
-		return done, fmt.Errorf("%w: it has, or may have, replicas", ErrNotRunning)
+	if l.c.External != nil {
+		return done, fmt.Errorf("%w: it is in an external NATS", ErrNotRunning)
 	}
 	select {
 	case l.compacting <- struct{}{}:
@@ -28,14 +32,23 @@ func (l *Log) Compact(ctx context.Context, r Compaction) (done Compacted, err er
 	case <-ctx.Done():
 		return done, ctx.Err()
 	}
-	s, err := l.js.Stream(ctx, streamName)
+	s, err := l.js.Stream(ctx, l.c.names().stream)
 	if err != nil {
 		return done, l.wrap("compaction", err)
 	}
 	if s.CachedInfo().Config.DenyPurge {
 		return done, fmt.Errorf("%w: it was made by an earlier version", ErrNotRunning)
 	}
+	if l.MayLag() {
+		if err := l.finish(ctx, s); err != nil {
+			return done, err
+		}
+	}
+	before := l.slots.shape()
 	x, err := l.sift(ctx, r, &done)
+	if l.slots.shape() != before { // another node was faster
+		return Compacted{}, nil
+	}
 	if err != nil || done.After == done.Before {
 		return done, err
 	}
@@ -57,23 +70,37 @@ func (l *Log) Compact(ctx context.Context, r Compaction) (done Compacted, err er
 	w.noted(x.base - 1)
 	l.watched.Store(w)
 	defer l.watched.Store(nil)
-	k, err := l.keep(ctx, x, base.ID)
+	k, err := l.keep(ctx, s, x, base.ID)
 	if err != nil {
 		return done, fmt.Errorf("compaction: %w", err)
 	}
+	l.c.step("kept")
 	if err := w.quiet(ctx, r.Quiet); err != nil {
 		return done, err
 	}
 	// From here on it is compacted.
-	l.slots.are(k.first, k.base, k.name)
-	l.compacted.Store(&k.made)
-	l.c.step("kept")
-	if err := l.purge(ctx, s, k); err != nil {
-		return done, err
+	l.adopt(k)
+	if l.slots.shape().base == k.base {
+		if err := l.purge(ctx, s, k); err != nil {
+			return done, err
+		}
 	}
 	l.c.step("purged")
 	l.c.Logger.Info("journal compacted", "dir", l.c.Dir, "before", done.Before, "after", done.After, "base", done.Base)
 	return done, l.dropKept(ctx)
+}
+
+// finish goes by what other nodes have done, and brings it to its end.
+func (l *Log) finish(ctx context.Context, s jetstream.Stream) error {
+	if err := l.look(ctx); err != nil {
+		return err
+	}
+	l.known.atLeast(s.CachedInfo().State.LastSeq)
+	k, found, err := l.greatestKept(ctx)
+	if err != nil || !found || k.base != l.slots.shape().base || s.CachedInfo().State.FirstSeq >= k.base {
+		return err
+	}
+	return l.purge(ctx, s, k)
 }
 
 // watch is when somebody has last read below a base that is to be.
@@ -106,17 +133,22 @@ func (w *watch) quiet(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// keep writes what is kept to a stream of its own. Without an error it is whole and on the disk.
-func (l *Log) keep(ctx context.Context, x *rest, id journal.ID) (k keptStream, err error) {
-	first := x.base - uint64(len(x.kept))
-	c := keptConfig(x.base, first, id)
+// keep writes what is kept to a stream of its own, like that of the log. Without an error it is whole and on the disk; after one, a stream whose last entry may be in it stays: others
+// may go by it.
+func (l *Log) keep(ctx context.Context, log jetstream.Stream, x *rest, id journal.ID) (k keptStream, err error) {
+	first, like := x.base-uint64(len(x.kept)), log.CachedInfo().Config
+	c := l.c.keptConfig(like.Replicas, x.base, first, id)
+	c.Placement = like.Placement
 	s, err := l.js.CreateStream(ctx, c)
 	if err != nil {
 		return k, l.wrap("create "+c.Name, err)
 	}
+	sent := false
 	defer func() {
-		if err != nil { // nobody has read it yet
-			err = errors.Join(err, l.js.DeleteStream(context.WithoutCancel(ctx), c.Name))
+		if err != nil && !sent { // nobody goes by it
+			short, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
+			defer cancel()
+			err = errors.Join(err, l.js.DeleteStream(short, c.Name))
 		}
 	}()
 	encoded := make([][]byte, 0, len(x.kept))
@@ -132,7 +164,7 @@ func (l *Log) keep(ctx context.Context, x *rest, id journal.ID) (k keptStream, e
 	last := len(encoded) - 1
 	for i, b := range encoded[:last] {
 		// An answer is one for all before: had any been dropped, this would not be the next.
-		if err := l.put(ctx, c.Subjects[0], first+uint64(i), b, i%keepEntries == keepEntries-1 || i == last-1); err != nil {
+		if err := l.put(ctx, c.Subjects[0], first+uint64(i), b, i%keepEntries == 0 || i == last-1); err != nil {
 			return k, err
 		}
 	}
@@ -140,23 +172,31 @@ func (l *Log) keep(ctx context.Context, x *rest, id journal.ID) (k keptStream, e
 	if err := l.holds(ctx, c.Name, first, encoded[:last]); err != nil {
 		return k, err
 	}
-	if err := syncTree(l.keptDir(c.Name)); err != nil {
-		return k, err
+	if !l.MayLag() {
+		if err := syncTree(l.keptDir(c.Name)); err != nil {
+			return k, err
+		}
 	}
-	if err := l.put(ctx, c.Subjects[0], x.base-1, encoded[last], true); err != nil {
+	sent = l.MayLag()
+	if err := l.putLast(ctx, c.Subjects[0], x.base-1, encoded[last]); err != nil {
 		return k, err
 	}
 	if err := l.holds(ctx, c.Name, first, encoded); err != nil {
 		return k, err
 	}
-	if err := errors.Join(syncTree(l.keptDir(c.Name)), syncFile(filepath.Dir(l.keptDir(c.Name)))); err != nil {
+	if l.MayLag() {
+		err = l.everywhere(ctx, s)
+	} else {
+		err = errors.Join(syncTree(l.keptDir(c.Name)), syncFile(filepath.Dir(l.keptDir(c.Name))))
+	}
+	if err != nil {
 		return k, err
 	}
 	info, err := s.Info(ctx)
 	if err != nil {
 		return k, l.wrap("read", err)
 	}
-	if k, _ = keptOf(info); !k.whole {
+	if k, _ = l.c.keptOf(info); !k.whole {
 		return k, l.damaged("what was kept, up to entry %d, is not whole", x.base)
 	}
 	return k, nil
@@ -173,14 +213,44 @@ func (l *Log) put(ctx context.Context, subject string, slot uint64, b []byte, an
 	m := message(slot, b)
 	m.Subject = subject
 	if !answered {
-		return l.nc.PublishMsg(m)
+		return l.engine.nc.PublishMsg(m)
 	}
 	if err := l.room(); err != nil {
 		return err
 	}
+	return l.putMessage(ctx, m, slot)
+}
+
+// putLast appends the entry with which a stream is whole. Of replicas the answer may be lost with who leads: then it is sent again, and if its slot is taken
+// that was by itself, or by a mark, which the caller finds out.
+func (l *Log) putLast(ctx context.Context, subject string, slot uint64, b []byte) error {
+	if err := l.room(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, purgeWithin)
+	defer cancel()
+	m := message(slot, b)
+	m.Subject = subject
+	for again := false; ; again = true {
+		err := l.putMessage(ctx, m, slot)
+		var no *jetstream.APIError
+		switch answered := errors.As(err, &no); {
+		case answered && again && no.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+			return nil
+		case err == nil || answered || !l.MayLag() || !sleep(ctx, lookEvery):
+			return err
+		}
+	}
+}
+
+// putMessage appends to whatever stream it is for; slot 0: to any.
+func (l *Log) putMessage(ctx context.Context, m *nats.Msg, slot uint64) error {
 	one, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
-	r, err := l.nc.RequestMsgWithContext(one, m)
+	r, err := l.engine.nc.RequestMsgWithContext(one, m)
+	for l.MayLag() && errors.Is(err, nats.ErrNoResponders) && pause(one) { // this node does not know yet where a new stream is
+		r, err = l.engine.nc.RequestMsgWithContext(one, m)
+	}
 	if err != nil {
 		return l.wrap("append", err)
 	}
@@ -191,19 +261,18 @@ func (l *Log) put(ctx context.Context, subject string, slot uint64, b []byte, an
 	if ack.Error != nil {
 		return l.wrap("append", ack.Error)
 	}
-	if ack.Seq != slot {
+	if slot > 0 && ack.Seq != slot {
 		return fmt.Errorf("journal: append to slot %d was confirmed as %d", slot, ack.Seq)
 	}
 	return nil
 }
 
-// holds checks that a stream has these octets and no others, from a slot on.
+// holds checks that a stream has these octets and no others, from a slot on. Of replicas one may be asked that does not have them yet.
 func (l *Log) holds(ctx context.Context, name string, first uint64, want [][]byte) error {
+	ctx, cancel := context.WithTimeout(ctx, believed)
+	defer cancel()
 	for at := 0; at < len(want); {
-		some, _, err := l.batchOf(ctx, "$JS.API.DIRECT.GET."+name, first+uint64(at), min(maxBatch, len(want)-at), false)
-		if err == nil && len(some) == 0 {
-			err = l.damaged("slot %d cannot be read", first+uint64(at))
-		}
+		some, err := l.keptBatch(ctx, l.slots.shape(), name, first+uint64(at), min(maxBatch, len(want)-at))
 		if err != nil {
 			return err
 		}
@@ -226,16 +295,16 @@ type Extent struct {
 	Compacted time.Time // when, of a log that was running; zero: not known, or never
 }
 
-// Extent returns it, as this node's engine has it.
+// Extent returns it, as this node's engine has it. Of what other nodes have done it knows by the last Refresh, or read.
 func (l *Log) Extent() Extent {
+	sh, x := l.slots.shape(), Extent{}
 	s, known := l.own()
 	if !known {
-		return Extent{}
+		return x
 	}
-	sh := l.slots.shape()
-	x := Extent{Entries: s.Msgs, Last: s.LastSeq, Base: sh.base, Bytes: s.Bytes}
+	x = Extent{Entries: s.Msgs, Last: s.LastSeq, Base: sh.base, Bytes: s.Bytes}
 	if sh.kept != "" {
-		x.Entries = s.LastSeq + 1 - sh.first
+		x.Entries = x.Last + 1 - sh.first
 	}
 	if at := l.compacted.Load(); at != nil {
 		x.Compacted = *at

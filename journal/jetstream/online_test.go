@@ -153,7 +153,7 @@ func TestLogCompact_Killed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			all := steps(t, c.dir, Compaction{Tail: uint64(c.tail), Extract: keeps()})
 			want := compacted(c.old, c.tail)
-			kept := keptConfig(want[0].Base, 1, "").Name
+			kept := (Config{}).keptConfig(1, want[0].Base, 1, "").Name
 			before, after := stepOf(t, all, "kept"), stepOf(t, all, "purged")
 			wantWhole(t, "kept in part", stepOf(t, all, "keeping"), c.old, streamName)
 			for what, dir := range map[string]string{
@@ -183,7 +183,7 @@ func TestLogCompact_PurgedInPart(t *testing.T) {
 			for _, n := range gone {
 				remove(t, filepath.Join(m, "jetstream", "$G", "streams", streamName, "msgs", n+".blk"))
 			}
-			wantWhole(t, strings.Join(gone, " and ")+" gone, "+index, m, want, streamName, keptConfig(want[0].Base, 1, "").Name)
+			wantWhole(t, strings.Join(gone, " and ")+" gone, "+index, m, want, streamName, (Config{}).keptConfig(1, want[0].Base, 1, "").Name)
 		}
 	}
 }
@@ -203,7 +203,7 @@ func TestLogCompact_InTurn(t *testing.T) {
 		}
 		compacts(t, l, dir, 10+i, few).Close()
 		all = compacted(all, 10+i)
-		streams := []string{streamName, keptConfig(all[0].Base, 1, "").Name}
+		streams := []string{streamName, (Config{}).keptConfig(1, all[0].Base, 1, "").Name}
 		if i == 1 {
 			streams = streams[:1]
 		}
@@ -283,7 +283,7 @@ func TestLogCompact_KeptDamaged(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			files, err := filepath.Glob(filepath.Join(l.keptDir(keptConfig(found.Base, 1, "").Name), "msgs", "*.blk"))
+			files, err := filepath.Glob(filepath.Join(l.keptDir((Config{}).keptConfig(1, found.Base, 1, "").Name), "msgs", "*.blk"))
 			if err != nil || len(files) != 1 {
 				t.Fatal(files, err)
 			}

@@ -100,7 +100,7 @@ func TestStream_CannotForget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !streamConfig(3, 1).DenyPurge || !keptConfig(9, 3, "").DenyPurge {
+	if !(Config{}).keptConfig(3, 9, 3, "").DenyPurge {
 		t.Error("what no compaction purges can be purged")
 	}
 	if err := s.DeleteMsg(t.Context(), 1); err == nil {

@@ -133,7 +133,13 @@ func (l *Log) openStreamReplica(ctx context.Context) error {
 			l.doubt = true
 		}
 		l.known.atLeast(info.State.LastSeq)
-		holed, err := l.catchUp(ctx, info.State.LastSeq)
+		l.fixed.Store(info.Config.DenyPurge)
+		err = l.settleReplicas(ctx, s)
+		info = s.CachedInfo()
+		holed := uint64(0)
+		if err == nil {
+			holed, err = l.catchUp(ctx, info.State.FirstSeq, info.State.LastSeq)
+		}
 		if err == nil && holed > 0 && mended < maxMended {
 			var begun bool
 			if begun, err = l.refill(ctx, info, holed); begun {
@@ -225,7 +231,7 @@ func (l *Log) try(ctx context.Context) (jetstream.Stream, error) {
 			return nil, fmt.Errorf("%w: the journal has %d replicas, and %d nodes are given. Nodes can be added, and not taken away", ErrConfig, n, want.Replicas)
 		}
 		c := want
-		c.FirstSeq, c.Metadata = got.FirstSeq, got.Metadata
+		c.FirstSeq, c.Metadata, c.DenyPurge = got.FirstSeq, got.Metadata, got.DenyPurge
 		if s, err = l.js.UpdateStream(short, c); err != nil {
 			return nil, err
 		}
@@ -299,6 +305,7 @@ func (l *Log) carry(ctx context.Context, s jetstream.Stream, filling bool) error
 		return fmt.Errorf("journal carried over: %w", err)
 	}
 	c := l.c.stream(s.CachedInfo().Config.Replicas, old.slots.shape().first)
+	c.DenyPurge = s.CachedInfo().Config.DenyPurge
 	if old.doubt {
 		c.Metadata = map[string]string{carriedDoubt: "yes"}
 	}

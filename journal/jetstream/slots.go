@@ -91,8 +91,12 @@ func (s *shape) passed(last *journal.Entry, slot uint64) {
 func (s *shape) telling(slot uint64) bool { return s.first > 0 && slot > s.first && slot >= s.base }
 
 // slot reads what must be in a slot.
-func (l *Log) slot(ctx context.Context, slot uint64) (*journal.Entry, error) {
-	return l.slotIn(ctx, l.slots.shape(), slot)
+func (l *Log) slot(ctx context.Context, slot uint64) (e *journal.Entry, err error) {
+	err = l.steady(func(s *shape) error {
+		e, err = l.slotIn(ctx, s, slot)
+		return err
+	})
+	return e, err
 }
 
 func (l *Log) slotIn(ctx context.Context, s *shape, slot uint64) (*journal.Entry, error) {

@@ -44,7 +44,7 @@ func (c Config) stream(replicas int, first uint64) jetstream.StreamConfig {
 	s.Name, s.Subjects, s.RePublish = n.stream, []string{n.log}, &jetstream.RePublish{Source: n.log, Destination: n.push}
 	if c.External != nil {
 		s.Compression = jetstream.NoCompression // it may be given more replicas one day
-		s.DenyPurge = true
+		s.DenyPurge = true                      // nobody compacts it
 	}
 	return s
 }
@@ -73,7 +73,6 @@ func streamConfig(replicas int, first uint64) jetstream.StreamConfig {
 		Retention:   jetstream.LimitsPolicy,
 		Discard:     jetstream.DiscardNew,
 		DenyDelete:  true,
-		DenyPurge:   replicas > 1, // else Compact purges what it has kept elsewhere
 		AllowDirect: true,
 		Compression: compression,
 		RePublish:   &jetstream.RePublish{Source: logSubject, Destination: pushSubject},

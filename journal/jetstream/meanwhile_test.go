@@ -1,0 +1,395 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/warmfront/warmfront/journal"
+)
+
+// filled makes three nodes with a log of n entries, and opens them.
+func filled(t *testing.T, n int) *trio {
+	t.Helper()
+	c := newNodes(t, 3)
+	t.Cleanup(c.closeAll)
+	facts := make([]journal.Fact, n-1)
+	for i := range facts {
+		facts[i] = journal.Fact{Tick: &journal.Tick{}}
+	}
+	alone(t, c.configs[0].Dir, facts...)
+	c.open(t)
+	return c
+}
+
+// all reads what a node has, as a follower does.
+func (c *trio) all(t *testing.T, i int) (all []*journal.Entry) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	end, err := c.logs[i].End(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var chain journal.Chain
+	for from := uint64(1); from <= end; {
+		some, err := c.logs[i].Read(ctx, from, 7)
+		if err != nil || len(some) == 0 {
+			t.Fatalf("node %d reads from %d: %d entries, %v", i, from, len(some), err)
+		}
+		for _, e := range some {
+			if len(all) > 0 && e.Base > all[0].Base { // compacted meanwhile
+				all, chain, from = nil, journal.Chain{}, 1
+				break
+			}
+			if !chain.Next(e) {
+				t.Fatalf("node %d reads from %d: entry %d does not continue the chain", i, from, e.Seq)
+			}
+			all = append(all, e)
+		}
+		if n := len(all); n > 0 {
+			from = all[n-1].Seq + 1
+		}
+	}
+	return all
+}
+
+// wantAll wants each node that is open to have this and nothing else.
+func (c *trio) wantAll(t *testing.T, what string, want []*journal.Entry) {
+	t.Helper()
+	for i, l := range c.logs {
+		if l == nil {
+			continue
+		}
+		got := c.all(t, i)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: node %d has %d entries, %d and base %d the first; want %d with base %d", what, i, len(got), got[0].Seq, got[0].Base, len(want), want[0].Base)
+		}
+	}
+}
+
+// compact compacts by way of one node.
+func (c *trio) compact(t *testing.T, i, tail int) {
+	t.Helper()
+	c.compactTo(t, i, tail, func() Extract { return everyTenth() })
+}
+
+// compactTo compacts until it is done: who leads may be changing, and what one try has begun the next one brings to its end.
+func (c *trio) compactTo(t *testing.T, i, tail int, extract func() Extract) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	l := c.logs[i]
+	end, err := l.End(ctx)
+	for err == nil || ctx.Err() == nil {
+		if _, err = l.Compact(ctx, Compaction{Tail: uint64(tail), Extract: extract()}); err == nil && l.slots.shape().base+uint64(tail) > end {
+			return
+		}
+	}
+	t.Fatalf("node %d, up to %d entries before %d: base %d, %v", i, tail, end, l.slots.shape().base, err)
+}
+
+// agree waits until all nodes that are open have found out what others have done.
+func (c *trio) agree(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		var err error
+		bases := map[uint64]bool{}
+		for _, l := range c.logs {
+			if l != nil {
+				err = errors.Join(err, l.Refresh(t.Context()))
+				bases[l.slots.shape().base] = true
+			}
+		}
+		if err == nil && len(bases) == 1 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("they differ:", bases, err)
+		}
+	}
+}
+
+// leads waits until somebody leads the log, and says who, and one who does not.
+func (c *trio) leads(t *testing.T) (leads, follows int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		for i, l := range c.logs {
+			if l != nil && l.Compacts() {
+				return i, (i + 1) % len(c.logs)
+			}
+		}
+		runtime.Gosched()
+	}
+	t.Fatal("nobody leads")
+	return 0, 0
+}
+
+// Whenever all nodes are killed while one of them compacts the log, it is the one or the other, whole, on each of them; and it can be compacted again.
+func TestCluster_CompactedKilled(t *testing.T) {
+	t.Parallel()
+	c := filled(t, 60)
+	_, i := c.leads(t)
+	type image struct {
+		old  []*journal.Entry
+		dirs [3]string
+	}
+	images := map[string]image{}
+	var old []*journal.Entry
+	c.logs[i].c.step = func(step string) {
+		k := image{old: old}
+		for i := range c.configs {
+			k.dirs[i] = still(t, c.configs[i].Dir)
+		}
+		images[step] = k
+	}
+	for tries := 0; len(images) < 3 && tries < 5; tries++ { // one that has to be tried again may not come by all steps
+		if tries > 0 {
+			for range 40 {
+				c.append(t, 1)
+			}
+		}
+		old = c.all(t, i)
+		c.compact(t, i, 10)
+		c.wantAll(t, "compacted", compacted(old, 10))
+	}
+	c.closeAll()
+	if len(images) != 3 {
+		t.Fatal(images)
+	}
+	for step, k := range images {
+		expected := compacted(k.old, 10)
+		if step == "keeping" {
+			expected = k.old
+		}
+		for i := range c.configs {
+			c.configs[i].Dir = k.dirs[i]
+		}
+		c.open(t)
+		c.wantAll(t, step, expected)
+		c.append(t, 0)
+		if last := c.all(t, 1); len(last) != len(expected)+1 {
+			t.Errorf("%s: %d entries after an append", step, len(last))
+		}
+		for range 20 {
+			c.append(t, 1)
+		}
+		c.compact(t, 2, 5)
+		again := compacted(c.all(t, 0), 5)
+		c.wantAll(t, step+", and again", again)
+		c.closeAll()
+		found, err := Inspect(t.Context(), Config{Dir: c.configs[1].Dir}, nil)
+		if err != nil || !found.Replica || found.Entries != uint64(len(again)) || found.Base != again[0].Base {
+			t.Errorf("%s: inspected: %+v, %v", step, found, err)
+		}
+	}
+
+	t.Log("one goes on alone")
+	want := contentsAlone(t, c.configs[0].Dir)
+	if len(want) == 0 || want[0].Base == 0 {
+		t.Errorf("%d entries", len(want))
+	}
+}
+
+// contentsAlone is contents of a replica whose others are lost.
+func contentsAlone(t *testing.T, dir string) []*journal.Entry {
+	t.Helper()
+	open(t, Config{Dir: dir, AcceptLoss: true}).Close()
+	return contents(t, dir)
+}
+
+// A node that is away while the log is compacted, once and again, comes back with what it had: it has what the others have then. So has one whose disk is an old copy.
+func TestCluster_CompactedWhileOneIsAway(t *testing.T) {
+	t.Parallel()
+	c := filled(t, 60)
+	before := c.all(t, 0)
+	c.close(2)
+	image := still(t, c.configs[2].Dir)
+	c.compact(t, 0, 10)
+	c.wantAll(t, "one is away", compacted(before, 10))
+	for range 30 {
+		c.append(t, 1)
+	}
+	before = c.all(t, 0)
+	c.compact(t, 1, 5)
+	want := compacted(before, 5)
+	c.wantAll(t, "still", want)
+	c.open(t)
+	c.wantAll(t, "it is back", want)
+	c.close(2)
+	c.configs[2].Dir = image
+	c.append(t, 0)
+	want = c.all(t, 1)
+	c.open(t)
+	c.wantAll(t, "an old copy", want)
+	c.close(2)
+	c.configs[2].Dir, c.configs[2].Cluster.Fresh = t.TempDir(), true
+	c.open(t)
+	c.wantAll(t, "it begins", want)
+	c.close(0)
+	c.close(1)
+	c.close(2)
+	if found, err := Inspect(t.Context(), Config{Dir: c.configs[2].Dir}, nil); err != nil || found.Base != want[0].Base || found.Entries != uint64(len(want)) {
+		t.Errorf("inspected: %+v, %v", found, err)
+	}
+}
+
+// A node is stopped while another compacts the log, the one that leads it among them: what becomes of that is one log or the other, and the next time it is done.
+func TestCluster_CompactedWhileOneStops(t *testing.T) {
+	t.Parallel()
+	c := filled(t, 60)
+	for n, step := range []string{"keeping", "kept", "purged"} {
+		leader, i := c.leads(t)
+		before := c.all(t, i)
+		l := c.logs[i]
+		l.c.step = func(s string) {
+			if s == step {
+				c.close(leader)
+			}
+		}
+		done, err := l.Compact(t.Context(), Compaction{Tail: 5, Extract: everyTenth()})
+		l.c.step = func(string) {}
+		t.Logf("%s: %+v, %v", step, done, err)
+		c.leads(t)
+		either := func(what string) {
+			t.Helper()
+			for i, l := range c.logs {
+				if l == nil {
+					continue
+				}
+				now := c.all(t, i)
+				if after := compacted(before, 5); !reflect.DeepEqual(now, before) && !reflect.DeepEqual(now, after) {
+					t.Errorf("%s: node %d has %d entries, neither %d nor %d", what, i, len(now), len(before), len(after))
+				}
+			}
+		}
+		either(step)
+		c.open(t)
+		either(step + ", and it is back")
+		c.agree(t)
+		either(step + ", and all know")
+		for range 30 + n {
+			c.append(t, i)
+		}
+	}
+	before := c.all(t, 0)
+	c.compact(t, 0, 3)
+	c.wantAll(t, "at last", compacted(before, 3))
+}
+
+// Two nodes compact the log at once, while others read and append.
+func TestCluster_CompactedByTwoAtOnce(t *testing.T) {
+	t.Parallel()
+	c := filled(t, 60)
+	for range 4 {
+		var working sync.WaitGroup
+		for i := range c.logs {
+			working.Go(func() {
+				_, err := c.logs[i].Compact(t.Context(), Compaction{Tail: uint64(5 + i), Extract: everyTenth()})
+				if err != nil {
+					t.Logf("node %d: %v", i, err) // another one was faster
+				}
+			})
+		}
+		working.Wait()
+		c.agree(t)
+		c.wantAll(t, "compacted", c.all(t, 0))
+		for i := range 40 {
+			c.append(t, i%3)
+		}
+	}
+	c.compact(t, 0, 3)
+	all := c.all(t, 1)
+	if n := len(all); all[0].Base == 0 || all[n-1].Seq-all[0].Base != 2 {
+		t.Errorf("%d entries, base %d", n, all[0].Base)
+	}
+	c.wantAll(t, "at last", all)
+}
+
+// What was given up is marked before it is removed, so that whoever still writes it does not bring it to its end.
+func TestCluster_SpoiltIsNeverWhole(t *testing.T) {
+	t.Parallel()
+	c := filled(t, 30)
+	l := c.logs[1]
+	base, err := l.slot(t.Context(), 21)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := l.js.CreateStream(t.Context(), l.c.keptConfig(3, 21, 20, base.ID)) // one entry, which is its last
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.js.CreateStream(t.Context(), l.c.keptConfig(3, 21, 20, base.ID)); err == nil {
+		t.Error("two have made it")
+	}
+	k, _ := l.c.keptOf(s.CachedInfo())
+	if k.ends = 19; k.first != 20 || k.whole {
+		t.Errorf("%+v", k)
+	}
+	if spoilt, err := c.logs[0].spoil(t.Context(), k); err != nil || !spoilt {
+		t.Error(spoilt, err)
+	}
+	if spoilt, err := c.logs[2].spoil(t.Context(), k); err != nil || spoilt {
+		t.Error("twice:", spoilt, err)
+	}
+	first, err := l.slot(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := *first
+	kept.Base = 21
+	b, err := journal.Encode(&kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.put(t.Context(), keptSubject+"21", 20, b, true); err == nil {
+		t.Error("it has been brought to its end")
+	}
+	if _, found, err := l.greatestKept(t.Context()); err != nil || found {
+		t.Error("it counts:", found, err)
+	}
+	if err := l.Refresh(t.Context()); err != nil || l.Extent().Base != 0 {
+		t.Error(l.Extent(), err)
+	}
+}
+
+// With two more nodes there are more replicas of what was kept, too.
+func TestCluster_CompactedThreeToFive(t *testing.T) {
+	t.Parallel()
+	five := newNodes(t, 5)
+	t.Cleanup(five.closeAll)
+	facts := make([]journal.Fact, 59)
+	for i := range facts {
+		facts[i] = journal.Fact{Tick: &journal.Tick{}}
+	}
+	alone(t, five.configs[0].Dir, facts...)
+	three := &trio{configs: slices.Clone(five.configs[:3]), logs: make([]*Log, 3)}
+	t.Cleanup(three.closeAll)
+	for i := range three.configs {
+		x := *three.configs[i].Cluster
+		x.Peers = x.Peers[:3]
+		three.configs[i].Cluster = &x
+	}
+	three.open(t)
+	three.compact(t, 1, 10)
+	want := three.all(t, 0)
+	copy(five.logs, three.logs)
+	five.open(t) // the new ones
+	five.wantAll(t, "five", want)
+	for i := range three.logs {
+		five.close(i)
+		five.open(t)
+	}
+	s, err := five.logs[0].js.Stream(t.Context(), five.logs[0].slots.shape().kept)
+	if err != nil || s.CachedInfo().Config.Replicas != 5 {
+		t.Error(s, err)
+	}
+	five.close(0)
+	five.close(1)
+	five.wantAll(t, "two are lost", want)
+}
