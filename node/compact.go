@@ -42,7 +42,7 @@ func (c *Config) compaction() jetstream.Compaction {
 	return w
 }
 
-// keepJournalShort compacts the journal while it runs, whenever it has grown. That of several nodes stays as it is, and of one
+// keepJournalShort compacts the journal while it runs, whenever it has grown; that of several nodes, if this one leads it. Of one
 // that is in an operator's NATS this node knows no extent.
 func (d *process) keepJournalShort(p *phase) {
 	log, ok := d.log.(*jetstream.Log)
@@ -53,7 +53,7 @@ func (d *process) keepJournalShort(p *phase) {
 		x := log.Extent()
 		return telemetry.JournalState{Entries: x.Entries, Base: x.Base, Bytes: x.Bytes, Compacted: x.Compacted}
 	})
-	if d.JournalEntries == 0 || log.Nodes() != nil {
+	if d.JournalEntries == 0 {
 		return
 	}
 	p.run(func(ctx context.Context) error {
@@ -69,8 +69,11 @@ func (d *process) keepJournalShort(p *phase) {
 				return ctx.Err()
 			case <-tick.C:
 			}
+			if err := log.Refresh(ctx); err != nil {
+				continue // the others are not to be asked now
+			}
 			x, least := log.Extent(), uint64(d.JournalEntries)
-			if x.Last < max(looked, x.Base)+least {
+			if !log.Compacts() || x.Last < max(looked, x.Base)+least {
 				continue
 			}
 			_, err := d.compact(ctx, log, least)

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warmfront/warmfront/internal/lasting"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/ownapi"
 )
@@ -79,17 +78,7 @@ func grown(t *testing.T, cs []Config, d *process, stop func() error) *trio {
 // The journal of three control nodes is compacted as docs/operate.md says: one goes on alone with what it has, and the others take their
 // places anew. An edge stays, whoever there is.
 func TestControl_ThreeAreCompactedByOneAlone(t *testing.T) {
-	cs := []Config{controlConfig(t), controlConfig(t), controlConfig(t)}
-	var peers []string
-	for i := range cs {
-		cs[i].Name = "control" + string(rune('1'+i))
-		cs[i].Control, cs[i].Journal = lasting.Address(), lasting.Address()
-		peers = append(peers, cs[i].Name+"="+lasting.Address())
-	}
-	alone := cs[0]
-	for i := range cs {
-		cs[i].Peers = peers
-	}
+	cs, alone := threeConfigs(t)
 	var out heard
 	alone.JournalEntries, alone.compactTail, alone.Out = 500, 1, &out
 	d, stop := startRole(t, Control, alone)

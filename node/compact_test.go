@@ -1,0 +1,117 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/internal/lasting"
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/jetstream"
+)
+
+// threeConfigs are three control nodes that know each other, and the first of them alone.
+func threeConfigs(t *testing.T) (cs []Config, alone Config) {
+	t.Helper()
+	var peers []string
+	for i := range 3 {
+		c := controlConfig(t)
+		c.Name = "control" + string(rune('1'+i))
+		c.Control, c.Journal = lasting.Address(), lasting.Address()
+		peers = append(peers, c.Name+"="+lasting.Address())
+		cs = append(cs, c)
+	}
+	alone = cs[0]
+	for i := range cs {
+		cs[i].Peers = peers
+	}
+	return cs, alone
+}
+
+// The journal of three control nodes is compacted by the one that leads it, while all of them and an edge go on; and by any of them, when that is told.
+func TestControl_ThreeCompactTheJournal(t *testing.T) {
+	cs, alone := threeConfigs(t)
+	for i := range cs {
+		cs[i].JournalEntries, cs[i].compactTail, cs[i].compactEvery = 300, 1, 50*time.Millisecond
+	}
+	d, stop := startRole(t, Control, alone)
+	ec := edgeConfig(t, tokenFor(t, d, "FRA50-1"))
+	said := whispers{slog.DiscardHandler, make(chan string, 100)}
+	ec.Logger = slog.New(said)
+	e, stopEdge := startRole(t, Edge, ec)
+	three := grown(t, cs, d, stop)
+	by := journal.Actor{User: "test"}
+	if err := three.all[2].control.AccessChanged(t.Context(), by, "Test", "before"); err != nil {
+		t.Fatal(err)
+	}
+
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	baseOf := func(i int) uint64 { return three.all[i].log.(*jetstream.Log).Extent().Base }
+	grows := func(above uint64) {
+		t.Helper()
+		w := journal.NewWriter(journal.WriterConfig{Log: three.all[1].log})
+		for baseOf(0) <= above || baseOf(1) <= above || baseOf(2) <= above {
+			if _, err := w.Commit(ctx, func() ([]journal.Fact, error) { return []journal.Fact{{Tick: &journal.Tick{}}}, nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	grows(0)
+	grows(baseOf(0))
+	base := baseOf(2)
+	for i, d := range three.all {
+		done, err := d.compactNow(ctx)
+		if err != nil || done.Base < base {
+			t.Errorf("%s, told to: %+v, %v", d.Name, done, err)
+		}
+		if n := d.controlNodes(); len(n) != 3 || n[i].Journal == nil || n[i].Journal.Base < done.Base || n[i].Journal.Compacted == nil {
+			t.Errorf("of %d control nodes: %+v", len(n), n)
+		}
+	}
+
+	goesOn := func(what string) {
+		t.Helper()
+		if err := three.all[1].control.AccessChanged(ctx, by, "Test", what); err != nil {
+			t.Fatal(err)
+		}
+		seq := three.all[1].control.Seq()
+		for _, d := range three.all {
+			comes(t, func() string {
+				if d.control.Seq() < seq || e.places[0].edge.Stats().Seq < seq {
+					return d.Name + " or the edge is behind"
+				}
+				return ""
+			})
+			trail, err := d.control.Audit("", 0)
+			if err != nil || trail.Items[0].Resource != what || !slices.ContainsFunc(trail.Items, func(r control.AuditEntry) bool { return r.Resource == "before" }) {
+				t.Errorf("the trail of %s: %+v, %v", d.Name, trail, err)
+			}
+		}
+	}
+	goesOn("after")
+	if err := three.stop(); err != nil {
+		t.Fatal(err)
+	}
+	var starting sync.WaitGroup
+	for i := range cs {
+		starting.Go(func() { three.all[i], three.stops[i] = startRole(t, Control, cs[i]) })
+	}
+	starting.Wait()
+	if baseOf(0) < base {
+		t.Errorf("base %d, it was %d", baseOf(0), base)
+	}
+	goesOn("in the end")
+	if err := errors.Join(stopEdge(), three.stop()); err != nil {
+		t.Error(err)
+	}
+	close(said.messages)
+	for m := range said.messages {
+		t.Error("the edge:", m)
+	}
+}
