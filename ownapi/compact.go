@@ -13,7 +13,7 @@ type Compacted struct {
 	Base   uint64 `json:"base"`   // who stands below that entry drops what it has cached; 0: nobody
 }
 
-// ErrNotCompacted is of a Config.Compact that cannot: the journal is another's, or has replicas.
+// ErrNotCompacted is of a Config.Compact that cannot: the journal is another's, or of an earlier version.
 var ErrNotCompacted = errors.New("the journal is not compacted while it runs")
 
 // postCompact answers when it is done, however long that takes.
@@ -34,7 +34,7 @@ func postCompact(c *call, w http.ResponseWriter) error {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the server's limit for reading a request would end it
 	done, err := c.h.cfg.Compact(c.Context())
 	if errors.Is(err, ErrNotCompacted) {
-		return refuse(http.StatusConflict, "Conflict", "The journal of several control nodes, in an external NATS, or of an earlier version is not compacted while it runs.")
+		return refuse(http.StatusConflict, "Conflict", "A journal that an earlier version has begun, or in an external NATS, is not compacted while it runs.")
 	}
 	if err != nil {
 		return err
