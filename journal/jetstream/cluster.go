@@ -219,21 +219,18 @@ type leaderless struct {
 	since time.Time
 }
 
-// led reports whether somebody leads the cluster, and the log: the one is a group of the system's account, the other of the
-// account that has the stream.
+// led reports whether somebody leads the cluster, which is a group of the system's account, and the log.
 func (l *Log) led() bool {
-	for _, account := range []string{server.DEFAULT_SYSTEM_ACCOUNT, server.DEFAULT_GLOBAL_ACCOUNT} {
-		all := l.srv.Raftz(&server.RaftzOptions{AccountFilter: account})
-		if all == nil || len((*all)[account]) == 0 {
+	all := l.srv.Raftz(&server.RaftzOptions{AccountFilter: server.DEFAULT_SYSTEM_ACCOUNT})
+	if all == nil || len((*all)[server.DEFAULT_SYSTEM_ACCOUNT]) == 0 {
+		return false
+	}
+	for _, g := range (*all)[server.DEFAULT_SYSTEM_ACCOUNT] {
+		if g.Leader == "" {
 			return false
 		}
-		for _, g := range (*all)[account] {
-			if g.Leader == "" {
-				return false
-			}
-		}
 	}
-	return true
+	return l.leader() != ""
 }
 
 // Others returns the addresses at which edges find the other control nodes, as far as those have told, and whether that is all.

@@ -317,7 +317,8 @@ func (l *Log) ailingReplica() error {
 	if err := l.Quorum(); err != nil {
 		return err
 	}
-	if h := l.srv.Healthz(&server.HealthzOptions{}); h.Error != "" {
+	// Of what was kept, which has just been made perhaps, nothing depends on all replicas.
+	if h := l.srv.Healthz(&server.HealthzOptions{Account: server.DEFAULT_GLOBAL_ACCOUNT, Stream: streamName}); h.Error != "" {
 		return fmt.Errorf("journal: replica of %s: %s", l.c.Cluster.Node, h.Error)
 	}
 	return nil
