@@ -195,8 +195,10 @@ func (l *Log) Nodes() []Standing {
 }
 
 // leader is the name of the node that leads the log, as this one knows; "": none does.
-func (l *Log) leader() string {
-	if d, known := l.ownStream(l.c.names().stream); known && d.Cluster != nil {
+func (l *Log) leader() string { return l.leaderOf(l.c.names().stream) }
+
+func (l *Log) leaderOf(stream string) string {
+	if d, known := l.ownStream(stream); known && d.Cluster != nil {
 		return d.Cluster.Leader
 	}
 	return ""

@@ -23,9 +23,9 @@ const maxMended = 3
 // caughtUpWithin is how long a replica may take to get what the others have, before it is looked at as it is.
 const caughtUpWithin = 10 * time.Second
 
-// entriesOf is where the engine has the entries of a replica.
-func (l *Log) entriesOf() string {
-	return filepath.Join(l.store(), "$G", "streams", streamName, "msgs")
+// entriesOf is where the engine has the entries of a replica of a stream.
+func (l *Log) entriesOf(stream string) string {
+	return filepath.Join(l.keptDir(stream), "msgs")
 }
 
 // holedAt is where a replica with a hole is kept until it has been mended; a second one has a number behind that.
@@ -53,18 +53,37 @@ func (l *Log) ownStream(name string) (d server.StreamDetail, known bool) {
 	return d, false
 }
 
-// catchUp waits until this node's replica goes as far as the log does, or for caughtUpWithin, and returns how many entries are missing in it.
-// What is below first is to go.
-func (l *Log) catchUp(ctx context.Context, first, last uint64) (holed uint64, err error) {
+// catchUp waits until this node's replica of a stream goes as far as its leader says that it does, or for caughtUpWithin, and returns how many entries are
+// missing in it. What is below the stream's beginning is to go.
+func (l *Log) catchUp(ctx context.Context, is *jetstream.StreamInfo) (holed uint64, err error) {
+	first, last := is.State.FirstSeq, is.State.LastSeq
+	return l.replicaOf(ctx, is.Config.Name, func(s server.StreamState) (holed uint64, there bool) {
+		holed = missing(s.Msgs, s.FirstSeq, s.LastSeq)
+		return holed, s.FirstSeq >= first && (holed > 0 || s.LastSeq >= last)
+	})
+}
+
+// keptHoles is catchUp for what was kept, of which nothing ever goes: what is missing at its beginning is a hole, too.
+func (l *Log) keptHoles(ctx context.Context, k keptStream) (holed uint64, err error) {
+	return l.replicaOf(ctx, k.name, func(s server.StreamState) (holed uint64, there bool) {
+		if s.LastSeq+1 < k.base {
+			return 0, false // it is being fetched
+		}
+		return k.base - k.first - min(s.Msgs, k.base-k.first), true
+	})
+}
+
+// replicaOf waits until this node's replica of a stream is there, or for caughtUpWithin.
+func (l *Log) replicaOf(ctx context.Context, stream string, look func(server.StreamState) (holed uint64, there bool)) (uint64, error) {
 	for began := time.Now(); ; {
-		s, known := l.own()
-		if n := missing(s.Msgs, s.FirstSeq, s.LastSeq); known && n > 0 && (s.FirstSeq >= first || time.Since(began) > caughtUpWithin) {
-			return n, nil
-		}
-		if known && s.LastSeq >= last && s.FirstSeq >= first || time.Since(began) > caughtUpWithin {
-			return 0, nil
-		}
-		if !sleep(ctx, 50*time.Millisecond) {
+		d, known := l.ownStream(stream)
+		holed, there := look(d.State)
+		switch {
+		case known && there:
+			return holed, nil
+		case time.Since(began) > caughtUpWithin:
+			return holed, nil
+		case !sleep(ctx, 50*time.Millisecond):
 			return 0, ctx.Err()
 		}
 	}
@@ -85,37 +104,37 @@ func (l *Log) refill(ctx context.Context, info *jetstream.StreamInfo, holed uint
 	case info.Cluster == nil || info.Cluster.Leader == "":
 		return false, nil
 	case info.Cluster.Leader == l.c.Cluster.Node:
-		return false, l.yield(ctx)
+		return false, l.yield(ctx, info.Config.Name)
 	case missing(info.State.Msgs, info.State.FirstSeq, info.State.LastSeq) > 0:
 		return false, nil
 	}
-	return true, l.mend(holed)
+	return true, l.mend(info.Config.Name, holed)
 }
 
-// yield lets another node lead the stream. Where none can, this one leads again.
-func (l *Log) yield(ctx context.Context) error {
+// yield lets another node lead a stream. Where none can, this one leads again.
+func (l *Log) yield(ctx context.Context, stream string) error {
 	short, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	_, err := l.nc.RequestWithContext(short, "$JS.API.STREAM.LEADER.STEPDOWN."+streamName, nil)
+	_, err := l.nc.RequestWithContext(short, "$JS.API.STREAM.LEADER.STEPDOWN."+stream, nil)
 	if err != nil && ctx.Err() == nil {
 		return l.damaged("this replica has a hole, and no other node can lead: %v", err)
 	}
 	return err
 }
 
-// mend sets this node's replica aside and has the engine fetch it anew. Another node leads.
-func (l *Log) mend(holed uint64) error {
+// mend sets this node's replica of a stream aside and has the engine fetch it anew. Another node leads.
+func (l *Log) mend(stream string, holed uint64) error {
 	aside := l.holedAt()
 	if exists(aside) { // of a try that was cut off; it may have more than there is now
 		aside = fmt.Sprintf("%s-%d", aside, time.Now().UnixNano())
 	}
-	l.log.Error("this replica of the journal has a hole: it is fetched from the other control nodes", "dir", l.c.Dir, "missing", holed, "kept meanwhile", aside)
+	l.log.Error("this replica of the journal has a hole: it is fetched from the other control nodes", "dir", l.c.Dir, "stream", stream, "missing", holed, "kept meanwhile", aside)
 	l.waits(fmt.Sprintf("its replica has a hole of %d entries, and is fetched from the others", holed))
 	return l.restart(func() error {
-		if err := os.Rename(l.entriesOf(), aside); err != nil {
+		if err := os.Rename(l.entriesOf(stream), aside); err != nil {
 			return err
 		}
-		return errors.Join(syncFile(l.c.Dir), syncFile(filepath.Dir(l.entriesOf())))
+		return errors.Join(syncFile(l.c.Dir), syncFile(filepath.Dir(l.entriesOf(stream))))
 	})
 }
 
@@ -125,10 +144,32 @@ func (l *Log) dropHoled(last uint64) {
 	if s, known := l.own(); len(aside) == 0 || !known || missing(s.Msgs, s.FirstSeq, s.LastSeq) > 0 || s.LastSeq < last {
 		return // the next start looks again
 	}
+	if sh := l.slots.shape(); sh.kept != "" {
+		if d, known := l.ownStream(sh.kept); !known || d.State.Msgs != sh.base-sh.first {
+			return
+		}
+	}
 	for _, dir := range aside {
 		err = errors.Join(err, os.RemoveAll(dir))
 	}
 	if err != nil {
 		l.log.Warn("a replica with a hole, which has been mended, cannot be removed", "dir", l.holedAt(), "err", err)
 	}
+}
+
+// refillKept is refill for what was kept.
+func (l *Log) refillKept(ctx context.Context, k keptStream) (holed uint64, begun bool, err error) {
+	if holed, err = l.keptHoles(ctx, k); err != nil || holed == 0 {
+		return holed, false, err
+	}
+	s, err := l.js.Stream(ctx, k.name)
+	if err != nil {
+		return holed, false, l.wrap("read", err)
+	}
+	info := s.CachedInfo()
+	if leads, ok := l.c.keptOf(info); info.Cluster != nil && info.Cluster.Leader != l.c.Cluster.Node && (!ok || !leads.whole) {
+		return holed, false, nil // nor is that of who leads
+	}
+	begun, err = l.refill(ctx, info, holed)
+	return holed, begun, err
 }

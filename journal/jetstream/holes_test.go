@@ -34,7 +34,7 @@ func TestCluster_MendsAHole(t *testing.T) {
 	c.append(t, 0)
 	last := c.last(t, 0).Seq
 	l := c.logs[2]
-	if err := l.mend(1); err != nil {
+	if err := l.mend(streamName, 1); err != nil {
 		t.Fatal(err)
 	}
 	for deadline := time.Now().Add(time.Minute); ; runtime.Gosched() {
@@ -45,7 +45,7 @@ func TestCluster_MendsAHole(t *testing.T) {
 			t.Fatal("the engine has no replica")
 		}
 	}
-	if err := l.mend(1); err != nil { // cut off, and once more
+	if err := l.mend(streamName, 1); err != nil { // cut off, and once more
 		t.Fatal(err)
 	}
 	if all, err := filepath.Glob(l.holedAt() + "*"); len(all) != 2 || err != nil {
@@ -84,7 +84,7 @@ func TestCluster_SetsAsideWhereAnotherIsWhole(t *testing.T) {
 	}
 	refill := func(leader string, msgs uint64) error {
 		t.Helper()
-		info := &jetstream.StreamInfo{State: jetstream.StreamState{Msgs: msgs, FirstSeq: 1, LastSeq: 9}, Cluster: &jetstream.ClusterInfo{Leader: leader}}
+		info := &jetstream.StreamInfo{Config: jetstream.StreamConfig{Name: streamName}, State: jetstream.StreamState{Msgs: msgs, FirstSeq: 1, LastSeq: 9}, Cluster: &jetstream.ClusterInfo{Leader: leader}}
 		begun, err := l.refill(t.Context(), info, 1)
 		if begun {
 			t.Fatalf("it is fetched anew though %q leads, with %d of 9 entries", leader, msgs)

@@ -52,24 +52,25 @@ func (l *Log) look(ctx context.Context) error {
 	return err
 }
 
-// settleReplicas goes by what was kept, while the log is being opened, and brings to its end what a node has begun that was killed. It leaves in s how the stream is then.
-func (l *Log) settleReplicas(ctx context.Context, s jetstream.Stream) error {
+// settleReplicas goes by what was kept, while the log is being opened, and brings to its end what a node has begun that was killed. It leaves in s how the stream is
+// then, and returns what was kept, also with an error.
+func (l *Log) settleReplicas(ctx context.Context, s jetstream.Stream) (k keptStream, err error) {
 	if l.fixed.Load() {
-		return nil
+		return k, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, believed/2)
 	defer cancel()
 	k, found, err := l.findKept(ctx, s.CachedInfo().State)
 	if err != nil || !found {
-		return err
+		return k, err
 	}
 	if c := k.config; c.Replicas < l.c.replicas() { // as try does with the log's own stream
 		c.Replicas = l.c.replicas()
 		if _, err := l.js.UpdateStream(ctx, c); err != nil {
-			return l.wrap("update "+c.Name, err)
+			return k, l.wrap("update "+c.Name, err)
 		}
 	}
-	return l.settleKept(ctx, s, k)
+	return k, l.settleKept(ctx, s, k)
 }
 
 // again is for a read that has not found what should be there: the replica that was asked may be behind, or being mended. It waits a moment, and returns nil if the
@@ -124,11 +125,16 @@ const unfinished = 10 * time.Minute
 
 // dropKeptReplicas removes what was kept by former compactions, once one with a greater base counts, and what was not brought to its end.
 func (l *Log) dropKeptReplicas(ctx context.Context) error {
+	s, err := l.js.Stream(ctx, streamName)
+	if err != nil {
+		return l.wrap("read", err)
+	}
 	all, err := l.keptStreams(ctx)
 	if err != nil {
 		return err
 	}
-	var base uint64
+	// One that the log goes by already stays, even if it is not whole where it was asked for.
+	base := max(l.slots.shape().base, s.CachedInfo().State.FirstSeq)
 	for _, k := range all {
 		if k.whole {
 			base = max(base, k.base)
@@ -136,7 +142,7 @@ func (l *Log) dropKeptReplicas(ctx context.Context) error {
 	}
 	for _, k := range all {
 		switch {
-		case k.whole && k.base == base, !k.whole && k.base > base && time.Since(k.made) < unfinished:
+		case k.base == base, !k.whole && k.base > base && time.Since(k.made) < unfinished:
 			continue
 		case !k.whole:
 			if spoilt, err := l.spoil(ctx, k); err != nil || !spoilt {

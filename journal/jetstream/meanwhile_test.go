@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
@@ -392,4 +393,73 @@ func TestCluster_CompactedThreeToFive(t *testing.T) {
 	five.close(0)
 	five.close(1)
 	five.wantAll(t, "two are lost", want)
+}
+
+// A replica of what was kept that has a hole is fetched from the others, also if it is the one that leads.
+func TestCluster_MendsAHoleInWhatWasKept(t *testing.T) {
+	t.Parallel()
+	c := filled(t, 60)
+	c.compact(t, 0, 10)
+	want := c.all(t, 0)
+	c.closeAll() // each engine makes a snapshot, and drops of its own log what is before
+	c.open(t)
+	kept := c.logs[0].slots.shape().kept
+	damage := func(i int, where float64) {
+		t.Helper()
+		dir := c.configs[i].path(replica, "jetstream", "$G", "streams", kept, "msgs")
+		blocks, err := filepath.Glob(filepath.Join(dir, "*.blk"))
+		if err != nil || len(blocks) != 1 {
+			t.Fatal(blocks, err)
+		}
+		flip(where)(t, "", blocks[0])
+		remove(t, filepath.Join(dir, "index.db")) // else the engine looks at the end alone
+	}
+	whole := func(what string) {
+		t.Helper()
+		c.wantAll(t, what, want)
+		n := uint64(len(want) - 10)
+		for i, l := range c.logs {
+			d, _ := l.ownStream(kept)
+			for deadline := time.Now().Add(time.Minute); d.State.Msgs != n || d.State.LastSeq-d.State.FirstSeq+1 != n; d, _ = l.ownStream(kept) {
+				if time.Now().After(deadline) {
+					t.Fatalf("%s: node %d has %d entries, from %d to %d", what, i, d.State.Msgs, d.State.FirstSeq, d.State.LastSeq)
+				}
+				runtime.Gosched()
+			}
+		}
+	}
+	c.closeAll()
+	damage(0, 0.1)
+	damage(1, 0.6)
+	c.open(t)
+	whole("the disks of two were damaged") // they end before it: the engine fetches the rest itself
+
+	deadline := time.Now().Add(time.Minute)
+	begun := false
+	for i := 0; !begun; i = (i + 1) % len(c.logs) { // who leads lets another one lead, and that may be the next
+		l := c.logs[i]
+		k, found, err := l.greatestKept(t.Context())
+		if err == nil && found {
+			k.first-- // as if there had been one more
+			var holed uint64
+			if holed, begun, err = l.refillKept(t.Context(), k); holed != 1 {
+				t.Fatalf("node %d: %d are missing, %v", i, holed, err)
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nobody is mended:", found, err)
+		}
+		if !begun {
+			continue
+		}
+		if err := errors.Join(err, l.openStreamReplica(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		whole("one had a hole")
+		for ; exists(l.holedAt()); l.dropHoled(1) {
+			if time.Now().After(deadline.Add(time.Minute)) {
+				t.Fatal("what was set aside stays")
+			}
+		}
+	}
 }

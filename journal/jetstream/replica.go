@@ -134,21 +134,18 @@ func (l *Log) openStreamReplica(ctx context.Context) error {
 		}
 		l.known.atLeast(info.State.LastSeq)
 		l.fixed.Store(info.Config.DenyPurge)
-		err = l.settleReplicas(ctx, s)
+		k, err := l.settleReplicas(ctx, s)
 		info = s.CachedInfo()
-		holed := uint64(0)
-		if err == nil {
-			holed, err = l.catchUp(ctx, info.State.FirstSeq, info.State.LastSeq)
-		}
-		if err == nil && holed > 0 && mended < maxMended {
-			var begun bool
-			if begun, err = l.refill(ctx, info, holed); begun {
-				mended++
-				if err != nil {
-					return err
-				}
-				continue
+		holed, begun, unholed := l.unholed(ctx, info, k, err != nil, mended < maxMended)
+		if begun {
+			mended++
+			if unholed != nil {
+				return unholed
 			}
+			continue
+		}
+		if err == nil {
+			err = unholed
 		}
 		if err == nil {
 			err = l.verify(ctx, info.State)
@@ -168,6 +165,23 @@ func (l *Log) openStreamReplica(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// unholed looks for holes in what this node holds: of what was kept, and if that is not all that there is to be done, of the log. It reports whether it has begun
+// to have one of the two fetched anew, if it may.
+func (l *Log) unholed(ctx context.Context, info *jetstream.StreamInfo, k keptStream, keptOnly, may bool) (holed uint64, begun bool, err error) {
+	if k.name != "" && may {
+		if holed, begun, err = l.refillKept(ctx, k); begun || err != nil || holed > 0 {
+			return holed, begun, err
+		}
+	}
+	if keptOnly {
+		return 0, false, nil
+	}
+	if holed, err = l.catchUp(ctx, info); err == nil && holed > 0 && may {
+		begun, err = l.refill(ctx, info, holed)
+	}
+	return holed, begun, err
 }
 
 // errYet says that it will come by itself.
