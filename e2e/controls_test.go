@@ -210,6 +210,17 @@ func TestControls(t *testing.T) {
 		}
 	}
 
+	t.Log("told to compact their journal, which is short")
+	for i, p := range c.all {
+		cmd := exec.Command(binary(), "compact", "--endpoint", p.proc.ready.API)
+		env, _ := against(p.proc)
+		cmd.Env = append(os.Environ(), env...)
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "it stays as it is") {
+			t.Errorf("control%d: %v\n%s", i+1, err, out)
+		}
+	}
+
 	t.Log("replicas")
 	for i, p := range c.all {
 		if err := p.proc.stop(); err != nil {
