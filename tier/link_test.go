@@ -48,6 +48,8 @@ func selfSigned(t *testing.T) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
+// newLink is for a bubble of its own: as long as a server listens at a socket, time stands still there. However slow the machine is, no
+// limit of an edge's patience is reached, and who is left alone is so for good. What does not happen ends with go test's limit.
 func newLink(t *testing.T, handle func(ctx context.Context, from string, a *Ask, w *Writer)) *link {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -93,176 +95,194 @@ func (l *link) ask() (*Answer, string, error) {
 }
 
 func TestLink_AnswersWhole(t *testing.T) {
-	large := strings.Repeat("0123456789", 50_000)
-	l := newLink(t, func(_ context.Context, from string, a *Ask, w *Writer) {
-		if from != "FRA50-1" || a.Request.Query != sampleAsk().Request.Query {
-			t.Errorf("from %s: %+v", from, a)
+	synctest.Test(t, func(t *testing.T) {
+		large := strings.Repeat("0123456789", 50_000)
+		l := newLink(t, func(_ context.Context, from string, a *Ask, w *Writer) {
+			if from != "FRA50-1" || a.Request.Query != sampleAsk().Request.Query {
+				t.Errorf("from %s: %+v", from, a)
+			}
+			w.Head(&Head{Status: 200, Length: int64(len(large)), Fields: message.Fields{{Name: "x-SPELLED", Value: "so \xff"}}})
+			io.WriteString(w, large)
+			w.End()
+		}).start()
+		for range 3 {
+			a, body, err := l.ask()
+			if err != nil || body != large || a.Head.Fields[0] != (message.Field{Name: "x-SPELLED", Value: "so \xff"}) {
+				t.Fatalf("%d octets, %v", len(body), err)
+			}
 		}
-		w.Head(&Head{Status: 200, Length: int64(len(large)), Fields: message.Fields{{Name: "x-SPELLED", Value: "so \xff"}}})
-		io.WriteString(w, large)
-		w.End()
-	}).start()
-	for range 3 {
-		a, body, err := l.ask()
-		if err != nil || body != large || a.Head.Fields[0] != (message.Field{Name: "x-SPELLED", Value: "so \xff"}) {
-			t.Fatalf("%d octets, %v", len(body), err)
-		}
-	}
+	})
 }
 
 // What was not whole does not look so.
 func TestLink_CutShows(t *testing.T) {
 	for name, end := range map[string]func(w *Writer){"cut": (*Writer).Cut, "no end": func(*Writer) {}} {
-		l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
-			w.Head(&Head{Status: 200, Length: -1})
-			io.WriteString(w, "half")
-			end(w)
-		}).start()
-		if _, body, err := l.ask(); err == nil {
-			t.Errorf("%s: %q looks whole", name, body)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
+				w.Head(&Head{Status: 200, Length: -1})
+				io.WriteString(w, "half")
+				end(w)
+			}).start()
+			if _, body, err := l.ask(); err == nil {
+				t.Errorf("%s: %q looks whole", name, body)
+			}
+		})
 	}
 }
 
 func TestLink_Refusals(t *testing.T) {
-	refused := Behind
-	l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) { w.Head(&Head{Refused: refused}) }).start()
-	for _, c := range []struct {
-		why  Refusal
-		away bool
-	}{{Loop, false}, {Elsewhere, false}, {Behind, true}} {
-		refused = c.why
-		if a, _, err := l.ask(); err != nil || a.Head.Refused != c.why {
-			t.Errorf("%+v, %v", a, err)
+	synctest.Test(t, func(t *testing.T) {
+		refused := Behind
+		l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) { w.Head(&Head{Refused: refused}) }).start()
+		for _, c := range []struct {
+			why  Refusal
+			away bool
+		}{{Loop, false}, {Elsewhere, false}, {Behind, true}} {
+			refused = c.why
+			if a, _, err := l.ask(); err != nil || a.Head.Refused != c.why {
+				t.Errorf("%+v, %v", a, err)
+			}
+			if l.client.Away(l.edge) != c.away {
+				t.Errorf("%s: left alone: %t", c.why, !c.away)
+			}
 		}
-		if l.client.Away(l.edge) != c.away {
-			t.Errorf("%s: left alone: %t", c.why, !c.away)
+		if _, _, err := l.ask(); !errors.Is(err, ErrAway) {
+			t.Errorf("%v", err)
 		}
-	}
-	if _, _, err := l.ask(); !errors.Is(err, ErrAway) {
-		t.Errorf("%v", err)
-	}
+	})
 }
 
 // An edge that nobody is let in to, or that is not there, is left alone.
 func TestLink_Lost(t *testing.T) {
-	l := newLink(t, nil)
-	l.server.Who = func(*tls.ConnectionState) (string, bool) { return "", false }
-	l.start()
-	if _, _, err := l.ask(); err == nil || !strings.Contains(err.Error(), "403") {
-		t.Errorf("%v", err)
-	}
-	if !l.client.Away(l.edge) {
-		t.Error("it is asked again at once")
-	}
-	l.edge.Address = "127.0.0.1:1"
-	if _, _, err := l.ask(); err == nil || errors.Is(err, ErrAway) {
-		t.Errorf("of an edge that has moved: %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink(t, nil)
+		l.server.Who = func(*tls.ConnectionState) (string, bool) { return "", false }
+		l.start()
+		if _, _, err := l.ask(); err == nil || !strings.Contains(err.Error(), "403") {
+			t.Errorf("%v", err)
+		}
+		if !l.client.Away(l.edge) {
+			t.Error("it is asked again at once")
+		}
+		l.edge.Address = "127.0.0.1:1"
+		if _, _, err := l.ask(); err == nil || errors.Is(err, ErrAway) {
+			t.Errorf("of an edge that has moved: %v", err)
+		}
+	})
 }
 
 // As many questions as may be are answered; one more is refused.
 func TestLink_Most(t *testing.T) {
-	inside, leave := make(chan struct{}), make(chan struct{})
-	l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
-		inside <- struct{}{}
-		<-leave
-		w.Head(&Head{Status: 204})
-		w.End()
-	}).start()
-	answers := make(chan error, 2)
-	for range 2 {
-		go func() {
-			_, _, err := l.ask()
-			answers <- err
-		}()
-		<-inside
-	}
-	if a, _, err := l.ask(); err != nil || a.Head.Refused != Busy {
-		t.Errorf("%+v, %v", a, err)
-	}
-	close(leave)
-	for range 2 {
-		if err := <-answers; err != nil {
-			t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		inside, leave := make(chan struct{}), make(chan struct{})
+		l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
+			inside <- struct{}{}
+			<-leave
+			w.Head(&Head{Status: 204})
+			w.End()
+		}).start()
+		answers := make(chan error, 2)
+		for range 2 {
+			go func() {
+				_, _, err := l.ask()
+				answers <- err
+			}()
+			<-inside
 		}
-	}
+		if a, _, err := l.ask(); err != nil || a.Head.Refused != Busy {
+			t.Errorf("%+v, %v", a, err)
+		}
+		close(leave)
+		for range 2 {
+			if err := <-answers; err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 // Who waits for a slow origin beats, and is waited for.
 func TestLink_Beats(t *testing.T) {
-	begin := make(chan struct{})
-	l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
-		<-begin
-		if w.frame(frameBeat, nil) != nil || w.Flush() != nil {
-			t.Error("no beat")
+	synctest.Test(t, func(t *testing.T) {
+		begin := make(chan struct{})
+		l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
+			<-begin
+			if w.frame(frameBeat, nil) != nil || w.Flush() != nil {
+				t.Error("no beat")
+			}
+			w.Head(&Head{Status: 200, Length: 2})
+			w.frame(frameBeat, nil)
+			io.WriteString(w, "ok")
+			w.End()
+		}).start()
+		close(begin)
+		if _, body, err := l.ask(); err != nil || body != "ok" {
+			t.Errorf("%q, %v", body, err)
 		}
-		w.Head(&Head{Status: 200, Length: 2})
-		w.frame(frameBeat, nil)
-		io.WriteString(w, "ok")
-		w.End()
-	}).start()
-	close(begin)
-	if _, body, err := l.ask(); err != nil || body != "ok" {
-		t.Errorf("%q, %v", body, err)
-	}
+	})
 }
 
 // A beat that was about to be sent when the answer ended does not come behind the end, where it would make the answer
 // look broken.
 func TestLink_NoBeatBehindTheEnd(t *testing.T) {
-	l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
-		w.Head(&Head{Status: 200, Length: 2})
-		w.Write([]byte("v1"))
-		w.End()
-		w.frame(frameBeat, nil)
-	}).start()
-	a, body, err := l.ask()
-	if err != nil || body != "v1" || a.Head.Status != 200 {
-		t.Errorf("%+v, %q, %v", a, body, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
+			w.Head(&Head{Status: 200, Length: 2})
+			w.Write([]byte("v1"))
+			w.End()
+			w.frame(frameBeat, nil)
+		}).start()
+		a, body, err := l.ask()
+		if err != nil || body != "v1" || a.Head.Status != 200 {
+			t.Errorf("%+v, %q, %v", a, body, err)
+		}
+	})
 }
 
 // The context's end ends the body, and says nothing about the edge.
 func TestLink_ContextEnds(t *testing.T) {
-	ended := make(chan struct{})
-	l := newLink(t, func(ctx context.Context, _ string, _ *Ask, w *Writer) {
-		w.Head(&Head{Status: 200, Length: -1})
-		<-ctx.Done()
-		close(ended)
-	}).start()
-	ctx, cancel := context.WithCancel(t.Context())
-	a, err := l.client.Ask(ctx, l.edge, sampleAsk())
-	if err != nil {
-		t.Fatal(err)
-	}
-	cancel()
-	if _, err := io.ReadAll(a.Body); err == nil {
-		t.Error("it looks whole")
-	}
-	a.Body.Close()
-	<-ended
-	if l.client.Away(l.edge) {
-		t.Error("left alone")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan struct{})
+		l := newLink(t, func(ctx context.Context, _ string, _ *Ask, w *Writer) {
+			w.Head(&Head{Status: 200, Length: -1})
+			<-ctx.Done()
+			close(ended)
+		}).start()
+		ctx, cancel := context.WithCancel(t.Context())
+		a, err := l.client.Ask(ctx, l.edge, sampleAsk())
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		if _, err := io.ReadAll(a.Body); err == nil {
+			t.Error("it looks whole")
+		}
+		a.Body.Close()
+		<-ended
+		if l.client.Away(l.edge) {
+			t.Error("left alone")
+		}
+	})
 }
 
 // A viewer, without a certificate, does not get as far as HTTP; and nothing else is served.
 func TestLink_NothingForOthers(t *testing.T) {
-	l := newLink(t, nil).start()
-	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	if resp, err := c.Get("https://" + l.edge.Address + path); err == nil {
-		t.Errorf("a viewer gets %s", resp.Status)
-	}
-	c.Transport.(*http.Transport).TLSClientConfig.Certificates = []tls.Certificate{selfSigned(t)}
-	resp, err := c.Get("https://" + l.edge.Address + "/")
-	if err != nil || resp.StatusCode != http.StatusNotFound {
-		t.Errorf("%v, %v", resp, err)
-	}
-	if err == nil {
-		resp.Body.Close()
-	}
-	c.CloseIdleConnections()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink(t, nil).start()
+		c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+		if resp, err := c.Get("https://" + l.edge.Address + path); err == nil {
+			t.Errorf("a viewer gets %s", resp.Status)
+		}
+		c.Transport.(*http.Transport).TLSClientConfig.Certificates = []tls.Certificate{selfSigned(t)}
+		resp, err := c.Get("https://" + l.edge.Address + "/")
+		if err != nil || resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%v, %v", resp, err)
+		}
+		if err == nil {
+			resp.Body.Close()
+		}
+		c.CloseIdleConnections()
+	})
 }
 
 // A question that does not come holds nothing for ever; one that makes the handler panic is cut, and said.
@@ -324,91 +344,89 @@ func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // What an origin has said that is no HTTP is no fault of the edge that passes it on.
 func TestLink_AnyStatus(t *testing.T) {
-	status := 0
-	l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
-		w.Head(&Head{Status: status})
-		w.End()
-	}).start()
-	for _, status = range []int{200, 599, 600, 999} {
-		if a, _, err := l.ask(); err != nil || a.Head.Status != status {
-			t.Errorf("%d: %+v, %v", status, a, err)
+	synctest.Test(t, func(t *testing.T) {
+		status := 0
+		l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
+			w.Head(&Head{Status: status})
+			w.End()
+		}).start()
+		for _, status = range []int{200, 599, 600, 999} {
+			if a, _, err := l.ask(); err != nil || a.Head.Status != status {
+				t.Errorf("%d: %+v, %v", status, a, err)
+			}
+			if l.client.Away(l.edge) {
+				t.Fatalf("%d: left alone", status)
+			}
 		}
-		if l.client.Away(l.edge) {
-			t.Fatalf("%d: left alone", status)
-		}
-	}
+	})
 }
 
 // Who only connects takes no more than there is for all.
 func TestLink_Connections(t *testing.T) {
-	l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
-		w.Head(&Head{Status: 204})
-		w.End()
-	}).start()
-	var idle []net.Conn
-	for range connsFor * l.server.Most {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
+			w.Head(&Head{Status: 204})
+			w.End()
+		}).start()
+		var idle []net.Conn
+		for range connsFor * l.server.Most {
+			c, err := net.Dial("tcp", l.edge.Address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			idle = append(idle, c)
+		}
 		c, err := net.Dial("tcp", l.edge.Address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		idle = append(idle, c)
-	}
-	c, err := net.Dial("tcp", l.edge.Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.SetReadDeadline(time.Now().Add(5 * time.Second)) // a handshake may take ten
-	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("one connection more: %v", err)
-	}
-	for _, c := range append(idle, c) {
-		c.Close()
-	}
-	for late := time.Now().Add(30 * time.Second); ; { // the server hears of it when it reads
-		if _, _, err := l.ask(); err == nil {
-			break
-		} else if time.Now().After(late) {
-			t.Fatal(err)
+		c.SetReadDeadline(time.Now().Add(5 * time.Second)) // a handshake may take ten
+		if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("one connection more: %v", err)
 		}
-		l.client.mu.Lock()
-		clear(l.client.edges)
-		l.client.mu.Unlock()
-	}
+		for _, c := range append(idle, c) {
+			c.Close()
+		}
+		for { // the server hears of it when it reads
+			if _, _, err := l.ask(); err == nil {
+				break
+			}
+			l.client.mu.Lock()
+			clear(l.client.edges)
+			l.client.mu.Unlock()
+		}
+	})
 }
 
 // An edge that is back is asked by all as soon as it beats, though the answer to the first question takes long.
 func TestLink_BackWithTheFirstBeat(t *testing.T) {
-	leave := make(chan struct{})
-	l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
-		w.frame(frameBeat, nil)
-		w.Flush()
-		<-leave
-		w.Head(&Head{Status: 204})
-		w.End()
-	}).start()
-	r, _ := l.client.enter(l.edge)
-	l.client.leave(r, lost)
-	l.client.mu.Lock()
-	r.until = time.Now()
-	l.client.mu.Unlock()
-	done := make(chan error, 1)
-	go func() {
-		_, _, err := l.ask()
-		done <- err
-	}()
-	for late := time.Now().Add(30 * time.Second); ; runtime.Gosched() {
+	synctest.Test(t, func(t *testing.T) {
+		leave := make(chan struct{})
+		l := newLink(t, func(_ context.Context, _ string, _ *Ask, w *Writer) {
+			w.frame(frameBeat, nil)
+			w.Flush()
+			<-leave
+			w.Head(&Head{Status: 204})
+			w.End()
+		}).start()
+		r, _ := l.client.enter(l.edge)
+		l.client.leave(r, lost)
 		l.client.mu.Lock()
-		back := r.away == 0 && !r.trying
+		r.until = time.Now()
 		l.client.mu.Unlock()
-		if back {
-			break
-		} else if time.Now().After(late) {
-			t.Error("still left alone")
-			break
+		done := make(chan error, 1)
+		go func() {
+			_, _, err := l.ask()
+			done <- err
+		}()
+		for back := false; !back; runtime.Gosched() { // before its answer has come
+			l.client.mu.Lock()
+			back = r.away == 0 && !r.trying
+			l.client.mu.Unlock()
 		}
-	}
-	close(leave)
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+		close(leave)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
