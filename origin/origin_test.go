@@ -48,13 +48,15 @@ func liar(t *testing.T, answer func(c net.Conn, n int, head string)) (*distribut
 				answer(c, n, head)
 				// Closing with unread octets would reset the connection and take the answer with it.
 				c.(*net.TCPConn).CloseWrite()
-				c.SetReadDeadline(time.Now().Add(5 * time.Second))
+				c.SetReadDeadline(time.Now().Add(time.Minute))
 				io.Copy(io.Discard, c)
 			}()
 		}
 	}()
 	t.Cleanup(func() { l.Close(); <-accepting })
-	return originAt(l.Addr().String()), func() (all []string) {
+	o := originAt(l.Addr().String())
+	o.ConnectionTimeout, o.ReadTimeout, o.KeepaliveTimeout = time.Minute, time.Minute, time.Minute // it is no bubble's time
+	return o, func() (all []string) {
 		for {
 			select {
 			case h := <-heads:

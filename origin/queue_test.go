@@ -238,15 +238,16 @@ func TestQueue_OfWebSockets(t *testing.T) {
 		io.Copy(io.Discard, c)
 	})
 	c := client(t, Config{MaxRequests: 1})
-	o.ConnectionTimeout = 10 * time.Millisecond
 	tunnel, _, err := c.Upgrade(t.Context(), o, handshake())
 	if err != nil {
 		t.Fatal(err)
 	}
+	patience := o.ConnectionTimeout
+	o.ConnectionTimeout = 10 * time.Millisecond // of who waits for a place: nobody connects
 	if _, err := c.Fetch(t.Context(), o, get("/a")); kindOf(err) != "Busy" {
 		t.Errorf("beside it: %v", err)
 	}
-	o.ConnectionTimeout = 10 * time.Second
+	o.ConnectionTimeout = patience
 	tunnel.Close()
 	second, _, err := c.Upgrade(t.Context(), o, handshake())
 	if err != nil {
@@ -258,7 +259,6 @@ func TestQueue_OfWebSockets(t *testing.T) {
 func TestQueue_ManyAtOnce(t *testing.T) {
 	o, _ := liar(t, func(c net.Conn, n int, head string) { io.WriteString(c, okLong+"answer") })
 	c := client(t, Config{MaxRequests: 3})
-	o.ConnectionTimeout = 10 * time.Second
 	var all sync.WaitGroup
 	for range 200 {
 		all.Go(func() {

@@ -71,7 +71,7 @@ func TestTLS_PlainAnswerToAHandshake(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler())
 	defer srv.Close()
 	o := originAt(strings.TrimPrefix(srv.URL, "http://"))
-	o.Protocol, o.ConnectionTimeout = 1, time.Second
+	o.Protocol, o.ConnectionTimeout = 1, time.Minute
 	if _, _, err := fetchAll(t, client(t, Config{}), o, get("/")); kindOf(err) != "TLS" {
 		t.Error(err)
 	}

@@ -101,7 +101,7 @@ func TestUpgrade_CarriesBothWays(t *testing.T) {
 		heard <- all
 		io.WriteString(c, " last")
 	})
-	o.ResponseCompletionTimeout = 10 * time.Second
+	o.ResponseCompletionTimeout = time.Minute
 	carried, _, err := client(t, Config{}).Upgrade(t.Context(), o, handshake())
 	if err != nil {
 		t.Fatal(err)
