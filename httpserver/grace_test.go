@@ -12,7 +12,7 @@ import (
 // Within the grace a connection may bring one more request, whose answer says that it is the last. When all have, nothing
 // is waited for.
 func TestDrain_GraceForTheNextRequest(t *testing.T) {
-	s := &Server{Limits: Limits{DrainGrace: 9 * time.Second}, Handler: handlerFunc(echo)}
+	s := &Server{Limits: Limits{DrainGrace: time.Hour}, Handler: handlerFunc(echo)}
 	addr, stop := start(t, s)
 	ask := func(c io.ReadWriter) *http.Response {
 		t.Helper()

@@ -56,11 +56,11 @@ func viewer2over(t testing.TB, nc net.Conn, settings ...http2.Setting) *h2client
 		windows: map[uint32]int{}, status: map[uint32]string{}, fields: map[uint32]message.Fields{}, ends: map[uint32]string{}}
 	c.fr.AllowIllegalWrites = true
 	c.encode()
-	io.WriteString(nc, h2.Preface)
-	c.fr.WriteSettings(settings...)
 	done := make(chan struct{})
 	go func() { defer close(done); c.collect() }()
 	t.Cleanup(func() { nc.Close(); <-done })
+	io.WriteString(nc, h2.Preface)
+	c.fr.WriteSettings(settings...)
 	return c
 }
 
@@ -131,7 +131,7 @@ func (c *h2client) take(f http2.Frame) {
 // until waits until ok, which is called with mu.
 func (c *h2client) until(what string, ok func() bool) {
 	c.t.Helper()
-	late := time.After(15 * time.Second)
+	late := time.After(time.Minute)
 	for {
 		c.mu.Lock()
 		done := ok()
@@ -194,7 +194,7 @@ func (c *h2client) answer(id uint32) (status, body, end string) {
 // over waits for the end of the connection and returns what the last GOAWAY said.
 func (c *h2client) over() string {
 	c.t.Helper()
-	late := time.After(15 * time.Second)
+	late := time.After(time.Minute)
 	for {
 		c.mu.Lock()
 		closed, said := c.closed, strings.Join(c.goaway, ", ")

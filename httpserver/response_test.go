@@ -150,6 +150,8 @@ func TestAnswer_SilenceOverABrokenBody(t *testing.T) {
 			t.Errorf("%q: got %q", send, got)
 		}
 	}
+	stop()
+	addr, stop = start(t, &Server{Handler: silent, Logger: logTo(&logged)}) // which does not take who is late for slow
 	if got := exchange(t, addr, post+"Content-Length: 5\r\n\r\nab"); got != "" {
 		t.Errorf("to a viewer that broke off: %q", got)
 	}

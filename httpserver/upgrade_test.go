@@ -148,7 +148,7 @@ func TestUpgrade_CloseWakes(t *testing.T) {
 				if err == nil || err == io.EOF {
 					t.Errorf("%s: %v", how, err)
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatalf("%s: somebody sleeps on", how)
 			}
 		}
