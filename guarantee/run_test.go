@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/warmfront/warmfront/internal/lasting"
 )
 
 // toy is the smallest cache that keeps the promise: it is told single URLs by PURGE. Its mistakes are
@@ -138,10 +140,7 @@ func checked(t *testing.T, c *toy, hold func(context.Context, *Object, uint64)) 
 	c.objects, c.purges = map[string]*toyObject{}, map[string]int{}
 	edge := httptest.NewServer(c)
 	defer edge.Close()
-	l, err := freePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := lasting.Address() // which nobody gets before the origin listens there
 	c.origin = "http://" + l
 	var out strings.Builder
 	report, err := Run(context.Background(), Config{
@@ -152,12 +151,6 @@ func checked(t *testing.T, c *toy, hold func(context.Context, *Object, uint64)) 
 		t.Fatal(err)
 	}
 	return report, out.String()
-}
-
-func freePort() (string, error) {
-	s := httptest.NewServer(http.NotFoundHandler())
-	defer s.Close()
-	return s.Listener.Addr().String(), nil
 }
 
 func TestRun_AToyThatKeepsThePromise(t *testing.T) {
