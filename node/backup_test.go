@@ -7,10 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/journal/jetstream"
@@ -157,9 +155,10 @@ func unpack(tb testing.TB, packed []byte) string {
 // eventually waits until something is so.
 func eventually(tb testing.TB, what string, is func() bool) {
 	tb.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !is(); runtime.Gosched() {
-		if time.Now().After(deadline) {
-			tb.Fatalf("not within 30 s: %s", what)
+	comes(tb, func() string {
+		if is() {
+			return ""
 		}
-	}
+		return "not within two minutes: " + what
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -17,15 +16,17 @@ import (
 	"github.com/warmfront/warmfront/ownapi"
 )
 
-// comes waits until f returns "".
+// comes waits until f returns "", and lets others work meanwhile.
 func comes(tb testing.TB, f func() string) {
 	tb.Helper()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
 	why := f()
-	for deadline := time.Now().Add(time.Minute); why != ""; why = f() {
+	for deadline := time.Now().Add(2 * time.Minute); why != ""; why = f() {
 		if time.Now().After(deadline) {
 			tb.Fatal(why)
 		}
-		runtime.Gosched()
+		<-again.C
 	}
 }
 

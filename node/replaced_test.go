@@ -2,9 +2,7 @@ package node
 
 import (
 	"errors"
-	"runtime"
 	"testing"
-	"time"
 
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/journal/jetstream"
@@ -25,16 +23,7 @@ func TestControl_ClosesWhatTheReplacedHadOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	deadline := time.Now().Add(30 * time.Second)
-	until := func(what string, ok func() bool) {
-		t.Helper()
-		for ; !ok(); runtime.Gosched() {
-			if time.Now().After(deadline) {
-				t.Fatalf("%s: %v", what, log.Connected())
-			}
-		}
-	}
-	until("no connection", func() bool { return log.Connected() == nil })
+	until(t, "a connection", func() bool { return log.Connected() == nil })
 	if err := log.Join(t.Context(), journal.EdgeJoined{Edge: "FRA50-1", Location: "IAD89", Incarnation: "i"}); err == nil {
 		t.Error("it joined elsewhere than where it was admitted to")
 	}
@@ -42,5 +31,5 @@ func TestControl_ClosesWhatTheReplacedHadOpen(t *testing.T) {
 	if _, err := second.identity(t.Context(), anEdge); err != nil {
 		t.Fatal(err)
 	}
-	until("still let in", func() bool { return errors.Is(log.Connected(), jetstream.ErrRefused) })
+	until(t, "it is let in no more", func() bool { return errors.Is(log.Connected(), jetstream.ErrRefused) })
 }

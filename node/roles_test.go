@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -74,11 +75,12 @@ func TestRoles_StartStopAndComeBack(t *testing.T) {
 			all := d.fleet.connected()
 			return len(all) == 1 && all[0].Edge.Ready() == nil && all[0].URL == url(e.places[0].l)
 		}
-		for deadline := time.Now().Add(30 * time.Second); !known(); runtime.Gosched() {
-			if time.Now().After(deadline) {
-				t.Fatalf("run %d: connected are %+v", run, d.fleet.connected())
+		comes(t, func() string {
+			if known() {
+				return ""
 			}
-		}
+			return fmt.Sprintf("run %d: connected are %+v", run, d.fleet.connected())
+		})
 		if run == 1 { // the edge stays, the control node is another process
 			if err := stop(); err != nil {
 				t.Fatal(err)
@@ -95,13 +97,7 @@ func TestRoles_StartStopAndComeBack(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); runtime.NumGoroutine() > before+2; {
-		if time.Now().After(deadline) {
-			b := make([]byte, 1<<20)
-			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, b[:runtime.Stack(b, true)])
-		}
-		runtime.Gosched()
-	}
+	wantGoroutines(t, before+2)
 }
 
 // A machine takes another's place when that has stopped, and not before (P2).

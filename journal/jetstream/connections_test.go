@@ -39,7 +39,7 @@ func TestNetwork_DisconnectsAllThatAnEdgeHas(t *testing.T) {
 	id := p.edge(t, "FRA50-1")
 	var there []*nats.Conn
 	for range maxNoted + 8 {
-		nc, err := nats.Connect("tls://"+l.Addr(), nats.Secure(id), nats.CustomInboxPrefix(inbox+"_FRA50-1"), nats.NoReconnect())
+		nc, err := nats.Connect("tls://"+l.Addr(), unhurried, nats.Secure(id), nats.CustomInboxPrefix(inbox+"_FRA50-1"), nats.NoReconnect())
 		if err == nil {
 			t.Cleanup(nc.Close)
 			_, err = nc.RTT()
@@ -54,7 +54,7 @@ func TestNetwork_DisconnectsAllThatAnEdgeHas(t *testing.T) {
 	// Those that have ended make room.
 	there[0].Close()
 	eventually(t, "room for another", func() bool {
-		nc, err := nats.Connect("tls://"+l.Addr(), nats.Secure(id), nats.CustomInboxPrefix(inbox+"_FRA50-1"), nats.NoReconnect())
+		nc, err := nats.Connect("tls://"+l.Addr(), unhurried, nats.Secure(id), nats.CustomInboxPrefix(inbox+"_FRA50-1"), nats.NoReconnect())
 		if err != nil {
 			return false
 		}
@@ -84,7 +84,7 @@ func TestNetwork_DisconnectsWhatWasMadeWithAnOldCertificate(t *testing.T) {
 	}
 	l := open(t, Config{Dir: t.TempDir(), Network: n})
 	connect := func(id *tls.Config) *nats.Conn {
-		nc, err := nats.Connect("tls://"+l.Addr(), nats.Secure(id), nats.CustomInboxPrefix(inbox+"_FRA50-1"), nats.NoReconnect())
+		nc, err := nats.Connect("tls://"+l.Addr(), unhurried, nats.Secure(id), nats.CustomInboxPrefix(inbox+"_FRA50-1"), nats.NoReconnect())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +120,7 @@ func TestNetwork_AdmissionEndsMeanwhile(t *testing.T) {
 		return peer
 	}
 	l = open(t, Config{Dir: t.TempDir(), Network: n})
-	nc, err := nats.Connect("tls://"+l.Addr(), nats.Secure(p.edge(t, "FRA50-1")), nats.CustomInboxPrefix(inbox+"_FRA50-1"), nats.NoReconnect())
+	nc, err := nats.Connect("tls://"+l.Addr(), unhurried, nats.Secure(p.edge(t, "FRA50-1")), nats.CustomInboxPrefix(inbox+"_FRA50-1"), nats.NoReconnect())
 	if err == nil {
 		_, err = nc.RTT()
 		nc.Close()
@@ -137,7 +137,7 @@ func TestNetwork_ApplicantsAreFew(t *testing.T) {
 	anonymous := &tls.Config{RootCAs: p.pool, ServerName: controlHost}
 	there := 0
 	for range maxApplicants + 4 {
-		nc, err := nats.Connect("tls://"+l.Addr(), nats.Secure(anonymous), nats.Token("known"), nats.CustomInboxPrefix(inbox+"_known"), nats.NoReconnect())
+		nc, err := nats.Connect("tls://"+l.Addr(), unhurried, nats.Secure(anonymous), nats.Token("known"), nats.CustomInboxPrefix(inbox+"_known"), nats.NoReconnect())
 		if err != nil {
 			continue
 		}

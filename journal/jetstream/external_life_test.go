@@ -22,6 +22,7 @@ import (
 
 // minute is for what must not take so long.
 func minute(t *testing.T) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx

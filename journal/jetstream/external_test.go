@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,7 +73,7 @@ func (y *yours) start(t *testing.T, i int) {
 		t.Fatal(err)
 	}
 	s.Start()
-	if !s.ReadyForConnections(30 * time.Second) {
+	if !s.ReadyForConnections(2 * time.Minute) {
 		t.Fatalf("server %d of the operator's NATS is not ready", i)
 	}
 	y.servers[i] = s
@@ -104,7 +103,7 @@ func (y *yours) config(t *testing.T, prefix string) Config {
 // openWithin opens it within what elections take.
 func openWithin(t *testing.T, c Config) (*Log, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	l, err := Open(ctx, c)
 	if err == nil {
@@ -125,7 +124,7 @@ func mustOpen(t *testing.T, c Config) *Log {
 // conn is a client of the operator's own.
 func (y *yours) conn(t *testing.T) (*nats.Conn, jetstream.JetStream) {
 	t.Helper()
-	nc, err := nats.Connect(strings.Join(y.urls(), ","))
+	nc, err := nats.Connect(strings.Join(y.urls(), ","), unhurried)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +149,7 @@ func TestLog_OfExternal(all *testing.T) {
 				c := y.config(all, fmt.Sprint("W", logs))
 				c.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 				l := mustOpen(t, c)
-				return journaltest.Subject{Log: l, Reopen: func(t *testing.T, crash bool) journal.Log {
+				return journaltest.Subject{Log: elects{l}, Reopen: func(t *testing.T, crash bool) journal.Log {
 					i := restarts % n
 					restarts++
 					image := y.dirs[i]
@@ -164,7 +163,7 @@ func TestLog_OfExternal(all *testing.T) {
 					y.whole(t, c.names().stream)
 					c.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 					l = mustOpen(t, c)
-					return l
+					return elects{l}
 				}}
 			})
 		})
@@ -179,7 +178,7 @@ func TestExternal_RestartsInTheMiddle(t *testing.T) {
 	for range 2 {
 		writers = append(writers, journal.NewWriter(journal.WriterConfig{Log: mustOpen(t, y.config(t, "")), TickWindow: 1}))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	over := make(chan struct{})
 	var writing sync.WaitGroup
@@ -193,7 +192,7 @@ func TestExternal_RestartsInTheMiddle(t *testing.T) {
 					return
 				default:
 				}
-				one, cancel := context.WithTimeout(ctx, time.Minute)
+				one, cancel := context.WithTimeout(ctx, 3*time.Minute)
 				e, err := w.Commit(one, func() ([]journal.Fact, error) { return []journal.Fact{{Tick: &journal.Tick{}}}, nil })
 				cancel()
 				if err != nil {
@@ -208,9 +207,7 @@ func TestExternal_RestartsInTheMiddle(t *testing.T) {
 		before := writers[0].Position().Seq
 		y.stop(i)
 		y.start(t, i)
-		for writers[0].Position().Seq < before+5 && ctx.Err() == nil {
-			runtime.Gosched()
-		}
+		eventually(t, "the first goes on", func() bool { return writers[0].Position().Seq >= before+5 || t.Failed() })
 		y.whole(t, DefaultPrefix+"_0")
 	}
 	close(over)

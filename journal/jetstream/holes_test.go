@@ -3,9 +3,8 @@ package jetstream
 import (
 	"errors"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -37,14 +36,7 @@ func TestCluster_MendsAHole(t *testing.T) {
 	if err := l.mend(streamName, 1); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(time.Minute); ; runtime.Gosched() {
-		if _, known := l.own(); known {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the engine has no replica")
-		}
-	}
+	eventually(t, "the engine has a replica", func() bool { _, known := l.own(); return known })
 	if err := l.mend(streamName, 1); err != nil { // cut off, and once more
 		t.Fatal(err)
 	}
@@ -72,16 +64,14 @@ func TestCluster_SetsAsideWhereAnotherIsWhole(t *testing.T) {
 	t.Cleanup(c.closeAll)
 	c.open(t)
 	c.append(t, 0)
-	c.wantLeader(t)
 	var l *Log
-	for _, x := range c.logs {
-		if x.leader() == x.c.Cluster.Node {
-			l = x
+	eventually(t, "one leads", func() bool {
+		i := slices.IndexFunc(c.logs, func(x *Log) bool { return x.leader() == x.c.Cluster.Node })
+		if i >= 0 {
+			l = c.logs[i]
 		}
-	}
-	if l == nil {
-		t.Fatal("nobody leads")
-	}
+		return l != nil
+	})
 	refill := func(leader string, msgs uint64) error {
 		t.Helper()
 		info := &jetstream.StreamInfo{Config: jetstream.StreamConfig{Name: streamName}, State: jetstream.StreamState{Msgs: msgs, FirstSeq: 1, LastSeq: 9}, Cluster: &jetstream.ClusterInfo{Leader: leader}}
@@ -94,14 +84,13 @@ func TestCluster_SetsAsideWhereAnotherIsWhole(t *testing.T) {
 	if err := errors.Join(refill("", 9), refill("another", 8)); err != nil {
 		t.Error(err)
 	}
-	for deadline := time.Now().Add(time.Minute); l.leader() == l.c.Cluster.Node || l.leader() == ""; runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatalf("leader %q", l.leader())
+	eventually(t, "another one leads", func() bool {
+		leader := l.leader()
+		if leader == l.c.Cluster.Node {
+			refill(leader, 8) // again if they agree on it once more
 		}
-		if l.leader() == l.c.Cluster.Node {
-			refill(l.c.Cluster.Node, 8) // again if they agree on it once more
-		}
-	}
+		return leader != "" && leader != l.c.Cluster.Node
+	})
 	if exists(l.holedAt()) {
 		t.Error("it has set its replica aside")
 	}

@@ -70,7 +70,7 @@ func TestOpen_ListensOnlyIfTold(t *testing.T) {
 		t.Errorf("listens on %v", a)
 	}
 	l = open(t, Config{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
-	nc, err := nats.Connect(l.srv.ClientURL())
+	nc, err := nats.Connect(l.srv.ClientURL(), unhurried)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 }
 
 // patience bounds what takes no time: it is only ever used up by a bug.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func within(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
