@@ -19,7 +19,6 @@ import (
 func TestBackup_Restored(t *testing.T) {
 	cc := controlConfig(t)
 	d, stop := startRole(t, Control, cc)
-	cc.Journal = d.ready.Journal[0]
 	ec := edgeConfig(t, tokenFor(t, d, "FRA50-1"))
 	e, stopEdge := startRole(t, Edge, ec)
 	ec.Token = ""

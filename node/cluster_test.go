@@ -47,7 +47,7 @@ func TestControl_OneToThree(t *testing.T) {
 	names, peers := []string{"control1", "control2", "control3"}, []string(nil)
 	for i := range cs {
 		peers = append(peers, names[i]+"="+lasting.Address())
-		cs[i].Control, cs[i].Journal = lasting.Address(), lasting.Address()
+		cs[i].Control = lasting.Address()
 	}
 	earlier(t, cs[0], oldKey("ONE"), map[string]string{"admin": "of the first node"})
 	earlier(t, cs[1], oldKey("TWO"), map[string]string{"admin": "of the second node"})

@@ -44,7 +44,7 @@ func TestControl_ExternalNATS(t *testing.T) {
 	cs := []Config{controlConfig(t), controlConfig(t)}
 	for i := range cs {
 		cs[i].Name, cs[i].NATS, cs[i].NATSSyncAlways = []string{"control1", "control2"}[i], []string{"nats://" + at}, true
-		cs[i].Control, cs[i].Journal = lasting.Address(), lasting.Address()
+		cs[i].Control = lasting.Address()
 	}
 	client := asks{t, cs}
 

@@ -126,7 +126,6 @@ func identityOf(t *testing.T, a *admission.Authority, home string) *admission.Id
 func TestEdge_RenewsOverItsConnection(t *testing.T) {
 	cc := controlConfig(t)
 	d, stop := startRole(t, Control, cc)
-	cc.Journal = d.ready.Journal[0]
 	ec := edgeConfig(t, tokenFor(t, d, "FRA50-1"))
 	_, stopEdge := startRole(t, Edge, ec)
 	if err := errors.Join(stopEdge(), stop()); err != nil {

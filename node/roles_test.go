@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warmfront/warmfront/internal/lasting"
 	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/ownapi"
@@ -36,10 +37,10 @@ func startRole(tb testing.TB, role func(context.Context, Config) error, c Config
 	return d, func() error { cancel(); return <-done }
 }
 
-// controlConfig and edgeConfig are roles on free ports.
+// controlConfig and edgeConfig are roles on free ports. Edges come back to the journal's.
 func controlConfig(tb testing.TB) Config {
 	c := testConfig(tb)
-	c.Edges, c.Demo, c.Journal = nil, off, "127.0.0.1:0"
+	c.Edges, c.Demo, c.Journal = nil, off, lasting.Address()
 	return c
 }
 
@@ -62,7 +63,6 @@ func TestRoles_StartStopAndComeBack(t *testing.T) {
 	before := runtime.NumGoroutine()
 	cc := controlConfig(t)
 	d, stop := startRole(t, Control, cc)
-	cc.Journal = d.ready.Journal[0]
 	ec := edgeConfig(t, tokenFor(t, d, "FRA50-1"))
 	for run := range 3 {
 		e, stopEdge := startRole(t, Edge, ec)

@@ -153,7 +153,7 @@ func finds(t *testing.T, m mistake, law string, most int) {
 }
 
 // soon is within how many histories a mistake must be found.
-const soon = 1000
+const soon = 3000
 
 // pause lets virtual time pass.
 func pause(d time.Duration) { time.Sleep(d) }

@@ -2,6 +2,8 @@ package lasting
 
 import (
 	"net"
+	"runtime"
+	"strconv"
 	"testing"
 )
 
@@ -18,5 +20,23 @@ func TestAddress(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
+	}
+}
+
+// No other process names it: its claim cannot be had twice.
+func TestAddress_IsClaimed(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("names of sockets that are no files are Linux's")
+	}
+	_, port, err := net.SplitHostPort(Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.ParseInt(port, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if claim(n) {
+		t.Error("it can be claimed by another one")
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/warmfront/warmfront/internal/lasting"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/journal/journaltest"
 )
@@ -181,9 +182,9 @@ func TestLog_OverTheNetwork(t *testing.T) {
 	p := newPKI(t)
 	journaltest.Run(t, func(t *testing.T) journaltest.Subject {
 		dir, network := t.TempDir(), p.network(t)
+		network.Address = lasting.Address()
 		b := &both{control: open(t, Config{Dir: dir, Network: network}), pki: p, t: t, edges: map[string]*Remote{}}
 		desk(t, b.control, Desk{})
-		network.Address = b.control.Addr()
 		b.Remote = p.dial(t, b.control.Addr(), "FRA50-1")
 		connected(t, b.Remote)
 		reopen := func(t *testing.T, meanwhile func()) journal.Log {
@@ -460,10 +461,9 @@ func TestNetwork_Disconnect(t *testing.T) {
 func TestRemote_BeforeTheControlPlane(t *testing.T) {
 	p := newPKI(t)
 	n := p.network(t)
+	n.Address = lasting.Address()
 	dir := t.TempDir()
-	l := open(t, Config{Dir: dir, Network: n})
-	n.Address = l.Addr()
-	l.Close()
+	open(t, Config{Dir: dir, Network: n}).Close()
 
 	r := p.dial(t, n.Address, "FRA50-1")
 	if err := r.Connected(); !errors.Is(err, ErrAway) {

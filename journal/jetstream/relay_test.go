@@ -20,6 +20,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/warmfront/warmfront/internal/lasting"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/journal/journaltest"
 )
@@ -181,9 +182,9 @@ func TestLog_ThroughARelay(t *testing.T) {
 	p := newPKI(t)
 	journaltest.Run(t, func(t *testing.T) journaltest.Subject {
 		dir, network := t.TempDir(), p.signed(t)
+		network.Address = lasting.Address()
 		b := &both{control: open(t, Config{Dir: dir, Network: network}), pki: p, t: t, edges: map[string]*Remote{}}
 		desk(t, b.control, Desk{Shown: everybody})
-		network.Address = b.control.Addr()
 		r, at, _ := p.relay(t, network.Address)
 		b.Remote = p.through(t, []string{at}, network.Address, "FRA50-1")
 		carried(t, b.Remote, r)
