@@ -133,8 +133,8 @@ func (l *Log) found(ctx context.Context) (jetstream.Stream, error) {
 			l.waits(yet.why)
 		case errors.Is(err, ErrConfig), errors.Is(err, ErrLost), errors.Is(err, journal.ErrDamaged):
 			return nil, err
-		case errors.Is(l.engine.nc.LastError(), nats.ErrPermissionViolation):
-			return nil, fmt.Errorf("%w: the account at %s does not permit what is needed: %w. See docs/operate.md, Your own NATS", ErrConfig, l.c.External, l.engine.nc.LastError())
+		case l.denied() != nil:
+			return nil, l.denied()
 		case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 			return nil, fmt.Errorf("%w: NATS at %s: %w", ErrConfig, l.c.External, err)
 		case errors.Is(err, nats.ErrNoResponders):
@@ -167,13 +167,31 @@ func (l *Log) tryExternal(ctx context.Context) (jetstream.Stream, error) {
 	if x.Replicas != 0 {
 		replicas = x.Replicas
 	}
+	if err := l.asNeeded(got, replicas); err != nil {
+		return nil, err
+	}
+	return s, l.filled(ctx, s, got.Metadata[remark])
+}
+
+// asNeeded names the settings in which an external stream is not as it must be.
+func (l *Log) asNeeded(got jetstream.StreamConfig, replicas int) error {
 	want := l.c.stream(replicas, 1)
 	want.Placement, want.Description = got.Placement, got.Description // where it lies is the operator's affair
-	state := got.Metadata[remark]
-	if diff := differences(want, got); diff != "" {
-		return nil, fmt.Errorf("%w: the stream %s of %s differs from what is needed: %s. Was it changed by hand, or made by something else? Change it back, or use another prefix", ErrConfig, name, x, diff)
+	diff := differences(want, got)
+	if diff == "" {
+		return nil
 	}
-	return s, l.filled(ctx, s, state)
+	return fmt.Errorf("%w: the stream %s of %s differs from what is needed: %s. Was it changed by hand, or made by something else? Change it back, or use another prefix",
+		ErrConfig, got.Name, l.c.External, diff)
+}
+
+// denied says what the account does not permit; nil: nothing was refused so far.
+func (l *Log) denied() error {
+	err := l.engine.nc.LastError()
+	if !errors.Is(err, nats.ErrPermissionViolation) {
+		return nil
+	}
+	return fmt.Errorf("%w: the account at %s does not permit what is needed: %w. See docs/operate.md, Your own NATS", ErrConfig, l.c.External, err)
 }
 
 // noPeers is the engine's code for a stream for whose replicas there are not enough servers, as when one has just been restarted.

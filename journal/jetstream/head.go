@@ -35,17 +35,36 @@ func openHead(name string) (*head, error) {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	h := &head{f: f}
+	if err := h.read(); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	return h, nil
+}
+
+// readHead reads what a file remembers, which may be in use.
+func readHead(name string) (journal.Position, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return journal.Position{}, err
+	}
+	defer f.Close()
+	h := head{f: f}
+	err = h.read()
+	return h.pos, err
+}
+
+func (h *head) read() error {
 	for line := range int64(2) {
 		b := make([]byte, headLine)
-		if n, err := f.ReadAt(b, line*headLine); n < headLine && err != nil && !errors.Is(err, io.EOF) {
-			f.Close()
-			return nil, fmt.Errorf("journal: %w", err)
+		if n, err := h.f.ReadAt(b, line*headLine); n < headLine && err != nil && !errors.Is(err, io.EOF) {
+			return err
 		}
 		if p, ok := parseHead(b); ok && p.Seq > h.pos.Seq {
 			h.pos, h.line = p, 1-line
 		}
 	}
-	return h, nil
+	return nil
 }
 
 func parseHead(b []byte) (p journal.Position, ok bool) {

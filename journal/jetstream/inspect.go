@@ -32,10 +32,15 @@ type Inspected struct {
 //
 // The engine cuts off what it cannot read when it opens a store. So what is opened is a copy, made beside the log and removed
 // at the end; the log is only read. journal.ErrFull: there is no room for it.
+//
+// Of c.External the log is read where it is, and may be open. c.Dir is the directory of a control node, for what was confirmed to that; "": that is not known.
 func Inspect(ctx context.Context, c Config, progress func(read, of uint64)) (found Inspected, err error) {
+	if c.External != nil {
+		return inspectExternal(ctx, c, progress)
+	}
 	found.Replica = exists(c.path(replica, "jetstream"))
-	if exists(c.path(external, "head")) {
-		return found, fmt.Errorf("%w: %s has its journal in a NATS of yours: check it with NATS's own tools", ErrConfig, c.Dir)
+	if InExternal(c.Dir) {
+		return found, fmt.Errorf("%w: %s has its journal in a NATS of yours: say where that is (warmfront fsck --nats)", ErrConfig, c.Dir)
 	}
 	if !exists(c.path("jetstream")) && !found.Replica {
 		return found, fmt.Errorf("%w: there is no journal in %s", ErrConfig, c.Dir)
