@@ -42,8 +42,8 @@ func (c *Config) compaction() jetstream.Compaction {
 	return w
 }
 
-// keepJournalShort compacts the journal while it runs, whenever it has grown; that of several nodes, if this one leads it. Of one
-// that is in an operator's NATS this node knows no extent.
+// keepJournalShort compacts the journal while it runs, whenever it has grown; that of several nodes, if this one leads it; else it
+// finds out now and then what another has done. Of one that is in an operator's NATS this node knows no extent.
 func (d *process) keepJournalShort(p *phase) {
 	log, ok := d.log.(*jetstream.Log)
 	if !ok || len(d.NATS) > 0 {
@@ -53,7 +53,7 @@ func (d *process) keepJournalShort(p *phase) {
 		x := log.Extent()
 		return telemetry.JournalState{Entries: x.Entries, Base: x.Base, Bytes: x.Bytes, Compacted: x.Compacted}
 	})
-	if d.JournalEntries == 0 {
+	if d.JournalEntries == 0 && log.Nodes() == nil {
 		return
 	}
 	p.run(func(ctx context.Context) error {
@@ -73,7 +73,7 @@ func (d *process) keepJournalShort(p *phase) {
 				continue // the others are not to be asked now
 			}
 			x, least := log.Extent(), uint64(d.JournalEntries)
-			if !log.Compacts() || x.Last < max(looked, x.Base)+least {
+			if least == 0 || !log.Compacts() || x.Last < max(looked, x.Base)+least {
 				continue
 			}
 			_, err := d.compact(ctx, log, least)
