@@ -57,6 +57,16 @@ func decode(b []byte) (*Entry, error) {
 	return &e, nil
 }
 
+// DecodeAck reads an acknowledgement, which is JSON.
+func DecodeAck(b []byte) (Ack, error) {
+	if a, ok := usualAck(b); ok {
+		return a, nil
+	}
+	var a Ack
+	err := json.Unmarshal(b, &a)
+	return a, err
+}
+
 // SeqOf returns the number of an encoded entry, and looks at no more of it than it must.
 func SeqOf(b []byte) (uint64, error) {
 	if rest, ok := bytes.CutPrefix(b, []byte(`{"Epoch":"`)); ok {

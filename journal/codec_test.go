@@ -2,8 +2,10 @@ package journal
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
+	"math"
 	"os"
 	"reflect"
 	"testing"
@@ -116,7 +118,14 @@ func FuzzDecode(f *testing.F) {
 		}
 		f.Add(b)
 	}
+	f.Add([]byte(anAck))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if a, ok := usualAck(b); ok {
+			var slow Ack
+			if err := json.Unmarshal(b, &slow); err != nil || !reflect.DeepEqual(a, slow) {
+				t.Fatalf("read in passing as %+v; it is %+v, %v", a, slow, err)
+			}
+		}
 		if e := usual(b); e != nil {
 			if slow, err := decode(b); err != nil || !reflect.DeepEqual(e, slow) {
 				t.Fatalf("read in passing as %+v; it is %+v, %v", e, slow, err)
@@ -190,6 +199,36 @@ func TestSeqOf(t *testing.T) {
 		got, err := SeqOf([]byte(text))
 		if got != want || err != nil != (want == 0) || err != nil && !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %d, %v", text, got, err)
+		}
+	}
+}
+
+const anAck = `{"Edge":"FRA1","Incarnation":"i","Epoch":"e","Seq":7,"ID":"d","At":"2026-11-26T10:43:14.123456789Z"}`
+
+// What an edge writes is read in passing, and means what JSON says; so is what it does not write that way.
+func TestDecodeAck(t *testing.T) {
+	want := Ack{Edge: "FRA1", Incarnation: "i", Epoch: "e", Seq: 7, ID: "d", At: time.Date(2026, 11, 26, 10, 43, 14, 123456789, time.UTC)}
+	if b, err := json.Marshal(want); err != nil || string(b) != anAck {
+		t.Fatalf("an edge writes %s, %v", b, err)
+	}
+	if a, ok := usualAck([]byte(anAck)); !ok || a != want {
+		t.Errorf("%+v, %v", a, ok)
+	}
+	strange := want
+	strange.Edge, strange.Seq = "München\"", math.MaxUint64
+	b, err := json.Marshal(strange)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := usualAck(b); ok {
+		t.Errorf("read in passing: %s", b)
+	}
+	if a, err := DecodeAck(b); err != nil || a != strange {
+		t.Errorf("%+v, %v", a, err)
+	}
+	for _, bad := range []string{"", "{", anAck + "x", anAck[:len(anAck)-1], `{"Seq":-1}`, `{"At":"now"}`} {
+		if a, err := DecodeAck([]byte(bad)); err == nil {
+			t.Errorf("%q is read as %+v", bad, a)
 		}
 	}
 }

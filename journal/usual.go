@@ -37,6 +37,25 @@ func usual(b []byte) *Entry {
 	return &e
 }
 
+// usualAck is the same for what each edge sends for each entry; false: it is not as an edge writes it.
+func usualAck(b []byte) (a Ack, ok bool) {
+	r := reader{b: b, ok: true}
+	r.must(`{"Edge":`)
+	a.Edge = r.text()
+	r.must(`,"Incarnation":`)
+	a.Incarnation = r.text()
+	r.must(`,"Epoch":`)
+	a.Epoch = ID(r.text())
+	r.must(`,"Seq":`)
+	a.Seq = r.number()
+	r.must(`,"ID":`)
+	a.ID = ID(r.text())
+	r.must(`,"At":`)
+	a.At = r.time()
+	r.must(`}`)
+	return a, r.ok && len(r.b) == 0
+}
+
 // reader reads from front to back. When something is not as expected it is not ok, and everything that comes is nothing.
 type reader struct {
 	b  []byte

@@ -57,9 +57,9 @@ func (l *session) ack(ctx context.Context, prefix string, a journal.Ack) error {
 func (l *Log) Acks(deliver func(journal.Ack)) (stop func(), err error) {
 	prefix := l.c.names().ack
 	return l.engine.subscribe(prefix+"*", "", func(m *nats.Msg) {
-		var a journal.Ack
 		// The subject is what an edge is permitted to speak for, the body is what it says.
-		if err := json.Unmarshal(m.Data, &a); err != nil || m.Subject != prefix+token(a.Edge) {
+		a, err := journal.DecodeAck(m.Data)
+		if err != nil || m.Subject != prefix+token(a.Edge) {
 			l.log.Warn("journal acknowledgement ignored", "subject", m.Subject, "err", err)
 			return
 		}
