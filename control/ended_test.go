@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,6 +126,50 @@ func TestEnded_IsWaitedForOnce(t *testing.T) {
 					(&fakeEdge{h: h, name: n.Edge, inc: n.Incarnation}).ack(inv.Seq)
 				}
 				h.wantStatus(inv, Completed)
+			})
+		})
+	}
+}
+
+// While somebody is waited for who is no edge any more, the receipt says for whom, why, and until when; beside the line of who has its name now.
+func TestReceipt_OfWhoWasEnded(t *testing.T) {
+	for name, end := range endsMembership {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, h *harness) {
+				d := h.create("a")
+				h.admittedAndSilent("FRA50-1")
+				end(h, "FRA50-1")
+				successors := len(h.Nodes())
+				time.Sleep(2 * time.Second)
+				inv := h.invalidate(d, "i", "/a")
+				for _, n := range h.Nodes() {
+					(&fakeEdge{h: h, name: n.Edge, inc: n.Incarnation}).ack(inv.Seq)
+				}
+				r, err := h.Receipt(d.ID, inv.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var former []ReceiptRow
+				for _, row := range r.Edges {
+					if row.Former {
+						former = append(former, row)
+					} else if !row.Applied {
+						t.Errorf("its successor: %+v", row)
+					}
+				}
+				if len(former) != 1 || len(r.Edges) != 1+successors {
+					t.Fatalf("receipt %+v", r)
+				}
+				if row := former[0]; row.Edge != "FRA50-1" || row.Location != "FRA" || row.Applied || !strings.Contains(row.Lagging, "removed") ||
+					!strings.HasSuffix(row.Lagging, "until its lease has provably run out, in 30s") {
+					t.Errorf("%+v", row)
+				}
+				time.Sleep(31 * time.Second)
+				synctest.Wait()
+				r, _ = h.Receipt(d.ID, inv.ID)
+				if r.Invalidation.Status != Completed || len(r.Edges) != successors {
+					t.Errorf("completed: %+v", r)
+				}
 			})
 		})
 	}

@@ -70,3 +70,8 @@ func lagging(r *journal.Row, d *distributionState, seq uint64, left time.Duratio
 	}
 	return why
 }
+
+// former says why an edge is waited for that is none any more.
+func former(e journal.Ending) string {
+	return fmt.Sprintf("was removed, or replaced by another machine, and may have been heard elsewhere just before: waited for until its lease has provably run out, in %s", e.Left.Round(time.Second))
+}

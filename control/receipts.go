@@ -26,6 +26,7 @@ type ReceiptRow struct {
 	Lagging  string        // why it has not applied it, when that takes long; else ""
 	Unbound  bool          // Completed does not speak for it: it is cut off, and goes on showing what it has (isolation.go)
 	Waits    bool          // its location's turn has not come; of one that was withdrawn, it never will
+	Former   bool          // an operator has removed it, or let another machine in under its name, and it is waited for all the same (P4)
 }
 
 // Receipt returns an invalidation's receipt; NoSuchDistribution, NoSuchInvalidation.
@@ -140,6 +141,10 @@ func (c *Control) trackedRows(d *distributionState, seq uint64) (rows []ReceiptR
 		}
 		rows = append(rows, row)
 	}
+	for _, e := range c.tracking.tracker.Endings(seq, now) {
+		rows = append(rows, ReceiptRow{Edge: e.Edge, Location: e.Location, Former: true, Lagging: former(e)})
+	}
+	slices.SortStableFunc(rows, func(a, b ReceiptRow) int { return strings.Compare(a.Edge, b.Edge) })
 	return rows
 }
 

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,14 +22,15 @@ import (
 
 // ending is a membership that was ended so.
 type ending struct {
-	seq   uint64        // of the entry that did
-	acked uint64        // up to where it had acknowledged
-	until time.Duration // then its leases have run out
+	location string
+	seq      uint64        // of the entry that did
+	acked    uint64        // up to where it had acknowledged
+	until    time.Duration // then its leases have run out
 }
 
 // ended notes that the member was not asked when its membership ended, with entry seq.
 func (t *Tracker) ended(edge string, m *member, seq uint64, now time.Duration) {
-	e := ending{seq, m.acked, now + t.fence()}
+	e := ending{m.location, seq, m.acked, now + t.fence()}
 	if before, ok := t.endings[edge]; ok {
 		e.acked = min(e.acked, before.acked)
 	}
@@ -96,4 +98,26 @@ func (t *Tracker) Settled(now time.Duration) (seq uint64, due time.Duration) {
 		return 0, 0
 	}
 	return 0, max(at-now, time.Millisecond)
+}
+
+// Ending is a membership that was ended so, for which an entry waits.
+type Ending struct {
+	Edge, Location string
+	Acked          uint64        // the newest entry that it is known to have applied
+	Left           time.Duration // until it is not waited for any more
+}
+
+// Endings returns those for which entry seq is not completed, by name.
+func (t *Tracker) Endings(seq uint64, now time.Duration) (all []Ending) {
+	due, waits := t.Due(seq, now)
+	if !waits {
+		return nil
+	}
+	for edge, e := range t.endings {
+		if e.acked < seq && now < e.until {
+			all = append(all, Ending{edge, e.location, e.acked, min(e.until, due) - now})
+		}
+	}
+	slices.SortFunc(all, func(a, b Ending) int { return strings.Compare(a.Edge, b.Edge) })
+	return all
 }

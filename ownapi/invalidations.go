@@ -117,6 +117,7 @@ type receiptRow struct {
 	Counted  bool    `json:"counted"` // every object has been looked at
 	Unbound  bool    `json:"unbound"` // Completed does not speak for it: it is cut off and goes on showing what it has
 	Waits    bool    `json:"waits"`   // its location's turn has not come
+	Former   bool    `json:"former"`  // it is no edge any more, and is waited for until its lease has run out
 	Asked    *int64  `json:"asked"`   // questions to origins that its pace has let through; null: it has none, or that has ended
 	Error    string  `json:"error"`   // why it has not told what it has counted; "": it has, or is no edge any more
 	Owed     *int64  `json:"owed"`    // objects that it has dropped and that have not been brought back; null with Asked
@@ -155,7 +156,11 @@ func (h *Handler) rowsOf(ctx context.Context, all ...*control.Receipt) [][]recei
 	for i, r := range all {
 		out[i] = []receiptRow{}
 		for _, e := range r.Edges {
-			row := receiptRow{Edge: e.Edge, Location: e.Location, Applied: e.Applied, At: instant(e.At), TookMs: ms(e.Took), Lagging: e.Lagging, Unbound: e.Unbound, Waits: e.Waits}
+			row := receiptRow{Edge: e.Edge, Location: e.Location, Applied: e.Applied, At: instant(e.At), TookMs: ms(e.Took), Lagging: e.Lagging, Unbound: e.Unbound, Waits: e.Waits, Former: e.Former}
+			if row.Former {
+				out[i] = append(out[i], row)
+				continue
+			}
 			x := said[e.Edge]
 			row.Error = silence(x.err)
 			if i < len(x.is) && x.is[i] != nil {

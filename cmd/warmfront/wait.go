@@ -145,7 +145,7 @@ type progress struct {
 	title  string
 
 	begun bool
-	said  map[string]string // by edge, "" for the server, "plan" for what is waited for, "doubt": elsewhere
+	said  map[string]string // by edge, also of who is none any more, "" for the server, "plan" for what is waited for, "doubt": elsewhere
 }
 
 func (p *progress) show(r *client.Receipt) {
@@ -175,8 +175,12 @@ func (p *progress) say(r *client.Receipt) {
 		case e.Lagging != "":
 			state, text = "lagging", e.Lagging
 		}
-		if state != "" && p.said[e.Edge] != state {
-			p.said[e.Edge] = state
+		of := e.Edge
+		if e.Former { // another may have its name
+			of += ", former"
+		}
+		if state != "" && p.said[of] != state {
+			p.said[of] = state
 			fmt.Fprintln(p.screen.out, clean(where(e.Edge, e.Location)+": "+text))
 		}
 	}

@@ -63,6 +63,22 @@ Invalidations are Completed by time alone, after 32s; still to be heard, or remo
 	}
 }
 
+// Who is no edge any more, and is waited for, has a line of its own beside that of who has its name now.
+func TestProgress_NamesWhoIsNoEdgeAnyMore(t *testing.T) {
+	const replaced = `{"invalidation":{"id":"I1","status":"InProgress","createTime":"2026-05-14T12:00:00Z"},"tookMs":5000,"edges":[
+		{"edge":"fra-1","location":"FRA50","applied":true,"tookMs":3.1,"objects":2,"bytes":2048,"counted":true},
+		{"edge":"fra-1","location":"FRA50","tookMs":5000,"former":true,"lagging":"was replaced, in 30s"}]}`
+	var out bytes.Buffer
+	p := progress{screen: &screen{out: &out}, title: "I1 on E1"}
+	for range 2 {
+		p.show(receipt(t, replaced))
+	}
+	expect(t, out.String(), `I1 on E1
+fra-1 in FRA50: applied it in 3.1 ms
+fra-1 in FRA50: was replaced, in 30s
+`)
+}
+
 func TestSummary_NamesWhomCompletedDoesNotSpeakFor(t *testing.T) {
 	want := "Completed in 32.0 s, dropped 2 objects, 2.0 KiB so far, but not at gru-1 in GRU50: cut off, and showing what there was (warmfront:isolation=serve-stale)"
 	if got := summary(receipt(t, unheard)); got != want {

@@ -112,6 +112,7 @@ type ReceiptRow struct {
 	Error    string     `json:"error"`   // why it has not told what it has counted; "": it has, or is no edge any more
 	Unbound  bool       `json:"unbound"` // Completed does not speak for it: it is cut off and goes on showing what it has
 	Waits    bool       `json:"waits"`   // its location's turn has not come
+	Former   bool       `json:"former"`  // it is no edge any more, and is waited for until its lease has run out
 	Asked    *int64     `json:"asked"`   // questions to origins that its pace has let through; nil: it has none any more
 	Owed     *int64     `json:"owed"`    // objects that have not been brought back
 }

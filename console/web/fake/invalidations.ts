@@ -73,6 +73,7 @@ export function receipt(world: World, d: Stored, id: string): Receipt {
         counted: row.counted,
         unbound: false,
         waits: !turn,
+        former: false,
         asked: inv.pace?.requestsPerSecond && row.objects > 0 ? 0 : null,
         owed: inv.pace?.requestsPerSecond && row.objects > 0 ? row.objects : null,
       };

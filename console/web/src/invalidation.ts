@@ -82,6 +82,7 @@ export interface ReceiptRow {
   counted: boolean; // every stored object has been looked at
   unbound: boolean; // Completed does not speak for it: it is cut off and goes on showing what it has
   waits: boolean; // its location's turn has not come
+  former: boolean; // it is no edge any more, and is waited for until its lease has run out
   asked: number | null; // questions to origins that its pace has let through; null: it has none any more
   owed: number | null; // objects that have not been brought back
 }

@@ -32,7 +32,7 @@ export function ReceiptPanel({ receipt }: { receipt: Receipt }) {
       <Table
         items={edges}
         columnDefinitions={columns}
-        trackBy="edge"
+        trackBy={(e) => `${e.edge} ${e.former}`}
         wrapLines
         ariaLabels={{ tableLabel: "Receipt" }}
         header={
@@ -59,6 +59,12 @@ const columns: TableProps.ColumnDefinition<ReceiptRow>[] = [
 function RowStatus({ row }: { row: ReceiptRow }) {
   if (row.applied) return <StatusIndicator>Applied</StatusIndicator>;
   if (row.waits) return <StatusIndicator type="pending">Its turn has not come</StatusIndicator>;
+  if (row.former)
+    return (
+      <StatusIndicator type="in-progress" wrapText>
+        No edge any more: {row.lagging}
+      </StatusIndicator>
+    );
   if (!row.lagging) return <StatusIndicator type="in-progress">Waiting</StatusIndicator>;
   return (
     <StatusIndicator type={row.unbound ? "error" : "warning"} wrapText>

@@ -30,7 +30,7 @@ export function Spread({ rows, running }: { rows: ReceiptRow[]; running: boolean
         )}
         {rows.map((r) => (
           <line
-            key={r.edge}
+            key={`${r.edge} ${r.former}`}
             x1={x(r.tookMs)}
             x2={x(r.tookMs)}
             y1={rail - 9}
