@@ -112,7 +112,7 @@ func (d *process) runControl(ctx context.Context, log *jetstream.Log, g *gate) (
 	if g.c.Advertise, err = advertised(d.Advertise, log.Addr()); err != nil {
 		return err
 	}
-	d.fleet = &fleet{log: log, control: d.control}
+	d.fleet = &fleet{log: log, edges: log, control: d.control}
 	g.control.Store(d.control) // from here on edges are let in
 	admit := func(ctx context.Context, line string, a jetstream.Application) (*jetstream.Admission, error) {
 		given, err := g.admit(ctx, line, a)

@@ -19,9 +19,15 @@ import (
 	"github.com/warmfront/warmfront/ownapi"
 )
 
+// asker is jetstream.Log as a fleet needs it.
+type asker interface {
+	Ask(ctx context.Context, edge string, question []byte) (answer []byte, err error)
+}
+
 // fleet is the edges of other machines, as the doors see them.
 type fleet struct {
 	log     *jetstream.Log
+	edges   asker // the log, by which they are asked
 	control *control.Control
 
 	mu     sync.Mutex // held while the edges are asked: who comes meanwhile gets the same answers
@@ -32,8 +38,8 @@ type fleet struct {
 
 const (
 	fleetEvery    = 200 * time.Millisecond // the edges are asked no more often
-	fleetPatience = time.Second            // for all of them together, of their traffic for each
-	fleetMost     = 64                     // are asked at once
+	fleetPatience = time.Second            // for each
+	fleetMost     = 1024                   // are asked at once; a question is a message, and as many edges as may be are ten rounds of silence at worst
 )
 
 // connected returns those that are connected and have just said how they are, by name.
@@ -47,11 +53,9 @@ func (f *fleet) connected() []ownapi.Place {
 	if time.Since(f.asked) < fleetEvery && maps.Equal(of, f.of) { // who has just joined is there at once
 		return f.places
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
-	defer cancel()
 	all := f.admitted(false)
 	states := make([]*edgeState, len(all))
-	f.askAll(ctx, all, func(i int, a *answer) { states[i] = a.State })
+	f.askAll(all, func(i int, a *answer) { states[i] = a.State })
 	f.places = nil
 	for i, s := range states {
 		if s != nil {
@@ -73,9 +77,12 @@ func (f *fleet) admitted(relays bool) []control.Admitted {
 	return slices.DeleteFunc(f.control.AllAdmitted(), func(a control.Admitted) bool { return admission.IsRelay(a.Edge) != relays })
 }
 
-// askAll asks all of them how they are, and takes the answers that come, from several goroutines.
-func (f *fleet) askAll(ctx context.Context, all []control.Admitted, take func(i int, a *answer)) {
+// askAll asks all of them how they are, and takes the answers that come, from several goroutines. Each has its own time: who is asked late, because
+// there are many or some are silent, is not silent for that.
+func (f *fleet) askAll(all []control.Admitted, take func(i int, a *answer)) {
 	atMost(fleetMost, len(all), func(i int) {
+		ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
+		defer cancel()
 		if a, err := f.ask(ctx, all[i].Edge, question{Do: "state"}); err == nil {
 			take(i, a)
 		}
@@ -98,14 +105,12 @@ func atMost(most, n int, do func(i int)) {
 
 // relays are all that are admitted, by name; one that does not answer has no version.
 func (f *fleet) relays() []ownapi.Relay {
-	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
-	defer cancel()
 	all := f.admitted(true)
 	out := make([]ownapi.Relay, len(all))
 	for i, a := range all {
 		out[i].Name = strings.TrimPrefix(a.Edge, admission.Relay(""))
 	}
-	f.askAll(ctx, all, func(i int, a *answer) {
+	f.askAll(all, func(i int, a *answer) {
 		if s := a.Relay; s != nil {
 			out[i] = ownapi.Relay{Name: out[i].Name, Version: s.Version, Address: s.Address, Ready: true, Edges: s.Edges, Connections: s.Tunnels, Position: s.Seq}
 		}
@@ -119,7 +124,7 @@ func (f *fleet) ask(ctx context.Context, edge string, q question) (*answer, erro
 	if err != nil {
 		return nil, err
 	}
-	if b, err = f.log.Ask(ctx, edge, b); err != nil {
+	if b, err = f.edges.Ask(ctx, edge, b); err != nil {
 		return nil, err
 	}
 	a := &answer{}

@@ -1,7 +1,11 @@
 package node
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +30,58 @@ func TestFleet_AsksManyAtOnce(t *testing.T) {
 			t.Errorf("%d done in %v, want 10 in 4 s: three at once", len(done), took)
 		}
 	})
+}
+
+// far is edges that are far away, some of which never answer.
+type far struct {
+	away   time.Duration
+	silent func(edge string) bool
+}
+
+func (w far) Ask(ctx context.Context, edge string, _ []byte) ([]byte, error) {
+	answers := time.After(w.away)
+	if w.silent(edge) {
+		answers = nil
+	}
+	select {
+	case <-answers:
+		return json.Marshal(&answer{State: &edgeState{}})
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// However many there are, and however many of them are silent, whoever answers within its time is there.
+func TestFleet_WhoAnswersIsThere(t *testing.T) {
+	for name, silent := range map[string]func(string) bool{
+		"all answer":      func(string) bool { return false },
+		"half are silent": func(edge string) bool { return edge[len(edge)-1]%2 == 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				all := make([]control.Admitted, 10000)
+				for i := range all {
+					all[i].Edge = fmt.Sprint("FRA50-", i)
+				}
+				var there atomic.Int64
+				f := &fleet{edges: far{300 * time.Millisecond, silent}}
+				f.askAll(all, func(_ int, a *answer) {
+					if a.State != nil {
+						there.Add(1)
+					}
+				})
+				want := int64(0)
+				for _, a := range all {
+					if !silent(a.Edge) {
+						want++
+					}
+				}
+				if there.Load() != want {
+					t.Errorf("%d are there, %d have answered", there.Load(), want)
+				}
+			})
+		})
+	}
 }
 
 // What an edge had counted before it was heard is no news, nor what has been told.
