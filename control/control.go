@@ -175,10 +175,16 @@ func (c *Control) apply(e *journal.Entry) {
 	}
 }
 
+// commandTime bounds a command, whose caller may have no deadline: waiting for its turn, and what becomes of its entry. A journal that cannot be
+// written for so long would collect callers, and answers that nobody waits for any more.
+const commandTime = 30 * time.Second
+
 // commit runs a command: decide looks at the state, with nobody else deciding, and returns facts, or
 // none when there is nothing to do (the entry is then nil), or a refusal. It may run again when
 // another control node was faster, so it assigns its results anew each time and has no effects.
 func (c *Control) commit(ctx context.Context, decide func(s *state) ([]journal.Fact, error)) (*journal.Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
 	e, err := c.writer.Commit(ctx, func() ([]journal.Fact, error) {
 		if err := provided(ctx); err != nil {
 			return nil, err
@@ -193,6 +199,8 @@ func (c *Control) commit(ctx context.Context, decide func(s *state) ([]journal.F
 // commitTogether is commit for what may share an entry with others; decide also gets the facts before its own there, see
 // journal.Writer.Together. weight is about the bytes of its facts.
 func (c *Control) commitTogether(ctx context.Context, weight int, decide func(s *state, before []journal.Fact) ([]journal.Fact, error)) (e *journal.Entry, part int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
 	e, part, err = c.writer.Together(ctx, weight, func(before []journal.Fact) ([]journal.Fact, error) {
 		if err := provided(ctx); err != nil {
 			return nil, err

@@ -145,7 +145,7 @@ func (w *Writer) catchUpTo(ctx context.Context, seq uint64) error {
 // error or no facts, Commit returns nil and that error. It is certain then that decide had seen the whole log: of one that may lag,
 // that takes an entry without meaning, but for ErrMoot.
 //
-// ErrBroken: the log was rolled back or replaced, this writer never writes again (W4). ErrDoubt: ctx ended
+// It has no time limit of its own. ErrBroken: the log was rolled back or replaced, this writer never writes again (W4). ErrDoubt: ctx ended
 // before it could be found out whether the entry is stored; it may still come to be. Other errors: nothing
 // was appended.
 func (w *Writer) Commit(ctx context.Context, decide func() ([]Fact, error)) (*Entry, error) {
