@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/edge"
+	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/journal/jetstream"
 )
 
@@ -27,8 +28,13 @@ type purgeReply struct {
 // purgeMargin is what is left of a viewer's patience for the way back.
 const purgeMargin = time.Second
 
+// asked is jetstream.Remote, as an edge asks by it.
+type asked interface {
+	Ask(ctx context.Context, question []byte) ([]byte, error)
+}
+
 // purgeFrom is edge.Config.Purge of an edge whose control plane is elsewhere.
-func purgeFrom(log *jetstream.Remote) func(context.Context, edge.Purge) (edge.Purged, error) {
+func purgeFrom(log asked) func(context.Context, edge.Purge) (edge.Purged, error) {
 	return func(ctx context.Context, p edge.Purge) (edge.Purged, error) {
 		q := purgeWish{Purge: &p}
 		if until, ok := ctx.Deadline(); ok {
@@ -41,6 +47,9 @@ func purgeFrom(log *jetstream.Remote) func(context.Context, edge.Purge) (edge.Pu
 		b, err = log.Ask(ctx, b)
 		if errors.Is(err, jetstream.ErrAway) {
 			return edge.Purged{}, &edge.PurgeRefused{Status: 503, Message: "The control plane cannot be reached. Nothing was invalidated; try again.", RetryAfter: time.Second}
+		}
+		if errors.Is(err, journal.ErrBusy) {
+			return edge.Purged{}, &edge.PurgeRefused{Status: 503, Message: "The control plane has as many PURGE requests as it may. Nothing was invalidated; try again in a moment.", RetryAfter: time.Second}
 		}
 		if err != nil {
 			return edge.Purged{}, err

@@ -1,13 +1,18 @@
 package node
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/edge"
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/journal/jetstream"
 )
 
 // Whoever may not invalidate by the API may not by PURGE either, and its bounds are the same: none of these gets to
@@ -50,6 +55,26 @@ func TestPurge_RefusalsOfControl(t *testing.T) {
 	}
 	unknown := errors.New("the disk is on fire")
 	if err := purgeRefusal(unknown); err != unknown {
+		t.Error(err)
+	}
+}
+
+// never is a control plane that refuses whatever it is asked.
+type never struct{ with error }
+
+func (n never) Ask(context.Context, []byte) ([]byte, error) { return nil, n.with }
+
+// What the control plane has not even looked at is told so, and when to come again; of other errors it is not known.
+func TestPurge_ControlPlaneThatTakesNoMore(t *testing.T) {
+	for _, with := range []error{fmt.Errorf("asking: %w", journal.ErrBusy), fmt.Errorf("asking: %w", jetstream.ErrAway)} {
+		_, err := purgeFrom(never{with})(t.Context(), edge.Purge{})
+		var no *edge.PurgeRefused
+		if !errors.As(err, &no) || no.Status != 503 || no.RetryAfter != time.Second || !strings.Contains(no.Message, "Nothing was invalidated") {
+			t.Errorf("%v: %+v", with, err)
+		}
+	}
+	lost := errors.New("no answer")
+	if _, err := purgeFrom(never{lost})(t.Context(), edge.Purge{}); err != lost {
 		t.Error(err)
 	}
 }

@@ -82,7 +82,7 @@ type Admission struct {
 }
 
 // What a desk does at once (L9), for all edges and for one of them: what one asks is no reason not to answer another. Beyond it
-// there is no answer, and the edge asks again. What an edge has given up to read may still be under way.
+// there is no answer, and the edge asks again; but to what is somebody else's wish, who waits for an answer, it is ErrBusy at once. What an edge has given up to read may still be under way.
 var (
 	mostReads        = bound{64, 8}
 	mostParts        = bound{256, 4}
@@ -112,7 +112,11 @@ func (l *Log) ServeEdges(d Desk) (stop func(), err error) {
 		{"desk", application, mostApplications, func(ctx context.Context, m *nats.Msg) { l.answerApplication(ctx, d, m) }},
 		{"", entering, mostEntering, func(ctx context.Context, m *nats.Msg) { l.answerEntering(ctx, d, m) }}, // all hear it; one knows the token
 	} {
-		f, err := l.serve(s.subject, s.queue, s.most, s.answer)
+		beyond := func(*nats.Msg) {}
+		if s.subject == wantPrefix+"*" {
+			beyond = func(m *nats.Msg) { l.respond(m, wantAnswer{refusal: refuse(errDesk)}) }
+		}
+		f, err := l.serveOr(s.subject, s.queue, s.most, s.answer, beyond)
 		if err != nil {
 			stop()
 			return nil, err
@@ -122,6 +126,8 @@ func (l *Log) ServeEdges(d Desk) (stop func(), err error) {
 	return stop, nil
 }
 
+var errDesk = fmt.Errorf("%w: this control node answers as many questions of edges as it may", journal.ErrBusy)
+
 // refusal is the end of every answer: what went wrong, if anything did.
 type refusal struct {
 	Code  string `json:",omitempty"`
@@ -130,7 +136,7 @@ type refusal struct {
 
 // codes are the errors that the other side branches on.
 var codes = map[string]error{
-	"damaged": journal.ErrDamaged, "broken": journal.ErrBroken, "version": ErrVersion, "refused": ErrRefused,
+	"damaged": journal.ErrDamaged, "broken": journal.ErrBroken, "version": ErrVersion, "refused": ErrRefused, "busy": journal.ErrBusy,
 }
 
 func refuse(err error) refusal {

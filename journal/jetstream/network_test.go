@@ -490,15 +490,15 @@ func TestRemote_BeforeTheControlPlane(t *testing.T) {
 	}
 }
 
-// An edge that asks without end gets its share, and others theirs.
+// An edge that asks without end gets its share, and others theirs. What is beyond its share is refused at once.
 func TestNetwork_NoEdgeStarvesOthers(t *testing.T) {
 	p := newPKI(t)
 	l := open(t, Config{Dir: t.TempDir(), Network: p.network(t)})
-	entered := make(chan string, 2*mostWants.all)
+	entered, refused, hold := make(chan string, 2*mostWants.all), make(chan error, 2*mostWants.all), make(chan struct{})
 	desk(t, l, Desk{Answer: func(ctx context.Context, edge string, question []byte) ([]byte, error) {
 		entered <- edge
 		if string(question) == "hold" {
-			<-ctx.Done()
+			<-hold
 		}
 		return append([]byte("to "+edge+": "), question...), nil
 	}})
@@ -508,11 +508,19 @@ func TestNetwork_NoEdgeStarvesOthers(t *testing.T) {
 	ctx, enough := context.WithCancel(t.Context())
 	var asking sync.WaitGroup
 	for range 2 * mostWants.all {
-		asking.Go(func() { greedy.Ask(ctx, []byte("hold")) })
+		asking.Go(func() {
+			_, err := greedy.Ask(ctx, []byte("hold"))
+			refused <- err
+		})
 	}
 	for range mostWants.each {
 		if who := <-entered; who != "FRA50-1" {
 			t.Fatalf("%s is served", who)
+		}
+	}
+	for range 2*mostWants.all - mostWants.each {
+		if err := <-refused; !errors.Is(err, journal.ErrBusy) {
+			t.Fatalf("beyond its share: %v", err)
 		}
 	}
 	got, err := modest.Ask(t.Context(), []byte("a word"))
@@ -521,6 +529,7 @@ func TestNetwork_NoEdgeStarvesOthers(t *testing.T) {
 	}
 	enough()
 	asking.Wait()
+	close(hold)
 	if who := <-entered; who != "FRA50-2" || len(entered) > 0 {
 		t.Errorf("%s is served, and %d more", who, len(entered))
 	}

@@ -417,7 +417,8 @@ func (l *Remote) Answer(answer func(ctx context.Context, question []byte) []byte
 // mostAsked bounds the questions that an edge answers at once (L9); beyond it there is no answer.
 var mostAsked = bound{16, 16}
 
-// Ask asks any control node (Desk.Answer), for as long as ctx allows. ErrAway: none has been asked.
+// Ask asks any control node (Desk.Answer), for as long as ctx allows. ErrAway: none has been asked; journal.ErrBusy: the one that
+// was has done nothing.
 func (l *Remote) Ask(ctx context.Context, question []byte) ([]byte, error) {
 	if err := l.Connected(); err != nil {
 		return nil, err

@@ -115,6 +115,11 @@ func (s *shares) leave(subject string) {
 // serve calls answer for requests, each in a goroutine of its own, at most most at once; what is beyond gets no
 // answer. stop waits for all of them.
 func (l *session) serve(subject, queue string, most bound, answer func(ctx context.Context, m *nats.Msg)) (stop func(), err error) {
+	return l.serveOr(subject, queue, most, answer, func(*nats.Msg) {})
+}
+
+// serveOr is serve with something that is done with what is beyond, at once; it is not to wait.
+func (l *session) serveOr(subject, queue string, most bound, answer func(ctx context.Context, m *nats.Msg), beyond func(m *nats.Msg)) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	slots := shares{bound: most, of: map[string]int{}}
@@ -125,6 +130,7 @@ func (l *session) serve(subject, queue string, most bound, answer func(ctx conte
 			return
 		}
 		if !slots.enter(m.Subject) {
+			beyond(m)
 			return
 		}
 		running.Go(func() {
