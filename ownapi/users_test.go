@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/journal"
@@ -119,6 +120,7 @@ func TestAccessKeys_DeletedElsewhereMakeNothing(t *testing.T) {
 		defer running.Wait()
 		defer stop()
 		<-behind.control.Ready()
+		synctest.Wait() // it reads once more when it begins to listen
 		h.log.(*journalmemory.Log).SetFaults(journalmemory.Faults{Push: func(*journal.Entry) journalmemory.Push { return journalmemory.Dropped }})
 		ask[any](h, 204, "DELETE", "/access-keys/"+k.ID, "")
 
