@@ -3,9 +3,9 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -31,7 +31,7 @@ func filled(t *testing.T, n int) *trio {
 // all reads what a node has, as a follower does.
 func (c *trio) all(t *testing.T, i int) (all []*journal.Entry) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	end, err := c.logs[i].End(ctx)
 	if err != nil {
@@ -83,7 +83,7 @@ func (c *trio) compact(t *testing.T, i, tail int) {
 // compactTo compacts until it is done: who leads may be changing, and what one try has begun the next one brings to its end.
 func (c *trio) compactTo(t *testing.T, i, tail int, extract func() Extract) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	l := c.logs[i]
 	end, err := l.End(ctx)
@@ -98,7 +98,7 @@ func (c *trio) compactTo(t *testing.T, i, tail int, extract func() Extract) {
 // agree waits until all nodes that are open have found out what others have done.
 func (c *trio) agree(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; {
+	for deadline := time.Now().Add(3 * time.Minute); ; {
 		var err error
 		bases := map[uint64]bool{}
 		for _, l := range c.logs {
@@ -119,16 +119,11 @@ func (c *trio) agree(t *testing.T) {
 // leads waits until somebody leads the log, and says who, and one who does not.
 func (c *trio) leads(t *testing.T) (leads, follows int) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
-		for i, l := range c.logs {
-			if l != nil && l.Compacts() {
-				return i, (i + 1) % len(c.logs)
-			}
-		}
-		runtime.Gosched()
-	}
-	t.Fatal("nobody leads")
-	return 0, 0
+	eventually(t, "somebody leads", func() bool {
+		leads = slices.IndexFunc(c.logs, func(l *Log) bool { return l != nil && l.Compacts() })
+		return leads >= 0
+	})
+	return leads, (leads + 1) % len(c.logs)
 }
 
 // Whenever all nodes are killed while one of them compacts the log, it is the one or the other, whole, on each of them; and it can be compacted again.
@@ -419,13 +414,10 @@ func TestCluster_MendsAHoleInWhatWasKept(t *testing.T) {
 		c.wantAll(t, what, want)
 		n := uint64(len(want) - 10)
 		for i, l := range c.logs {
-			d, _ := l.ownStream(kept)
-			for deadline := time.Now().Add(time.Minute); d.State.Msgs != n || d.State.LastSeq-d.State.FirstSeq+1 != n; d, _ = l.ownStream(kept) {
-				if time.Now().After(deadline) {
-					t.Fatalf("%s: node %d has %d entries, from %d to %d", what, i, d.State.Msgs, d.State.FirstSeq, d.State.LastSeq)
-				}
-				runtime.Gosched()
-			}
+			eventually(t, fmt.Sprintf("%s: node %d has %d entries", what, i, n), func() bool {
+				d, _ := l.ownStream(kept)
+				return d.State.Msgs == n && d.State.LastSeq-d.State.FirstSeq+1 == n
+			})
 		}
 	}
 	c.closeAll()
@@ -434,7 +426,7 @@ func TestCluster_MendsAHoleInWhatWasKept(t *testing.T) {
 	c.open(t)
 	whole("the disks of two were damaged") // they end before it: the engine fetches the rest itself
 
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(3 * time.Minute)
 	begun := false
 	for i := 0; !begun; i = (i + 1) % len(c.logs) { // who leads lets another one lead, and that may be the next
 		l := c.logs[i]
