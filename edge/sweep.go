@@ -108,8 +108,11 @@ func (s *sweeper) run(ctx context.Context) {
 // and then its stamp is at least the bound, or that was registered later, and then its stamp is at
 // least the floor (flights). Decisions under way have the index of their own snapshot.
 func (s *sweeper) sweep(ctx context.Context) (clean, marking bool) {
-	if planted(hitUnchecked) || planted(sliceUnchecked) || planted(loadUnchecked) {
-		<-time.After(100 * time.Millisecond) // as if there were many objects
+	switch { // as if there were many objects
+	case planted(hitUnchecked), planted(sliceUnchecked), planted(loadUnchecked):
+		<-time.After(100 * time.Millisecond)
+	case planted(restartTrusted):
+		<-time.After(2 * time.Second)
 	}
 	snap := s.e.snap.Load()
 	undecided := s.e.undecided.Load()
