@@ -67,6 +67,12 @@ func (e *Edge) fold(d *draft, entry *journal.Entry, f *journal.Fact) {
 		e.foldInvalidated(d, entry, f.Invalidated)
 	case f.Forgotten != nil:
 		foldForgotten(d, entry.Seq, f.Forgotten)
+	case f.Withdrawn != nil && planted(restForgotten):
+		if last := d.sites.of(f.Withdrawn.DistributionID); last != nil {
+			next := *last
+			next.abroad = last.abroad.done(f.Withdrawn.InvalidationID)
+			d.put(f.Withdrawn.DistributionID, &next)
+		}
 	case f.EdgeJoined != nil:
 		e.foldJoined(d, f.EdgeJoined)
 	case f.EdgeLeft != nil:
@@ -113,6 +119,9 @@ func (e *Edge) foldInvalidated(d *draft, entry *journal.Entry, inv *journal.Inva
 	last := d.sites.of(inv.DistributionID)
 	if last == nil {
 		return // the distribution has been deleted since
+	}
+	if planted(missedUnheeded) && last.Isolation == distribution.ServeStale && e.lease.Had(e.clock()) && e.isolated() {
+		return
 	}
 	dialect := invalidation.Anywhere
 	if last.AWSWildcards {

@@ -19,6 +19,7 @@ const (
 	parentBehind    mistake = "parent-behind"    // L7, T2: another edge is answered before everything is applied that its question names
 	parentUnchecked mistake = "parent-unchecked" // T3: what another edge gets is not held against the rules
 	abroadUnchecked mistake = "abroad-unchecked" // another edge gets what is old by a rule that is in force there and not yet here
+	restForgotten   mistake = "rest-forgotten"   // what is in force elsewhere, and was withdrawn here, is not kept in mind for other edges
 	trailUnchecked  mistake = "trail-unchecked"  // E1: another edge is answered by the number of its entry alone, which may be another journal's
 
 	writeUnnoted   mistake = "write-unnoted"   // RFC 9111 section 4.4: an unsafe request makes nothing old
@@ -28,6 +29,8 @@ const (
 
 	markForgotten mistake = "mark-forgotten" // L4: a rule that marks stale goes although something is stored that it marks
 	markUnasked   mistake = "mark-unasked"   // what is marked stale is shown, and no request to the origin is begun
+
+	missedUnheeded mistake = "missed-unheeded" // L5: what was accepted while an edge was cut off is passed over when it is back
 
 	classUnread mistake = "class-unread" // conditions: a class of statuses means nothing
 

@@ -9,8 +9,8 @@ import (
 )
 
 func init() {
-	mistakes.Know(hitUnchecked, stampAtStore, waiterUnchecked, deadCondition, pinnedOnly, parentBehind, parentUnchecked, abroadUnchecked,
-		writeUnnoted, packedAnew, sliceUnchecked, sliceOfAny, markForgotten, markUnasked, classUnread,
+	mistakes.Know(hitUnchecked, stampAtStore, waiterUnchecked, deadCondition, pinnedOnly, parentBehind, parentUnchecked, abroadUnchecked, restForgotten,
+		writeUnnoted, packedAnew, sliceUnchecked, sliceOfAny, markForgotten, markUnasked, missedUnheeded, classUnread,
 		loadUnchecked, loadRacesSweep, restartTrusted, servesEarly, markUncompared)
 	Plant(os.Getenv("WARMFRONT_PLANT"))
 }

@@ -15,10 +15,9 @@ type Cache interface {
 	// must send, "" for that of the edge's URL.
 	Open(ctx context.Context, address string) (host string, err error)
 
-	// Invalidate returns when the system says that it is done, and for which edges that does not hold, as it says
-	// itself: by the names with which they sign (Via). It tries again through short failures
+	// Invalidate returns when the system says that it is done, and for whom. It tries again through short failures
 	// of the network, for as long as ctx allows; an error means that it is not known what happened.
-	Invalidate(ctx context.Context, b Batch) (unbound []string, err error)
+	Invalidate(ctx context.Context, b Batch) (Outcome, error)
 
 	// Close takes back what Open made.
 	Close(ctx context.Context) error
@@ -39,10 +38,21 @@ type Batch struct {
 	Pace  int    // requests to the origin a second, of each edge, and edges fetch again what was wanted most; 0: not bounded; the same
 }
 
+// Outcome is for which edges an invalidation holds, by the names with which they sign (Via). The zero value: for all.
+type Outcome struct {
+	Unbound []string // for these not, as the system says itself
+	Only    []string // for these alone, and nothing is Completed: the rest was withdrawn, when nobody had it but them; nil: it was not
+
+	// Still returns those of Unbound for whom it does not hold yet; nil when there are none to begin with.
+	Still func(context.Context) ([]string, error)
+}
+
 // Turns has an invalidation come location by location.
 type Turns struct {
 	Order uint64        // which place comes when: the same number, the same order
 	Pause time.Duration // from one turn's end to the next
+
+	Withdraw time.Duration // so long after it was created the turns that are still to come are withdrawn; 0: they are not
 }
 
 // Adapters names the systems that can be checked.
@@ -91,15 +101,15 @@ type edgewise struct {
 func (e *edgewise) Open(context.Context, string) (string, error) { return "", nil }
 func (e *edgewise) Close(context.Context) error                  { return nil }
 
-func (e *edgewise) Invalidate(ctx context.Context, b Batch) (unbound []string, err error) {
+func (e *edgewise) Invalidate(ctx context.Context, b Batch) (Outcome, error) {
 	for _, edge := range e.edges {
 		for _, r := range e.requests(edge, b) {
 			if err := e.tell(ctx, r); err != nil {
-				return nil, err
+				return Outcome{}, err
 			}
 		}
 	}
-	return nil, nil
+	return Outcome{}, nil
 }
 
 func (e *edgewise) tell(ctx context.Context, r *http.Request) error {

@@ -27,6 +27,9 @@
 //	mixed    an answer has octets of two versions, or a head and a body that disagree
 //	torn     an answer ends early, and nothing says so
 //
+// Where the cache says that an invalidation does not hold for an edge, because that is cut off or its turn was withdrawn, nothing is demanded
+// of it; when the cache says that it has come to hold, it is demanded from then on (bindings.go).
+//
 // An answer without content, such as a 503, is none of these; it is counted.
 //
 // # Why the verdict can be trusted

@@ -22,6 +22,7 @@ type Invalidation struct {
 	Pace      int     // of what it has dropped, so much is asked for a second; 0: not bounded
 	Created   Instant // before the first octet of the request to create it
 	Completed Instant // after it was reported; 0: not yet
+	Withdrawn bool    // what is left of its turns; then it is in force for some edges, and never Completed
 }
 
 // Fill is one answer of the origin.
@@ -87,12 +88,13 @@ type Violation struct {
 	Events []Event       // the object's last events, in order
 }
 
-// Event is one line of an object's history; exactly one field beside At is set.
+// Event is one line of an object's history; exactly one field beside At and Only is set.
 type Event struct {
 	At        Instant
 	Written   uint64 // the origin's new version
 	Created   *Invalidation
 	Completed *Invalidation
+	Only      []string // of Completed: it speaks for these edges alone, by their Via; nil: for all
 	Fill      *Fill
 	Answer    *Answer
 }
@@ -103,7 +105,7 @@ type record struct {
 	floors floors            // what invalidations demand of all edges; guarded by mu
 	posts  map[int]floors    // what POSTs that an edge has answered demand of it; guarded by mu
 	soft   []*softFloor      // what marking stale demands, as floors are ordered; guarded by mu
-	some   []floor           // what invalidations with conditions demand, by their instants; guarded by mu
+	some   []floor           // what invalidations demand that have conditions, or bind some edges only, by their instants; guarded by mu
 	asks   map[string][]*ask // by the edge's Via; guarded by mu
 	events [120]Event
 	n      int // events ever; guarded by mu
@@ -115,9 +117,15 @@ type floor struct {
 	version uint64
 	by      *Invalidation // nil: a POST
 	unbound []string      // of edges that it does not bind, the Via
+	only    []string      // of those that it does; nil: all others
 }
 
-// floors ascend in both instant and version.
+// binds tells whether something is demanded of what an edge begins at an instant.
+func (f *floor) binds(at Instant, via string) bool {
+	return f.after < at && !slices.Contains(f.unbound, via) && (f.only == nil || slices.Contains(f.only, via))
+}
+
+// floors ascend in instant; in version too, as far as they bind all edges.
 type floors []floor
 
 // floorsKept bounds the floors of an object. One that is dropped is older than that many invalidations of
@@ -147,12 +155,12 @@ func (r *record) last() []Event {
 
 // completed raises the floor, but for edges that it does not bind. The instant is read inside the lock: whoever asks later and judges later
 // finds the floor, however slow this goroutine is.
-func (r *record) completed(version uint64, by *Invalidation, unbound []string, now func() Instant) {
+func (r *record) completed(f floor, now func() Instant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at := now()
-	r.note(Event{At: at, Completed: by})
-	r.floors = r.floors.raise(floor{at, version, by, unbound})
+	f.after = now()
+	r.note(Event{At: f.after, Completed: f.by})
+	r.floors = r.floors.raise(f)
 }
 
 // posted raises the floor for one edge: it has answered a POST that has made the version.
@@ -167,7 +175,7 @@ func (r *record) posted(edge int, version uint64, now func() Instant) {
 
 // raise adds a floor that holds from now on.
 func (f floors) raise(x floor) floors {
-	if n := len(f); n > 0 && f[n-1].version >= x.version {
+	if n := len(f); n > 0 && f[n-1].version >= x.version && len(f[n-1].unbound) == 0 {
 		return f // demanded already, and for longer
 	}
 	if len(f) == floorsKept {
@@ -176,14 +184,14 @@ func (f floors) raise(x floor) floors {
 	return append(f, x)
 }
 
-// demanded returns the floor for what an edge begins at an instant.
-func (f floors) demanded(at Instant, via string) floor {
+// demanded returns the floor for what an edge begins at an instant: the highest there is.
+func (f floors) demanded(at Instant, via string) (most floor) {
 	for i := len(f) - 1; i >= 0; i-- {
-		if f[i].after < at && !slices.Contains(f[i].unbound, via) {
-			return f[i]
+		if f[i].version > most.version && f[i].binds(at, via) {
+			most = f[i]
 		}
 	}
-	return floor{}
+	return most
 }
 
 // excused tells whether an answer is older than what is demanded of other edges only.
@@ -272,18 +280,27 @@ func (h *history) create(writer int, b *Batch) *demand {
 	return d
 }
 
-// complete enters that it was reported, and for whom not.
-func (h *history) complete(d *demand, unbound []string) {
-	d.Completed = h.now()
+// complete enters that it was reported, and for whom not; or that the rest of it was withdrawn, and for whom it holds.
+func (h *history) complete(d *demand, o Outcome) {
+	d.Completed, d.Withdrawn = h.now(), o.Only != nil
+	h.demands(d, o.Unbound, o.Only)
+}
+
+// bind enters that it holds from now on for edges for which it did not when it was Completed.
+func (h *history) bind(d *demand, edges []string) { h.demands(d, nil, edges) }
+
+// demands raises what is demanded of the objects; only: nil for all edges but those that are unbound.
+func (h *history) demands(d *demand, unbound, only []string) {
 	for i, o := range d.objects {
+		f := floor{version: d.floors[i], by: d.Invalidation, unbound: unbound, only: only}
 		switch {
 		case d.Soft && o.softly():
-			o.log.marked(d.floors[i], d.Invalidation, unbound, h.now)
+			o.log.marked(f, h.now)
 		case d.Soft:
-		case d.Where != nil:
-			o.log.narrowed(d.floors[i], d.Invalidation, unbound, h.now)
+		case d.Where != nil || only != nil:
+			o.log.narrowed(f, h.now)
 		default:
-			o.log.completed(d.floors[i], d.Invalidation, unbound, h.now)
+			o.log.completed(f, h.now)
 		}
 	}
 }

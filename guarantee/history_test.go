@@ -21,7 +21,7 @@ func newStory() *story {
 func (s *story) invalidated(o *Object, version uint64, created, completed Instant) *Invalidation {
 	d := s.create(1, &Batch{Items: []string{o.Target()}, Objects: []*Object{o}})
 	d.Created, d.Completed, d.floors[0] = created, completed, version
-	o.log.completed(version, d.Invalidation, nil, func() Instant { return completed })
+	o.log.completed(floor{version: version, by: d.Invalidation}, func() Instant { return completed })
 	return d.Invalidation
 }
 
@@ -83,7 +83,7 @@ func TestJudge_UnboundEdges(t *testing.T) {
 	o := s.objects[0]
 	s.invalidated(o, 5, 10, 100)
 	d := s.create(1, &Batch{Items: []string{o.Target()}, Objects: []*Object{o}})
-	o.log.completed(7, d.Invalidation, []string{"cut"}, func() Instant { return 200 })
+	o.log.completed(floor{version: 7, by: d.Invalidation, unbound: []string{"cut"}}, func() Instant { return 200 })
 	for _, c := range []struct {
 		via     string
 		version uint64
@@ -164,7 +164,7 @@ func TestJudge_Lingering(t *testing.T) {
 	} {
 		s := newStory()
 		o := s.objects[0]
-		o.log.marked(5, &Invalidation{Number: 1, Soft: true}, nil, at(done))
+		o.log.marked(floor{version: 5, by: &Invalidation{Number: 1, Soft: true}}, at(done))
 		if c.before != nil {
 			c.before(o)
 		}
@@ -223,7 +223,7 @@ func TestTimeline(t *testing.T) {
 	o.log.add(Event{At: 3 * time.Millisecond, Written: 2})
 	by := &Invalidation{Number: 3, Writer: 1, Items: []string{"/s0/*", "#topic0"}, Completed: 8 * time.Millisecond}
 	o.log.add(Event{At: 4 * time.Millisecond, Created: by})
-	o.log.completed(2, by, nil, func() Instant { return by.Completed })
+	o.log.completed(floor{version: 2, by: by}, func() Instant { return by.Completed })
 	o.log.add(Event{At: fill.Sent, Fill: fill})
 	v := o.judge(&Answer{Reader: 2, Edge: 1, Method: "GET", Sent: 10 * time.Millisecond, Begun: 10 * time.Millisecond, End: 11 * time.Millisecond,
 		Status: 200, Version: 1, Fill: 12, Cache: "Hit from cloudfront"})

@@ -30,6 +30,7 @@ type tallies struct {
 	failure    atomic.Pointer[string]
 	done       atomic.Int64 // invalidations completed
 	raced      atomic.Int64 // of these, while the origin kept an older answer back
+	bound      atomic.Int64 // edges for which invalidations did not hold when they were Completed, and then did
 	protocols  sync.Map     // Proto → *atomic.Int64
 	codings    sync.Map     // Coding → *atomic.Int64
 	violations [classes]atomic.Int64
@@ -42,6 +43,7 @@ type tallies struct {
 	soft      int            // invalidations completed that have marked stale
 	inTurns   int            // that have come location by location
 	paced     int            // that were paced
+	withdrawn int            // not completed: those of which the last turns were withdrawn
 	narrowed  map[string]int // and with conditions, by their names
 }
 
@@ -122,6 +124,10 @@ func (t *tallies) completed(d *demand) {
 	for _, it := range d.Items {
 		t.shapes[shape(it)]++
 	}
+	if d.Withdrawn {
+		t.withdrawn++
+		return
+	}
 	t.done.Add(1)
 	if d.Soft {
 		t.soft++
@@ -189,6 +195,7 @@ type Report struct {
 	Codings       map[string]int64 // by content coding, where the cache has made it
 	Survived      int64            // of what an edge had got before nobody listened there: from its disk, after a restart
 	Excused       int64            // older than is demanded, of edges for which the cache says that Completed does not speak
+	Bound         int64            // of those, how often one was heard of again, and an invalidation demanded of it from then on
 	NotModified   int64            // 304
 	Cut           int64            // ended early, visibly
 	Empty         int64            // without content of the origin, such as a 503
@@ -199,6 +206,7 @@ type Report struct {
 	Invalidations int
 	Soft          int            // of these, how many have marked stale instead of removing
 	InTurns       int            // have come location by location
+	Withdrawn     int            // not Completed: their last turns were withdrawn
 	Paced         int            // were paced
 	Raced         int64          // were Completed while the origin kept an answer back that it had made before
 	Items         map[string]int // by shape
@@ -217,8 +225,8 @@ func (r *run) report() *Report {
 		Adapter: r.Adapter, Edges: len(r.Edges), Seed: r.Seed, Objects: len(r.objects), Seconds: r.now().Seconds(),
 		Answers: r.answers.Load(), Judged: r.judged.Load(), Hits: r.hits(), NotModified: r.confirmed.Load(),
 		Cut: r.cut.Load(), Empty: r.empty.Load(), Failed: r.failed.Load(), Fills: r.fills.Load(), Revalidations: r.origin.reused.Load(),
-		Cache: counted(&r.caches), Protocols: counted(&r.protocols), Codings: counted(&r.codings), Survived: r.survived.Load(), Excused: r.excused.Load(), Kinds: map[string]int64{}, Asked: map[string]int64{}, Violations: map[string]int64{}, Where: map[string]int64{},
-		Invalidations: len(r.latencies), Soft: r.soft, InTurns: r.inTurns, Paced: r.paced, Raced: r.raced.Load(), Items: r.shapes, Conditions: r.narrowed,
+		Cache: counted(&r.caches), Protocols: counted(&r.protocols), Codings: counted(&r.codings), Survived: r.survived.Load(), Excused: r.excused.Load(), Bound: r.bound.Load(), Kinds: map[string]int64{}, Asked: map[string]int64{}, Violations: map[string]int64{}, Where: map[string]int64{},
+		Invalidations: len(r.latencies), Soft: r.soft, InTurns: r.inTurns, Withdrawn: r.withdrawn, Paced: r.paced, Raced: r.raced.Load(), Items: r.shapes, Conditions: r.narrowed,
 	}
 	if w, ok := r.cache.(*warmfront); ok {
 		p.Forgotten = w.forgotten.Load()
@@ -283,10 +291,10 @@ func (p *Report) Print(w io.Writer) {
 		fmt.Fprintf(w, "  survived        %d answers of what an edge had got before it was last absent\n", p.Survived)
 	}
 	if p.Excused > 0 {
-		fmt.Fprintf(w, "  excused         %d answers, older than is demanded of others: of edges for which Completed did not speak\n", p.Excused)
+		fmt.Fprintf(w, "  excused         %d answers, older than is demanded of others: of edges for which Completed did not speak; %d times it came to do so\n", p.Excused, p.Bound)
 	}
-	fmt.Fprintf(w, "  invalidations   %d, %d of them mark stale, %d come location by location, %d paced, %d are Completed while an older answer of the origin is kept back; items: %s\n",
-		p.Invalidations, p.Soft, p.InTurns, p.Paced, p.Raced, counts(p.Items))
+	fmt.Fprintf(w, "  invalidations   %d, %d of them mark stale, %d come location by location, %d paced, %d more withdrawn on the way, %d are Completed while an older answer of the origin is kept back; items: %s\n",
+		p.Invalidations, p.Soft, p.InTurns, p.Paced, p.Withdrawn, p.Raced, counts(p.Items))
 	if len(p.Conditions) > 0 {
 		fmt.Fprintf(w, "  narrowed by     %s\n", counts(p.Conditions))
 	}

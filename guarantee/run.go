@@ -69,6 +69,7 @@ type run struct {
 	own       bool          // the cache is Warmfront: it promises something about POST, and can mark stale
 	reference string
 	hot       atomic.Pointer[Object]
+	bindings  bindings
 	end       context.CancelFunc
 	out       sync.Mutex // of Out
 }
@@ -203,6 +204,7 @@ func (r *run) experiment(ctx context.Context) error {
 		g.Go(func() error { x.read(ctx); r.stopIfDone(); return nil })
 	}
 	g.Go(func() error { r.progress(ctx); return nil })
+	g.Go(func() error { r.bindAll(ctx); return nil })
 	return g.Wait()
 }
 

@@ -3,7 +3,6 @@ package guarantee
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -79,19 +78,22 @@ func (r *record) asked(edge string, now func() Instant) (answered func()) {
 }
 
 // marked raises what is demanded softly.
-func (r *record) marked(version uint64, by *Invalidation, unbound []string, now func() Instant) {
+func (r *record) marked(f floor, now func() Instant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at := now()
-	r.note(Event{At: at, Completed: by})
-	if n := len(r.soft); n > 0 && r.soft[n-1].version >= version && r.soft[n-1].by.Where == nil {
+	f.after = now()
+	r.note(Event{At: f.after, Completed: f.by, Only: f.only})
+	if n := len(r.soft); n > 0 && r.soft[n-1].version >= f.version && r.soft[n-1].plain() {
 		return
 	}
 	if len(r.soft) == asksKept {
 		r.soft = append(r.soft[:0], r.soft[1:]...)
 	}
-	r.soft = append(r.soft, &softFloor{floor{at, version, by, unbound}, map[string]Instant{}})
+	r.soft = append(r.soft, &softFloor{f, map[string]Instant{}})
 }
+
+// plain tells whether it binds all edges, whatever they have.
+func (f *floor) plain() bool { return f.by.Where == nil && len(f.unbound) == 0 && f.only == nil }
 
 // lingers says why an answer must not be any more, "" if it may. With mu.
 func (o *Object) lingers(a *Answer) (f *softFloor, why string) {
@@ -100,7 +102,7 @@ func (o *Object) lingers(a *Answer) (f *softFloor, why string) {
 	}
 	r := &o.log
 	for _, f := range r.soft {
-		if f.after >= a.Sent || f.version <= a.Version || slices.Contains(f.unbound, a.Via) || !f.by.Where.means(o, a.Version) {
+		if f.version <= a.Version || !f.binds(a.Sent, a.Via) || !f.by.Where.means(o, a.Version) {
 			continue
 		}
 		asked := false

@@ -71,7 +71,7 @@ func (e *Event) tell(edges []string) (who, what string) {
 	case e.Created != nil:
 		return fmt.Sprintf("writer %d", e.Created.Writer), fmt.Sprintf("creates %s %d: %s", e.Created.kind(), e.Created.Number, strings.Join(e.Created.Items, " ")+e.Created.Where.String()+e.Created.Turns.String()+e.Created.paced())
 	case e.Completed != nil:
-		return fmt.Sprintf("writer %d", e.Completed.Writer), fmt.Sprintf("%s %d is Completed", e.Completed.kind(), e.Completed.Number)
+		return fmt.Sprintf("writer %d", e.Completed.Writer), fmt.Sprintf("%s %d %s", e.Completed.kind(), e.Completed.Number, e.holds())
 	case e.Fill != nil:
 		f := e.Fill
 		return "origin", fmt.Sprintf("answer %d: %d, version %d%s; had been asked %s before", f.Number, f.Status, f.Version, asking(f.Condition), ms(f.Sent-f.Asked))
@@ -88,6 +88,17 @@ func (e *Event) tell(edges []string) (who, what string) {
 		what += ", cut"
 	}
 	return fmt.Sprintf("reader %d", a.Reader), what
+}
+
+// holds says for whom it does.
+func (e *Event) holds() string {
+	switch {
+	case e.Only == nil:
+		return "is Completed"
+	case e.Completed.Withdrawn:
+		return "is withdrawn, and in force for " + strings.Join(e.Only, " ")
+	}
+	return "is Completed for " + strings.Join(e.Only, " ") + ", too"
 }
 
 // paced says how fast what it has dropped is asked for.

@@ -73,3 +73,43 @@ func TestTurns_APlaceIsAway(t *testing.T) {
 		}
 	}
 }
+
+// What is left of the turns is withdrawn; then it is known for whom the others were, when they have ended. What is in force everywhere
+// is waited for until it is Completed.
+func TestTurns_Withdrawn(t *testing.T) {
+	const (
+		begun = `{"invalidation": {"status": "Withdrawn", "waves": [{"completed": "2026-11-26T10:00:00Z"}, {"completed": null}]}}`
+		ended = `{"invalidation": {"status": "Withdrawn", "waves": [{"completed": "2026-11-26T10:00:00Z"}, {"completed": "2026-11-26T10:00:01Z"}]},
+			"edges": [{"edge": "FRA50-1"}, {"edge": "GRU50-1", "waits": true}, {"edge": "IAD89-1", "unbound": true}]}`
+		never = `{"invalidation": {"status": "Withdrawn", "waves": []}, "edges": [{"edge": "FRA50-1", "waits": true}]}`
+	)
+	for name, c := range map[string]struct {
+		withdrawal int
+		receipts   []string
+		want       []string
+	}{
+		"on the way":    {http.StatusOK, []string{`{"invalidation": {"status": "InProgress", "waves": []}}`, begun, ended}, []string{signature("FRA50-1")}},
+		"before it was": {http.StatusOK, []string{never}, []string{}},
+		"too late":      {http.StatusConflict, nil, nil},
+	} {
+		withdrawals := 0
+		api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/warmfront/v1/distributions/D1/invalidations/I1/withdraw":
+				withdrawals++
+				w.WriteHeader(c.withdrawal)
+			case r.URL.Path == "/warmfront/v1/distributions/D1/invalidations/I1/receipt":
+				io.WriteString(w, c.receipts[0])
+				c.receipts = c.receipts[1:]
+			default:
+				io.WriteString(w, `<Invalidation><Id>I1</Id><Status>Completed</Status></Invalidation>`)
+			}
+		}))
+		w := &warmfront{apis: []string{api.URL}, client: api.Client(), distID: "D1", places: []string{"FRA50", "GRU50", "IAD89"}, key: sigv4.Signer{AccessKeyID: "a", SecretAccessKey: "s"}}
+		o, err := w.outcome(t.Context(), "I1", &Turns{Withdraw: 1})
+		if err != nil || !slices.Equal(o.Only, c.want) || (o.Only == nil) != (c.want == nil) || len(c.receipts) > 0 || withdrawals == 0 {
+			t.Errorf("%s: %+v, %v, after %d withdrawals", name, o, err, withdrawals)
+		}
+		api.Close()
+	}
+}

@@ -155,26 +155,31 @@ func (w *warmfront) deployed(ctx context.Context) error {
 	})
 }
 
-func (w *warmfront) Invalidate(ctx context.Context, b Batch) (unbound []string, err error) {
+func (w *warmfront) Invalidate(ctx context.Context, b Batch) (Outcome, error) {
 	id, err := w.create(ctx, b)
 	if err != nil {
-		return nil, fmt.Errorf("create an invalidation: %w", err)
+		return Outcome{}, fmt.Errorf("create an invalidation: %w", err)
 	}
 	for {
-		unbound, err := w.completed(ctx, id, b.Turns)
+		o, err := w.outcome(ctx, id, b.Turns)
 		if no := new(refusal); !w.restored || !errors.As(err, &no) || no.status != http.StatusNotFound {
-			return unbound, err
+			return o, err
 		}
 		// What had been accepted is not there any more: whoever puts a journal back has to ask for it again.
 		w.forgotten.Add(1)
 		if id, err = w.create(ctx, b); err != nil {
-			return nil, fmt.Errorf("create an invalidation again: %w", err)
+			return Outcome{}, fmt.Errorf("create an invalidation again: %w", err)
 		}
 	}
 }
 
-// completed waits until an invalidation is, and returns for which edges that does not speak.
-func (w *warmfront) completed(ctx context.Context, id string, turns *Turns) (unbound []string, err error) {
+// outcome waits until an invalidation is Completed, or what is to be withdrawn of it has been.
+func (w *warmfront) outcome(ctx context.Context, id string, turns *Turns) (o Outcome, err error) {
+	if turns != nil && turns.Withdraw > 0 {
+		if only, err := w.withdrawn(ctx, id, turns); only != nil || err != nil {
+			return Outcome{Only: only}, err
+		}
+	}
 	path := "/distribution/" + w.distID + "/invalidation/" + id
 	err = persistFor(ctx, turns.patience(len(w.places)), func(ctx context.Context) (bool, error) {
 		var inv wire.Invalidation
@@ -183,33 +188,113 @@ func (w *warmfront) completed(ctx context.Context, id string, turns *Turns) (unb
 		}
 		return wire.Val(inv.Status) == "Completed", nil
 	})
-	if err == nil && w.tags[distribution.TagIsolation] == distribution.IsolationServeStale {
-		unbound, err = w.unbound(ctx, id)
+	if err != nil || w.tags[distribution.TagIsolation] != distribution.IsolationServeStale {
+		return Outcome{}, err
 	}
-	return unbound, err
+	if o.Unbound, err = w.unbound(ctx, id); len(o.Unbound) > 0 {
+		o.Still = func(ctx context.Context) ([]string, error) { return w.unbound(ctx, id) }
+	}
+	return o, err
+}
+
+// withdrawn withdraws what is left of an invalidation's turns when it is time, and waits until those that have come have ended. It returns for whom
+// they were; nil: none were left, and it will be Completed.
+func (w *warmfront) withdrawn(ctx context.Context, id string, turns *Turns) (only []string, err error) {
+	select {
+	case <-time.After(turns.Withdraw):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	path := w.own(id)
+	err = persistFor(ctx, turns.patience(len(w.places)), func(ctx context.Context) (bool, error) {
+		// Asked for again and again: whoever puts a journal back may have it forget this, too.
+		_, _, err := w.send(ctx, "POST", path+"/withdraw", http.Header{"Content-Type": {"application/json"}}, []byte("{}"))
+		if no := new(refusal); errors.As(err, &no) && no.status == http.StatusConflict {
+			return true, nil // it is in force everywhere
+		} else if err != nil {
+			return w.final(err), err
+		}
+		r, err := w.receipt(ctx, id)
+		if err != nil {
+			return w.final(err), err
+		}
+		if r.Invalidation.Status != "Withdrawn" || !r.ended() {
+			return false, nil
+		}
+		only = r.bound()
+		return true, nil
+	})
+	return only, err
+}
+
+// own is an invalidation's path in Warmfront's own API.
+func (w *warmfront) own(id string) string {
+	return "/warmfront/v1/distributions/" + w.distID + "/invalidations/" + id
+}
+
+// receipt is what is read of one.
+type receipt struct {
+	Invalidation struct {
+		Status string `json:"status"`
+		Waves  []struct {
+			Completed *time.Time `json:"completed"`
+		} `json:"waves"`
+	} `json:"invalidation"`
+	Edges []struct {
+		Edge    string `json:"edge"`
+		Unbound bool   `json:"unbound"`
+		Waits   bool   `json:"waits"`
+	} `json:"edges"`
+}
+
+// ended tells whether all turns have that have come.
+func (r *receipt) ended() bool {
+	for _, x := range r.Invalidation.Waves {
+		if x.Completed == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// bound names the edges for which it holds whose turn has been.
+func (r *receipt) bound() []string {
+	names := []string{}
+	for _, e := range r.Edges {
+		if !e.Waits && !e.Unbound {
+			names = append(names, signature(e.Edge))
+		}
+	}
+	return names
+}
+
+func (w *warmfront) receipt(ctx context.Context, id string) (*receipt, error) {
+	answer, _, err := w.send(ctx, "GET", w.own(id)+"/receipt", http.Header{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	r := &receipt{}
+	return r, json.Unmarshal(answer, r)
 }
 
 // unbound asks the receipt for whom Completed does not speak.
 func (w *warmfront) unbound(ctx context.Context, id string) (names []string, err error) {
-	var receipt struct {
-		Edges []struct {
-			Edge    string `json:"edge"`
-			Unbound bool   `json:"unbound"`
-		} `json:"edges"`
-	}
+	var r *receipt
 	err = persist(ctx, func(ctx context.Context) (bool, error) {
-		answer, _, err := w.send(ctx, "GET", "/warmfront/v1/distributions/"+w.distID+"/invalidations/"+id+"/receipt", http.Header{}, nil)
-		if err != nil {
+		if r, err = w.receipt(ctx, id); err != nil {
 			return w.final(err), err
 		}
-		return true, json.Unmarshal(answer, &receipt)
+		return true, nil
 	})
-	for _, e := range receipt.Edges {
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range r.Edges {
 		if e.Unbound {
 			names = append(names, signature(e.Edge))
 		}
 	}
-	return names, err
+	return names, nil
 }
 
 // signature is how an edge signs, by its name.

@@ -3,7 +3,6 @@ package guarantee
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,19 +94,20 @@ func narrow(r *rand.Rand, o *Object, host string) *Where {
 	return w
 }
 
-// someKept bounds those with conditions that are remembered of an object.
+// someKept bounds those that are remembered of an object.
 const someKept = 64
 
-// narrowed notes what an invalidation with conditions demands: nothing of versions that they leave out.
-func (r *record) narrowed(version uint64, by *Invalidation, unbound []string, now func() Instant) {
+// narrowed notes what an invalidation demands that has conditions, or binds some edges only: nothing of versions that they leave out, nor
+// of other edges.
+func (r *record) narrowed(f floor, now func() Instant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at := now()
-	r.note(Event{At: at, Completed: by})
+	f.after = now()
+	r.note(Event{At: f.after, Completed: f.by, Only: f.only})
 	if len(r.some) == someKept {
 		r.some = append(r.some[:0], r.some[1:]...)
 	}
-	r.some = append(r.some, floor{at, version, by, unbound})
+	r.some = append(r.some, f)
 }
 
 // below finds what demands more than a version of what an edge begins at an instant. With mu.
@@ -116,7 +116,7 @@ func (o *Object) below(version uint64, at Instant, via string) (f floor, ok bool
 		return f, true
 	}
 	for _, f := range o.log.some {
-		if f.after < at && version < f.version && !slices.Contains(f.unbound, via) && f.by.Where.means(o, version) {
+		if version < f.version && f.binds(at, via) && f.by.Where.means(o, version) {
 			return f, true
 		}
 	}

@@ -60,10 +60,10 @@ func TestJudge_Conditions(t *testing.T) {
 		want := Old
 		if soft {
 			want = Lingering
-			o.log.marked(9, by, nil, at)
+			o.log.marked(floor{version: 9, by: by}, at)
 			o.judge(&Answer{Via: "e1", Method: "GET", Sent: done + 1, Begun: done + 1, End: done + 2, Version: 1, Status: 200}) // seen, and not asked for since
 		} else {
-			o.log.narrowed(9, by, nil, at)
+			o.log.narrowed(floor{version: 9, by: by}, at)
 		}
 		for version, violated := range map[uint64]bool{1: true, 4: true, 2: false, 3: false, 10: false} {
 			sent := done + 2*grace

@@ -58,6 +58,9 @@ func (w *writer) vary(b *Batch, about *Object) {
 	}
 	if w.rnd.IntN(12) == 0 {
 		b.Turns = &Turns{Order: w.rnd.Uint64(), Pause: time.Duration(w.rnd.Int64N(int64(100 * time.Millisecond)))}
+		if w.rnd.IntN(3) == 0 {
+			b.Turns.Withdraw = 1 + time.Duration(w.rnd.Int64N(int64(150*time.Millisecond)))
+		}
 	}
 }
 
@@ -98,12 +101,13 @@ func (w *writer) invalidate(ctx context.Context, about *Object, b *Batch) error 
 	if w.rnd.IntN(10) == 0 {
 		b.Ahead = time.Duration(1 + w.rnd.Int64N(int64(200*time.Millisecond)))
 	}
-	unbound, err := w.cache.Invalidate(ctx, *b)
+	o, err := w.cache.Invalidate(ctx, *b)
 	if err != nil {
 		return fmt.Errorf("invalidation %d of %q: %w", d.Number, b.Items, err)
 	}
-	w.complete(d, unbound)
+	w.complete(d, o)
 	w.completed(d)
+	w.bindings.add(d, o)
 	return nil
 }
 
