@@ -18,13 +18,13 @@ func thorough() bool { return os.Getenv("GUARANTEE_ANSWERS") != "" }
 
 // verdict is the part of the checker's JSON that tests look at.
 type verdict struct {
-	Answers, Judged, Hits, NotModified, Cut, Empty, Failed, Survived, Excused int64
-	Forgotten                                                                 int64
-	Invalidations, InTurns, Paced                                             int
-	Raced                                                                     int64
-	Items, Conditions                                                         map[string]int
-	CompletedP50, CompletedP99, CompletedMax, Seconds                         float64
-	Violations, Where, Protocols, Asked                                       map[string]int64
+	Answers, Judged, Hits, NotModified, Cut, Empty, Failed, Survived, Excused, Bound int64
+	Forgotten                                                                        int64
+	Invalidations, InTurns, Withdrawn, Paced                                         int
+	Raced                                                                            int64
+	Items, Conditions                                                                map[string]int
+	CompletedP50, CompletedP99, CompletedMax, Seconds                                float64
+	Violations, Where, Protocols, Asked                                              map[string]int64
 }
 
 func (v *verdict) String() string {

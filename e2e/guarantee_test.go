@@ -113,8 +113,8 @@ func (x *experiment) hasShown(t *testing.T, v *verdict) {
 			t.Errorf("no item of shape %s", shape)
 		}
 	}
-	if v.InTurns == 0 || v.Paced == 0 || v.Raced == 0 {
-		t.Errorf("%d invalidations came location by location, %d paced, %d while an older answer was kept back", v.InTurns, v.Paced, v.Raced)
+	if v.InTurns == 0 || v.Withdrawn == 0 || v.Paced == 0 || v.Raced == 0 {
+		t.Errorf("%d invalidations came location by location, %d were withdrawn on the way, %d paced, %d came while an older answer was kept back", v.InTurns, v.Withdrawn, v.Paced, v.Raced)
 	}
 	for _, name := range []string{"status", "type", "host", "before"} {
 		if v.Conditions[name] == 0 {
