@@ -502,15 +502,20 @@ func TestKnowledge_ShortAgainIsNotShortForLong(t *testing.T) {
 	var k knowledge
 	now := time.Now()
 	k.atLeast(7)
-	if k.ended(6, now) {
+	if whole, long := k.ended(6, now); whole || long {
 		t.Fatal("an end before what is known is believed at once")
 	}
 	k.found(7) // by a read that had more than its end to tell
 	k.atLeast(9)
-	if k.ended(8, now.Add(2*believed)) {
+	if whole, long := k.ended(8, now.Add(2*believed)); whole || long {
 		t.Error("it was whole in between, and is believed for what it was before")
 	}
-	if k.found(8); k.ended(8, now.Add(4*believed)) != true {
-		t.Error("what is short for long is not believed, since it has something")
+	k.found(8)
+	if whole, long := k.ended(8, now.Add(4*believed)); whole || !long {
+		t.Error("what is short for long is not asked for, since it has something")
+	}
+	k.accept(8)
+	if whole, _ := k.ended(8, now.Add(4*believed)); !whole {
+		t.Error("what was accepted is not the end")
 	}
 }

@@ -523,3 +523,45 @@ func TestExternal_BegunWithTooFewServers(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A control node whose server is on the lesser side of a cluster that was cut in two reads there what that has. Less than what it was told of it never takes for the
+// log's end, or it would find the chain broken and stop for good (W4); with the others back it goes on by itself.
+func TestExternal_OnTheLesserSide(t *testing.T) {
+	t.Parallel() // it mostly waits
+	y := newYours(t, 3)
+	c := y.config(t, "")
+	stream := c.names().stream
+	const side = 0
+	c.External.URLs = y.urls()[side : side+1]
+	l := mustOpen(t, c)
+	w := journal.NewWriter(journal.WriterConfig{Log: l, TickWindow: 1})
+	if _, err := w.Tick(minute(t)); err != nil {
+		t.Fatal(err)
+	}
+	nc, _ := y.conn(t)
+	leader := y.whole(t, stream)
+	for ; leader == side; leader = y.whole(t, stream) { // who leads notices after twenty seconds only that nobody follows
+		if _, err := nc.RequestWithContext(minute(t), "$JS.API.STREAM.LEADER.STEPDOWN."+stream, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	y.stop(3 - side - leader)
+	y.stop(leader) // the last: with two of three another one would lead
+	next := w.Position().Seq + 1
+	l.known.mu.Lock()
+	l.known.seq, l.known.after = next, time.Nanosecond // it was told of one more, long ago
+	l.known.mu.Unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if entries, err := l.Read(ctx, next, 10); err == nil {
+		t.Errorf("the log is said to end before entry %d: %d entries", next, len(entries))
+	}
+	y.start(t, 1)
+	y.start(t, 2)
+	if seq, err := w.Tick(minute(t)); err != nil || seq < next {
+		t.Errorf("%d, %v", seq, err)
+	}
+	if entries, err := l.Read(minute(t), next, 10); err != nil || len(entries) == 0 || entries[0].Seq != next {
+		t.Errorf("%d entries, %v", len(entries), err)
+	}
+}

@@ -235,16 +235,21 @@ func TestExternal_RestartsInTheMiddle(t *testing.T) {
 	}
 }
 
-// whole waits until somebody leads the stream, and all replicas have what it has: with one that is behind, the next must not be stopped.
-func (y *yours) whole(t *testing.T, stream string) {
+// whole waits until somebody leads the stream, and all replicas have what it has: with one that is behind, the next must not be stopped. It returns the one
+// that leads.
+func (y *yours) whole(t *testing.T, stream string) (leader int) {
 	t.Helper()
 	_, js := y.conn(t)
 	for deadline := time.Now().Add(2 * time.Minute); ; {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		s, err := js.Stream(ctx, stream)
 		cancel()
-		if err == nil && (len(y.servers) == 1 || together(s.CachedInfo().Cluster, len(y.servers))) {
-			return
+		switch {
+		case err != nil:
+		case len(y.servers) == 1:
+			return 0
+		case together(s.CachedInfo().Cluster, len(y.servers)):
+			return int(s.CachedInfo().Cluster.Leader[1] - '0')
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("the operator's NATS does not come together: %v", err)

@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,11 +18,13 @@ import (
 type knowledge struct {
 	mu    sync.Mutex
 	seq   uint64
-	short time.Time // since when every read ended before seq; zero: the last one did not
+	short time.Time     // since when every read ended before seq; zero: the last one did not
+	after time.Duration // how long that is before it is asked for; 0: believed
 }
 
 // believed is after how long a log that ends before what is known is believed to. A replica that had been cut off was seen to
-// answer with an old end for 42 s. Then whoever follows finds the chain broken (E1, W4).
+// answer with an old end for 42 s. Then who leads the log is asked: if that says the same, whoever follows finds the chain broken (E1, W4). While
+// nobody leads, as on the lesser side of a cluster that is cut in two, nothing is believed, however long that lasts: a writer that was told so would stop for good.
 const believed = time.Minute
 
 func (k *knowledge) atLeast(seq uint64) {
@@ -45,21 +48,38 @@ func (k *knowledge) last() uint64 {
 	return k.seq
 }
 
-// ended takes the end that a read has found, and tells whether to believe it.
-func (k *knowledge) ended(seq uint64, now time.Time) bool {
+// ended takes the end that a read has found, and tells whether it is one; long: it is not, and has not been for long.
+func (k *knowledge) ended(seq uint64, now time.Time) (whole, long bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
 	case seq >= k.seq:
 		k.seq, k.short = seq, time.Time{}
+		return true, false
 	case k.short.IsZero():
 		k.short = now
-		return false
-	case now.Sub(k.short) < believed:
-		return false
-	default:
-		k.seq, k.short = seq, time.Time{}
 	}
+	return false, now.Sub(k.short) >= cmp.Or(k.after, believed)
+}
+
+// accept takes an end that is before what was known.
+func (k *knowledge) accept(seq uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.seq, k.short = seq, time.Time{}
+}
+
+// endsAt tells whether the log ends where a read by a replica has ended.
+func (l *Log) endsAt(ctx context.Context, seq uint64) bool {
+	whole, long := l.known.ended(seq, time.Now())
+	if whole || !long {
+		return whole
+	}
+	end, err := l.askEnd(ctx)
+	if err != nil || end > seq {
+		return false
+	}
+	l.known.accept(seq)
 	return true
 }
 
@@ -91,7 +111,7 @@ func (l *Log) readReplica(ctx context.Context, s *shape, from uint64, max int) (
 		if len(all) > 0 {
 			l.known.found(end)
 		}
-		if len(all) >= min(max, 2) || from > l.known.last()+1 || l.known.ended(end, time.Now()) {
+		if len(all) >= min(max, 2) || from > l.known.last()+1 || l.endsAt(ctx, end) {
 			return all, nil
 		}
 		if !pause(ctx) {
