@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -49,6 +50,7 @@ func TestControl_OneToThree(t *testing.T) {
 		peers = append(peers, names[i]+"="+lasting.Address())
 		cs[i].Control = lasting.Address()
 	}
+	cs[1].Telemetry = lasting.Address()
 	earlier(t, cs[0], oldKey("ONE"), map[string]string{"admin": "of the first node"})
 	earlier(t, cs[1], oldKey("TWO"), map[string]string{"admin": "of the second node"})
 	d, stop := startRole(t, Control, cs[0])
@@ -91,6 +93,11 @@ func TestControl_OneToThree(t *testing.T) {
 		}
 		return ""
 	})
+	for path, want := range map[string]string{"/healthz": "200 ok", "/readyz": "503 journal: none of the control nodes that are here has the journal", "/metrics": "200 # HELP"} {
+		if status, text := answerOf("http://" + cs[1].Telemetry + path); !strings.HasPrefix(fmt.Sprint(status, " ", text), want) {
+			t.Errorf("%s of a node that waits: %d %s", path, status, text)
+		}
+	}
 	seq := d.control.Seq()
 	if err := stop(); err != nil {
 		t.Fatal(err)

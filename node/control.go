@@ -17,6 +17,7 @@ import (
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/journal/jetstream"
 	"github.com/warmfront/warmfront/ownapi"
+	"github.com/warmfront/warmfront/telemetry"
 )
 
 // Control runs a control node: the API, the console, and the journal, for edges on other machines. An error is for the
@@ -44,16 +45,25 @@ func Control(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
+	d := &process{Config: c, ls: ls, resolve: resolve, metrics: telemetry.New(), state: newHealth()}
+	front := newPhase(context.WithoutCancel(ctx))
+	d.startTelemetry(front) // before the journal is there: who watches wants to know what is waited for
+	return errors.Join(d.runFront(ctx, front, nats), front.stop())
+}
+
+// runFront gets what comes before the journal, and runs the rest. Each of it may wait for other machines for as long as it takes.
+func (d *process) runFront(ctx context.Context, front *phase, nats *jetstream.External) error {
+	c := d.Config
 	if err := c.enter(ctx); err != nil {
 		return err
 	}
 	fresh := !exists(filepath.Join(c.Data, "authority", "authority.pem"))
-	gate := &gate{c: c}
-	if gate.authority, err = admission.OpenAuthority(filepath.Join(c.Data, "authority"), nil); err != nil {
+	authority, err := admission.OpenAuthority(filepath.Join(c.Data, "authority"), nil)
+	if err != nil {
 		return err
 	}
-	who, err := newCredentials(c, gate.authority.Secret())
-	if err != nil {
+	gate := &gate{c: c, authority: authority}
+	if d.who, err = newCredentials(c, gate.authority.Secret()); err != nil {
 		return err
 	}
 	network, err := gate.network()
@@ -64,8 +74,6 @@ func Control(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	d := &process{Config: c, ls: ls, who: who, resolve: resolve}
-	front := newPhase(context.WithoutCancel(ctx))
 	switch {
 	case cluster != nil:
 		d.serveDoor(front)
@@ -74,7 +82,7 @@ func Control(ctx context.Context, c Config) error {
 		d.serveDoor(front)
 		d.Name, nats.Waiting, nats.Joined, nats.New = nats.Node, d.waiting, c.joins(), fresh
 	}
-	return errors.Join(d.runJournal(ctx, gate, jetstream.Config{Network: network, Cluster: cluster, External: nats}), front.stop())
+	return d.runJournal(ctx, gate, jetstream.Config{Network: network, Cluster: cluster, External: nats})
 }
 
 // runJournal opens the journal and runs the rest over it.
@@ -97,6 +105,7 @@ func (d *process) waiting(why string) {
 	}
 	fmt.Fprintf(d.Out, "Not serving yet: %s.\n", why)
 	d.door.waits(why)
+	d.state.waits(why)
 }
 
 // runControl is the same as process.run, with a desk for edges where that has edges.
@@ -138,6 +147,8 @@ func (d *process) runControl(ctx context.Context, log *jetstream.Log, g *gate) (
 	}
 	doors.run(func(ctx context.Context) error { return d.fleet.listen(ctx, d.meter) })
 	doors.run(d.cutStrangers)
+	d.state.is(log.Health)
+	defer d.state.waits(stopping)
 	d.ready.Journal, _ = g.addresses()
 	if err := d.announce(); err != nil {
 		return err

@@ -135,7 +135,7 @@ func Dev(ctx context.Context, c Config) error {
 		return fmt.Errorf("journal: %w", err)
 	}
 	c.Limits = fit(c.Limits, len(ls.edges)+len(ls.secure), descriptors(), c.Logger)
-	d := &process{Config: c, ls: ls, who: who, log: log, health: log.Health, resolve: resolve}
+	d := &process{Config: c, ls: ls, who: who, log: log, health: log.Health, resolve: resolve, metrics: telemetry.New()}
 	return errors.Join(d.run(ctx), log.Close())
 }
 
@@ -146,6 +146,7 @@ type process struct {
 	who     *credentials
 	log     journal.Log
 	health  func() error // of the log; nil: it is another machine's
+	state   *health      // of a control node, from before there is a log
 	resolve map[string]string
 
 	// How an edge of this process joins and leaves.
@@ -202,6 +203,7 @@ func (d *process) run(ctx context.Context) (err error) {
 	if err := d.startDoors(doors); err != nil {
 		return err
 	}
+	d.startTelemetry(doors)
 	if err := d.announce(); err != nil {
 		return err
 	}
@@ -211,7 +213,7 @@ func (d *process) run(ctx context.Context) (err error) {
 
 // startControl starts the control plane and waits until it has read the journal.
 func (d *process) startControl(ctx context.Context, p *phase) (err error) {
-	d.metrics, d.meter = telemetry.New(), ownapi.NewMeter(nil)
+	d.meter = ownapi.NewMeter(nil)
 	looks, err := newLooker(d.resolve)
 	if err != nil {
 		return err

@@ -28,9 +28,15 @@ type door struct {
 	last  error
 }
 
+// What a control node waits for when it waits for nothing else.
+const (
+	starting = "this control node is starting"
+	stopping = "this control node is stopping"
+)
+
 func newDoor() *door {
 	x := &door{}
-	x.waits("this control node is starting")
+	x.waits(starting)
 	return x
 }
 
@@ -44,7 +50,7 @@ func (x *door) open(h http.Handler, quorum func() error) {
 
 // shut does not any more.
 func (x *door) shut() {
-	x.waits("this control node is stopping")
+	x.waits(stopping)
 	x.inside.Store(nil)
 }
 

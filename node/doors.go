@@ -41,7 +41,7 @@ func (d *process) buryDeadEdges(ctx context.Context) error {
 	return nil
 }
 
-// startDoors opens the API, the console and the telemetry listener.
+// startDoors opens the API and the console.
 func (d *process) startDoors(p *phase) error {
 	handler, err := d.controlHandler(p)
 	if err != nil {
@@ -58,7 +58,6 @@ func (d *process) startDoors(p *phase) error {
 		p.run(serveHTTP(d.controlServer(handler), patient{d.ls.control}))
 	}
 	p.run(d.countInvalidations)
-	d.startTelemetry(p)
 	return nil
 }
 
@@ -68,7 +67,9 @@ func (d *process) startTelemetry(p *phase) {
 		return
 	}
 	ready := map[string]func() error{}
-	if d.health != nil {
+	if d.state != nil {
+		ready["journal"] = d.state.ask
+	} else if d.health != nil {
 		ready["journal"] = d.health
 	}
 	for _, pl := range d.places {
