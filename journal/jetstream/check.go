@@ -298,7 +298,7 @@ func (l *Log) eachFrom(ctx context.Context, slot uint64, f func(slot uint64, e *
 	}
 }
 
-const advice = "Restore its directory from a backup, or open it with AcceptLoss to go on with what is left"
+const advice = "Restore its directory from a backup, or start once with --accept-journal-loss (AcceptLoss) to go on with what is left"
 
 const adviceReplica = "Compare the replicas: warmfront fsck, on each control node while it is stopped"
 

@@ -158,7 +158,7 @@ func (c Config) open(ctx context.Context) (*Log, error) {
 			return nil, fmt.Errorf("journal: this replica cannot become a log of its own: %w", err)
 		}
 	case exists(c.path(replica)):
-		return nil, fmt.Errorf("%w: %s holds one replica of several: start this node with the others. If most of them are lost for good, open it with AcceptLoss to go on "+
+		return nil, fmt.Errorf("%w: %s holds one replica of several: start this node with the others. If most of them are lost for good, start it once with --accept-journal-loss (AcceptLoss) to go on "+
 			"alone with what this one has", ErrConfig, c.Dir)
 	}
 	return openHeld(ctx, c)
