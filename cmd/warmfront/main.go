@@ -40,9 +40,9 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Example: `  warmfront dev                    everything in one process, with a demonstration site
-  warmfront control              a control node, for edges on other machines
-  warmfront edge                 one of those
-  warmfront relay                a relay between the two, for hundreds of edges
+  warmfront control                a control node, for edges on other machines
+  warmfront edge                   one of those
+  warmfront relay                  a relay between the two, for hundreds of edges
   warmfront demo change            change the demonstration site's content
   warmfront invalidate --help      drop what is cached, and know when it is gone everywhere
   warmfront status                 the edges and how they are`,
