@@ -36,8 +36,20 @@ describe.each(worlds())("the tour of the %s world", (name, start) => {
     await page.getByRole("heading", { name: /^Edge locations/ }).waitFor();
   });
 
+  test("all columns of the distributions in a window", async () => {
+    const { page } = seat;
+    const size = page.viewportSize()!;
+    await page.setViewportSize({ width: 1400, height: 900 });
+    await seat.open("/distributions");
+    await page.getByRole("link", { name: world.distribution }).waitFor();
+    const beyond = () => page.locator("table").evaluateAll((all) => all.filter((t) => t.scrollWidth > t.parentElement!.clientWidth || t.getBoundingClientRect().right > innerWidth).length);
+    await expect.poll(beyond).toBe(0);
+    await page.setViewportSize(size);
+  });
+
   test("edge locations", async () => {
     const { page } = seat;
+    await seat.open("/edges");
     await page.getByText("Ready").nth(2).waitFor();
     await seat.shot("02-edges");
     expect(await seat.barriers()).toEqual([]);
@@ -230,6 +242,10 @@ describe.each(worlds())("the tour of the %s world", (name, start) => {
     await page.getByText("/images/hero.svg").first().waitFor();
     await seat.shot("12-popular");
     expect(await seat.barriers()).toEqual([]);
+    expect(await page.getByRole("heading", { name: /^Popular objects/ }).count()).toBe(1);
+    await seat.open("/monitoring");
+    await page.getByRole("heading", { name: "Traffic" }).waitFor();
+    expect(await page.getByRole("heading", { name: "Monitoring" }).count()).toBe(1);
   });
 
   test("users and keys", async () => {

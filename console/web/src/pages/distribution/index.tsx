@@ -78,8 +78,8 @@ function Metrics({ id }: { id: string }) {
   return (
     <Suspense fallback={<Spinner />}>
       <SpaceBetween size="l">
-        <Dashboard id={id} />
-        <Popular id={id} />
+        <Dashboard id={id} title="Monitoring" />
+        <Popular id={id} title="Popular objects" />
       </SpaceBetween>
     </Suspense>
   );

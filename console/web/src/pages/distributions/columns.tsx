@@ -1,5 +1,6 @@
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import type { TableProps } from "@cloudscape-design/components/table";
+import { Fragment } from "react";
 import type { Row } from "../../distributions";
 import { Link } from "../../parts/Link";
 import { EnabledStatus } from "../../parts/Status";
@@ -7,11 +8,11 @@ import { Time } from "../../parts/Time";
 
 export const columns: TableProps.ColumnDefinition<Row>[] = [
   { id: "id", header: "ID", sortingField: "id", isRowHeader: true, minWidth: 150, cell: (r) => <Link href={`/distributions/${r.id}`}>{r.id}</Link> },
-  { id: "description", header: "Description", sortingField: "description", minWidth: 160, cell: (r) => r.description || "–" },
+  { id: "description", header: "Description", sortingField: "description", minWidth: 140, cell: (r) => r.description || "–" },
   { id: "type", header: "Type", minWidth: 100, cell: () => "Standard" },
-  { id: "domain", header: "Domain name", sortingField: "domain", minWidth: 150, cell: (r) => r.domain },
-  { id: "aliases", header: "Alternate domain names", minWidth: 160, cell: (r) => several(r.aliases) },
-  { id: "origins", header: "Origins", minWidth: 150, cell: (r) => several(r.origins) },
+  { id: "domain", header: "Domain name", sortingField: "domain", minWidth: 150, cell: (r) => names([r.domain]) },
+  { id: "aliases", header: "Alternate domain names", minWidth: 130, cell: (r) => names(r.aliases) },
+  { id: "origins", header: "Origins", minWidth: 130, cell: (r) => names(r.origins) },
   {
     id: "status",
     header: "Status",
@@ -22,7 +23,7 @@ export const columns: TableProps.ColumnDefinition<Row>[] = [
   {
     id: "modified",
     header: "Last modified",
-    minWidth: 190,
+    minWidth: 170,
     sortingComparator: (a, b) => Number(a.deploying) - Number(b.deploying) || (a.modified?.getTime() ?? 0) - (b.modified?.getTime() ?? 0),
     cell: (r) => (r.deploying ? <StatusIndicator type="in-progress">Deploying</StatusIndicator> : <Time at={r.modified} />),
   },
@@ -31,7 +32,20 @@ export const columns: TableProps.ColumnDefinition<Row>[] = [
 // shown are the columns that are there until somebody chooses others: the type is always the same.
 export const shown = columns.map(({ id = "" }) => ({ id, visible: id !== "type" }));
 
-function several(names: string[]): string {
-  if (names.length === 0) return "–";
-  return names.length === 1 ? names[0]! : `${names[0]} and ${names.length - 1} more`;
+// names shows the first of them, which may break into lines at its dots.
+function names([first, ...more]: string[]) {
+  if (first === undefined) return "–";
+  const parts = first.split(".").map((part, i) => (
+    <Fragment key={i}>
+      {i > 0 && <wbr />}
+      {i > 0 && "."}
+      {part}
+    </Fragment>
+  ));
+  return (
+    <>
+      {parts}
+      {more.length > 0 && ` and ${more.length} more`}
+    </>
+  );
 }

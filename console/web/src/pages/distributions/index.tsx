@@ -66,6 +66,7 @@ export default function Distributions() {
         {...collectionProps}
         variant="full-page"
         stickyHeader
+        wrapLines
         enableKeyboardNavigation
         selectionType="single"
         items={items}

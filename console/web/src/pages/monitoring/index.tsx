@@ -4,5 +4,5 @@ import { Dashboard } from "../../parts/dashboard/Dashboard";
 
 export default function Monitoring() {
   usePage({ text: "Monitoring", href: "/monitoring" });
-  return <OfDistribution title="Monitoring">{(id) => <Dashboard id={id} />}</OfDistribution>;
+  return <OfDistribution title="Monitoring">{(id) => <Dashboard id={id} title="Traffic" />}</OfDistribution>;
 }

@@ -4,5 +4,5 @@ import { Popular } from "../../parts/dashboard/Popular";
 
 export default function PopularObjects() {
   usePage({ text: "Popular objects", href: "/popular-objects" });
-  return <OfDistribution title="Popular objects">{(id) => <Popular id={id} />}</OfDistribution>;
+  return <OfDistribution title="Popular objects">{(id) => <Popular id={id} title="Objects" />}</OfDistribution>;
 }

@@ -23,8 +23,8 @@ const spans = [
   { id: "180", text: "3 hours" },
 ];
 
-// Dashboard shows how a distribution does: now, and over a while.
-export function Dashboard({ id }: { id: string }) {
+// Dashboard shows how a distribution does: now, and over a while. The title is not that of the page that it stands on.
+export function Dashboard({ id, title }: { id: string; title: string }) {
   const [params, setParams] = useSearchParams();
   const minutes = spans.find((s) => s.id === params.get("minutes"))?.id ?? "15";
   const metrics = useLoad(
@@ -48,7 +48,7 @@ export function Dashboard({ id }: { id: string }) {
           </SpaceBetween>
         }
       >
-        Monitoring
+        {title}
       </Header>
       <Await of={metrics} what="metrics">
         {(m) => (

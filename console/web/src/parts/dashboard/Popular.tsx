@@ -15,8 +15,8 @@ import { Empty } from "../Empty";
 import { LoadFailure } from "../LoadFailure";
 import { Time } from "../Time";
 
-// Popular lists what a distribution is asked for most; what is chosen can be invalidated.
-export function Popular({ id }: { id: string }) {
+// Popular lists what a distribution is asked for most; what is chosen can be invalidated. The title is not that of the page that it stands on.
+export function Popular({ id, title }: { id: string; title: string }) {
   const navigate = useNavigate();
   const may = useMay();
   const list = useLoad(
@@ -63,7 +63,7 @@ export function Popular({ id }: { id: string }) {
             description={list.data?.since && <>Counted since <Time at={list.data.since} />.</>}
             actions={<Button disabled={chosen.length === 0 || !may.invalidate} onClick={invalidate}>Create invalidation</Button>}
           >
-            Popular objects
+            {title}
           </Header>
         }
         filter={
