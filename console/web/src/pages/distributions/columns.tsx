@@ -16,14 +16,14 @@ export const columns: TableProps.ColumnDefinition<Row>[] = [
   {
     id: "status",
     header: "Status",
-    minWidth: 110,
+    minWidth: 125, // a word of a status must not break
     sortingComparator: (a, b) => Number(b.enabled) - Number(a.enabled),
     cell: (r) => <EnabledStatus enabled={r.enabled} />,
   },
   {
     id: "modified",
     header: "Last modified",
-    minWidth: 170,
+    minWidth: 185,
     sortingComparator: (a, b) => Number(a.deploying) - Number(b.deploying) || (a.modified?.getTime() ?? 0) - (b.modified?.getTime() ?? 0),
     cell: (r) => (r.deploying ? <StatusIndicator type="in-progress">Deploying</StatusIndicator> : <Time at={r.modified} />),
   },

@@ -46,12 +46,12 @@ export function Explanation({ of: e, invalidation }: { of: Explained; invalidati
 }
 
 const columns: TableProps.ColumnDefinition<ExplainedEdge>[] = [
-  { id: "edge", header: "Edge location", isRowHeader: true, cell: (e) => e.edge },
-  { id: "stored", header: "Stored", cell: (e) => <Stored edge={e} /> },
+  { id: "edge", header: "Edge location", isRowHeader: true, minWidth: 110, cell: (e) => e.edge },
+  { id: "stored", header: "Stored", minWidth: 110, cell: (e) => <Stored edge={e} /> },
   { id: "through", header: "Fills through", cell: (e) => (e.error ? "–" : way(e)) },
   { id: "in", header: "In", cell: (e) => (e.stored ? tiers(e) : "–") },
-  { id: "since", header: "Since", cell: (e) => (e.stored ? <Time at={e.storedAt} /> : "–") },
-  { id: "until", header: "Fresh until", cell: (e) => (e.stored ? <Time at={e.freshUntil} /> : "–") },
+  { id: "since", header: "Since", minWidth: 120, cell: (e) => (e.stored ? <Time at={e.storedAt} /> : "–") },
+  { id: "until", header: "Fresh until", minWidth: 120, cell: (e) => (e.stored ? <Time at={e.freshUntil} /> : "–") },
   { id: "age", header: "Age", cell: (e) => (e.stored ? `${count(e.ageSeconds)} s` : "–") },
   { id: "bytes", header: "Size", cell: (e) => (e.stored ? bytes(e.bytes) : "–") },
   { id: "hits", header: "Hits", cell: (e) => (e.stored ? count(e.hits) : "–") },
