@@ -202,9 +202,13 @@ func TestControls(t *testing.T) {
 				t.Errorf("control%d: invalidation %d is not Completed: %v", i+1, n, err)
 			}
 		}
-		out, err := c.all[i].api().ListInvalidations(t.Context(), &cloudfront.ListInvalidationsInput{DistributionId: &id, MaxItems: aws.Int32(1000)})
+		var out *cloudfront.ListInvalidationsOutput
+		err := w.until(patience, func() (ok bool, _ error) { // they may be electing
+			out, last = c.all[i].api().ListInvalidations(t.Context(), &cloudfront.ListInvalidationsInput{DistributionId: &id, MaxItems: aws.Int32(1000)})
+			return last == nil, nil
+		})
 		if err != nil {
-			t.Errorf("control%d: %v", i+1, err)
+			t.Errorf("control%d: %v", i+1, errors.Join(err, last))
 		} else if n := len(out.InvalidationList.Items); n != many {
 			t.Errorf("control%d lists %d invalidations, not %d", i+1, n, many)
 		}

@@ -38,14 +38,14 @@ export class Seat {
 
   static async take(world: World, name: string, options: { width?: number; height?: number; dark?: boolean } = {}): Promise<Seat> {
     await mkdir(screens, { recursive: true });
-    const browser = await chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: quiet });
+    const browser = await chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: quiet, timeout: 120_000 });
     const context = await browser.newContext({
       viewport: { width: options.width ?? 1366, height: options.height ?? 900 },
       colorScheme: options.dark ? "dark" : "light",
       reducedMotion: "reduce",
       timezoneId: "Europe/Zurich",
     });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(60_000);
     return new Seat(browser, context, await context.newPage(), world, name);
   }
 

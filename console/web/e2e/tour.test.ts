@@ -31,6 +31,7 @@ describe.each(worlds())("the tour of the %s world", (name, start) => {
     expect(page.url()).toContain(`/distributions/${world.distribution}`);
     await page.keyboard.press("Alt+s");
     await page.keyboard.type("edge");
+    await page.getByRole("option", { name: "Edge locations" }).waitFor();
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: /^Edge locations/ }).waitFor();
@@ -179,7 +180,7 @@ describe.each(worlds())("the tour of the %s world", (name, start) => {
 
     // It can be deleted when no behavior names it any more.
     await select("shop or images");
-    expect(await page.getByRole("button", { name: "Delete" }).last().getAttribute("aria-disabled")).toBe("true");
+    await expect.poll(() => page.getByRole("button", { name: "Delete" }).last().getAttribute("aria-disabled")).toBe("true");
     await page.getByRole("tab", { name: "Behaviors" }).click();
     await page.getByRole("radio", { name: "Select /images/*" }).check();
     await page.getByRole("button", { name: "Edit" }).click();
@@ -222,7 +223,7 @@ describe.each(worlds())("the tour of the %s world", (name, start) => {
     expect(await seat.barriers()).toEqual([]);
     await page.getByRole("button", { name: "Disable distribution" }).click();
     await page.getByText("Disabled distribution").waitFor();
-    await page.getByRole("button", { name: "Delete", exact: true }).click({ timeout: 20_000 });
+    await page.getByRole("button", { name: "Delete", exact: true }).click();
     await page.getByRole("button", { name: "Delete distribution" }).click();
     await page.getByText("Deleted distribution").waitFor();
     await expect.poll(() => page.getByRole("row", { name: /Theirs/ }).count()).toBe(0);
@@ -235,7 +236,7 @@ describe.each(worlds())("the tour of the %s world", (name, start) => {
     await page.getByRole("heading", { name: "Origin latency" }).waitFor();
     await page.getByText("/images/hero.svg").first().waitFor();
     // A step of the figures is ten seconds.
-    await expect.poll(() => page.evaluate(() => document.body.innerText.includes("Hit ratio\n–")), { timeout: 30_000 }).toBe(false);
+    await expect.poll(() => page.evaluate(() => document.body.innerText.includes("Hit ratio\n–"))).toBe(false);
     await seat.shot("11-monitoring", true);
     expect(await seat.barriers()).toEqual([]);
     await seat.open("/popular-objects");

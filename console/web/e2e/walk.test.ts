@@ -102,8 +102,8 @@ describe.each(worlds())("the walk in the %s world", (name, start) => {
     await page.getByLabel("Path", { exact: true }).fill("/images/hero.svg");
     await page.getByRole("button", { name: "Request through every edge" }).click();
     await page.getByText("Miss from cloudfront").nth(2).waitFor();
-    expect(await page.getByText("(changed)").count()).toBe(3);
-    expect(await page.getByText(/of this invalidation$/).count()).toBe(3);
+    await expect.poll(() => page.getByText("(changed)").count()).toBe(3);
+    await expect.poll(() => page.getByText(/of this invalidation$/).count()).toBe(3);
     await page.getByRole("button", { name: "Explain this URL" }).click();
     await page.getByText("of this one").first().waitFor();
     await seat.shot("11-verified", true);
@@ -113,7 +113,7 @@ describe.each(worlds())("the walk in the %s world", (name, start) => {
   test("copy to new", async () => {
     const { page } = seat;
     await page.getByRole("button", { name: "Copy to new" }).click();
-    expect(await page.getByLabel("Add object paths").inputValue()).toBe("/images/*\n/*.css");
+    await expect.poll(() => page.getByLabel("Add object paths").inputValue()).toBe("/images/*\n/*.css");
   });
 
   test("for later, and withdrawn", async () => {
@@ -147,7 +147,7 @@ describe.each(worlds())("the walk in the %s world", (name, start) => {
     await page.getByRole("button", { name: "Create invalidation (Ctrl+Enter)" }).click();
     await page.getByText("Its turn has not come everywhere.").waitFor();
     await page.getByText("Applied by 1 of 3 edge locations").waitFor();
-    expect(await page.getByText("Its turn has not come", { exact: true }).count()).toBe(2);
+    await expect.poll(() => page.getByText("Its turn has not come", { exact: true }).count()).toBe(2);
     await seat.shot("15-turns", true);
     expect(await seat.barriers()).toEqual([]);
     await page.getByRole("button", { name: "Withdraw" }).click();

@@ -101,7 +101,7 @@ export async function realWorld(binary: string): Promise<World> {
         stop,
       };
     }
-    if (child.exitCode !== null || waited > 30_000) {
+    if (child.exitCode !== null || waited > 120_000) {
       await stop();
       throw new Error(`${binary} did not become ready`);
     }
