@@ -28,8 +28,20 @@ func (l *behind) End(ctx context.Context) (uint64, error) {
 		<-ctx.Done()
 		return 0, ctx.Err()
 	}
-	l.has.Store(l.Last())
-	return l.Last(), nil
+	end := l.Last()
+	l.knows(end)
+	return end, nil
+}
+
+// Append is the node's own: what it has appended it has, and soon what was there before.
+func (l *behind) Append(ctx context.Context, e *journal.Entry) error {
+	defer func() { l.knows(l.Last()) }()
+	return l.Log.Append(ctx, e)
+}
+
+func (l *behind) knows(seq uint64) {
+	for has := l.has.Load(); has < seq && !l.has.CompareAndSwap(has, seq); has = l.has.Load() {
+	}
 }
 
 func (l *behind) Live(func(*journal.Entry)) (stop func(), err error) { return func() {}, nil }
