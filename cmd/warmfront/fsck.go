@@ -44,30 +44,43 @@ func fsckCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			j := jetstream.Config{Dir: filepath.Join(data, "journal"), Logger: log}
-			inNATS := jetstream.InExternal(j.Dir)
-			if inNATS {
-				if err := fromControl(cmd); err != nil {
-					return err
-				}
-			} else if len(c.NATS) > 0 && !cmd.Flags().Changed("data") {
-				j.Dir = "" // the default says nothing
+			j, err := toInspect(cmd, data, &c)
+			if err != nil {
+				return err
 			}
-			switch {
-			case len(c.NATS) > 0:
-				j.External = &jetstream.External{URLs: c.NATS, Credentials: c.NATSCreds, CA: c.NATSCA, Cert: c.NATSCert, Key: c.NATSKey, Prefix: c.NATSPrefix}
-			case inNATS:
-				return usage("the journal of %s is in a NATS of yours: give --nats, or WARMFRONT_CONTROL_NATS in the environment", data)
-			}
+			j.Logger = log
 			return fsck(cmd, j)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&data, "data", defaultData(), "`directory` of warmfront control or warmfront dev")
 	addNATSAccess(cmd, &c)
+	f.Lookup("nats").Usage = "`URLs` of a NATS of yours that has the journal, nats:// or tls://; in a password, %2C is a comma"
 	f.StringVar(&level, "log-level", "error", "`level` of what the journal's engine says: debug, info, warn, error")
 	f.StringVar(&format, "log-format", "text", "`format`: text, json")
 	return cmd
+}
+
+// toInspect says where the journal is.
+func toInspect(cmd *cobra.Command, data string, c *node.Config) (jetstream.Config, error) {
+	j := jetstream.Config{Dir: filepath.Join(data, "journal")}
+	inNATS := jetstream.InExternal(j.Dir)
+	if inNATS {
+		if err := fromControl(cmd); err != nil {
+			return j, err
+		}
+	} else if len(c.NATS) > 0 && !cmd.Flags().Changed("data") {
+		j.Dir = "" // the default says nothing
+	}
+	switch {
+	case len(c.NATS) > 0:
+		j.External = &jetstream.External{URLs: c.NATS, Credentials: c.NATSCreds, CA: c.NATSCA, Cert: c.NATSCert, Key: c.NATSKey, Prefix: c.NATSPrefix}
+	case inNATS:
+		return j, usage("the journal of %s is in a NATS of yours: give --nats, or WARMFRONT_CONTROL_NATS in the environment", data)
+	case c.NATSCreds != "" || c.NATSCA != "" || c.NATSCert != "" || c.NATSKey != "" || c.NATSPrefix != "":
+		return j, usage("--nats-creds, --nats-ca, --nats-cert, --nats-key and --nats-prefix are for --nats, which says where your NATS is")
+	}
+	return j, nil
 }
 
 // fromControl gives the flags about NATS that the command line leaves out what the environment of warmfront control says.

@@ -43,3 +43,15 @@ func TestNATS_PasswordIsNotSaid(t *testing.T) {
 		}
 	}
 }
+
+// What says how to come to a NATS says nothing when there is none: as of warmfront control, it is a mistake.
+func TestFsck_NATSFlagsAreForNATS(t *testing.T) {
+	for _, flag := range []string{"--nats-creds", "--nats-ca", "--nats-cert", "--nats-key", "--nats-prefix"} {
+		var said strings.Builder
+		root := newRoot()
+		root.SetArgs([]string{"fsck", "--data", t.TempDir(), flag, "x"})
+		if code := run(t.Context(), root, &said); code != exitUsage || !strings.Contains(said.String(), "are for --nats") {
+			t.Errorf("%s: exit code %d\n%s", flag, code, &said)
+		}
+	}
+}
