@@ -89,7 +89,7 @@ func (d *process) runFront(ctx context.Context, front *phase, nats *jetstream.Ex
 func (d *process) runJournal(ctx context.Context, g *gate, where jetstream.Config) error {
 	log, err := d.openJournal(ctx, where)
 	if err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return fmt.Errorf("journal: %w", errors.Join(ctx.Err(), err)) // stopped while it waited, for whatever that says, is no failure
 	}
 	if err := d.arrived(); err != nil {
 		return errors.Join(err, log.Close())

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"context"
+	"errors"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -36,6 +38,31 @@ func startNATS(t *testing.T, address, dir string) (stop func()) {
 		t.Fatal("the operator's NATS is not ready")
 	}
 	return func() { s.Shutdown(); s.WaitForShutdown() }
+}
+
+// stopsAt is an Out that ends the process when a text is said.
+type stopsAt struct {
+	text string
+	stop func()
+}
+
+func (x stopsAt) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), x.text) {
+		x.stop()
+	}
+	return len(b), nil
+}
+
+// To stop a control node that waits for its journal is no failure, whatever it says of what it waited for.
+func TestControl_StoppedWhileItWaitsForNATS(t *testing.T) {
+	c := controlConfig(t)
+	c.NATS, c.NATSSyncAlways = []string{"nats://" + lasting.Address()}, true
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c.Out = stopsAt{"Not serving yet: ", cancel}
+	if err := Control(ctx, c); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
 }
 
 // Two control nodes with their journal in an operator's NATS, each with an edge; then without NATS, and with it again.
