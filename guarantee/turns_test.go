@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/auth/sigv4"
+	"github.com/warmfront/warmfront/distribution"
 )
 
 func TestTurns_EveryPlaceIsFirstNowAndThen(t *testing.T) {
@@ -111,5 +112,33 @@ func TestTurns_Withdrawn(t *testing.T) {
 			t.Errorf("%s: %+v, %v, after %d withdrawals", name, o, err, withdrawals)
 		}
 		api.Close()
+	}
+}
+
+// For whom Completed does not speak is what a receipt says that knows of Completed: another control node than the one that has said so may not yet.
+func TestUnbound_IsAskedOfWhoKnowsOfCompleted(t *testing.T) {
+	receipts := []string{
+		`{"invalidation": {"status": "InProgress"}, "edges": [{"edge": "FRA50-1"}, {"edge": "IAD89-1"}]}`,
+		`{"invalidation": {"status": "Completed"}, "edges": [{"edge": "FRA50-1"}, {"edge": "IAD89-1", "unbound": true}]}`,
+		`{"invalidation": {"status": "InProgress"}, "edges": [{"edge": "FRA50-1"}, {"edge": "IAD89-1"}]}`,
+		`{"invalidation": {"status": "Completed"}, "edges": [{"edge": "FRA50-1"}, {"edge": "IAD89-1"}]}`,
+	}
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/warmfront/v1/distributions/D1/invalidations/I1/receipt" {
+			io.WriteString(w, `<Invalidation><Id>I1</Id><Status>Completed</Status></Invalidation>`)
+			return
+		}
+		io.WriteString(w, receipts[0])
+		receipts = receipts[1:]
+	}))
+	defer api.Close()
+	w := &warmfront{apis: []string{api.URL}, client: api.Client(), distID: "D1", tags: map[string]string{distribution.TagIsolation: distribution.IsolationServeStale},
+		key: sigv4.Signer{AccessKeyID: "a", SecretAccessKey: "s"}}
+	o, err := w.outcome(t.Context(), "I1", nil)
+	if err != nil || !slices.Equal(o.Unbound, []string{signature("IAD89-1")}) || len(receipts) != 2 {
+		t.Fatalf("%+v, %v, %d receipts are left", o, err, len(receipts))
+	}
+	if still, err := o.Still(t.Context()); err != nil || len(still) > 0 || len(receipts) > 0 {
+		t.Errorf("%q, %v, %d receipts are left", still, err, len(receipts))
 	}
 }

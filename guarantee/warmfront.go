@@ -284,7 +284,7 @@ func (w *warmfront) unbound(ctx context.Context, id string) (names []string, err
 		if r, err = w.receipt(ctx, id); err != nil {
 			return w.final(err), err
 		}
-		return true, nil
+		return r.Invalidation.Status == "Completed", nil // or it is of a control node that has not heard of that, and names nobody yet
 	})
 	if err != nil {
 		return nil, err
