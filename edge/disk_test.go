@@ -390,8 +390,8 @@ const (
 
 func runWithDisk(t *testing.T, seed uint64, strict bool, options ...func(*world)) (h *history) {
 	synctest.Test(t, func(t *testing.T) {
-		h = &history{world: newWorld(t, append(options, withDisk)...), rnd: rand.New(rand.NewPCG(seed, 2)), strict: strict}
-		h.onAck = h.heard
+		h = &history{rnd: rand.New(rand.NewPCG(seed, 2)), strict: strict}
+		h.begin(t, append(options, withDisk)...)
 		h.commit(journal.Fact{DistributionPut: h.put()})
 		h.start()
 		for i := range paths {

@@ -45,9 +45,19 @@ type history struct {
 	hits      atomic.Int64
 	violated  atomic.Int64
 	fromDisk  uint64 // objects read
+
+	slow map[*slowHead]struct{} // guarded by mu
+	cuts atomic.Int64
 }
 
 const paths = 6
+
+// begin makes the edge. Its viewers can be cut.
+func (h *history) begin(t *testing.T, options ...func(*world)) {
+	h.slow = map[*slowHead]struct{}{}
+	h.world = newWorld(t, append(options, func(w *world) { w.config.Cut = h.cut })...)
+	h.onAck = h.heard
+}
 
 func (h *history) n(n int) int {
 	h.rmu.Lock()
@@ -146,8 +156,8 @@ type judging struct {
 }
 
 func (j *judging) Begin(status int, f message.Fields, length int64) error {
-	if j.h.n(20) == 0 {
-		time.Sleep(time.Duration(j.h.n(900)) * time.Millisecond) // a slow socket, within D
+	if j.h.n(20) == 0 && !j.h.taken(time.Duration(j.h.n(900))*time.Millisecond) {
+		return errors.New("cut")
 	}
 	if v, err := strconv.ParseInt(f.Get("X-Version"), 10, 64); err == nil {
 		j.least = max(j.least, j.h.completed[j.i].Load())
@@ -161,6 +171,42 @@ func (j *judging) Begin(status int, f message.Fields, length int64) error {
 		}
 	}
 	return j.viewer.Begin(status, f, length)
+}
+
+// slowHead is a head in a slow socket.
+type slowHead struct {
+	since time.Time
+	gone  chan struct{}
+}
+
+// taken is a slow socket. It is within D, but the final attempt of a fetch has had its ticket open before: so it may be cut.
+func (h *history) taken(within time.Duration) bool {
+	head := &slowHead{time.Now(), make(chan struct{})}
+	h.mu.Lock()
+	h.slow[head] = struct{}{}
+	h.mu.Unlock()
+	select {
+	case <-time.After(within):
+	case <-head.gone:
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, taken := h.slow[head]
+	delete(h.slow, head)
+	return taken
+}
+
+// cut cuts who has been slow for that long, as httpserver.Server.CutHeads does.
+func (h *history) cut(older time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for head := range h.slow {
+		if time.Since(head.since) >= older {
+			delete(h.slow, head)
+			close(head.gone)
+			h.cuts.Add(1)
+		}
+	}
 }
 
 // recent tells whether nothing that a viewer got is older than what was completed when its head was written. It may be
@@ -365,8 +411,8 @@ func run(t *testing.T, seed uint64, strict, grouped bool, options ...func(*world
 func runThrough(t *testing.T, above []kin, seed uint64, strict, grouped bool, options ...func(*world)) (h *history) {
 	synctest.Test(t, func(t *testing.T) {
 		lying := seed%8 >= 6
-		h = &history{world: newWorld(t, options...), lying: lying, rnd: rand.New(rand.NewPCG(seed, 1)), strict: strict, grouped: grouped && !lying}
-		h.onAck = h.heard
+		h = &history{lying: lying, rnd: rand.New(rand.NewPCG(seed, 1)), strict: strict, grouped: grouped && !lying}
+		h.begin(t, options...)
 		fam := &family{edges: map[string]*world{}}
 		if len(above) > 0 {
 			fam.adopt(kin{"FRA50-1", "FRA50"}, h.world)
@@ -426,7 +472,7 @@ func TestPromise_AtRandom(t *testing.T) {
 				options = append(options, func(w *world) { w.config.SliceFrom, w.config.SliceSize = 500, 240 })
 			}
 			h := run(t, uint64(seed), seed%2 == 1, seed%3 == 2, options...)
-			t.Logf("%d answers, %d of them hits", h.answers.Load(), h.hits.Load())
+			t.Logf("%d answers, %d of them hits; %d heads were cut", h.answers.Load(), h.hits.Load(), h.cuts.Load())
 			if !h.shows() {
 				t.Errorf("the experiment shows nothing, with %d failovers", h.edge.Stats().Failovers)
 			}
