@@ -2,7 +2,7 @@ import Alert from "@cloudscape-design/components/alert";
 import Header from "@cloudscape-design/components/header";
 import LiveRegion from "@cloudscape-design/components/live-region";
 import SpaceBetween from "@cloudscape-design/components/space-between";
-import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import StatusIndicator, { type StatusIndicatorProps } from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import { bytes, count, duration, plural } from "../../format";
 import type { Receipt, ReceiptRow } from "../../own";
@@ -59,17 +59,17 @@ const columns: TableProps.ColumnDefinition<ReceiptRow>[] = [
 function RowStatus({ row }: { row: ReceiptRow }) {
   if (row.applied) return <StatusIndicator>Applied</StatusIndicator>;
   if (row.waits) return <StatusIndicator type="pending">Its turn has not come</StatusIndicator>;
-  if (row.former)
-    return (
-      <StatusIndicator type="in-progress" wrapText>
-        No edge any more: {row.lagging}
-      </StatusIndicator>
-    );
+  if (row.former) return <Why type="in-progress" word="Former edge" why={row.lagging} />;
   if (!row.lagging) return <StatusIndicator type="in-progress">Waiting</StatusIndicator>;
+  return <Why type={row.unbound ? "error" : "warning"} word="Lagging" why={row.lagging} />;
+}
+
+// Why is a status with its reason beside it: what is in a status breaks in the middle of words.
+function Why({ type, word, why }: { type: StatusIndicatorProps.Type; word: string; why: string }) {
   return (
-    <StatusIndicator type={row.unbound ? "error" : "warning"} wrapText>
-      Lagging: {row.lagging}
-    </StatusIndicator>
+    <span>
+      <StatusIndicator type={type}>{word}</StatusIndicator>: {why}
+    </span>
   );
 }
 
