@@ -43,14 +43,35 @@ func ended(entries []*journal.Entry) map[uint64][]any {
 	return ends
 }
 
-// keepEndings notes what is known of them as needed, while no Completed in the log says that they were waited for.
+// keepEndings notes what is known of them as needed, while no Completed in the log says that they were waited for. From there on everything is
+// that is known of the edge's memberships: a join that is kept must not outlive what has ended it.
 func (s *state) keepEndings(entries []*journal.Entry, needed map[any]bool) {
+	from := map[string]uint64{} // by edge
 	for seq, facts := range ended(entries) {
 		if seq <= s.completed {
 			continue
 		}
 		for _, f := range facts {
 			needed[f] = true
+			if j, is := f.(*journal.EdgeJoined); is && (from[j.Edge] == 0 || seq < from[j.Edge]) {
+				from[j.Edge] = seq
+			}
+		}
+	}
+	for _, e := range entries {
+		for i := range e.Facts {
+			f, edge := &e.Facts[i], ""
+			switch {
+			case f.EdgeJoined != nil:
+				edge = f.EdgeJoined.Edge
+			case f.EdgeLeft != nil:
+				edge = f.EdgeLeft.Edge
+			case f.EdgeAdmitted != nil:
+				edge = f.EdgeAdmitted.Edge
+			}
+			if seq := from[edge]; seq > 0 && seq <= e.Seq {
+				needed[subject(f)] = true
+			}
 		}
 	}
 }

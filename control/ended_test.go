@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -84,6 +85,114 @@ func TestEnded_ACompactionKeepsWhoIsWaitedFor(t *testing.T) {
 					checkExtract(t, h.entries(), h.cfg, 2)
 				})
 			})
+		}
+	}
+}
+
+// manyMemberships is a history of two edges: they are let in, join, leave, are replaced and removed, and Completed comes now and then.
+func manyMemberships(r *rand.Rand) (all []*journal.Entry) {
+	at := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	add := func(facts ...journal.Fact) {
+		n := uint64(len(all) + 1)
+		at = at.Add(time.Minute)
+		all = append(all, &journal.Entry{Epoch: "e", Seq: n, ID: journal.ID(fmt.Sprint("i", n)), Time: at, Facts: facts})
+	}
+	add()
+	joined, admitted, completed := map[string]string{}, map[string]bool{}, uint64(0)
+	for n := range 5 + r.IntN(25) {
+		edge, name := fmt.Sprint("FRA50-", r.IntN(2)), fmt.Sprint("n", n)
+		left := journal.Fact{EdgeLeft: &journal.EdgeLeft{Edge: edge, Incarnation: joined[edge]}}
+		switch what := r.IntN(8); {
+		case what < 2:
+			add(journal.Fact{EdgeInvited: &journal.EdgeInvited{Token: name, Edge: edge, Expires: at.Add(time.Hour)}})
+			add(journal.Fact{EdgeAdmitted: &journal.EdgeAdmitted{Token: name, Edge: edge, Serial: name}})
+			admitted[edge] = true
+		case what == 2:
+			if completed < uint64(len(all)) {
+				completed += 1 + r.Uint64N(uint64(len(all))-completed)
+				add(journal.Fact{Completed: &journal.Completed{UpTo: completed}})
+			}
+		case !admitted[edge]:
+		case what < 5:
+			joined[edge] = name
+			add(journal.Fact{EdgeJoined: &journal.EdgeJoined{Edge: edge, Incarnation: name}})
+		case what == 5:
+			add(journal.Fact{EdgeAdmitted: &journal.EdgeAdmitted{Edge: edge, Serial: name}})
+		case what == 6 && joined[edge] != "":
+			add(left)
+			delete(joined, edge)
+		case what == 7:
+			facts := []journal.Fact{{EdgeRemoved: &journal.EdgeRemoved{Edge: edge}}}
+			if joined[edge] != "" {
+				facts = append([]journal.Fact{left}, facts...)
+			}
+			add(facts...)
+			delete(joined, edge)
+			delete(admitted, edge)
+		}
+	}
+	add(journal.Fact{EdgeInvited: &journal.EdgeInvited{Token: "last", Edge: "GRU50-1", Expires: at}}) // what the trail shows
+	return all
+}
+
+// Whatever has come of two edges: who begins with what a compaction keeps has the same members, and waits for the same memberships.
+func TestEnded_ACompactionChangesNoMembership(t *testing.T) {
+	tracked := func(entries []*journal.Entry, upTo uint64) (acked map[string]uint64, members string) {
+		tracker := journal.NewTracker(journal.TrackerConfig{})
+		for _, e := range entries {
+			tracker.Applied(e, 0)
+		}
+		acked = map[string]uint64{}
+		for _, e := range tracker.Endings(upTo, 0) {
+			acked[e.Edge] = e.Acked
+		}
+		for _, m := range tracker.Rows(upTo, 0) {
+			members += fmt.Sprintf("%s %s %d; ", m.Edge, m.Incarnation, m.Acked)
+		}
+		return acked, members
+	}
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		limits := Limits{Audit: 1 + r.IntN(12)}.withDefaults()
+		all, batch := manyMemberships(r), 1+r.IntN(8)
+		x, last := NewExtract(limits), uint64(0)
+		for i, e := range all {
+			if x.Add(e); i%batch == batch-1 {
+				x.held = condense(x.held, x.limits)
+			}
+			last = e.Seq
+		}
+		kept := x.Entries()
+		whole, held := fold(limits, all), fold(limits, kept)
+		held.completed = whole.completed
+		if a, b := dump(whole), dump(held); a != b {
+			t.Fatalf("history %d: %s", seed, firstDifference(a, b))
+		}
+		waits, members := tracked(all, last)
+		got, after := tracked(kept, last)
+		if after != members {
+			t.Fatalf("history %d: members %q and not %q", seed, after, members)
+		}
+		// Two of an edge are one to a tracker, which goes by the lesser; of one that has been waited for a new one need know nothing.
+		least := map[string]uint64{}
+		for seq, facts := range ended(all) {
+			for _, f := range facts {
+				if j, is := f.(*journal.EdgeJoined); is && seq > whole.completed {
+					for _, e := range all {
+						if e.Seq < seq && len(e.Facts) == 1 && e.Facts[0].EdgeJoined == j && (least[j.Edge] == 0 || e.Seq < least[j.Edge]) {
+							least[j.Edge] = e.Seq
+						}
+					}
+				}
+			}
+		}
+		if len(got) != len(waits) || len(got) != len(least) {
+			t.Fatalf("history %d: waits for %v and not for %v", seed, got, waits)
+		}
+		for edge, acked := range least {
+			if has, is := got[edge]; !is || has > acked || waits[edge] > acked {
+				t.Fatalf("history %d: waits for %v, by the whole %v, at least for %v", seed, got, waits, least)
+			}
 		}
 	}
 }
