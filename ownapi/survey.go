@@ -61,8 +61,8 @@ const surveyMost = 64
 // ErrSilent is that of an edge of which nothing is heard.
 var ErrSilent = errors.New("the edge does not answer")
 
-// survey asks all edges: those of this process one after the other, since they share its cores, those on other machines all at once,
-// with one deadline. Who has not answered by then, and members that are not connected, are in the replies with an error.
+// survey asks all edges: those of this process one after the other, since they share its cores, those on other machines surveyMost at once,
+// with one deadline for all. Who has not answered by then, and members that are not connected, are in the replies with an error.
 func survey[T any](ctx context.Context, h *Handler, how manner, ask func(context.Context, *Place) (T, error)) []reply[T] {
 	places, here := h.places(), len(h.cfg.Places)
 	replies := make([]reply[T], len(places))
