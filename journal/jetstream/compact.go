@@ -118,6 +118,7 @@ func (l *Log) sift(ctx context.Context, r Compaction, done *Compacted) (*rest, e
 	if before < r.Least {
 		return nil, nil
 	}
+	l.known.atLeast(state.LastSeq) // of replicas one may answer that does not have all that is there yet
 	x := &rest{old: l, last: state.LastSeq}
 	if x.base, err = l.tail(ctx, r, state.LastSeq); err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 	"github.com/warmfront/warmfront/journal"
 )
 
-// MayLag reports whether a read may end before the log does: it is answered by this node's replica, or by any that an external NATS has. End, or an append, tells.
+// MayLag reports whether a read may end before the log does: any replica answers it. End, or an append, tells.
 func (l *Log) MayLag() bool { return l.c.Cluster != nil || l.c.External != nil }
 
 var _ journal.Laggard = (*Log)(nil)

@@ -15,8 +15,8 @@
 //
 // # Several control nodes
 //
-// With Config.Cluster the log has a replica on each of three or five nodes. A read is answered by the replica of the node that is
-// asked, which may be behind: what this node was told of is waited for, and who needs to know the end appends (MayLag, Desk.Tick).
+// With Config.Cluster the log has a replica on each of three or five nodes. A read is answered by any of them, and each time by another,
+// which may be behind: what this node was told of is waited for, and who needs to know the end appends (MayLag, Desk.Tick).
 //
 // # Edges on other machines
 //

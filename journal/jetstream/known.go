@@ -13,8 +13,8 @@ import (
 	"github.com/warmfront/warmfront/journal"
 )
 
-// knowledge is up to where this node knows the log of a cluster to go. Its own replica, which answers its reads, may be
-// behind what it was told by the others: such an answer is not the log's end.
+// knowledge is up to where this node knows the log of a cluster to go. The replica that answers a read, which may be any node's, may be
+// behind what this node was told or has read from another one: such an answer is not the log's end.
 type knowledge struct {
 	mu    sync.Mutex
 	seq   uint64
@@ -90,6 +90,10 @@ func (l *Log) readReplica(ctx context.Context, s *shape, from uint64, max int) (
 		short, cancel := context.WithTimeout(ctx, tryRead)
 		all, _, err := l.batch(short, from, min(max, maxBatch), s.telling(from))
 		cancel()
+		end := from - 1 + uint64(len(all))
+		if len(all) > 0 {
+			l.known.found(end) // also of a read that was cut off: the next one may be answered by a replica that has less
+		}
 		switch {
 		case errors.Is(err, context.DeadlineExceeded) && len(all) > 0:
 			return all, nil
@@ -107,20 +111,16 @@ func (l *Log) readReplica(ctx context.Context, s *shape, from uint64, max int) (
 		case err != nil:
 			return all, err
 		}
-		end := from - 1 + uint64(len(all))
-		if len(all) > 0 {
-			l.known.found(end)
-		}
 		if len(all) >= min(max, 2) || from > l.known.last()+1 || l.endsAt(ctx, end) {
 			return all, nil
 		}
 		if !pause(ctx) {
-			return nil, fmt.Errorf("journal: read: this replica ends with entry %d, entry %d is known: %w", end, l.known.last(), ctx.Err())
+			return nil, fmt.Errorf("journal: read: the replicas that answer end with entry %d, entry %d is known: %w", end, l.known.last(), ctx.Err())
 		}
 	}
 }
 
-// tryRead is how long one replica is waited for. Usually it is this node's.
+// tryRead is how long one replica is waited for. The engine asks any of them, also one that is cut off and whose connections are still up.
 const tryRead = time.Second
 
 // pause waits a moment, or less when ctx ends: then it reports false.
