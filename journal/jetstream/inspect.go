@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -125,11 +124,14 @@ func (c Config) keptReplicas() (all []jetstream.StreamConfig, err error) {
 		if err != nil {
 			return nil, err
 		}
-		base, err := strconv.ParseUint(strings.TrimPrefix(is.Name, streamName+keptInfix), 10, 64)
+		base, err := Config{}.baseOf(is.Name)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
-		all = append(all, Config{}.keptConfig(1, base, max(is.First, 1), journal.ID(is.Metadata[baseRemark])))
+		s := Config{}.keptConfig(1, base, max(is.First, 1), journal.ID(is.Metadata[baseRemark]))
+		// What was given up may be there in part, and that of the same base which was made in its place.
+		s.Name, s.Subjects = is.Name, []string{keptSubject + strings.TrimPrefix(is.Name, streamName+keptInfix)}
+		all = append(all, s)
 	}
 	return all, err
 }

@@ -25,10 +25,9 @@ import (
 // purged up to the base, and only then goes the one that was kept before. Whatever is interrupted, the next start brings it to its
 // end (settleKept), before anybody reads: what is not whole goes, what is below the base goes.
 const (
-	keptInfix   = "_KEPT_"            // behind the name of the log's stream, and then the base
-	keptSubject = "warmfront.kept.0." // and the base: nobody listens
+	keptInfix   = "_KEPT_"            // behind the name of the log's stream, and then the base; of replicas also _ and a name that differs each time
+	keptSubject = "warmfront.kept.0." // and the base: nobody listens. Of two nodes that make one of the same base the engine refuses one
 	baseRemark  = "warmfront-base"    // the ID of the entry at the base: of which log it is
-	makerRemark = "warmfront-maker"   // differs each time: of two nodes that make the same one, the engine refuses one
 )
 
 // keptStream is one of these.
@@ -42,20 +41,33 @@ type keptStream struct {
 	config      jetstream.StreamConfig
 }
 
-// keptConfig is such a stream. Nothing may make a hole in it, and it goes as a whole.
+// keptConfig is such a stream. Nothing may make a hole in it, and it goes as a whole. Where several nodes make and remove them, no two ever have the same
+// name: who stood still and wakes up removes its own, and nothing that another has made in its place.
 func (c Config) keptConfig(replicas int, base, first uint64, id journal.ID) jetstream.StreamConfig {
 	s, n, number := c.stream(replicas, first), c.names(), strconv.FormatUint(base, 10)
 	s.Name, s.Subjects, s.RePublish = n.stream+keptInfix+number, []string{keptSubject + number}, nil
+	if c.Cluster != nil {
+		s.Name += "_" + string(journal.NewID())
+	}
 	s.DenyPurge = true
-	s.Metadata = map[string]string{baseRemark: string(id), makerRemark: string(journal.NewID())}
+	s.Metadata = map[string]string{baseRemark: string(id)}
 	return s
+}
+
+// baseOf is the base that is in a stream's name.
+func (c Config) baseOf(name string) (uint64, error) {
+	number, ok := strings.CutPrefix(name, c.names().stream+keptInfix)
+	if !ok {
+		return 0, strconv.ErrSyntax
+	}
+	number, _, _ = strings.Cut(number, "_")
+	return strconv.ParseUint(number, 10, 64)
 }
 
 // keptOf tells what a stream is; ok is false of one that has nothing to do with compactions of this log.
 func (c Config) keptOf(i *jetstream.StreamInfo) (k keptStream, ok bool) {
-	number, ok := strings.CutPrefix(i.Config.Name, c.names().stream+keptInfix)
-	base, err := strconv.ParseUint(number, 10, 64)
-	if !ok || err != nil {
+	base, err := c.baseOf(i.Config.Name)
+	if err != nil {
 		return k, false
 	}
 	k = keptStream{name: i.Config.Name, first: max(i.Config.FirstSeq, 1), base: base, id: journal.ID(i.Config.Metadata[baseRemark]), made: i.Created, ends: i.State.LastSeq,
@@ -144,7 +156,8 @@ func (l *Log) greatestKept(ctx context.Context) (k keptStream, found bool, err e
 func (l *Log) findKept(ctx context.Context, s jetstream.StreamState) (k keptStream, found bool, err error) {
 	all, err := l.keptStreams(ctx)
 	for _, one := range all {
-		if (one.whole && one.base > s.FirstSeq || one.base == s.FirstSeq) && one.base > k.base {
+		counts := one.whole && one.base > s.FirstSeq || one.base == s.FirstSeq
+		if counts && (one.base > k.base || one.base == k.base && one.whole) {
 			k, found = one, true
 		}
 	}
@@ -171,12 +184,12 @@ func (l *Log) settleKept(ctx context.Context, s jetstream.Stream, k keptStream) 
 			return l.wrap("read", err)
 		}
 	}
-	return l.fitsBase(ctx, k)
+	return l.fitsBase(ctx, l.slots.shape(), k)
 }
 
-// fitsBase checks that what was kept is of this log.
-func (l *Log) fitsBase(ctx context.Context, k keptStream) error {
-	e, err := l.slot(ctx, k.base)
+// fitsBase checks that what was kept is of this log, of which it gives the shape.
+func (l *Log) fitsBase(ctx context.Context, sh *shape, k keptStream) error {
+	e, err := l.slotIn(ctx, sh, k.base)
 	if err == nil && (e.ID != k.id || e.Base != 0) {
 		err = l.damaged("what was kept of the entries below %d is of another log: it goes on with %.8s, entry %d is %.8s", k.base, k.id, k.base, e.ID)
 	}
@@ -185,12 +198,12 @@ func (l *Log) fitsBase(ctx context.Context, k keptStream) error {
 
 // purge removes from the log's own stream what is below the base, once more after having read all that was kept instead, and the entry at the base.
 func (l *Log) purge(ctx context.Context, s jetstream.Stream, k keptStream) error {
-	if err := l.fitsBase(ctx, k); err != nil {
-		return err
-	}
 	sh := l.slots.shape()
 	if sh.kept != k.name {
 		return errMoved
+	}
+	if err := l.fitsBase(ctx, sh, k); err != nil {
+		return err
 	}
 	var chain journal.Chain
 	for slot := k.first; slot <= k.base; {
@@ -299,5 +312,5 @@ func (l *Log) inspectKept(ctx context.Context, s jetstream.StreamState) error {
 	if s.LastSeq < k.base {
 		return l.lost("the log ends with entry %d, and was compacted up to entry %d", s.LastSeq, k.base)
 	}
-	return l.fitsBase(ctx, k)
+	return l.fitsBase(ctx, l.slots.shape(), k)
 }

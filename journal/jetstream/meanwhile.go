@@ -43,6 +43,9 @@ func (l *Log) look(ctx context.Context) error {
 		return err
 	}
 	e, err := l.askEntry(ctx, k.base)
+	if err == nil {
+		l.known.atLeast(e.Seq) // a replica that does not have it yet is asked again, and not taken for damaged
+	}
 	if err == nil && (e.ID != k.id || e.Base != 0) {
 		err = l.damaged("what was kept of the entries below %d is of another log: it goes on with %.8s, entry %d is %.8s", k.base, k.id, k.base, e.ID)
 	}
@@ -109,8 +112,7 @@ func (l *Log) Refresh(ctx context.Context) error {
 
 // spoil marks a stream that is not whole, so that it never will be. It reports false if somebody goes on writing it.
 func (l *Log) spoil(ctx context.Context, k keptStream) (bool, error) {
-	m := message(max(k.ends, k.first-1)+1, []byte("given up"))
-	m.Subject = keptSubject + fmt.Sprint(k.base)
+	m := keptMessage(k.config, max(k.ends, k.first-1)+1, []byte("given up"))
 	err := l.putMessage(ctx, m, 0)
 	var no *jetstream.APIError
 	if errors.As(err, &no) && no.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {

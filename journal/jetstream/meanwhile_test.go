@@ -343,7 +343,7 @@ func TestCluster_SpoiltIsNeverWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.put(t.Context(), keptSubject+"21", 20, b, true); err == nil {
+	if err := l.put(t.Context(), k.config, 20, b, true); err == nil {
 		t.Error("it has been brought to its end")
 	}
 	if _, found, err := l.greatestKept(t.Context()); err != nil || found {
@@ -453,5 +453,38 @@ func TestCluster_MendsAHoleInWhatWasKept(t *testing.T) {
 				t.Fatal("what was set aside stays")
 			}
 		}
+	}
+}
+
+// A node that stood still while it compacted the log, and was given up meanwhile, does no harm to what another has made in its place.
+func TestCluster_CompactedByOneThatStoodStill(t *testing.T) {
+	t.Parallel()
+	c := filled(t, 60)
+	before := c.all(t, 0)
+	stood := false
+	c.logs[1].c.step = func(step string) {
+		if step != "keeping" || stood {
+			return
+		}
+		stood = true
+		all, err := c.logs[0].keptStreams(t.Context())
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		if err := c.logs[0].js.DeleteStream(t.Context(), all[0].name); err != nil { // as after ten minutes
+			t.Fatal(err)
+		}
+		c.compact(t, 0, 10)
+	}
+	more := &keep{want: func(e *journal.Entry) bool { return e.Seq%5 == 2 }} // as it was needed then
+	done, err := c.logs[1].Compact(t.Context(), Compaction{Tail: 10, Extract: more})
+	t.Logf("%+v, %v", done, err)
+	if !stood {
+		t.Fatal("it was not that far")
+	}
+	c.agree(t)
+	c.wantAll(t, "given up", compacted(before, 10))
+	if n := c.logs[2].known.last(); n < c.logs[2].slots.shape().base {
+		t.Errorf("a node goes by base %d, and knows of entry %d", c.logs[2].slots.shape().base, n)
 	}
 }

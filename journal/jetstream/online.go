@@ -71,6 +71,12 @@ func (l *Log) Compact(ctx context.Context, r Compaction) (done Compacted, err er
 	l.watched.Store(w)
 	defer l.watched.Store(nil)
 	k, err := l.keep(ctx, s, x, base.ID)
+	if err != nil { // perhaps another node has removed it, since it was faster
+		l.Refresh(ctx)
+	}
+	if l.slots.shape().base > x.base {
+		return Compacted{}, nil
+	}
 	if err != nil {
 		return done, fmt.Errorf("compaction: %w", err)
 	}
@@ -80,10 +86,12 @@ func (l *Log) Compact(ctx context.Context, r Compaction) (done Compacted, err er
 	}
 	// From here on it is compacted.
 	l.adopt(k)
-	if l.slots.shape().base == k.base {
-		if err := l.purge(ctx, s, k); err != nil {
-			return done, err
-		}
+	err = l.purge(ctx, s, k)
+	if l.slots.shape().base > k.base {
+		return Compacted{}, nil
+	}
+	if err != nil {
+		return done, err
 	}
 	l.c.step("purged")
 	l.c.Logger.Info("journal compacted", "dir", l.c.Dir, "before", done.Before, "after", done.After, "base", done.Base)
@@ -164,7 +172,7 @@ func (l *Log) keep(ctx context.Context, log jetstream.Stream, x *rest, id journa
 	last := len(encoded) - 1
 	for i, b := range encoded[:last] {
 		// An answer is one for all before: had any been dropped, this would not be the next.
-		if err := l.put(ctx, c.Subjects[0], first+uint64(i), b, i%keepEntries == 0 || i == last-1); err != nil {
+		if err := l.put(ctx, c, first+uint64(i), b, i%keepEntries == 0 || i == last-1); err != nil {
 			return k, err
 		}
 	}
@@ -178,7 +186,7 @@ func (l *Log) keep(ctx context.Context, log jetstream.Stream, x *rest, id journa
 		}
 	}
 	sent = l.MayLag()
-	if err := l.putLast(ctx, c.Subjects[0], x.base-1, encoded[last]); err != nil {
+	if err := l.putLast(ctx, c, x.base-1, encoded[last]); err != nil {
 		return k, err
 	}
 	if err := l.holds(ctx, c.Name, first, encoded); err != nil {
@@ -208,10 +216,17 @@ const keepEntries = 64
 // keptDir is where the engine has a stream.
 func (l *Log) keptDir(name string) string { return filepath.Join(l.store(), "$G", "streams", name) }
 
-// put appends to a slot of a stream that nobody else writes; answered: when it is synced, and all before it.
-func (l *Log) put(ctx context.Context, subject string, slot uint64, b []byte, answered bool) error {
+// keptMessage is an append to what is kept, and to no other stream that has been made in its place.
+func keptMessage(c jetstream.StreamConfig, slot uint64, b []byte) *nats.Msg {
 	m := message(slot, b)
-	m.Subject = subject
+	m.Subject = c.Subjects[0]
+	m.Header.Set(jetstream.ExpectedStreamHeader, c.Name)
+	return m
+}
+
+// put appends to a slot of a stream that nobody else writes; answered: when it is synced, and all before it.
+func (l *Log) put(ctx context.Context, c jetstream.StreamConfig, slot uint64, b []byte, answered bool) error {
+	m := keptMessage(c, slot, b)
 	if !answered {
 		return l.engine.nc.PublishMsg(m)
 	}
@@ -223,14 +238,13 @@ func (l *Log) put(ctx context.Context, subject string, slot uint64, b []byte, an
 
 // putLast appends the entry with which a stream is whole. Of replicas the answer may be lost with who leads: then it is sent again, and if its slot is taken
 // that was by itself, or by a mark, which the caller finds out.
-func (l *Log) putLast(ctx context.Context, subject string, slot uint64, b []byte) error {
+func (l *Log) putLast(ctx context.Context, c jetstream.StreamConfig, slot uint64, b []byte) error {
 	if err := l.room(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, purgeWithin)
 	defer cancel()
-	m := message(slot, b)
-	m.Subject = subject
+	m := keptMessage(c, slot, b)
 	for again := false; ; again = true {
 		err := l.putMessage(ctx, m, slot)
 		var no *jetstream.APIError
