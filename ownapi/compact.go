@@ -8,7 +8,7 @@ import (
 
 // Compacted is what a compaction of the journal did.
 type Compacted struct {
-	Before uint64 `json:"before"` // entries
+	Before uint64 `json:"before"` // entries; 0: another control node was faster
 	After  uint64 `json:"after"`  // the same as before: most of them are needed, it was left alone
 	Base   uint64 `json:"base"`   // who stands below that entry drops what it has cached; 0: nobody
 }

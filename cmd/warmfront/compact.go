@@ -39,6 +39,10 @@ func compactCommand() *cobra.Command {
 }
 
 func printCompacted(out io.Writer, done client.Compacted) error {
+	if done.Before == 0 {
+		_, err := fmt.Fprintf(out, "Another control node has just compacted the journal. From entry %s on it is whole.\n", number(done.Base))
+		return err
+	}
 	if done.After == done.Before {
 		_, err := fmt.Fprintf(out, "Most of what the journal has is needed, or too young; it stays as it is: %s.\n", entries(int(done.Before)))
 		return err
