@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/internal/lasting"
 	"github.com/warmfront/warmfront/journal"
@@ -41,6 +42,15 @@ func TestControl_ThreeCompactTheJournal(t *testing.T) {
 		cs[i].JournalEntries, cs[i].compactTail, cs[i].compactEvery = 300, 1, 50*time.Millisecond
 	}
 	d, stop := startRole(t, Control, alone)
+	dist, err := d.control.CreateDistribution(t.Context(), journal.Actor{User: "test"}, demoConfig(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := &wire.InvalidationBatch{CallerReference: wire.Ptr("before"), Paths: &wire.Paths{Quantity: wire.Ptr[int64](1), Items: []string{"/images/*"}}}
+	inv, _, err := d.control.CreateInvalidation(t.Context(), journal.Actor{User: "test"}, dist.ID, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ec := edgeConfig(t, tokenFor(t, d, "FRA50-1"))
 	said := whispers{slog.DiscardHandler, make(chan string, 100)}
 	ec.Logger = slog.New(said)
@@ -100,6 +110,10 @@ func TestControl_ThreeCompactTheJournal(t *testing.T) {
 			trail, err := d.control.Audit("", 0)
 			if err != nil || trail.Items[0].Resource != what || !slices.ContainsFunc(trail.Items, func(r control.AuditEntry) bool { return r.Resource == "before" }) {
 				t.Errorf("the trail of %s: %+v, %v", d.Name, trail, err)
+			}
+			history, err := d.control.History(control.HistoryFilter{}, "", 0)
+			if err != nil || len(history.Items) != 1 || history.Items[0].Invalidation.ID != inv.ID || history.Items[0].Invalidation.Status != control.Completed {
+				t.Errorf("the history of %s: %+v, %v", d.Name, history, err)
 			}
 		}
 	}

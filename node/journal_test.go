@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/journal/jetstream"
 )
@@ -193,6 +195,10 @@ func known(t *testing.T, d *process, invalidation string) string {
 	r, err := d.control.Receipt(dist.ID, invalidation)
 	if err != nil {
 		t.Fatal(err)
+	}
+	history, err := d.control.History(control.HistoryFilter{}, "", 0)
+	if err != nil || !slices.ContainsFunc(history.Items, func(r *control.Receipt) bool { return r.Invalidation.ID == invalidation }) {
+		t.Errorf("it is not in the history: %+v, %v", history, err)
 	}
 	r.Invalidation.Seq = 0
 	b, err := json.Marshal([]any{dist, r})
