@@ -105,8 +105,13 @@ func (h whispers) Enabled(context.Context, slog.Level) bool { return true }
 func (h whispers) WithAttrs([]slog.Attr) slog.Handler       { return h }
 func (h whispers) WithGroup(string) slog.Handler            { return h }
 func (h whispers) Handle(_ context.Context, r slog.Record) error {
-	if strings.HasPrefix(r.Message, "journal compacted") || strings.Contains(r.Message, "dropped") {
+	switch {
+	case strings.HasPrefix(r.Message, "journal compacted"):
 		h.messages <- r.Message
+	case strings.Contains(r.Message, "dropped"):
+		text := r.Message
+		r.Attrs(func(a slog.Attr) bool { text += " " + a.String(); return true })
+		h.messages <- text
 	}
 	return nil
 }
