@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -22,11 +24,15 @@ const firstPort, lastPort = 10000, 32767
 func init() { turn.Store(int64(os.Getpid()) * 131) }
 
 // fixedAddress is an address on the loopback interface to which a process can come back. Its port is below those that the kernel
-// gives to connections, and to whoever asks for port 0: nobody gets it while the process is away. Nobody listens there now, and
-// this test process names it once only.
+// gives to connections, and to whoever asks for port 0: nobody gets it while the process is away. Nobody listens there now; it is
+// named once only, by this test process and, on Linux, by all that run at the same time.
 func fixedAddress() string {
 	for range lastPort - firstPort {
-		address := fmt.Sprintf("127.0.0.1:%d", firstPort+turn.Add(1)%(lastPort-firstPort+1))
+		port := firstPort + turn.Add(1)%(lastPort-firstPort+1)
+		if !claim(port) {
+			continue
+		}
+		address := fmt.Sprintf("127.0.0.1:%d", port)
 		l, err := net.Listen("tcp", address)
 		if err != nil {
 			continue
@@ -38,4 +44,21 @@ func fixedAddress() string {
 		}
 	}
 	panic("no port is free")
+}
+
+// claims end with this process.
+var claims sync.Map
+
+// claim reports whether a port is this process's. The name of a socket that is no file belongs to one process; package internal/lasting
+// uses the same names.
+func claim(port int64) bool {
+	if runtime.GOOS != "linux" {
+		return true
+	}
+	l, err := net.Listen("unix", fmt.Sprintf("@warmfront-lasting-%d", port))
+	if err != nil {
+		return false
+	}
+	claims.Store(port, l)
+	return true
 }
