@@ -129,6 +129,7 @@ type Handler struct {
 	mux  *http.ServeMux
 
 	streams, scans, verifies, backups, compactions semaphore
+	surveys                                        semaphore // edges on other machines that are asked
 	ratios                                         ratios
 
 	closing chan struct{} // closed when Run ends: streams end with it
@@ -167,6 +168,7 @@ func New(cfg Config) (*Handler, error) {
 		verifies:    make(semaphore, maxVerifies),
 		backups:     make(semaphore, 1),
 		compactions: make(semaphore, 1),
+		surveys:     make(semaphore, surveyMost),
 		closing:     make(chan struct{}),
 	}
 	h.close = sync.OnceFunc(func() { close(h.closing) })

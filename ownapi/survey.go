@@ -46,7 +46,7 @@ type unanswered struct {
 
 // manner is how edges are asked.
 type manner struct {
-	within   time.Duration // those on other machines, all together
+	within   time.Duration // each of those on other machines
 	together bool          // those of this process at once, too: they have to wait, not to work
 }
 
@@ -55,30 +55,35 @@ var (
 	patiently = manner{within: 8 * time.Second} // what they have to look for
 )
 
-// surveyMost is how many edges on other machines are asked at once.
-const surveyMost = 64
+// surveyMost is how many edges on other machines are asked at once, for all calls together.
+const surveyMost = 1024
 
 // ErrSilent is that of an edge of which nothing is heard.
 var ErrSilent = errors.New("the edge does not answer")
 
-// survey asks all edges: those of this process one after the other, since they share its cores, those on other machines surveyMost at once,
-// with one deadline for all. Who has not answered by then, and members that are not connected, are in the replies with an error.
+// survey asks all edges: those of this process one after the other, since they share its cores, those on other machines at once, each with a
+// time of its own: who is asked late, because there are many or some are silent, is not silent for that. Who has not answered in its time, and members that
+// are not connected, are in the replies with an error.
 func survey[T any](ctx context.Context, h *Handler, how manner, ask func(context.Context, *Place) (T, error)) []reply[T] {
 	places, here := h.places(), len(h.cfg.Places)
 	replies := make([]reply[T], len(places))
-	away, cancel := context.WithTimeout(ctx, how.within)
-	defer cancel()
 	var asking sync.WaitGroup
-	slots := make(chan struct{}, surveyMost)
 	put := func(ctx context.Context, i int) {
 		p := &places[i]
 		v, err := ask(ctx, p)
 		replies[i] = reply[T]{p, v, err}
 	}
 	for i := here; i < len(places); i++ {
-		slots <- struct{}{}
+		select {
+		case h.surveys <- struct{}{}:
+		case <-ctx.Done(): // it says so itself
+			put(ctx, i)
+			continue
+		}
 		asking.Go(func() {
-			defer func() { <-slots }()
+			defer h.surveys.leave()
+			away, cancel := context.WithTimeout(ctx, how.within)
+			defer cancel()
 			put(away, i)
 		})
 	}

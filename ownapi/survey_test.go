@@ -2,7 +2,10 @@ package ownapi
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -155,6 +158,52 @@ func TestExplain_ConditionsAndMode(t *testing.T) {
 			`,"items":["/a"],"mode":"soft"`, `,"items":["/a"],"where":{"status":["teapot"]}`, `,"where":{"status":["404"]}`, `,"mode":"stale"`,
 		} {
 			h.wantRefusal(400, "InvalidArgument", "POST", "/explain", `{"distributionId":"`+d.ID+`","path":"/img/a"`+rest+`}`)
+		}
+	})
+}
+
+// Who has an answer is heard, however many edges there are, and however many of them are silent. Calls at the same time share the places.
+func TestSurvey_OfManyEdges(t *testing.T) {
+	const many = 5000
+	at(t, func(h *house) {
+		for _, one := range []int{0, 2} { // in so many is silent
+			h.cfg.Fleet = &Fleet{Connected: func() (all []Place) {
+				for i := range many {
+					all = append(all, Place{Name: fmt.Sprint(i), Location: "AAA50"})
+				}
+				return all
+			}}
+			silent := func(p *Place) bool {
+				i, err := strconv.Atoi(p.Name)
+				return err == nil && one > 0 && i%one == 0
+			}
+			var calls sync.WaitGroup
+			for range 3 {
+				calls.Go(func() {
+					replies := survey(h.t.Context(), h.Handler, briefly, func(ctx context.Context, p *Place) (string, error) {
+						way := 300 * time.Millisecond
+						if silent(p) {
+							way = time.Hour
+						}
+						select {
+						case <-time.After(way):
+							return p.Name, nil
+						case <-ctx.Done():
+							return "", ctx.Err()
+						}
+					})
+					if len(replies) != len(edgeNames)+many {
+						h.t.Errorf("%d replies", len(replies))
+					}
+					for _, r := range replies {
+						if late := silence(r.err) != ""; late != silent(r.Place) {
+							h.t.Errorf("%s: %v", r.Name, r.err)
+							return
+						}
+					}
+				})
+			}
+			calls.Wait()
 		}
 	})
 }
