@@ -540,7 +540,7 @@ func TestExternal_OnTheLesserSide(t *testing.T) {
 	}
 	nc, _ := y.conn(t)
 	leader := y.whole(t, stream)
-	for ; leader == side; leader = y.whole(t, stream) { // who leads notices after twenty seconds only that nobody follows
+	for ; leader == side; leader = y.whole(t, stream) { // who leads notices late that nobody follows
 		if _, err := nc.RequestWithContext(minute(t), "$JS.API.STREAM.LEADER.STEPDOWN."+stream, nil); err != nil {
 			t.Fatal(err)
 		}
