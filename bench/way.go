@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -29,8 +30,24 @@ var fleets = []string{"3 edges", "30 edges", "300 edges"}
 
 func init() {
 	for _, name := range fleets {
-		starts[name] = func(context.Context, server.Env) (*server.Server, error) { return &server.Server{Name: name}, nil }
+		starts[name] = func(context.Context, server.Env) (*server.Server, error) {
+			return &server.Server{Name: name, Version: builtFrom()}, nil
+		}
 	}
+}
+
+// builtFrom is the commit that the bench itself was built from, "" where that is not known: what it runs in its own processes is of that.
+func builtFrom() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value[:min(len(s.Value), 7)]
+		}
+	}
+	return ""
 }
 
 // onTheWay measures a fleet in a process of its own, which may use all cores.

@@ -63,6 +63,9 @@ func (v view) Versions() string {
 			name, _, _ := strings.Cut(s.Name, " with ")
 			name, _, _ = strings.Cut(name, " on ")
 			name, _, _ = strings.Cut(name, ", ")
+			if strings.HasSuffix(name, " edges") { // a fleet
+				name = "Warmfront"
+			}
 			of := fmt.Sprintf("%s %s for %q", name, s.Version, row.Title)
 			switch {
 			case s.Version == "":

@@ -164,7 +164,8 @@ func TestNumbers(t *testing.T) {
 func TestVersions_NamesRowsOfALaterBuild(t *testing.T) {
 	r := sample()
 	r.Rows[1].Servers[0].Version = "1.3"
-	if got, want := (view{Results: r}).Versions(), `Warmfront 1.2, nginx 1.2, Warmfront 1.3 for "Many", HAProxy 1.2`; got != want {
+	r.Rows = append(r.Rows, result.Row{Name: "way", Title: "The way", Servers: []result.Server{{Name: "3 edges", Version: "1.4"}, {Name: "30 edges", Version: "1.4"}}})
+	if got, want := (view{Results: r}).Versions(), `Warmfront 1.2, nginx 1.2, Warmfront 1.3 for "Many", HAProxy 1.2, Warmfront 1.4 for "The way"`; got != want {
 		t.Errorf("%s", got)
 	}
 }
