@@ -407,13 +407,9 @@ func TestCluster_Life(t *testing.T) {
 	}
 }
 
-// Two more nodes, of which the three that there were learn by their own new configs.
-func TestCluster_ThreeToFive(t *testing.T) {
-	t.Parallel()
-	five := newNodes(t, 5)
-	t.Cleanup(five.closeAll)
-	alone(t, five.configs[0].Dir)
-	three := &trio{configs: slices.Clone(five.configs[:3]), logs: make([]*Log, 3)}
+// firstThree opens three of the nodes as a cluster of their own.
+func (y *trio) firstThree(t *testing.T) *trio {
+	three := &trio{configs: slices.Clone(y.configs[:3]), logs: make([]*Log, 3)}
 	t.Cleanup(three.closeAll)
 	for i := range three.configs {
 		x := *three.configs[i].Cluster
@@ -421,6 +417,16 @@ func TestCluster_ThreeToFive(t *testing.T) {
 		three.configs[i].Cluster = &x
 	}
 	three.open(t)
+	return three
+}
+
+// Two more nodes, of which the three that there were learn by their own new configs.
+func TestCluster_ThreeToFive(t *testing.T) {
+	t.Parallel()
+	five := newNodes(t, 5)
+	t.Cleanup(five.closeAll)
+	alone(t, five.configs[0].Dir)
+	three := five.firstThree(t)
 	three.append(t, 1)
 	copy(five.logs, three.logs)
 	five.open(t) // the new ones

@@ -364,14 +364,7 @@ func TestCluster_CompactedThreeToFive(t *testing.T) {
 		facts[i] = journal.Fact{Tick: &journal.Tick{}}
 	}
 	alone(t, five.configs[0].Dir, facts...)
-	three := &trio{configs: slices.Clone(five.configs[:3]), logs: make([]*Log, 3)}
-	t.Cleanup(three.closeAll)
-	for i := range three.configs {
-		x := *three.configs[i].Cluster
-		x.Peers = x.Peers[:3]
-		three.configs[i].Cluster = &x
-	}
-	three.open(t)
+	three := five.firstThree(t)
 	three.compact(t, 1, 10)
 	want := three.all(t, 0)
 	copy(five.logs, three.logs)
