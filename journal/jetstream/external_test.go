@@ -30,7 +30,7 @@ type yours struct {
 }
 
 // newYours starts n servers.
-func newYours(t *testing.T, n int) *yours {
+func newYours(t *testing.T, n int, before ...func(*yours)) *yours {
 	t.Helper()
 	y := &yours{servers: make([]*server.Server, n), tune: func(*server.Options) {}}
 	for range n {
@@ -41,6 +41,9 @@ func newYours(t *testing.T, n int) *yours {
 			y.stop(i)
 		}
 	})
+	for _, f := range before {
+		f(y)
+	}
 	for i := range y.servers {
 		y.start(t, i)
 	}

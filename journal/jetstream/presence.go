@@ -45,6 +45,7 @@ const (
 	presenceBeat  = time.Second
 	presenceLong  = 5 * presenceBeat // without a sign it is gone
 	mostPresent   = 64               // L9; beyond it others are not known of
+	natsSilent    = 7 * time.Second  // for how long nobody may say who leads the stream before another server is tried, and then the next: longer than most elections, and less than election
 	natsAway      = 3 * time.Second  // for how long there may be no connection to NATS before requests are refused
 	mostQuestions = 64               // of other control nodes, at once (L9)
 )
@@ -81,10 +82,12 @@ func (p *presence) stop() {
 	p.l.engine.nc.FlushTimeout(time.Second)
 }
 
-// run tells of this node, and looks whether NATS answers.
+// run tells of this node, and looks whether NATS answers. A server that is cut off from the others keeps its clients: whoever stays there waits for as
+// long as that takes, while the others go on.
 func (p *presence) run(ctx context.Context) {
 	beat := time.NewTicker(presenceBeat)
 	defer beat.Stop()
+	came := time.Now() // to this server
 	for hello := true; ; hello = false {
 		p.tell(present{Hello: hello})
 		_, err := p.l.askEnd(ctx)
@@ -92,13 +95,27 @@ func (p *presence) run(ctx context.Context) {
 		if p.why = err; err == nil {
 			p.heard = time.Now()
 		}
+		heard := p.heard
 		p.mu.Unlock()
+		if time.Since(heard) > natsSilent && time.Since(came) > natsSilent && p.move(err) {
+			came = time.Now()
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-beat.C:
 		}
 	}
+}
+
+// move goes to another server, if one is known. What has been asked and not been answered is in doubt then, as after any lost connection.
+func (p *presence) move(why error) bool {
+	nc := p.l.engine.nc
+	if !nc.IsConnected() || len(nc.Servers()) < 2 {
+		return false
+	}
+	p.l.log.Warn("NATS is there, and nobody leads the stream; trying another server", "at", nc.ConnectedAddr(), "err", why)
+	return nc.ForceReconnect() == nil
 }
 
 // tell tells the others; without NATS nobody hears it.

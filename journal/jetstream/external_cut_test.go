@@ -1,0 +1,132 @@
+package jetstream
+
+import (
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/warmfront/warmfront/internal/lasting"
+	"github.com/warmfront/warmfront/journal"
+)
+
+// door is in front of an address, and can be shut.
+type door struct {
+	address, to string
+	listener    net.Listener
+	all         sync.WaitGroup
+
+	mu   sync.Mutex
+	open map[net.Conn]bool // nil: shut; guarded by mu
+}
+
+func newDoor(t *testing.T, to string) *door {
+	t.Helper()
+	d := &door{address: lasting.Address(), to: to, open: map[net.Conn]bool{}}
+	var err error
+	if d.listener, err = net.Listen("tcp", d.address); err != nil {
+		t.Fatal(err)
+	}
+	d.all.Go(func() {
+		for {
+			c, err := d.listener.Accept()
+			if err != nil {
+				return
+			}
+			d.all.Go(func() { d.carry(c) })
+		}
+	})
+	t.Cleanup(d.shut)
+	return d
+}
+
+func (d *door) carry(in net.Conn) {
+	defer in.Close()
+	out, err := net.Dial("tcp", d.to)
+	if err != nil {
+		return
+	}
+	defer out.Close()
+	d.mu.Lock()
+	open := d.open != nil
+	if open {
+		d.open[in], d.open[out] = true, true
+	}
+	d.mu.Unlock()
+	if !open {
+		return
+	}
+	d.all.Go(func() { io.Copy(out, in); out.Close() })
+	io.Copy(in, out)
+}
+
+// shut ends what goes through it, for good.
+func (d *door) shut() {
+	d.listener.Close()
+	d.mu.Lock()
+	for c := range d.open {
+		c.Close()
+	}
+	d.open = nil
+	d.mu.Unlock()
+	d.all.Wait()
+}
+
+// newDivided starts three servers of which the first can be cut off from the others. All three have their clients.
+func newDivided(t *testing.T) (y *yours, cut func()) {
+	var doors []*door
+	y = newYours(t, 3, func(y *yours) {
+		for _, r := range y.routes {
+			doors = append(doors, newDoor(t, r))
+		}
+		y.tune = func(o *server.Options) {
+			i := int(o.ServerName[1] - '0')
+			o.Cluster.Advertise, o.Routes = doors[i].address, nil
+			for j := range doors {
+				at := doors[j].address
+				if i > 0 && j > 0 {
+					at = y.routes[j] // the second and the third are together whatever happens
+				}
+				o.Routes = append(o.Routes, &url.URL{Scheme: "nats-route", Host: at})
+			}
+		}
+	})
+	return y, func() {
+		for _, d := range doors {
+			d.shut()
+		}
+	}
+}
+
+// A server that is cut off from the others still has its clients: a control node goes to another one, and on.
+func TestExternal_MovesToAnotherServer(t *testing.T) {
+	t.Parallel() // it mostly waits
+	y, cut := newDivided(t)
+	c := y.config(t, "")
+	l := mustOpen(t, c)
+	w := journal.NewWriter(journal.WriterConfig{Log: l, TickWindow: 1})
+	if _, err := w.Tick(minute(t)); err != nil {
+		t.Fatal(err)
+	}
+	nc, _ := y.conn(t)
+	for y.whole(t, c.names().stream) == 0 { // who leads notices late that nobody follows
+		if _, err := nc.RequestWithContext(minute(t), "$JS.API.STREAM.LEADER.STEPDOWN."+c.names().stream, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	here := l.engine.nc
+	for here.ConnectedAddr() != y.addresses[0] {
+		here.ForceReconnect()
+		eventually(t, "it is connected", here.IsConnected)
+	}
+	cut()
+	eventually(t, "it goes to another server", func() bool { return here.IsConnected() && here.ConnectedAddr() != y.addresses[0] })
+	before := w.Position().Seq
+	if seq, err := w.Tick(minute(t)); err != nil || seq <= before {
+		t.Fatalf("%d, %v", seq, err)
+	}
+	eventually(t, "NATS answers", func() bool { return l.Quorum() == nil })
+}
