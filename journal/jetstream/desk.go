@@ -271,7 +271,7 @@ type partAnswer struct {
 // Errors that an edge meets.
 var (
 	ErrVersion = errors.New("journal: the versions do not fit")
-	ErrRefused = errors.New("journal: the control plane refuses this edge")
+	ErrRefused = errors.New("journal: the control plane refuses this machine")
 	ErrAway    = errors.New("journal: no control node can be reached")
 )
 

@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -10,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"math/big"
 	"strings"
 	"sync"
@@ -455,6 +457,28 @@ func TestNetwork_Disconnect(t *testing.T) {
 	eventually(t, "refused", func() bool { return errors.Is(r.Connected(), ErrRefused) })
 	gone.Store(false)
 	connected(t, r)
+}
+
+// A machine that was removed is refused at each attempt; its log says so once, and again when it had been let in meanwhile.
+func TestRemote_RefusalIsSaidOnce(t *testing.T) {
+	var said bytes.Buffer
+	l := &Remote{c: RemoteConfig{Addresses: []string{"control.test:4443"}}, session: session{log: slog.New(slog.NewTextHandler(&said, nil))}}
+	for _, c := range []struct {
+		err  error
+		want int
+	}{{nats.ErrAuthorization, 1}, {nats.ErrAuthorization, 1}, {nats.ErrConnectionClosed, 2}, {nats.ErrAuthorization, 3}, {nats.ErrAuthorization, 3}, {nil, 3}, {nats.ErrAuthorization, 4}} {
+		if c.err == nil {
+			l.settled()
+		} else {
+			l.complain(nil, nil, c.err)
+		}
+		if n := strings.Count(said.String(), "\n"); n != c.want {
+			t.Errorf("%v: %d lines, not %d", c.err, n, c.want)
+		}
+	}
+	if !strings.Contains(said.String(), "warmfront relay token") {
+		t.Errorf("it does not say what to do: %s", &said)
+	}
 }
 
 // An edge starts before the control plane, and follows as soon as that is there.

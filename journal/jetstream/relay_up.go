@@ -28,8 +28,11 @@ func (l *Remote) overhear(f func(signature, entry []byte)) (stop func(), err err
 	})
 }
 
-// again connects elsewhere.
+// again connects elsewhere, if there is a connection; else that is tried already.
 func (l *Remote) again() {
+	if !l.nc.IsConnected() {
+		return
+	}
 	l.log.Warn("journal connection gives no answers; connecting anew", "to", l.nc.ConnectedAddr())
 	l.nc.ForceReconnect()
 }

@@ -48,6 +48,7 @@ type Remote struct {
 	c      RemoteConfig
 	failed atomic.Int32 // probes, in a row
 	skewed atomic.Bool  // the clocks were found to differ, and it was said
+	said   atomic.Value // string: why there is no connection, as the log has it already; "": there is one
 
 	routes  *routes // nil: there are no relays
 	relayed relayed
@@ -86,6 +87,7 @@ func Dial(c RemoteConfig) (*Remote, error) {
 				l.log.Warn("journal connection lost", "err", err)
 			}
 		}),
+		nats.ErrorHandler(l.complain),
 		nats.ConnectHandler(func(*nats.Conn) { l.settled() }),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
 			l.settled()
@@ -107,7 +109,22 @@ func Dial(c RemoteConfig) (*Remote, error) {
 	return l, nil
 }
 
+// complain logs an error of the engine's client. Why there is no connection is said once: a machine that was removed is refused at each attempt, for ever.
+func (l *Remote) complain(_ *nats.Conn, sub *nats.Subscription, err error) {
+	if sub != nil {
+		l.log.Warn("journal subscription", "subject", sub.Subject, "err", err)
+		return
+	}
+	why := explain(l.Addresses(), err).Error()
+	if l.nc != nil && l.nc.IsConnected() {
+		l.log.Warn("journal connection", "err", err)
+	} else if l.said.Swap(why) != why {
+		l.log.Warn("journal connection", "err", why)
+	}
+}
+
 func (l *Remote) settled() {
+	l.said.Store("")
 	if l.routes != nil {
 		l.routes.settled()
 	}
@@ -161,9 +178,9 @@ func explain(addresses []string, err error) error {
 	case err == nil:
 		return fmt.Errorf("%w: %s", ErrAway, at)
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), strings.Contains(err.Error(), "uthorization"):
-		return fmt.Errorf("%w at %s: it was removed, or another machine has its name now; with a token (warmfront edge token) it is one again. Or that node has just started, and does not know its edges yet", ErrRefused, at)
+		return fmt.Errorf("%w at %s: it was removed, or another machine has its name now; with a token (warmfront edge token, or warmfront relay token) it is one again. Or that node has just started, and does not know its edges yet", ErrRefused, at)
 	case strings.Contains(err.Error(), "expired certificate"):
-		return fmt.Errorf("%w at %s: its certificate has expired; with a token (warmfront edge token) it gets another", ErrRefused, at)
+		return fmt.Errorf("%w at %s: its certificate has expired; with a token (warmfront edge token, or warmfront relay token) it gets another", ErrRefused, at)
 	case strings.Contains(err.Error(), "x509: certificate has expired or is not yet valid"):
 		return fmt.Errorf("%w: %s: %w. Do the clocks of both machines agree?", ErrAway, at, err)
 	case strings.Contains(err.Error(), "x509:"):
