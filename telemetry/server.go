@@ -97,7 +97,7 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	for _, name := range names {
 		if err := s.Ready[name](); err != nil {
 			status = http.StatusServiceUnavailable
-			fmt.Fprintf(&text, "%s: %v\n", name, err)
+			fmt.Fprintf(&text, "%s: %s\n", name, strings.TrimPrefix(err.Error(), name+": ")) // the journal's errors begin with its name
 		} else {
 			fmt.Fprintf(&text, "%s: ok\n", name)
 		}

@@ -189,6 +189,11 @@ func TestServer_Routes(t *testing.T) {
 			t.Errorf("%s from %s: %d %.200q", c.path, c.remote, status, body)
 		}
 	}
+	s.Ready["journal"] = func() error { return errors.New("journal: no control node can be reached") }
+	if _, body := ask("/readyz", "10.0.0.1:1"); !strings.Contains(body, "\njournal: no control node can be reached\n") {
+		t.Errorf("a check whose error begins with its name: %q", body)
+	}
+	delete(s.Ready, "journal")
 	notYet = nil
 	if status, body := ask("/readyz", "10.0.0.1:1"); status != 200 || body != "control: ok\nedge e1: ok\nready\n" {
 		t.Errorf("%d %q", status, body)
