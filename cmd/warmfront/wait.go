@@ -301,9 +301,16 @@ func summary(r *client.Receipt) string {
 	if r.Invalidation.Status == control.Scheduled {
 		return "Scheduled: " + planText(r.Invalidation.Plan)
 	}
-	n := 0
+	n, former := 0, 0
 	for _, e := range r.Edges {
 		n += rank(e)
+		if e.Former {
+			former++
+		}
 	}
-	return fmt.Sprintf("%s: %d of %s, %s", r.Invalidation.Status, n, count(len(r.Edges), "edge"), took(r.TookMs))
+	of := count(len(r.Edges)-former, "edge")
+	if former > 0 {
+		of += " and " + count(former, "former edge")
+	}
+	return fmt.Sprintf("%s: %d of %s, %s", r.Invalidation.Status, n, of, took(r.TookMs))
 }

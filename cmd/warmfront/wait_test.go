@@ -77,6 +77,7 @@ func TestProgress_NamesWhoIsNoEdgeAnyMore(t *testing.T) {
 fra-1 in FRA50: applied it in 3.1 ms
 fra-1 in FRA50: was replaced, in 30s
 `)
+	expect(t, summary(receipt(t, replaced)), "InProgress: 1 of 1 edge and 1 former edge, 5.0 s")
 }
 
 func TestSummary_NamesWhomCompletedDoesNotSpeakFor(t *testing.T) {

@@ -132,6 +132,8 @@ describe("what goes wrong", () => {
     await seat.open("/nonsense");
     await page.getByText("There is no such page").waitFor();
     expect(await seat.barriers()).toEqual([]);
+    await seat.open(`/distributions/${world.distribution}/nonsense`);
+    await page.getByText("There is no such page").waitFor();
   });
 });
 

@@ -11,6 +11,7 @@ import { Await } from "../../parts/Await";
 import { Copyable } from "../../parts/Copyable";
 import { VerifyPanel } from "../../parts/verify/VerifyPanel";
 import { useLoad } from "../../use";
+import NotFound from "../not-found";
 import { Behaviors } from "./Behaviors";
 import { ErrorPages } from "./ErrorPages";
 import { General } from "./General";
@@ -24,6 +25,12 @@ const Popular = lazy(async () => ({ default: (await import("../../parts/dashboar
 
 export default function Distribution() {
   const { id = "", tab = "general" } = useParams();
+  return tabs.some((t) => t === tab) ? <Tabbed id={id} tab={tab} /> : <NotFound />;
+}
+
+const tabs = ["general", "origins", "behaviors", "error-pages", "invalidations", "monitoring", "verify", "tags"];
+
+function Tabbed({ id, tab }: { id: string; tab: string }) {
   const navigate = useNavigate();
   const home = `/distributions/${id}`;
   usePage(distributionsCrumb, distributionCrumb(id));

@@ -15,9 +15,11 @@ import { Spread } from "./Spread";
 export function ReceiptPanel({ receipt }: { receipt: Receipt }) {
   const { doubt, edges, invalidation } = receipt;
   const applied = edges.filter((e) => e.applied);
+  const asked = edges.filter((e) => !e.former);
+  const former = edges.length - asked.length;
   const sum = (of: (e: ReceiptRow) => number | null) => applied.reduce((n, e) => n + (of(e) ?? 0), 0);
   const counting = applied.some((e) => !e.counted && e.objects !== null);
-  const text = `Applied by ${applied.length} of ${plural(edges.length, "edge location")}; ${counting ? "so far " : ""}${plural(sum((e) => e.objects), "object")}, ${bytes(sum((e) => e.bytes))} ${invalidation.mode === "stale" ? "marked stale" : "dropped"}.`;
+  const text = `Applied by ${applied.length} of ${plural(asked.length, "edge location")}${former > 0 ? `, and ${plural(former, "former edge")} to be waited for` : ""}; ${counting ? "so far " : ""}${plural(sum((e) => e.objects), "object")}, ${bytes(sum((e) => e.bytes))} ${invalidation.mode === "stale" ? "marked stale" : "dropped"}.`;
   const unbound = edges.filter((e) => e.unbound).map((e) => e.edge);
   return (
     <SpaceBetween size="s">
@@ -36,7 +38,7 @@ export function ReceiptPanel({ receipt }: { receipt: Receipt }) {
         wrapLines
         ariaLabels={{ tableLabel: "Receipt" }}
         header={
-          <Header variant="h2" counter={`(${applied.length}/${edges.length})`} description={<LiveRegion tagName="span">{text}</LiveRegion>}>
+          <Header variant="h2" counter={`(${applied.length}/${asked.length})`} description={<LiveRegion tagName="span">{text}</LiveRegion>}>
             Receipt
           </Header>
         }
