@@ -30,6 +30,8 @@ const (
 	markForgotten mistake = "mark-forgotten" // L4: a rule that marks stale goes although something is stored that it marks
 	markUnasked   mistake = "mark-unasked"   // what is marked stale is shown, and no request to the origin is begun
 
+	paceTurnless mistake = "pace-turnless" // what is marked stale and paced never has a turn, and is shown until a viewer may not have it any more
+
 	missedUnheeded mistake = "missed-unheeded" // L5: what was accepted while an edge was cut off is passed over when it is back
 
 	classUnread mistake = "class-unread" // conditions: a class of statuses means nothing

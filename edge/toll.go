@@ -81,7 +81,7 @@ func (f *flight) turnFor(rule uint64) bool {
 	if p == nil || p.over(f.e.clock()) || len(f.upwards()) > 0 {
 		return true
 	}
-	f.prepaid = p.try()
+	f.prepaid = p.try() && !planted(paceTurnless)
 	return f.prepaid
 }
 

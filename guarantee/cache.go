@@ -35,7 +35,9 @@ type Batch struct {
 	Soft  bool   // mark stale instead of removing; only of a cache that can
 	Where *Where // what narrows the items; nil, but of a cache that can
 	Turns *Turns // nil: everywhere at once; the same
-	Pace  int    // requests to the origin a second, of each edge, and edges fetch again what was wanted most; 0: not bounded; the same
+	Pace  int    // requests to the origin a second, of each edge; 0: not bounded; the same
+
+	Refetch bool // with a pace: edges fetch again by themselves what was wanted most
 }
 
 // Outcome is for which edges an invalidation holds, by the names with which they sign (Via). The zero value: for all.

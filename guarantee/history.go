@@ -107,6 +107,7 @@ type record struct {
 	soft   []*softFloor      // what marking stale demands, as floors are ordered; guarded by mu
 	some   []floor           // what invalidations demand that have conditions, or bind some edges only, by their instants; guarded by mu
 	asks   map[string][]*ask // by the edge's Via; guarded by mu
+	paces  []*softPace       // in order of their creation; guarded by mu
 	events [120]Event
 	n      int // events ever; guarded by mu
 }
@@ -261,6 +262,7 @@ type demand struct {
 	*Invalidation
 	objects []*Object
 	floors  []uint64
+	paces   []*softPace // of those that mark stale; nil: it is not paced
 }
 
 // create enters an invalidation that is about to be created.
@@ -275,6 +277,9 @@ func (h *history) create(writer int, b *Batch) *demand {
 		o.log.mu.Lock()
 		d.floors[i] = o.version.Load()
 		o.log.note(Event{At: h.now(), Created: d.Invalidation})
+		if d.Soft && d.Pace > 0 {
+			d.paces = append(d.paces, o.log.willMark(d.Created))
+		}
 		o.log.mu.Unlock()
 	}
 	return d
@@ -295,7 +300,7 @@ func (h *history) demands(d *demand, unbound, only []string) {
 		f := floor{version: d.floors[i], by: d.Invalidation, unbound: unbound, only: only}
 		switch {
 		case d.Soft && o.softly():
-			o.log.marked(f, h.now)
+			o.log.marked(f, d.paceOf(i), h.now)
 		case d.Soft:
 		case d.Where != nil || only != nil:
 			o.log.narrowed(f, h.now)
@@ -303,6 +308,14 @@ func (h *history) demands(d *demand, unbound, only []string) {
 			o.log.completed(f, h.now)
 		}
 	}
+}
+
+// paceOf is what marks an object, nil if it is not paced.
+func (d *demand) paceOf(i int) *softPace {
+	if d.paces == nil {
+		return nil
+	}
+	return d.paces[i]
 }
 
 // ofKind returns the objects of one kind.

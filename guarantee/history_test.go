@@ -132,8 +132,22 @@ func TestJudge_PostsCountWhereTheyWere(t *testing.T) {
 
 // What is marked stale may be shown while its edge asks the origin anew, and not after that.
 func TestJudge_Lingering(t *testing.T) {
-	const done = 10 * time.Second // the marking is Completed
+	const done = 10 * time.Second // the marking is Completed; it was created a second before
 	at := func(i Instant) func() Instant { return func() Instant { return i } }
+	shown := func(via string) func(o *Object) {
+		return func(o *Object) { o.judge(&Answer{Via: via, Sent: done + 1, End: done + 2, Version: 4}) }
+	}
+	asked := func(from, until Instant, whole bool, edges ...string) func(o *Object) {
+		return func(o *Object) { o.log.asked(edges, now(from, until))(whole) }
+	}
+	all := func(each ...func(o *Object)) func(o *Object) {
+		return func(o *Object) {
+			for _, f := range each {
+				f(o)
+			}
+		}
+	}
+	const created = done - time.Second
 	for _, c := range []struct {
 		name   string
 		before func(o *Object)
@@ -141,30 +155,34 @@ func TestJudge_Lingering(t *testing.T) {
 		want   Class
 	}{
 		{name: "shown for the first time", want: None},
-		{name: "soon again", before: func(o *Object) { o.judge(&Answer{Via: "e1", Sent: done + 1, End: done + 2, Version: 4}) },
-			a: Answer{Sent: done + grace}, want: None},
-		{name: "long after, and nothing was asked", before: func(o *Object) { o.judge(&Answer{Via: "e1", Sent: done + 1, End: done + 2, Version: 4}) },
-			a: Answer{Sent: done + grace + 3}, want: Lingering},
-		{name: "long after another edge has shown it", before: func(o *Object) { o.judge(&Answer{Via: "e2", Sent: done + 1, End: done + 2, Version: 4}) },
-			a: Answer{Sent: done + grace + 3}, want: None},
-		{name: "long after, but it was absent", before: func(o *Object) { o.judge(&Answer{Via: "e1", Sent: done + 1, End: done + 2, Version: 4}) },
-			a: Answer{Sent: done + grace + 3, Absent: done + 3}, want: None},
-		{name: "while the origin takes its time", before: func(o *Object) { o.log.asked("e1", at(done+3*grace)) },
+		{name: "soon again", before: shown("e1"), a: Answer{Sent: done + grace}, want: None},
+		{name: "long after, and nothing was asked", before: shown("e1"), a: Answer{Sent: done + grace + 3}, want: Lingering},
+		{name: "long after another edge has shown it", before: shown("e2"), a: Answer{Sent: done + grace + 3}, want: None},
+		{name: "long after, but it was absent", before: shown("e1"), a: Answer{Sent: done + grace + 3, Absent: done + 3}, want: None},
+		{name: "while the origin takes its time", before: func(o *Object) { o.log.asked([]string{"e1"}, at(done+3*grace)) },
 			a: Answer{Sent: done + 9*grace}, want: None},
-		{name: "just after the origin has answered", before: func(o *Object) { o.log.asked("e1", now(done+3*grace, done+4*grace))() },
-			a: Answer{Sent: done + 5*grace}, want: None},
-		{name: "long after the origin has answered", before: func(o *Object) { o.log.asked("e1", now(done+3*grace, done+4*grace))() },
-			a: Answer{Sent: done + 5*grace + 1}, want: Lingering},
-		{name: "the same, and new", before: func(o *Object) { o.log.asked("e1", now(done+3*grace, done+4*grace))() },
-			a: Answer{Sent: done + 5*grace + 1, Version: 5}, want: None},
-		{name: "long after the origin has answered another edge", before: func(o *Object) { o.log.asked("e2", now(done+3*grace, done+4*grace))() },
-			a: Answer{Sent: done + 5*grace + 1}, want: None},
-		{name: "what was asked before says nothing", before: func(o *Object) { o.log.asked("e1", now(done-1, done+1))() },
-			a: Answer{Sent: done + 5*grace + 1}, want: None},
+		{name: "just after the origin has answered", before: asked(done+3*grace, done+4*grace, true, "e1"), a: Answer{Sent: done + 5*grace}, want: None},
+		{name: "long after the origin has answered", before: asked(done+3*grace, done+4*grace, true, "e1"), a: Answer{Sent: done + 5*grace + 1}, want: Lingering},
+		{name: "the same, and new", before: asked(done+3*grace, done+4*grace, true, "e1"), a: Answer{Sent: done + 5*grace + 1, Version: 5}, want: None},
+		{name: "long after the origin has answered another edge", before: asked(done+3*grace, done+4*grace, true, "e2"), a: Answer{Sent: done + 5*grace + 1}, want: None},
+		{name: "what was asked before says nothing", before: asked(created-1, done+1, true, "e1"), a: Answer{Sent: done + 5*grace + 1}, want: None},
+		{name: "nor does what was asked before allow it", before: all(func(o *Object) { o.log.asked([]string{"e1"}, at(created-1)) }, shown("e1")),
+			a: Answer{Sent: done + grace + 3}, want: Lingering},
+		{name: "a slow origin was asked before Completed", before: all(func(o *Object) { o.log.asked([]string{"e1"}, at(created+1)) }, shown("e1")),
+			a: Answer{Sent: done + 9*grace}, want: None},
+		{name: "and has answered, and another question is not sent", before: all(asked(created+1, done-1, true, "e1"),
+			func(o *Object) { o.judge(&Answer{Via: "e1", Sent: done + 2*grace, End: done + 2*grace, Version: 4}) }),
+			a: Answer{Sent: done + 3*grace + 1}, want: Lingering},
+		{name: "long after the origin has broken off", before: all(asked(done+3*grace, done+4*grace, false, "e1"), shown("e1")), a: Answer{Sent: done + 9*grace}, want: None},
+		{name: "another one asks a slow origin", before: all(func(o *Object) { o.log.asked([]string{"e2"}, at(created+1)) }, shown("e1")),
+			a: Answer{Sent: done + 9*grace}, want: Lingering},
+		{name: "it asks through another one, that asks a slow origin", before: all(asked(1, 2, true, "e1", "e2"), func(o *Object) { o.log.asked([]string{"e2"}, at(created+1)) }, shown("e1")),
+			a: Answer{Sent: done + 9*grace}, want: None},
+		{name: "another one has kept its question waiting", before: asked(done+3*grace, done+4*grace, true, "e1", "e2"), a: Answer{Sent: done + 9*grace}, want: None},
 	} {
 		s := newStory()
 		o := s.objects[0]
-		o.log.marked(floor{version: 5, by: &Invalidation{Number: 1, Soft: true}}, at(done))
+		o.log.marked(floor{version: 5, by: &Invalidation{Number: 1, Soft: true, Created: created}}, nil, at(done))
 		if c.before != nil {
 			c.before(o)
 		}
@@ -173,6 +191,56 @@ func TestJudge_Lingering(t *testing.T) {
 		a.Sent = max(a.Sent, done+1)
 		a.Begun, a.End, a.Version = a.Sent, a.Sent+1, max(a.Version, 4)
 		v := o.judge(&a)
+		if got := v != nil; got != (c.want != None) || got && v.Class != c.want {
+			t.Errorf("%s: %v", c.name, v)
+		}
+	}
+}
+
+// What is marked at a pace may be shown as long as there is no turn for the question; but each showing would have taken one.
+func TestJudge_LingeringPaced(t *testing.T) {
+	const second = time.Second
+	for _, c := range []struct {
+		name  string
+		every Instant // from one showing to the next
+		n     int
+		asks  bool // a slow origin, after half of them
+		then  bool // another marks it that is not paced, before the last
+		want  Class
+	}{
+		{name: "a few times", every: second, n: pacedShowings - 1, want: None},
+		{name: "again and again", every: second, n: pacedShowings, want: Lingering},
+		{name: "again and again, but soon", every: grace / pacedShowings, n: pacedShowings, want: None},
+		{name: "as one moment", every: momentLong / 2, n: 4 * pacedShowings, want: None},
+		{name: "and it has asked", every: second, n: pacedShowings, asks: true, want: None},
+		{name: "and there is no pace any more", every: 4 * second, n: pacedShowings - 1, then: true, want: Lingering},
+	} {
+		s := newStory()
+		o := s.objects[0]
+		mark := func(pace int, version uint64, created, done Instant) {
+			o.version.Store(version)
+			d := s.create(1, &Batch{Items: []string{o.Target()}, Objects: []*Object{o}, Soft: true, Pace: pace})
+			d.Created = created
+			for _, p := range d.paces {
+				p.created = created
+			}
+			o.log.marked(floor{version: version, by: d.Invalidation}, d.paceOf(0), func() Instant { return done })
+		}
+		mark(2000, 5, 10*second, 11*second)
+		var v *Violation
+		for i := range c.n {
+			at := 12*second + Instant(i)*c.every
+			if c.asks && i == c.n/2 {
+				o.log.asked([]string{"e1"}, func() Instant { return at }) // and that is slow
+			}
+			if c.then && i == 2 {
+				mark(0, 6, at-2*second, at-second)
+			}
+			v = o.judge(&Answer{Via: "e1", Method: "GET", Status: 200, Version: 4, Sent: at, Begun: at, End: at})
+			if v != nil && i < c.n-1 && !c.then {
+				t.Fatalf("%s: showing %d: %v", c.name, i, v)
+			}
+		}
 		if got := v != nil; got != (c.want != None) || got && v.Class != c.want {
 			t.Errorf("%s: %v", c.name, v)
 		}

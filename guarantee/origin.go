@@ -84,9 +84,10 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			a.Condition = strings.TrimPrefix(a.Condition+", "+name+": "+v, ", ")
 		}
 	}
-	answered := func() {}
+	whole := false
 	if r.Method == "GET" && r.Header.Get("Range") == "" {
-		answered = x.log.asked(viaOf(r.Header), o.now)
+		ended := x.log.asked(viasOf(r.Header), o.now)
+		defer func() { ended(whole) }() // also when it breaks off
 	}
 	switch {
 	case o.hold != nil:
@@ -96,9 +97,7 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		o.pause(r)
 	}
 	a.send()
-	if r.Context().Err() == nil {
-		answered()
-	}
+	whole = r.Context().Err() == nil
 }
 
 // reply is one answer of the origin.

@@ -3,24 +3,34 @@ package guarantee
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
 
 // Invalidations that mark stale instead of removing. Once one is Completed, an edge shows what is older than it only while a
-// request to the origin for the object is under way that the edge has sent after it. Of an edge two things are known here:
+// request to the origin for the object is under way that the edge has sent after it was created. Of an edge two things are known here:
 // what it has asked the origin for, and when that had been answered to its end; and what it shows. So it
 // lingers when it goes on showing the older version
 //
-//   - after the answer to such a request has ended, or
-//   - without having sent any since it has first shown it.
+//   - after the answer to a request has ended that was sent knowing of it, or
+//   - since it has first shown it, and no such request was under way meanwhile; if it is paced, after several showings,
+//     of which each would have begun one if there had been a turn.
 //
 // That an answer has left the origin does not say when an edge has taken it in. So lingering begins grace later: a
 // violation that lasts for less than that is not seen here, as one that is over before anybody asks is not.
-// Nor is one by an edge that was absent since: it may have begun anew.
+// Nor is one by an edge that was absent since: it may have begun anew; or one after a request that was broken off, for then it may be shown
+// as anything whose origin has failed.
 
 // grace is how long an edge may take to take in what it was sent.
 const grace = 2 * time.Second
+
+// Showings of what is paced count when they are not of the same moment: one in which the turn is another's says nothing of the next.
+// At the paces that writers ask for it is free most of the time, so there is one at one of so many, whatever else the pace is for.
+const (
+	pacedShowings = 8
+	momentLong    = 50 * time.Millisecond
+)
 
 // softly tells whether the object is judged so: there is one of it, whole, for everybody, and its validator,
 // if it has one, tells versions apart.
@@ -35,53 +45,95 @@ func (o *Object) softly() bool {
 // softFloor is what an invalidation demands that has marked stale.
 type softFloor struct {
 	floor
-	shown map[string]Instant // when each edge has shown what is older first, after Completed
+	shown map[string]*showings // by edge, of what is older, after Completed, and while nothing is asked for
 }
 
-// ask is a request of an edge for the whole of an object.
+// showings are those of one edge.
+type showings struct {
+	first, last Instant // of those that are counted
+	n           int
+}
+
+// ask is a request for the whole of an object that an edge has sent, or another has sent on for it.
 type ask struct {
-	at, end Instant // end: when its answer had left the origin, all of it; 0: not yet, or not all
+	at, end Instant // end: when its answer had left the origin, or was broken off; 0: not yet
+	whole   bool    // all of it has left
+	through bool    // it came through another edge
 }
 
 // asksKept bounds the requests of an edge that are remembered of an object.
 const asksKept = 64
 
-// viaOf is the name by which an edge signs requests and answers: the last word of Via but for its comment; "": none.
+// softPace is a paced invalidation that marks the object stale.
+type softPace struct{ created, after Instant } // after: Completed; 0: not yet
+
+// pacesKept bounds those that are remembered of an object.
+const pacesKept = 32
+
+// viaOf is the name by which an edge signs answers: the last word of Via but for its comment; "": none.
 func viaOf(h http.Header) string {
-	words := strings.Fields(strings.Join(h.Values("Via"), ", "))
-	for i := len(words) - 1; i >= 0; i-- {
-		if !strings.HasPrefix(words[i], "(") {
-			return words[i]
-		}
+	all := viasOf(h)
+	if len(all) == 0 {
+		return ""
 	}
-	return ""
+	return all[len(all)-1]
 }
 
-// asked notes a request of an edge. answered is called when its answer has left.
-func (r *record) asked(edge string, now func() Instant) (answered func()) {
+// viasOf are the names of all through whom a message has come, the last one last.
+func viasOf(h http.Header) (names []string) {
+	for _, hop := range strings.Split(strings.Join(h.Values("Via"), ","), ",") {
+		if words := strings.Fields(hop); len(words) > 1 { // the protocol, the name, a comment
+			names = append(names, words[1])
+		}
+	}
+	return names
+}
+
+// asked notes a request that has come through edges; the last of them has sent it to the origin. ended is called once, when its answer has left, or was broken off.
+func (r *record) asked(edges []string, now func() Instant) (ended func(whole bool)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.asks == nil {
 		r.asks = map[string][]*ask{}
 	}
-	x := &ask{at: now()}
-	all := r.asks[edge]
-	if len(all) == asksKept {
-		all = append(all[:0], all[1:]...)
+	at := now()
+	var these []*ask
+	for i, edge := range edges {
+		x := &ask{at: at, through: i < len(edges)-1}
+		all := r.asks[edge]
+		if len(all) == asksKept {
+			all = append(all[:0], all[1:]...)
+		}
+		these, r.asks[edge] = append(these, x), append(all, x)
 	}
-	r.asks[edge] = append(all, x)
-	return func() {
+	return func(whole bool) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		x.end = now()
+		end := now()
+		for _, x := range these {
+			x.end, x.whole = end, whole
+		}
 	}
 }
 
+// willMark notes that a paced invalidation is about to be created that marks stale.
+func (r *record) willMark(at Instant) *softPace {
+	if len(r.paces) == pacesKept {
+		r.paces = append(r.paces[:0], r.paces[1:]...)
+	}
+	p := &softPace{created: at}
+	r.paces = append(r.paces, p)
+	return p
+}
+
 // marked raises what is demanded softly.
-func (r *record) marked(f floor, now func() Instant) {
+func (r *record) marked(f floor, pace *softPace, now func() Instant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f.after = now()
+	if pace != nil {
+		pace.after = f.after
+	}
 	r.note(Event{At: f.after, Completed: f.by, Only: f.only})
 	if n := len(r.soft); n > 0 && r.soft[n-1].version >= f.version && r.soft[n-1].plain() {
 		return
@@ -89,7 +141,7 @@ func (r *record) marked(f floor, now func() Instant) {
 	if len(r.soft) == asksKept {
 		r.soft = append(r.soft[:0], r.soft[1:]...)
 	}
-	r.soft = append(r.soft, &softFloor{f, map[string]Instant{}})
+	r.soft = append(r.soft, &softFloor{f, map[string]*showings{}})
 }
 
 // plain tells whether it binds all edges, whatever they have.
@@ -105,25 +157,60 @@ func (o *Object) lingers(a *Answer) (f *softFloor, why string) {
 		if f.version <= a.Version || !f.binds(a.Sent, a.Via) || !f.by.Where.means(o, a.Version) {
 			continue
 		}
-		asked := false
-		for _, x := range r.asks[a.Via] {
-			if x.at <= a.Absent || x.at <= f.after {
-				continue
-			}
-			asked = true
-			// What comes soon after Completed may have been decided on before.
-			if x.at > f.after+grace/2 && x.end > 0 && x.end+grace < a.Sent {
-				return f, fmt.Sprintf("the answer to a request that its edge had sent after the invalidation had ended %s before", ms(a.Sent-x.end))
-			}
+		answered, going := r.asking(a, f)
+		if answered != nil {
+			return f, fmt.Sprintf("the answer to a request that its edge had sent after the invalidation had ended %s before", ms(a.Sent-answered.end))
 		}
-		first, shown := f.shown[a.Via]
+		s := f.shown[a.Via]
 		switch {
-		case asked:
-		case !shown || first <= a.Absent:
-			f.shown[a.Via] = a.End
-		case first+grace < a.Sent:
-			return f, fmt.Sprintf("its edge has shown that %s before, and has asked for nothing since", ms(a.Sent-first))
+		case going:
+			delete(f.shown, a.Via)
+		case s == nil || s.first <= a.Absent:
+			f.shown[a.Via] = &showings{first: a.End, last: a.End, n: 1}
+		default:
+			if a.Sent > s.last+momentLong {
+				s.n, s.last = s.n+1, a.End
+			}
+			if s.first+grace < a.Sent && (s.n >= pacedShowings || !r.pacedAt(a)) {
+				return f, fmt.Sprintf("its edge has shown that %s before, %d times since at other moments, and has asked for nothing", ms(a.Sent-s.first), s.n-1)
+			}
 		}
 	}
 	return nil, ""
+}
+
+// asking returns a request that ends that the answer may be as old as it is; and tells whether one allows it. With mu.
+func (r *record) asking(a *Answer, f *softFloor) (answered *ask, going bool) {
+	behind := false // another edge: what it asks that one, the origin may not hear of
+	for _, x := range r.asks[a.Via] {
+		behind = behind || x.through
+		switch {
+		case x.at <= a.Absent:
+		case x.goes(a, f):
+			going = true
+		// What comes soon after Completed may have been decided on before; and another edge may have kept it waiting.
+		case x.whole && !x.through && x.at > f.after+grace/2:
+			answered = x
+		}
+	}
+	if behind && !going {
+		for _, asks := range r.asks {
+			going = going || slices.ContainsFunc(asks, func(x *ask) bool { return x.goes(a, f) })
+		}
+	}
+	return answered, going
+}
+
+// goes tells whether it was sent after the invalidation was created, and was under way still when the answer was asked for, as far as is known; or has failed.
+func (x *ask) goes(a *Answer, f *softFloor) bool {
+	return x.at > f.by.Created && (x.end == 0 || !x.whole || x.end+grace >= a.Sent)
+}
+
+// pacedAt tells whether the last invalidation that has marked the object may be a paced one, for who has answered. With mu.
+func (r *record) pacedAt(a *Answer) bool {
+	return slices.ContainsFunc(r.paces, func(p *softPace) bool {
+		return p.created < a.End && !slices.ContainsFunc(r.soft, func(u *softFloor) bool {
+			return u.by.Pace == 0 && u.plain() && p.after > 0 && u.by.Created > p.after && u.after < a.Sent
+		})
+	})
 }

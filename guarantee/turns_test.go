@@ -64,7 +64,7 @@ func TestTurns_APlaceIsAway(t *testing.T) {
 	}))
 	defer api.Close()
 	w := &warmfront{apis: []string{api.URL}, client: api.Client(), distID: "D1", places: []string{"FRA", "IAD"}, key: sigv4.Signer{AccessKeyID: "a", SecretAccessKey: "s"}}
-	id, err := w.create(t.Context(), Batch{Items: []string{"/a"}, Turns: &Turns{Order: 1, Pause: 50 * time.Millisecond}, Pace: 300})
+	id, err := w.create(t.Context(), Batch{Items: []string{"/a"}, Turns: &Turns{Order: 1, Pause: 50 * time.Millisecond}, Pace: 300, Refetch: true})
 	if err != nil || id != "I1" || len(got) != 2 {
 		t.Fatalf("%q, %v, %v", id, err, got)
 	}

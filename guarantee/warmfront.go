@@ -344,7 +344,7 @@ func (w *warmfront) wish(ctx context.Context, b Batch) (id string, err error) {
 		pace["byLocation"] = map[string]any{"first": b.Turns.of(w.places), "pauseSeconds": b.Turns.Pause.Seconds()}
 	}
 	if b.Pace > 0 {
-		pace["requestsPerSecond"], pace["refetch"] = b.Pace, true
+		pace["requestsPerSecond"], pace["refetch"] = b.Pace, b.Refetch
 	}
 	if len(pace) > 0 {
 		wish["pace"] = pace

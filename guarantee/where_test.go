@@ -60,7 +60,7 @@ func TestJudge_Conditions(t *testing.T) {
 		want := Old
 		if soft {
 			want = Lingering
-			o.log.marked(floor{version: 9, by: by}, at)
+			o.log.marked(floor{version: 9, by: by}, nil, at)
 			o.judge(&Answer{Via: "e1", Method: "GET", Sent: done + 1, Begun: done + 1, End: done + 2, Version: 1, Status: 200}) // seen, and not asked for since
 		} else {
 			o.log.narrowed(floor{version: 9, by: by}, at)

@@ -53,8 +53,9 @@ func (w *writer) vary(b *Batch, about *Object) {
 	if w.rnd.IntN(6) == 0 {
 		b.Where = narrow(w.rnd, about, w.host)
 	}
-	if !b.Soft && w.rnd.IntN(12) == 0 { // what is marked may be shown until there is a turn: of that nothing is known here
-		b.Pace = 300 + w.rnd.IntN(700)
+	if w.rnd.IntN(12) == 0 || b.Soft && w.rnd.IntN(4) == 0 {
+		// So fast that a turn is free most of the time: what is marked may be shown until there is one (stale.go).
+		b.Pace, b.Refetch = 2000+w.rnd.IntN(8000), w.rnd.IntN(2) == 0
 	}
 	if w.rnd.IntN(12) == 0 {
 		b.Turns = &Turns{Order: w.rnd.Uint64(), Pause: time.Duration(w.rnd.Int64N(int64(100 * time.Millisecond)))}
