@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -49,20 +50,41 @@ func (l *Log) askEnd(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return endOf(m.Data)
+}
+
+// endOf reads the engine's answer. A replica that has been without a leader for some seconds answers, too, with what itself has: it names nobody, or one of
+// the others.
+func endOf(answer []byte) (uint64, error) {
 	var a struct {
 		Error *jetstream.APIError `json:"error"`
 		State *struct {
 			Last uint64 `json:"last_seq"`
 		} `json:"state"`
+		Cluster *struct {
+			Leader   string `json:"leader"`
+			Replicas []struct {
+				Name string `json:"name"`
+			} `json:"replicas"` // but who answers
+		} `json:"cluster"`
 	}
-	if err := json.Unmarshal(m.Data, &a); err != nil {
+	if err := json.Unmarshal(answer, &a); err != nil {
 		return 0, err
 	}
 	switch {
 	case a.Error != nil:
 		return 0, a.Error
 	case a.State == nil || a.State.Last == 0:
-		return 0, fmt.Errorf("the engine's answer says nothing: %.200s", m.Data)
+		return 0, fmt.Errorf("the engine's answer says nothing: %.200s", answer)
+	case a.Cluster == nil:
+		return a.State.Last, nil
+	case a.Cluster.Leader == "":
+		return 0, errors.New("the replica that answers knows nobody who leads")
+	}
+	for _, r := range a.Cluster.Replicas {
+		if r.Name == a.Cluster.Leader {
+			return 0, fmt.Errorf("a replica answers, and not %s, which leads", r.Name)
+		}
 	}
 	return a.State.Last, nil
 }

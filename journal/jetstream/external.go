@@ -205,7 +205,7 @@ func (l *Log) dial(ctx context.Context) error {
 		nats.PingInterval(remotePing), nats.MaxPingsOutstanding(remotePings),
 		nats.IgnoreAuthErrorAbort(), nats.CustomReconnectDelay(again),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if !e.closed.Load() {
+			if err != nil && !e.closed.Load() { // nil: move has said why
 				l.log.Warn("NATS lost", "err", err)
 			}
 		}),

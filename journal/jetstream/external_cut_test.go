@@ -1,13 +1,17 @@
 package jetstream
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
 	"github.com/warmfront/warmfront/internal/lasting"
 	"github.com/warmfront/warmfront/journal"
@@ -101,18 +105,16 @@ func newDivided(t *testing.T) (y *yours, cut func()) {
 	}
 }
 
-// A server that is cut off from the others still has its clients: a control node goes to another one, and on.
-func TestExternal_MovesToAnotherServer(t *testing.T) {
-	t.Parallel() // it mostly waits
-	y, cut := newDivided(t)
-	c := y.config(t, "")
+// onTheFirst opens the log with a connection to the first server, which another one leads.
+func (y *yours) onTheFirst(t *testing.T, c Config) (*Log, *journal.Writer) {
+	t.Helper()
 	l := mustOpen(t, c)
 	w := journal.NewWriter(journal.WriterConfig{Log: l, TickWindow: 1})
 	if _, err := w.Tick(minute(t)); err != nil {
 		t.Fatal(err)
 	}
 	nc, _ := y.conn(t)
-	for y.whole(t, c.names().stream) == 0 { // who leads notices late that nobody follows
+	for y.whole(t, c.names().stream) == 0 {
 		if _, err := nc.RequestWithContext(minute(t), "$JS.API.STREAM.LEADER.STEPDOWN."+c.names().stream, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -122,11 +124,67 @@ func TestExternal_MovesToAnotherServer(t *testing.T) {
 		here.ForceReconnect()
 		eventually(t, "it is connected", here.IsConnected)
 	}
+	return l, w
+}
+
+// A server that is cut off from the others still has its clients: a control node goes to another one, and on.
+func TestExternal_MovesToAnotherServer(t *testing.T) {
+	t.Parallel() // it mostly waits
+	y, cut := newDivided(t)
+	l, w := y.onTheFirst(t, y.config(t, ""))
 	cut()
+	here := l.engine.nc
 	eventually(t, "it goes to another server", func() bool { return here.IsConnected() && here.ConnectedAddr() != y.addresses[0] })
 	before := w.Position().Seq
 	if seq, err := w.Tick(minute(t)); err != nil || seq <= before {
 		t.Fatalf("%d, %v", seq, err)
 	}
 	eventually(t, "NATS answers", func() bool { return l.Quorum() == nil })
+}
+
+// A replica that has been without a leader for some seconds tells of the stream what itself has. That is not its end, and nobody who leads it.
+func TestExternal_ReplicaWithoutALeader(t *testing.T) {
+	t.Parallel() // it mostly waits
+	y, cut := newDivided(t)
+	c := y.config(t, "")
+	_, w := y.onTheFirst(t, c)
+	nc, err := nats.Connect(y.urls()[0], unhurried)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	end := w.Position().Seq
+	cut()
+	var answer *nats.Msg
+	eventually(t, "the replica answers by itself", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		m, err := nc.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+c.names().stream, nil)
+		if err != nil || !strings.Contains(string(m.Data), `"last_seq"`) || strings.Contains(string(m.Data), `"leader":`) {
+			return false
+		}
+		answer = m
+		return true
+	})
+	if seq, err := endOf(answer.Data); err == nil {
+		t.Errorf("what has no leader ends with entry %d of %d", seq, end)
+	}
+}
+
+func TestEndOf(t *testing.T) {
+	for answer, want := range map[string]uint64{
+		`{"state":{"last_seq":7}}`:                           7,
+		`{"state":{"last_seq":7},"cluster":{"leader":"n1"}}`: 7,
+		`{"state":{"last_seq":7},"cluster":{"leader":"n1","replicas":[{"name":"n2"},{"name":"n3"}]}}`:      7,
+		`{"state":{"last_seq":7},"cluster":{"leader":"n1","replicas":[{"name":"n1"},{"name":"n3"}]}}`:      0,
+		`{"state":{"last_seq":7},"cluster":{"replicas":[{"name":"n1"},{"name":"n2"},{"name":"n3"}]}}`:      0,
+		`{"state":{"last_seq":0},"cluster":{"leader":"n1"}}`:                                               0,
+		`{"error":{"code":503,"err_code":10008,"description":"JetStream system temporarily unavailable"}}`: 0,
+		`{}`:   0,
+		`none`: 0,
+	} {
+		if got, err := endOf([]byte(answer)); got != want || (err == nil) != (want > 0) {
+			t.Errorf("%s: %d, %v", answer, got, err)
+		}
+	}
 }

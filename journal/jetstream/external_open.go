@@ -121,7 +121,7 @@ func (l *Log) beginExternal(ctx context.Context) error {
 
 // found waits until the stream answers, is all there and ours, and makes it if it is nowhere.
 func (l *Log) found(ctx context.Context) (jetstream.Stream, error) {
-	for {
+	for came := time.Now(); ; {
 		s, err := l.tryExternal(ctx)
 		var yet errYet
 		switch {
@@ -141,6 +141,9 @@ func (l *Log) found(ctx context.Context) (jetstream.Stream, error) {
 			l.waits(fmt.Sprintf("NATS at %s has no JetStream, or that has not come together yet: is JetStream enabled there?", l.c.External))
 		default:
 			l.waits(fmt.Sprintf("NATS at %s does not give the stream %s: %v", l.c.External, l.c.names().stream, err))
+		}
+		if time.Since(came) > natsSilent && l.move(err) {
+			came = time.Now()
 		}
 		if !sleep(ctx, 200*time.Millisecond) {
 			return nil, fmt.Errorf("%w: %s: %w", ErrNATS, l.c.External, err)

@@ -97,7 +97,7 @@ func (p *presence) run(ctx context.Context) {
 		}
 		heard := p.heard
 		p.mu.Unlock()
-		if time.Since(heard) > natsSilent && time.Since(came) > natsSilent && p.move(err) {
+		if time.Since(heard) > natsSilent && time.Since(came) > natsSilent && p.l.move(err) {
 			came = time.Now()
 		}
 		select {
@@ -109,12 +109,12 @@ func (p *presence) run(ctx context.Context) {
 }
 
 // move goes to another server, if one is known. What has been asked and not been answered is in doubt then, as after any lost connection.
-func (p *presence) move(why error) bool {
-	nc := p.l.engine.nc
+func (l *Log) move(why error) bool {
+	nc := l.engine.nc
 	if !nc.IsConnected() || len(nc.Servers()) < 2 {
 		return false
 	}
-	p.l.log.Warn("NATS is there, and nobody leads the stream; trying another server", "at", nc.ConnectedAddr(), "err", why)
+	l.log.Warn("NATS is there, and nobody leads the stream; trying another server", "at", nc.ConnectedAddr(), "err", why)
 	return nc.ForceReconnect() == nil
 }
 
