@@ -9,6 +9,8 @@ TOOL       := $(GO) tool -modfile=tools/go.mod
 VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS    := -s -w -X main.version=$(VERSION)
 FUZZTIME   ?= 3s
+# What takes longest begins first, or else all wait for it at the end.
+LONGEST    := ./journal/jetstream ./edge
 
 .PHONY: help run build console test lint unit fuzz model simulation e2e test-guarantee test-cluster conformance conformance-test clients web bench bench-full bench-index bench-invalidation bench-scale performance generate generated deps clean
 
@@ -36,8 +38,8 @@ console/web/node_modules: console/web/package-lock.json
 	cd console/web && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
-test: deps build lint unit model web e2e conformance-test clients fuzz ## everything
-	@echo "make test: all passed"
+test: deps build conformance/node_modules ## everything
+	@MAKE='$(MAKE)' tools/test
 
 lint: console generated ## gofmt, go vet, staticcheck, committed generated code is current
 	@test -z "$$(gofmt -l $(GO_FILES))" || { echo "gofmt these:"; gofmt -l $(GO_FILES); exit 1; }
@@ -46,9 +48,9 @@ lint: console generated ## gofmt, go vet, staticcheck, committed generated code 
 	cd e2e && $(GO) vet ./...
 
 unit: console ## Go tests with the race detector, and without it those that measure memory or take long
-	$(GO) test -race -timeout 30m ./...
-	$(GO) test ./cache/memory ./httpserver ./simulation/machines
-	$(GO) test -tags planted ./simulation/machines -run FindPlantedMistakes
+	$(GO) test -race -vet=off -timeout 30m -parallel 4 $(LONGEST) ./...
+	$(GO) test -vet=off ./cache/memory ./httpserver ./simulation/machines
+	$(GO) test -vet=off -tags planted ./simulation/machines -run FindPlantedMistakes
 
 model: deps ## the protocol's model, all its states, and every planted mistake found; MODEL=full takes the long ones too
 	@model/check $(MODEL)

@@ -11,7 +11,7 @@
 // A member's schema is `schema` or `[schema, traits]`; simple schemas are
 // numbers: 0 string, 1 number, 2 boolean, 4..7 timestamp, 21/42 blob, 64|n list of n.
 import { createRequire } from "node:module";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -119,7 +119,8 @@ const files = {
 mkdirSync(out, { recursive: true });
 for (const [name, text] of Object.entries(files)) {
   const path = join(out, name);
-  writeFileSync(path, text);
-  execFileSync("gofmt", ["-w", path]);
+  const formatted = execFileSync("gofmt", { input: text, encoding: "utf8", maxBuffer: 1 << 26 });
+  // What is as it should be is not touched: others may be building it.
+  if (!existsSync(path) || readFileSync(path, "utf8") !== formatted) writeFileSync(path, formatted);
 }
 console.log(`wire: ${operations.length} operations, ${structs.length} structures, ${errors.length} errors, ${enums.length} enumerations`);
