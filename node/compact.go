@@ -43,15 +43,15 @@ func (c *Config) compaction() jetstream.Compaction {
 }
 
 // keepJournalShort compacts the journal while it runs, whenever it has grown; that of several nodes, if this one leads it; else it
-// finds out now and then what another has done. Of one that is in an operator's NATS this node knows no extent.
+// finds out now and then what another has done. Nobody leads one that is in an operator's NATS: the first by name of those that are there compacts it.
 func (d *process) keepJournalShort(p *phase) {
 	log, ok := d.log.(*jetstream.Log)
-	if !ok || len(d.NATS) > 0 {
+	if !ok {
 		return
 	}
 	d.metrics.AddJournal(func() telemetry.JournalState {
 		x := log.Extent()
-		return telemetry.JournalState{Entries: x.Entries, Base: x.Base, Bytes: x.Bytes, Compacted: x.Compacted}
+		return telemetry.JournalState{Entries: x.Entries, Base: x.Base, Bytes: x.Bytes, Compacted: x.Compacted, Uncompacted: log.Uncompacted() != ""}
 	})
 	if d.JournalEntries == 0 && log.Nodes() == nil {
 		return
@@ -80,8 +80,9 @@ func (d *process) keepJournalShort(p *phase) {
 			switch {
 			case ctx.Err() != nil:
 				return ctx.Err()
-			case errors.Is(err, jetstream.ErrNotRunning):
+			case errors.Is(err, jetstream.ErrNotRunning) && log.Nodes() == nil:
 				return nil // the next start compacts it
+			case errors.Is(err, jetstream.ErrNotRunning): // which has been said
 			case err != nil:
 				d.Logger.Warn("the journal cannot be compacted; it stays whole, and is tried again", "err", err)
 			}

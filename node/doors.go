@@ -143,9 +143,9 @@ func (d *process) controlNodes() []ownapi.ControlNode {
 	if d.health != nil {
 		n.Err = d.health()
 	}
-	if log, ok := d.log.(*jetstream.Log); ok && len(d.NATS) == 0 {
+	if log, ok := d.log.(*jetstream.Log); ok {
 		x := log.Extent()
-		n.Journal = &ownapi.JournalExtent{Entries: x.Entries, Base: x.Base, Bytes: x.Bytes}
+		n.Journal = &ownapi.JournalExtent{Entries: x.Entries, Base: x.Base, Bytes: x.Bytes, Uncompacted: log.Uncompacted()}
 		if !x.Compacted.IsZero() {
 			n.Journal.Compacted = &x.Compacted
 		}

@@ -13,7 +13,7 @@ type Compacted struct {
 	Base   uint64 `json:"base"`   // who stands below that entry drops what it has cached; 0: nobody
 }
 
-// ErrNotCompacted is of a Config.Compact that cannot: the journal is another's, or of an earlier version.
+// ErrNotCompacted is of a Config.Compact that cannot: the journal is of an earlier version, or where this node may not.
 var ErrNotCompacted = errors.New("the journal is not compacted while it runs")
 
 // postCompact answers when it is done, however long that takes.
@@ -34,7 +34,7 @@ func postCompact(c *call, w http.ResponseWriter) error {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the server's limit for reading a request would end it
 	done, err := c.h.cfg.Compact(c.Context())
 	if errors.Is(err, ErrNotCompacted) {
-		return refuse(http.StatusConflict, "Conflict", "A journal that an earlier version has begun, or in an external NATS, is not compacted while it runs.")
+		return refuse(http.StatusConflict, "Conflict", "A journal that an earlier version has begun is not compacted while it runs, nor one in a NATS whose account does not permit that. The list of nodes, and so warmfront status, says why.")
 	}
 	if err != nil {
 		return err
@@ -49,4 +49,6 @@ type JournalExtent struct {
 	Base      uint64     `json:"base"`
 	Bytes     uint64     `json:"bytes"`
 	Compacted *time.Time `json:"compacted"` // while it ran; nil: not known
+
+	Uncompacted string `json:"uncompacted"` // why this node does not compact it while it runs; "": it does
 }

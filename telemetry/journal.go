@@ -10,6 +10,7 @@ import (
 type JournalState struct {
 	Entries, Base, Bytes uint64
 	Compacted            time.Time // zero: not known
+	Uncompacted          bool      // this node cannot compact it
 }
 
 // AddJournal makes the metrics of a control node's journal; state is asked at each scrape. It is called once.
@@ -26,5 +27,11 @@ func (m *Metrics) AddJournal(state func() JournalState) {
 			return 0
 		}
 		return float64(s.Compacted.UnixMilli()) / 1000
+	})
+	gauge("uncompacted", "1 while this control node cannot compact the journal while it runs, which grows: warmfront status says why.", func(s JournalState) float64 {
+		if s.Uncompacted {
+			return 1
+		}
+		return 0
 	})
 }

@@ -11,7 +11,8 @@ import (
 
 const compactLong = `Asks a running control node, or warmfront dev, to leave out of its journal what is not needed any more, without waiting until it has grown
 as --journal-entries says. Everything goes on meanwhile, and history, receipts and audit trail are as before. An edge that has been away since before what is left whole of the
-journal, a day in general, drops what it has cached. A journal of several control nodes that an earlier version has begun, or in an external NATS, is not compacted while it runs.`
+journal, a day in general, drops what it has cached. A journal of several control nodes that an earlier version has begun is not compacted while it runs, nor one in a NATS of yours whose account does not permit that;
+warmfront status says why.`
 
 func compactCommand() *cobra.Command {
 	var c connection

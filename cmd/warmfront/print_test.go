@@ -179,6 +179,10 @@ Journal: 456 entries, compacted up to entry 1,000
 	if got := journalLine(s.Control); len(got) != 1 || got[0] != "Journal: 1 entry, compacted up to entry 7 on "+at.Local().Format(dateTime) {
 		t.Error(got)
 	}
+	s.Control[0].Journal = &client.JournalExtent{Entries: 2, Uncompacted: "it may not"}
+	if got := journalLine(s.Control); len(got) != 1 || got[0] != "Journal: 2 entries; not compacted while it runs, and grows: it may not" {
+		t.Error(got)
+	}
 }
 
 func TestPrintCompacted(t *testing.T) {

@@ -199,6 +199,9 @@ func journalLine(all []client.ControlNode) []string {
 	if j.Compacted != nil {
 		line += " on " + j.Compacted.Local().Format(dateTime)
 	}
+	if j.Uncompacted != "" {
+		line += "; not compacted while it runs, and grows: " + clean(j.Uncompacted)
+	}
 	return []string{line}
 }
 

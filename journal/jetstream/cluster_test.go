@@ -24,10 +24,11 @@ import (
 	"github.com/warmfront/warmfront/journal/journaltest"
 )
 
-// trio is a cluster of three in this process.
+// trio is a cluster of three in this process, or three control nodes with a NATS of an operator's.
 type trio struct {
 	configs []Config
 	logs    []*Log
+	nats    *yours // nil: each has an engine of its own
 }
 
 // newTrio makes three nodes. Their addresses are free ones, which they keep. The first one has a log of its own.

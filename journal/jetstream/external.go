@@ -25,11 +25,15 @@ import (
 //
 // What is done there, with P for Prefix, and so what the account must permit:
 //
-//	P_0                            the stream; $JS.API.STREAM.INFO, .CREATE, .UPDATE and .MSG.GET of it, and $JS.API.DIRECT.GET
+//	P_0                            the stream; $JS.API.STREAM.INFO, .CREATE, .UPDATE, .PURGE and .MSG.GET of it, and $JS.API.DIRECT.GET
+//	P_0_KEPT_N_…                   what a compaction keeps: the same, and .DELETE, of any stream, for their names are made; $JS.API.STREAM.NAMES
 //	P.log.0   P.push.0             appended to; pushed by the stream
 //	P.ack.0.NAME                   acknowledgements, for all control nodes
+//	P.kept.0.N                     appended to by who compacts
 //	P.control   P.ask              control nodes tell of themselves, and ask each other for edges
 //	P.inbox.>                      answers
+//
+// Without what is for compactions the log is not compacted, and that is said (Log.Compact).
 //
 // Whoever else may publish there could break the journal, or complete what is not: the account, or at least P.>, is for Warmfront alone.
 //
@@ -72,7 +76,7 @@ func (x *External) prefix() string { return cmp.Or(x.Prefix, DefaultPrefix) }
 
 func (x *External) names() naming {
 	p := x.prefix()
-	return naming{p + "_0", p + ".log.0", p + ".push.0", p + ".ack.0."}
+	return naming{p + "_0", p + ".log.0", p + ".push.0", p + ".ack.0.", p + ".kept.0."}
 }
 
 // String names where it is, without passwords.
@@ -207,6 +211,11 @@ func (l *Log) dial(ctx context.Context) error {
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil && !e.closed.Load() { // nil: move has said why
 				l.log.Warn("NATS lost", "err", err)
+			}
+		}),
+		nats.ErrorHandler(func(nc *nats.Conn, sub *nats.Subscription, err error) {
+			if !l.permits.asks(err) {
+				e.complain(nc, sub, err)
 			}
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) { l.log.Info("NATS reached", "at", nc.ConnectedAddr()) }),

@@ -41,16 +41,35 @@ func inspectExternal(ctx context.Context, c Config, progress func(read, of uint6
 	if err := x.suits(l.engine.nc); err != nil {
 		return found, err
 	}
-	s, err := l.only(reach)
-	if err != nil {
-		return found, err
+	for {
+		info, err := l.only(reach)
+		if err != nil {
+			return found, err
+		}
+		if _, err := l.mayCompact(reach, info); err != nil { // whether it may look for what was kept
+			return found, err
+		}
+		got, err := l.inspect(ctx, info, found, progress)
+		if err == nil || !l.moved(ctx, info) {
+			return got, err
+		}
+		l.slots.now.Store(nil) // it has been compacted meanwhile
 	}
+}
+
+// inspect reads the log from its beginning to its end as it was when info was.
+func (l *Log) inspect(ctx context.Context, info *jetstream.StreamInfo, found Inspected, progress func(read, of uint64)) (Inspected, error) {
+	s := info.State
 	if n := missing(s.Msgs, s.FirstSeq, s.LastSeq); n > 0 {
 		return found, l.damaged("%d of the entries %d to %d are not there", n, s.FirstSeq, s.LastSeq)
 	}
 	l.known.atLeast(s.LastSeq)
-	err = l.each(ctx, func(e *journal.Entry) error {
-		if progress != nil && e.Seq%maxBatch == 1 {
+	var kept error
+	if !l.fixed.Load() {
+		kept = l.inspectKept(ctx, s)
+	}
+	err := l.each(ctx, func(e *journal.Entry) error {
+		if progress != nil && found.Entries%maxBatch == 0 {
 			progress(e.Seq-1, s.LastSeq)
 		}
 		found.Epoch, found.Entries, found.Last, found.Base = e.Epoch, found.Entries+1, journal.PositionOf(e), max(found.Base, e.Base)
@@ -58,10 +77,13 @@ func inspectExternal(ctx context.Context, c Config, progress func(read, of uint6
 	})
 	l.epoch = found.Epoch
 	switch {
+	case kept != nil:
+		return found, kept
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil: // all that answered have been asked again and again
-		return found, l.damaged("entry %d of %d cannot be read: %v", found.Last.Seq+1, s.LastSeq, err)
+		err = l.damaged("entry %d of %d cannot be read: %v", found.Last.Seq+1, s.LastSeq, err)
+		fallthrough
 	case err != nil:
-		return found, err
+		return found, l.unseen(err, s)
 	case found.Entries == 0 && found.Confirmed.Seq == 0:
 		return found, l.damaged("it has no genesis")
 	case found.Last.Seq < s.LastSeq:
@@ -71,7 +93,7 @@ func inspectExternal(ctx context.Context, c Config, progress func(read, of uint6
 }
 
 // only is found for who makes nothing: it waits, as long as ctx lasts, until who leads the stream tells of it, which must be as it should.
-func (l *Log) only(ctx context.Context) (state jetstream.StreamState, err error) {
+func (l *Log) only(ctx context.Context) (*jetstream.StreamInfo, error) {
 	x, name := l.c.External, l.c.names().stream
 	for {
 		short, cancel := context.WithTimeout(ctx, 3*time.Second)
@@ -79,19 +101,19 @@ func (l *Log) only(ctx context.Context) (state jetstream.StreamState, err error)
 		cancel()
 		switch {
 		case err == nil && s.CachedInfo().Config.Metadata[remark] == carrying:
-			return state, fmt.Errorf("%w: not all has been carried over into the stream %s of %s: start the control node whose journal that is", ErrConfig, name, x)
+			return nil, fmt.Errorf("%w: not all has been carried over into the stream %s of %s: start the control node whose journal that is", ErrConfig, name, x)
 		case err == nil:
 			info := s.CachedInfo()
-			return info.State, l.asNeeded(info.Config, info.Config.Replicas)
+			return info, l.asNeeded(info.Config, info.Config.Replicas)
 		case errors.Is(err, jetstream.ErrStreamNotFound):
-			return state, l.lost("there is no such stream")
+			return nil, l.lost("there is no such stream")
 		case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
-			return state, fmt.Errorf("%w: NATS at %s: %w", ErrConfig, x, err)
+			return nil, fmt.Errorf("%w: NATS at %s: %w", ErrConfig, x, err)
 		case l.denied() != nil:
-			return state, l.denied()
+			return nil, l.denied()
 		}
 		if !sleep(ctx, 200*time.Millisecond) {
-			return state, fmt.Errorf("%w: %s does not give the stream %s: %w", ErrNATS, x, name, err)
+			return nil, fmt.Errorf("%w: %s does not give the stream %s: %w", ErrNATS, x, name, err)
 		}
 	}
 }

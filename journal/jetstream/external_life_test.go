@@ -318,6 +318,19 @@ func TestExternal_AsDocumented(t *testing.T) {
 	if _, err := l.Ask(t.Context(), "nobody", nil); !errors.Is(err, ErrAway) {
 		t.Errorf("ask: %v", err)
 	}
+	both := &trio{logs: []*Log{l, o}}
+	for i := range both.logs { // the second removes what the first has kept
+		for range 30 {
+			if _, err := w.Tick(minute(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		both.compact(t, i, 5)
+	}
+	both.agree(t)
+	if found, err := Inspect(minute(t), c, nil); err != nil || found.Base == 0 || found.Base != o.Extent().Base {
+		t.Errorf("inspected: %+v, %v", found, err)
+	}
 	for line := range strings.Lines(denied.String()) {
 		if strings.Contains(strings.ToLower(line), "permission") { // other words are of a slow machine
 			t.Errorf("it says: %s", line)

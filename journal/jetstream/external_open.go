@@ -56,7 +56,7 @@ func (l *Log) openStreamExternal(ctx context.Context) error {
 	for began := time.Now(); ; {
 		s, err := l.found(ctx)
 		if err == nil {
-			err = l.openFound(ctx, s.CachedInfo())
+			err = l.openFound(ctx, s)
 		}
 		switch {
 		case err == nil:
@@ -66,7 +66,7 @@ func (l *Log) openStreamExternal(ctx context.Context) error {
 			continue
 		case s == nil, ctx.Err() != nil, errors.Is(err, ErrConfig), time.Since(began) > believed:
 			return err
-		case s.CachedInfo().Config.Replicas == 1 && (errors.Is(err, ErrLost) || errors.Is(err, journal.ErrDamaged)):
+		case s.CachedInfo().Config.Replicas == 1 && (errors.Is(err, ErrLost) || errors.Is(err, journal.ErrDamaged)) && !l.moved(ctx, s.CachedInfo()):
 			return err // while replicas that have just come together may not agree yet
 		}
 		l.waits("what NATS holds does not fit together yet: " + err.Error())
@@ -77,8 +77,13 @@ func (l *Log) openStreamExternal(ctx context.Context) error {
 }
 
 // openFound opens a stream that is as it should be.
-func (l *Log) openFound(ctx context.Context, info *jetstream.StreamInfo) error {
+func (l *Log) openFound(ctx context.Context, stream jetstream.Stream) error {
+	info := stream.CachedInfo()
+	if _, err := l.mayCompact(ctx, info); err != nil {
+		return err
+	}
 	s := info.State
+	l.seen.Store(&s)
 	if s.Msgs == 0 && s.LastSeq == 0 {
 		return l.beginExternal(ctx)
 	}
@@ -93,8 +98,12 @@ func (l *Log) openFound(ctx context.Context, info *jetstream.StreamInfo) error {
 			"that; or use another prefix", ErrConfig, l.c.names().stream, l.c.External)
 	}
 	l.known.atLeast(s.LastSeq)
-	l.fixed.Store(true)
-	err := l.verify(ctx, s)
+	_, err := l.settleReplicas(ctx, stream)
+	s = stream.CachedInfo().State // which seen points to
+	if err == nil {
+		err = l.verify(ctx, s)
+	}
+	err = l.unseen(err, s)
 	if !l.c.AcceptLoss || err == nil {
 		return err
 	}
@@ -106,6 +115,12 @@ func (l *Log) openFound(ctx context.Context, info *jetstream.StreamInfo) error {
 		return err
 	}
 	return l.verify(ctx, s)
+}
+
+// moved tells whether the log has been compacted since.
+func (l *Log) moved(ctx context.Context, since *jetstream.StreamInfo) bool {
+	s, err := l.js.Stream(ctx, since.Config.Name)
+	return err == nil && s.CachedInfo().State.FirstSeq != since.State.FirstSeq
 }
 
 // beginExternal begins a log in an empty stream. Several nodes may at once: one has the first slot.
@@ -191,7 +206,7 @@ func (l *Log) asNeeded(got jetstream.StreamConfig, replicas int) error {
 // denied says what the account does not permit; nil: nothing was refused so far.
 func (l *Log) denied() error {
 	err := l.engine.nc.LastError()
-	if !errors.Is(err, nats.ErrPermissionViolation) {
+	if !errors.Is(err, nats.ErrPermissionViolation) || l.permits.asks(err) {
 		return nil
 	}
 	return fmt.Errorf("%w: the account at %s does not permit what is needed: %w. See docs/operate.md, Your own NATS", ErrConfig, l.c.External, err)

@@ -152,7 +152,10 @@ func TestLog_OfExternal(all *testing.T) {
 				c := y.config(all, fmt.Sprint("W", logs))
 				c.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 				l := mustOpen(t, c)
-				return journaltest.Subject{Log: elects{l}, Reopen: func(t *testing.T, crash bool) journal.Log {
+				return journaltest.Subject{Log: elects{l}, Running: true, Compact: func(t *testing.T, tail int, kept func(*journal.Entry) bool) journal.Log {
+					(&trio{logs: []*Log{l}}).compactTo(t, 0, tail, func() Extract { return &keep{want: kept} })
+					return elects{l}
+				}, Reopen: func(t *testing.T, crash bool) journal.Log {
 					i := restarts % n
 					restarts++
 					image := y.dirs[i]

@@ -103,9 +103,13 @@ type Log struct {
 	compacted  atomic.Pointer[time.Time]
 	watched    atomic.Pointer[watch] // nil: none is under way
 	opened     atomic.Bool           // from then on it is looked for compactions by others
-	fixed      atomic.Bool           // nobody compacts it while it runs: it is in an external NATS, or was made by an earlier version
+	fixed      atomic.Bool           // nobody compacts it while it runs, or this node may not know: it was made by an earlier version, or is in a NATS that does not permit to look
 	adopting   sync.Mutex            // held while the shape is changed for a newer one
 	looking    looking
+
+	permits     permits                               // of an external NATS
+	uncompacted atomic.Pointer[string]                // why an external log is not compacted by this node
+	seen        atomic.Pointer[jetstream.StreamState] // how an external log was when it was last looked at
 
 	known      knowledge // of a cluster
 	leaderless leaderless

@@ -26,7 +26,7 @@ import (
 // end (settleKept), before anybody reads: what is not whole goes, what is below the base goes.
 const (
 	keptInfix   = "_KEPT_"            // behind the name of the log's stream, and then the base; of replicas also _ and a name that differs each time
-	keptSubject = "warmfront.kept.0." // and the base: nobody listens. Of two nodes that make one of the same base the engine refuses one
+	keptSubject = "warmfront.kept.0." // and the base, by naming: nobody listens. Of two nodes that make one of the same base the engine refuses one
 	baseRemark  = "warmfront-base"    // the ID of the entry at the base: of which log it is
 )
 
@@ -45,8 +45,8 @@ type keptStream struct {
 // name: who stood still and wakes up removes its own, and nothing that another has made in its place.
 func (c Config) keptConfig(replicas int, base, first uint64, id journal.ID) jetstream.StreamConfig {
 	s, n, number := c.stream(replicas, first), c.names(), strconv.FormatUint(base, 10)
-	s.Name, s.Subjects, s.RePublish = n.stream+keptInfix+number, []string{keptSubject + number}, nil
-	if c.Cluster != nil {
+	s.Name, s.Subjects, s.RePublish = n.stream+keptInfix+number, []string{n.kept + number}, nil
+	if c.Cluster != nil || c.External != nil {
 		s.Name += "_" + string(journal.NewID())
 	}
 	s.DenyPurge = true

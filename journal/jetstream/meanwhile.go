@@ -67,13 +67,29 @@ func (l *Log) settleReplicas(ctx context.Context, s jetstream.Stream) (k keptStr
 	if err != nil || !found {
 		return k, err
 	}
-	if c := k.config; c.Replicas < l.c.replicas() { // as try does with the log's own stream
-		c.Replicas = l.c.replicas()
-		if _, err := l.js.UpdateStream(ctx, c); err != nil {
-			return k, l.wrap("update "+c.Name, err)
-		}
+	if l.Uncompacted() != "" && s.CachedInfo().State.FirstSeq < k.base { // this node may not bring it to its end: to it the log is still what it was
+		l.slots.now.Store(nil)
+		return keptStream{}, nil
+	}
+	if err := l.replicated(ctx, s, k); err != nil {
+		return k, err
 	}
 	return k, l.settleKept(ctx, s, k)
+}
+
+// replicated gives what was kept as many replicas as the log has by now, in whose place those are.
+func (l *Log) replicated(ctx context.Context, s jetstream.Stream, k keptStream) error {
+	c, like := k.config, s.CachedInfo().Config
+	if c.Replicas >= like.Replicas || l.Uncompacted() != "" {
+		return nil
+	}
+	c.Replicas, c.Placement = like.Replicas, like.Placement
+	_, err := l.js.UpdateStream(ctx, c)
+	if err != nil && l.c.External != nil { // whose servers are the operator's affair
+		l.log.Warn("what was kept of the journal has fewer replicas than the journal", "stream", c.Name, "err", err)
+		return nil
+	}
+	return l.wrap("update "+c.Name, err)
 }
 
 // again is for a read that has not found what should be there: the replica that was asked may be behind, or being mended. It waits a moment, and returns nil if the
@@ -104,6 +120,13 @@ func (l *Log) again(ctx context.Context, s *shape, why error) error {
 
 // Refresh finds out what other nodes have done with the log, for Extent. A log of one node needs none.
 func (l *Log) Refresh(ctx context.Context) error {
+	if l.c.External != nil {
+		s, err := l.js.Stream(ctx, l.c.names().stream)
+		if err != nil {
+			return l.wrap("read", err)
+		}
+		l.seen.Store(&s.CachedInfo().State)
+	}
 	if !l.MayLag() || l.fixed.Load() {
 		return nil
 	}
@@ -127,7 +150,7 @@ const unfinished = 10 * time.Minute
 
 // dropKeptReplicas removes what was kept by former compactions, once one with a greater base counts, and what was not brought to its end.
 func (l *Log) dropKeptReplicas(ctx context.Context) error {
-	s, err := l.js.Stream(ctx, streamName)
+	s, err := l.js.Stream(ctx, l.c.names().stream)
 	if err != nil {
 		return l.wrap("read", err)
 	}
@@ -203,8 +226,14 @@ func (l *Log) everywhere(ctx context.Context, s jetstream.Stream) error {
 	}
 }
 
-// Compacts reports whether it is this node that compacts the log when it has grown: the only one, or who leads. Should two take themselves for that one,
-// no harm is done.
+// Compacts reports whether it is this node that compacts the log when it has grown: the only one, or who leads; of those that have it in the same external NATS, the first by name of
+// those that know of each other. Should two take themselves for that one, no harm is done.
 func (l *Log) Compacts() bool {
-	return l.c.Cluster == nil || l.leader() == l.c.Cluster.Node
+	switch {
+	case l.c.External != nil:
+		return l.Uncompacted() == "" && l.others.first()
+	case l.c.Cluster == nil:
+		return true
+	}
+	return l.leader() == l.c.Cluster.Node
 }

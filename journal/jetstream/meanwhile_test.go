@@ -19,13 +19,109 @@ func filled(t *testing.T, n int) *trio {
 	t.Helper()
 	c := newNodes(t, 3)
 	t.Cleanup(c.closeAll)
-	facts := make([]journal.Fact, n-1)
-	for i := range facts {
-		facts[i] = journal.Fact{Tick: &journal.Tick{}}
-	}
-	alone(t, c.configs[0].Dir, facts...)
-	c.open(t)
+	c.fill(t, n)
 	return c
+}
+
+// filledOutside is the same with an operator's NATS of so many servers; each node has come to another one, as far as there are.
+func filledOutside(t *testing.T, servers, n int) *trio {
+	t.Helper()
+	c := &trio{nats: newYours(t, servers), logs: make([]*Log, 3)}
+	t.Cleanup(c.closeAll)
+	for i := range c.logs {
+		config := c.nats.config(t, "")
+		config.External.URLs, config.External.Node = c.nats.urls()[i%servers:][:1], string(rune('a'+i))
+		config.Logger = config.Logger.With("node", config.External.Node)
+		c.configs = append(c.configs, config)
+	}
+	c.fill(t, n)
+	return c
+}
+
+func (c *trio) fill(t *testing.T, n int) {
+	t.Helper()
+	alone(t, c.configs[0].Dir, slices.Repeat([]journal.Fact{{Tick: &journal.Tick{}}}, n-1)...)
+	if c.nats != nil {
+		c.logs[0] = mustOpen(t, c.configs[0]) // the others find what it has carried over
+	}
+	c.open(t)
+}
+
+// everywhere runs a test on a log of n entries in each of the places in which one with several nodes can be: a cluster of them, and an operator's NATS of so many servers.
+func everywhere(t *testing.T, n int, servers []int, f func(t *testing.T, c *trio)) {
+	t.Parallel() // it mostly waits
+	t.Run("cluster", func(t *testing.T) { t.Parallel(); f(t, filled(t, n)) })
+	for _, k := range servers {
+		t.Run(fmt.Sprint("NATS of ", k), func(t *testing.T) { t.Parallel(); f(t, filledOutside(t, k, n)) })
+	}
+}
+
+// dirs are where all that a log consists of lies.
+func (c *trio) dirs() (all []*string) {
+	for i := range c.configs {
+		all = append(all, &c.configs[i].Dir)
+	}
+	if c.nats != nil {
+		for i := range c.nats.dirs {
+			all = append(all, &c.nats.dirs[i])
+		}
+	}
+	return all
+}
+
+// down stops everything, and up starts it.
+func (c *trio) down() {
+	c.closeAll()
+	if c.nats != nil {
+		for i := range c.nats.servers {
+			c.nats.stop(i)
+		}
+	}
+}
+
+func (c *trio) up(t *testing.T) {
+	t.Helper()
+	if c.nats != nil {
+		for i, s := range c.nats.servers {
+			if s == nil {
+				c.nats.start(t, i)
+			}
+		}
+	}
+	c.open(t)
+}
+
+// lose stops one of those that have a replica, or all that there is.
+func (c *trio) lose(i int) {
+	if c.nats != nil {
+		c.nats.stop(i % len(c.nats.servers))
+	} else {
+		c.close(i)
+	}
+}
+
+// ordering waits until somebody leads the log, and says which of those that have a replica.
+func (c *trio) ordering(t *testing.T) int {
+	t.Helper()
+	if c.nats != nil {
+		return c.nats.whole(t, c.configs[0].names().stream)
+	}
+	i, _ := c.leads(t)
+	return i
+}
+
+// inspect reads a log by way of one node; where that has an engine of its own it is stopped, with all others.
+func (c *trio) inspect(t *testing.T, i int) (Inspected, error) {
+	t.Helper()
+	if c.nats != nil {
+		return Inspect(minute(t), c.configs[i], nil)
+	}
+	c.closeAll()
+	found, err := Inspect(t.Context(), Config{Dir: c.configs[i].Dir}, nil)
+	if !found.Replica {
+		t.Errorf("%+v", found)
+	}
+	return found, err
 }
 
 // all reads what a node has, as a follower does.
@@ -126,70 +222,72 @@ func (c *trio) leads(t *testing.T) (leads, follows int) {
 	return leads, (leads + 1) % len(c.logs)
 }
 
-// Whenever all nodes are killed while one of them compacts the log, it is the one or the other, whole, on each of them; and it can be compacted again.
+// Whenever everything is killed while one of the nodes compacts the log, it is the one or the other, whole, on each of them; and it can be compacted again.
 func TestCluster_CompactedKilled(t *testing.T) {
-	t.Parallel()
-	c := filled(t, 60)
-	_, i := c.leads(t)
-	type image struct {
-		old  []*journal.Entry
-		dirs [3]string
-	}
-	images := map[string]image{}
-	var old []*journal.Entry
-	c.logs[i].c.step = func(step string) {
-		k := image{old: old}
-		for i := range c.configs {
-			k.dirs[i] = still(t, c.configs[i].Dir)
+	everywhere(t, 60, []int{1, 3}, func(t *testing.T, c *trio) {
+		_, i := c.leads(t)
+		type image struct {
+			old  []*journal.Entry
+			dirs []string
 		}
-		images[step] = k
-	}
-	for tries := 0; len(images) < 3 && tries < 5; tries++ { // one that has to be tried again may not come by all steps
-		if tries > 0 {
-			for range 40 {
+		images := map[string]image{}
+		var old []*journal.Entry
+		c.logs[i].c.step = func(step string) {
+			k := image{old: old}
+			for _, dir := range c.dirs() {
+				k.dirs = append(k.dirs, still(t, *dir))
+			}
+			images[step] = k
+		}
+		for tries := 0; len(images) < 3 && tries < 5; tries++ { // one that has to be tried again may not come by all steps
+			if tries > 0 {
+				for range 40 {
+					c.append(t, 1)
+				}
+			}
+			old = c.all(t, i)
+			c.compact(t, i, 10)
+			c.wantAll(t, "compacted", compacted(old, 10))
+		}
+		c.down()
+		if len(images) != 3 {
+			t.Fatal(images)
+		}
+		for step, k := range images {
+			expected := compacted(k.old, 10)
+			if step == "keeping" {
+				expected = k.old
+			}
+			for i, dir := range c.dirs() {
+				*dir = k.dirs[i]
+			}
+			c.up(t)
+			c.wantAll(t, step, expected)
+			c.append(t, 0)
+			if last := c.all(t, 1); len(last) != len(expected)+1 {
+				t.Errorf("%s: %d entries after an append", step, len(last))
+			}
+			for range 20 {
 				c.append(t, 1)
 			}
+			c.compact(t, 2, 5)
+			again := compacted(c.all(t, 0), 5)
+			c.wantAll(t, step+", and again", again)
+			found, err := c.inspect(t, 1)
+			if err != nil || found.Entries != uint64(len(again)) || found.Base != again[0].Base {
+				t.Errorf("%s: inspected: %+v, %v", step, found, err)
+			}
+			c.down()
 		}
-		old = c.all(t, i)
-		c.compact(t, i, 10)
-		c.wantAll(t, "compacted", compacted(old, 10))
-	}
-	c.closeAll()
-	if len(images) != 3 {
-		t.Fatal(images)
-	}
-	for step, k := range images {
-		expected := compacted(k.old, 10)
-		if step == "keeping" {
-			expected = k.old
+		if c.nats != nil {
+			return
 		}
-		for i := range c.configs {
-			c.configs[i].Dir = k.dirs[i]
+		t.Log("one goes on alone")
+		want := contentsAlone(t, c.configs[0].Dir)
+		if len(want) == 0 || want[0].Base == 0 {
+			t.Errorf("%d entries", len(want))
 		}
-		c.open(t)
-		c.wantAll(t, step, expected)
-		c.append(t, 0)
-		if last := c.all(t, 1); len(last) != len(expected)+1 {
-			t.Errorf("%s: %d entries after an append", step, len(last))
-		}
-		for range 20 {
-			c.append(t, 1)
-		}
-		c.compact(t, 2, 5)
-		again := compacted(c.all(t, 0), 5)
-		c.wantAll(t, step+", and again", again)
-		c.closeAll()
-		found, err := Inspect(t.Context(), Config{Dir: c.configs[1].Dir}, nil)
-		if err != nil || !found.Replica || found.Entries != uint64(len(again)) || found.Base != again[0].Base {
-			t.Errorf("%s: inspected: %+v, %v", step, found, err)
-		}
-	}
-
-	t.Log("one goes on alone")
-	want := contentsAlone(t, c.configs[0].Dir)
-	if len(want) == 0 || want[0].Base == 0 {
-		t.Errorf("%d entries", len(want))
-	}
+	})
 }
 
 // contentsAlone is contents of a replica whose others are lost.
@@ -199,159 +297,176 @@ func contentsAlone(t *testing.T, dir string) []*journal.Entry {
 	return contents(t, dir)
 }
 
-// A node that is away while the log is compacted, once and again, comes back with what it had: it has what the others have then. So has one whose disk is an old copy.
+// A replica that is away while the log is compacted, once and again, comes back with what it had: it has what the others have then. So has one whose disk is an old copy.
 func TestCluster_CompactedWhileOneIsAway(t *testing.T) {
-	t.Parallel()
-	c := filled(t, 60)
-	before := c.all(t, 0)
-	c.close(2)
-	image := still(t, c.configs[2].Dir)
-	c.compact(t, 0, 10)
-	c.wantAll(t, "one is away", compacted(before, 10))
-	for range 30 {
-		c.append(t, 1)
-	}
-	before = c.all(t, 0)
-	c.compact(t, 1, 5)
-	want := compacted(before, 5)
-	c.wantAll(t, "still", want)
-	c.open(t)
-	c.wantAll(t, "it is back", want)
-	c.close(2)
-	c.configs[2].Dir = image
-	c.append(t, 0)
-	want = c.all(t, 1)
-	c.open(t)
-	c.wantAll(t, "an old copy", want)
-	c.close(2)
-	c.configs[2].Dir, c.configs[2].Cluster.Fresh = t.TempDir(), true
-	c.open(t)
-	c.wantAll(t, "it begins", want)
-	c.close(0)
-	c.close(1)
-	c.close(2)
-	if found, err := Inspect(t.Context(), Config{Dir: c.configs[2].Dir}, nil); err != nil || found.Base != want[0].Base || found.Entries != uint64(len(want)) {
-		t.Errorf("inspected: %+v, %v", found, err)
-	}
+	everywhere(t, 60, []int{3}, func(t *testing.T, c *trio) {
+		before := c.all(t, 0)
+		at := &c.configs[2].Dir
+		if c.nats != nil {
+			at = &c.nats.dirs[2]
+		}
+		c.ordering(t) // and each has all of it
+		c.lose(2)
+		image := still(t, *at)
+		c.compact(t, 0, 10)
+		c.wantAll(t, "one is away", compacted(before, 10))
+		for range 30 {
+			c.append(t, 1)
+		}
+		before = c.all(t, 0)
+		c.compact(t, 1, 5)
+		want := compacted(before, 5)
+		c.wantAll(t, "still", want)
+		c.up(t)
+		c.wantAll(t, "it is back", want)
+		c.ordering(t)
+		c.lose(2)
+		*at = image
+		c.append(t, 0)
+		want = c.all(t, 1)
+		c.up(t)
+		c.wantAll(t, "an old copy", want)
+		if c.nats != nil {
+			c.ordering(t)
+			c.lose(0) // the two others are most of them
+			c.wantAll(t, "with the old copy", want)
+			return
+		}
+		c.close(2)
+		c.configs[2].Dir, c.configs[2].Cluster.Fresh = t.TempDir(), true
+		c.open(t)
+		c.wantAll(t, "it begins", want)
+		if found, err := c.inspect(t, 2); err != nil || found.Base != want[0].Base || found.Entries != uint64(len(want)) {
+			t.Errorf("inspected: %+v, %v", found, err)
+		}
+	})
 }
 
 // A node is stopped while another compacts the log, the one that leads it among them: what becomes of that is one log or the other, and the next time it is done.
 func TestCluster_CompactedWhileOneStops(t *testing.T) {
-	t.Parallel()
-	c := filled(t, 60)
-	for n, step := range []string{"keeping", "kept", "purged"} {
-		leader, i := c.leads(t)
-		before := c.all(t, i)
-		l := c.logs[i]
-		l.c.step = func(s string) {
-			if s == step {
-				c.close(leader)
+	everywhere(t, 60, []int{3}, func(t *testing.T, c *trio) {
+		for n, step := range []string{"keeping", "kept", "purged"} {
+			leader := c.ordering(t)
+			_, i := c.leads(t)
+			if c.nats == nil {
+				i = (leader + 1) % len(c.logs)
 			}
-		}
-		done, err := l.Compact(t.Context(), Compaction{Tail: 5, Extract: everyTenth()})
-		l.c.step = func(string) {}
-		t.Logf("%s: %+v, %v", step, done, err)
-		c.leads(t)
-		either := func(what string) {
-			t.Helper()
-			for i, l := range c.logs {
-				if l == nil {
-					continue
-				}
-				now := c.all(t, i)
-				if after := compacted(before, 5); !reflect.DeepEqual(now, before) && !reflect.DeepEqual(now, after) {
-					t.Errorf("%s: node %d has %d entries, neither %d nor %d", what, i, len(now), len(before), len(after))
+			before := c.all(t, i)
+			l := c.logs[i]
+			l.c.step = func(s string) {
+				if s == step {
+					c.lose(leader)
 				}
 			}
+			done, err := l.Compact(t.Context(), Compaction{Tail: 5, Extract: everyTenth()})
+			l.c.step = func(string) {}
+			t.Logf("%s: %+v, %v", step, done, err)
+			c.leads(t)
+			either := func(what string) {
+				t.Helper()
+				for i, l := range c.logs {
+					if l == nil {
+						continue
+					}
+					now := c.all(t, i)
+					if after := compacted(before, 5); !reflect.DeepEqual(now, before) && !reflect.DeepEqual(now, after) {
+						t.Errorf("%s: node %d has %d entries, neither %d nor %d", what, i, len(now), len(before), len(after))
+					}
+				}
+			}
+			either(step)
+			c.up(t)
+			either(step + ", and it is back")
+			c.agree(t)
+			either(step + ", and all know")
+			for range 30 + n {
+				c.append(t, i)
+			}
 		}
-		either(step)
-		c.open(t)
-		either(step + ", and it is back")
-		c.agree(t)
-		either(step + ", and all know")
-		for range 30 + n {
-			c.append(t, i)
-		}
-	}
-	before := c.all(t, 0)
-	c.compact(t, 0, 3)
-	c.wantAll(t, "at last", compacted(before, 3))
+		before := c.all(t, 0)
+		c.compact(t, 0, 3)
+		c.wantAll(t, "at last", compacted(before, 3))
+	})
 }
 
 // Two nodes compact the log at once, while others read and append.
 func TestCluster_CompactedByTwoAtOnce(t *testing.T) {
-	t.Parallel()
-	c := filled(t, 60)
-	for range 4 {
-		var working sync.WaitGroup
-		for i := range c.logs {
-			working.Go(func() {
-				_, err := c.logs[i].Compact(t.Context(), Compaction{Tail: uint64(5 + i), Extract: everyTenth()})
-				if err != nil {
-					t.Logf("node %d: %v", i, err) // another one was faster
-				}
-			})
+	everywhere(t, 60, []int{3}, func(t *testing.T, c *trio) {
+		for range 4 {
+			var working sync.WaitGroup
+			for i := range c.logs {
+				working.Go(func() {
+					_, err := c.logs[i].Compact(t.Context(), Compaction{Tail: uint64(5 + i), Extract: everyTenth()})
+					if err != nil {
+						t.Logf("node %d: %v", i, err) // another one was faster
+					}
+				})
+			}
+			working.Wait()
+			c.agree(t)
+			c.wantAll(t, "compacted", c.all(t, 0))
+			for i := range 40 {
+				c.append(t, i%3)
+			}
 		}
-		working.Wait()
-		c.agree(t)
-		c.wantAll(t, "compacted", c.all(t, 0))
-		for i := range 40 {
-			c.append(t, i%3)
+		c.compact(t, 0, 3)
+		all := c.all(t, 1)
+		if n := len(all); all[0].Base == 0 || all[n-1].Seq-all[0].Base != 2 {
+			t.Errorf("%d entries, base %d", n, all[0].Base)
 		}
-	}
-	c.compact(t, 0, 3)
-	all := c.all(t, 1)
-	if n := len(all); all[0].Base == 0 || all[n-1].Seq-all[0].Base != 2 {
-		t.Errorf("%d entries, base %d", n, all[0].Base)
-	}
-	c.wantAll(t, "at last", all)
+		c.wantAll(t, "at last", all)
+	})
 }
 
 // What was given up is marked before it is removed, so that whoever still writes it does not bring it to its end.
 func TestCluster_SpoiltIsNeverWhole(t *testing.T) {
-	t.Parallel()
-	c := filled(t, 30)
-	l := c.logs[1]
-	base, err := l.slot(t.Context(), 21)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := l.js.CreateStream(t.Context(), l.c.keptConfig(3, 21, 20, base.ID)) // one entry, which is its last
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := l.js.CreateStream(t.Context(), l.c.keptConfig(3, 21, 20, base.ID)); err == nil {
-		t.Error("two have made it")
-	}
-	k, _ := l.c.keptOf(s.CachedInfo())
-	if k.ends = 19; k.first != 20 || k.whole {
-		t.Errorf("%+v", k)
-	}
-	if spoilt, err := c.logs[0].spoil(t.Context(), k); err != nil || !spoilt {
-		t.Error(spoilt, err)
-	}
-	if spoilt, err := c.logs[2].spoil(t.Context(), k); err != nil || spoilt {
-		t.Error("twice:", spoilt, err)
-	}
-	first, err := l.slot(t.Context(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept := *first
-	kept.Base = 21
-	b, err := journal.Encode(&kept)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.put(t.Context(), k.config, 20, b, true); err == nil {
-		t.Error("it has been brought to its end")
-	}
-	if _, found, err := l.greatestKept(t.Context()); err != nil || found {
-		t.Error("it counts:", found, err)
-	}
-	if err := l.Refresh(t.Context()); err != nil || l.Extent().Base != 0 {
-		t.Error(l.Extent(), err)
-	}
+	everywhere(t, 30, []int{1}, func(t *testing.T, c *trio) {
+		l := c.logs[1]
+		replicas := len(c.logs)
+		if c.nats != nil {
+			replicas = len(c.nats.servers)
+		}
+		base, err := l.slot(t.Context(), 21)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := l.js.CreateStream(t.Context(), l.c.keptConfig(replicas, 21, 20, base.ID)) // one entry, which is its last
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.js.CreateStream(t.Context(), l.c.keptConfig(replicas, 21, 20, base.ID)); err == nil {
+			t.Error("two have made it")
+		}
+		k, _ := l.c.keptOf(s.CachedInfo())
+		if k.ends = 19; k.first != 20 || k.whole {
+			t.Errorf("%+v", k)
+		}
+		if spoilt, err := c.logs[0].spoil(t.Context(), k); err != nil || !spoilt {
+			t.Error(spoilt, err)
+		}
+		if spoilt, err := c.logs[2].spoil(t.Context(), k); err != nil || spoilt {
+			t.Error("twice:", spoilt, err)
+		}
+		first, err := l.slot(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := *first
+		kept.Base = 21
+		b, err := journal.Encode(&kept)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.put(t.Context(), k.config, 20, b, true); err == nil {
+			t.Error("it has been brought to its end")
+		}
+		if _, found, err := l.greatestKept(t.Context()); err != nil || found {
+			t.Error("it counts:", found, err)
+		}
+		if err := l.Refresh(t.Context()); err != nil || l.Extent().Base != 0 {
+			t.Error(l.Extent(), err)
+		}
+	})
 }
 
 // With two more nodes there are more replicas of what was kept, too.
@@ -451,33 +566,33 @@ func TestCluster_MendsAHoleInWhatWasKept(t *testing.T) {
 
 // A node that stood still while it compacted the log, and was given up meanwhile, does no harm to what another has made in its place.
 func TestCluster_CompactedByOneThatStoodStill(t *testing.T) {
-	t.Parallel()
-	c := filled(t, 60)
-	before := c.all(t, 0)
-	stood := false
-	c.logs[1].c.step = func(step string) {
-		if step != "keeping" || stood {
-			return
+	everywhere(t, 60, []int{1, 3}, func(t *testing.T, c *trio) {
+		before := c.all(t, 0)
+		stood := false
+		c.logs[1].c.step = func(step string) {
+			if step != "keeping" || stood {
+				return
+			}
+			stood = true
+			all, err := c.logs[0].keptStreams(t.Context())
+			if err != nil || len(all) != 1 {
+				t.Fatal(all, err)
+			}
+			if err := c.logs[0].js.DeleteStream(t.Context(), all[0].name); err != nil { // as after ten minutes
+				t.Fatal(err)
+			}
+			c.compact(t, 0, 10)
 		}
-		stood = true
-		all, err := c.logs[0].keptStreams(t.Context())
-		if err != nil || len(all) != 1 {
-			t.Fatal(all, err)
+		more := &keep{want: func(e *journal.Entry) bool { return e.Seq%5 == 2 }} // as it was needed then
+		done, err := c.logs[1].Compact(t.Context(), Compaction{Tail: 10, Extract: more})
+		t.Logf("%+v, %v", done, err)
+		if !stood {
+			t.Fatal("it was not that far")
 		}
-		if err := c.logs[0].js.DeleteStream(t.Context(), all[0].name); err != nil { // as after ten minutes
-			t.Fatal(err)
+		c.agree(t)
+		c.wantAll(t, "given up", compacted(before, 10))
+		if n := c.logs[2].known.last(); n < c.logs[2].slots.shape().base {
+			t.Errorf("a node goes by base %d, and knows of entry %d", c.logs[2].slots.shape().base, n)
 		}
-		c.compact(t, 0, 10)
-	}
-	more := &keep{want: func(e *journal.Entry) bool { return e.Seq%5 == 2 }} // as it was needed then
-	done, err := c.logs[1].Compact(t.Context(), Compaction{Tail: 10, Extract: more})
-	t.Logf("%+v, %v", done, err)
-	if !stood {
-		t.Fatal("it was not that far")
-	}
-	c.agree(t)
-	c.wantAll(t, "given up", compacted(before, 10))
-	if n := c.logs[2].known.last(); n < c.logs[2].slots.shape().base {
-		t.Errorf("a node goes by base %d, and knows of entry %d", c.logs[2].slots.shape().base, n)
-	}
+	})
 }

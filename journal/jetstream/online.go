@@ -20,12 +20,9 @@ import (
 var ErrNotRunning = errors.New("journal: not compacted while it runs")
 
 // Compact is the function Compact for a log that is open: whoever appends, reads and follows goes on. One at a time; of a log with replicas any node may,
-// and two at once do no harm. Interrupted, or after an error, the log is the one or the other, whole. ErrNotRunning: it is in an external NATS, or was made by an
-// earlier version.
+// and two at once do no harm. Interrupted, or after an error, the log is the one or the other, whole. ErrNotRunning: it was made by an earlier version, or the account in an
+// external NATS does not permit what it takes; see Uncompacted.
 func (l *Log) Compact(ctx context.Context, r Compaction) (done Compacted, err error) {
-	if l.c.External != nil {
-		return done, fmt.Errorf("%w: it is in an external NATS", ErrNotRunning)
-	}
 	select {
 	case l.compacting <- struct{}{}:
 		defer func() { <-l.compacting }()
@@ -37,7 +34,15 @@ func (l *Log) Compact(ctx context.Context, r Compaction) (done Compacted, err er
 		return done, l.wrap("compaction", err)
 	}
 	if s.CachedInfo().Config.DenyPurge {
-		return done, fmt.Errorf("%w: it was made by an earlier version", ErrNotRunning)
+		return done, fmt.Errorf("%w: %s", ErrNotRunning, earlier)
+	}
+	if l.c.External != nil {
+		switch why, err := l.mayCompact(ctx, s.CachedInfo()); {
+		case err != nil:
+			return done, err
+		case why != "":
+			return done, fmt.Errorf("%w: %s", ErrNotRunning, why)
+		}
 	}
 	if l.MayLag() {
 		if err := l.finish(ctx, s); err != nil {
@@ -315,11 +320,15 @@ type Extent struct {
 // Extent returns it, as this node's engine has it. Of what other nodes have done it knows by the last Refresh, or read.
 func (l *Log) Extent() Extent {
 	sh, x := l.slots.shape(), Extent{}
-	s, known := l.own()
-	if !known {
+	if l.c.External != nil { // it is one from when it is opened
+		s := l.seen.Load()
+		x = Extent{Last: max(s.LastSeq, l.known.last()), Base: sh.base, Bytes: s.Bytes}
+		x.Entries = x.Last + 1 - max(s.FirstSeq, 1)
+	} else if s, known := l.own(); known {
+		x = Extent{Entries: s.Msgs, Last: s.LastSeq, Base: sh.base, Bytes: s.Bytes}
+	} else {
 		return x
 	}
-	x = Extent{Entries: s.Msgs, Last: s.LastSeq, Base: sh.base, Bytes: s.Bytes}
 	if sh.kept != "" {
 		x.Entries = x.Last + 1 - sh.first
 	}

@@ -162,6 +162,12 @@ func (p *presence) here() []*present {
 	return slices.SortedFunc(maps.Values(p.others), func(a, b *present) int { return strings.Compare(a.Node+a.ID, b.Node+b.ID) })
 }
 
+// first tells whether this node is before all others.
+func (p *presence) first() bool {
+	own := p.l.c.External.Node + p.id
+	return !slices.ContainsFunc(p.here(), func(s *present) bool { return s.Node+s.ID < own })
+}
+
 func (p *presence) many() int { return len(p.here()) }
 
 // nodes is Log.Nodes: none of them leads.

@@ -34,14 +34,17 @@ func (l *session) options(more ...nats.Option) []nats.Option {
 		nats.Name("warmfront"),
 		nats.ReconnectBufSize(-1), // a buffered append would be sent later, after its outcome was decided (W3)
 		nats.MaxReconnects(-1),
-		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
-			if sub != nil {
-				l.log.Warn("journal subscription", "subject", sub.Subject, "err", err)
-			} else {
-				l.log.Warn("journal connection", "err", err)
-			}
-		}),
+		nats.ErrorHandler(l.complain),
 	}, more...)
+}
+
+// complain says what the engine remarks on a connection.
+func (l *session) complain(_ *nats.Conn, sub *nats.Subscription, err error) {
+	if sub != nil {
+		l.log.Warn("journal subscription", "subject", sub.Subject, "err", err)
+	} else {
+		l.log.Warn("journal connection", "err", err)
+	}
 }
 
 // away reports whether there is no connection now, and there will be one.

@@ -29,13 +29,13 @@ const (
 const directGets = "$JS.API.DIRECT.GET."
 
 // naming is what the stream is called, and its subjects: an external NATS has others' too.
-type naming struct{ stream, log, push, ack string }
+type naming struct{ stream, log, push, ack, kept string }
 
 func (c Config) names() naming {
 	if c.External != nil {
 		return c.External.names()
 	}
-	return naming{streamName, logSubject, pushSubject, ackPrefix}
+	return naming{streamName, logSubject, pushSubject, ackPrefix, keptSubject}
 }
 
 // stream is streamConfig by these names.
@@ -44,7 +44,6 @@ func (c Config) stream(replicas int, first uint64) jetstream.StreamConfig {
 	s.Name, s.Subjects, s.RePublish = n.stream, []string{n.log}, &jetstream.RePublish{Source: n.log, Destination: n.push}
 	if c.External != nil {
 		s.Compression = jetstream.NoCompression // it may be given more replicas one day
-		s.DenyPurge = true                      // nobody compacts it
 	}
 	return s
 }

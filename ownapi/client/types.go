@@ -305,6 +305,8 @@ type JournalExtent struct {
 	Base      uint64     `json:"base"` // who stands below that entry drops what it has cached; 0: it was never compacted
 	Bytes     uint64     `json:"bytes"`
 	Compacted *time.Time `json:"compacted"` // while it ran; nil: not known
+
+	Uncompacted string `json:"uncompacted"` // why this node does not compact it while it runs; "": it does
 }
 
 // Compacted is what a compaction of the journal did.
