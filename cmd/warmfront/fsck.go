@@ -23,7 +23,9 @@ Of one of several control nodes it reads the replica, which may be behind: what 
 from them when it starts. To compare the replicas, compare the last entries that this prints.
 
 With --nats it reads the journal in a NATS of yours, while it is in use. Where --data is the directory of a control node, it checks that what was confirmed to that is
-there. What a compaction kept, in a stream of its own, belongs to it. Any replica may answer; those that NATS says are behind or away, "nats stream info" shows. If --data has its journal there, what --nats and its companions leave out is
+there. What a compaction kept, in a stream of its own, belongs to it. Of several replicas NATS lets one or another answer, and
+nobody say which: that all can be read is verified, and not each replica. One that is damaged alone may go unnoticed; those that are behind or away, "nats stream info" shows.
+If --data has its journal there, what --nats and its companions leave out is
 taken from the environment of warmfront control, such as WARMFRONT_CONTROL_NATS, which keeps a password out of the list of processes.
 
 The exit code is 0 when all is in order, 1 when something is missing or damaged, or could not be read.`
