@@ -2,14 +2,17 @@ package e2e
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// cutFor is longer than a lease and L_T after it, so that invalidations are Completed without the edge that is cut off.
-const cutFor = 50 * time.Second
+const (
+	cutFor  = 50 * time.Second // longer than a lease and L_T after it, so that invalidations are Completed without the edge that is cut off
+	notMore = 3 * time.Minute  // that is waited for what has to be seen besides
+)
 
 // TestGuarantee_Isolation checks, for each policy, the promise on two edges of which one is cut off from the control plane for longer
 // than its lease: what is promised then holds, and of whom nothing is promised the receipts say so, until it is back.
@@ -53,7 +56,7 @@ func isolated(t *testing.T, policies ...string) (verdicts []*verdict, said []str
 	env, args := against(w.proc)
 	args = append(args, "--duration", "12h", "--seed", "22", "--writers", "8", "--readers", "6")
 	verdicts, said = make([]*verdict, len(policies)), make([]string, len(policies))
-	c := &isolation{t: t, env: env, proc: w.proc, way: way, cold: len(policies)}
+	c := &isolation{t: t, env: env, proc: w.proc, way: way, cold: len(policies), told: !slices.Contains(policies, "serve-stale")}
 	var all sync.WaitGroup
 	for i, policy := range policies {
 		all.Go(func() {
@@ -65,10 +68,18 @@ func isolated(t *testing.T, policies ...string) (verdicts []*verdict, said []str
 				args = append(args, "--pause", "1s", "--objects", "110", "--large", "0")
 			}
 			isWarm := sync.OnceFunc(c.isWarm)
-			defer isWarm() // whoever ends early holds nobody up
-			verdicts[i], said[i] = checkGuaranteeOn(t, nil, env, args, func(p *os.Process, answers int) {
-				if answers >= warm {
+			defer func() { // whoever ends early holds nobody up
+				isWarm()
+				if policy == "serve-stale" {
+					c.tell(progress{}, true)
+				}
+			}()
+			verdicts[i], said[i] = checkGuaranteeSaying(t, nil, env, args, func(p *os.Process, now progress) {
+				if now.answers >= warm {
 					isWarm()
+				}
+				if policy == "serve-stale" {
+					c.tell(now, false)
 				}
 				if c.over() {
 					p.Signal(os.Interrupt)
@@ -80,7 +91,8 @@ func isolated(t *testing.T, policies ...string) (verdicts []*verdict, said []str
 	return verdicts, said
 }
 
-// isolation is how the edge is cut off: when all runs are warm, for cutFor. All ask whether it is over.
+// isolation is how the edge is cut off: when all runs are warm, for cutFor, and with serve-stale until it has shown what is older than Completed
+// promises of others. Then, it is waited until it has applied what it has missed, and Completed has come to speak for it. All ask whether it is over.
 type isolation struct {
 	t    *testing.T
 	env  []string
@@ -90,6 +102,8 @@ type isolation struct {
 	mu      sync.Mutex
 	cold    int       // runs; guarded by mu
 	cut     time.Time // zero: not yet; guarded by mu
+	now     progress  // of the run with serve-stale; guarded by mu
+	told    bool      // that one has nothing more to say, or there is none; guarded by mu
 	applied uint64    // by the edge, as far as was heard before; guarded by mu
 	healed  bool      // guarded by mu
 	back    time.Time // when the edge had applied more than that; guarded by mu
@@ -104,12 +118,24 @@ func (c *isolation) isWarm() {
 	}
 }
 
+// tell is how the run with serve-stale says what it has seen.
+func (c *isolation) tell(now progress, last bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now, c.told = now, last
+}
+
+// seen tells whether nothing needs to be waited for any more that the run with serve-stale has to see. With mu.
+func (c *isolation) seen(n int, since time.Time) bool {
+	return c.told || n > 0 || time.Since(since) > notMore
+}
+
 // over goes on with what comes next, and tells whether nothing does.
 func (c *isolation) over() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.cut.IsZero() || time.Since(c.cut) < cutFor:
+	case c.cut.IsZero() || time.Since(c.cut) < cutFor || !c.healed && !c.seen(c.now.excused, c.cut):
 		return false
 	case !c.healed:
 		if c.applied = applied(c.t, c.env, c.proc)["IAD89-1"]; c.applied > 0 { // else it is asked again
@@ -121,7 +147,7 @@ func (c *isolation) over() bool {
 			c.back = time.Now()
 		}
 	}
-	return !c.back.IsZero() && time.Since(c.back) > backLong
+	return !c.back.IsZero() && time.Since(c.back) > backLong && c.seen(c.now.bound, c.back)
 }
 
 // isolable starts a control node and two edges, of which IAD89-1 comes to it by a way that can be cut. Edges are told of that way now and then; the

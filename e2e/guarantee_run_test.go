@@ -41,12 +41,33 @@ func checkGuarantee(t *testing.T, env, args []string, meanwhile func(answers int
 // checkGuaranteeOn runs it on a host, and gives its process to meanwhile, which may interrupt it.
 func checkGuaranteeOn(t *testing.T, h *host, env, args []string, meanwhile func(p *os.Process, answers int)) (*verdict, string) {
 	t.Helper()
+	return checkGuaranteeSaying(t, h, env, args, func(p *os.Process, now progress) { meanwhile(p, now.answers) })
+}
+
+// progress is what the checker says of itself now and then.
+type progress struct{ answers, excused, bound int }
+
+// progressIn reads a line of it; false: it is something else.
+func progressIn(line string) (now progress, ok bool) {
+	var seconds int
+	if n, _ := fmt.Sscanf(line, "%d s %d answers", &seconds, &now.answers); n != 2 {
+		return now, false
+	}
+	if _, more, ok := strings.Cut(line, "violations"); ok { // said when there are some
+		fmt.Sscanf(more, "%d excused %d bound", &now.excused, &now.bound)
+	}
+	return now, true
+}
+
+// checkGuaranteeSaying is checkGuaranteeOn for who wants to hear more.
+func checkGuaranteeSaying(t *testing.T, h *host, env, args []string, meanwhile func(p *os.Process, now progress)) (*verdict, string) {
+	t.Helper()
 	cmd := h.command(binary(), append([]string{"check-guarantee", "--json"}, args...)...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var out bytes.Buffer
 	cmd.Stdout = &out
-	progress, err := cmd.StderrPipe()
+	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,10 +75,9 @@ func checkGuaranteeOn(t *testing.T, h *host, env, args []string, meanwhile func(
 		t.Fatal(err)
 	}
 	var said strings.Builder
-	for lines := bufio.NewScanner(progress); lines.Scan(); {
-		var seconds, answers int
-		if n, _ := fmt.Sscanf(lines.Text(), "%d s %d answers", &seconds, &answers); n == 2 {
-			meanwhile(cmd.Process, answers)
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		if now, ok := progressIn(lines.Text()); ok {
+			meanwhile(cmd.Process, now)
 			continue
 		}
 		fmt.Fprintln(&said, lines.Text())

@@ -64,6 +64,8 @@ func (a *Answer) inspect(q *question, resp *http.Response, body []byte) {
 		if n := resp.ContentLength; n >= 0 && n != o.size(a.Version) && resp.Header.Get("Content-Encoding") == "" && o.Kind != Encoded {
 			a.wrong(Mixed, "HEAD says %d octets, version %d has %d", n, a.Version, o.size(a.Version))
 		}
+	case !q.accepts(resp.Header.Get("Content-Encoding")):
+		a.wrong(Mixed, "the coding is %s, asked was with %q", resp.Header.Get("Content-Encoding"), a.Asking)
 	default:
 		a.whole(o, resp.Header.Get("Content-Encoding"), body)
 	}
@@ -93,8 +95,12 @@ func (a *Answer) confirms(q *question, h http.Header) {
 
 // partial looks at the part, or the parts, of a 206.
 func (a *Answer) partial(q *question, h http.Header, body []byte) {
+	if q.part > 0 && q.part != a.Version {
+		a.wrong(Mixed, "parts were asked for that belong to version %d, these are of %d", q.part, a.Version)
+	}
 	kind, params, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil || kind != "multipart/byteranges" {
+		a.given(q, 1)
 		a.part(q, h.Get("Content-Range"), body)
 		return
 	}
@@ -102,6 +108,7 @@ func (a *Answer) partial(q *question, h http.Header, body []byte) {
 	for n := 0; ; n++ {
 		p, err := parts.NextRawPart()
 		if err == io.EOF && n > 0 || err != nil && a.Cut {
+			a.given(q, n)
 			return
 		}
 		var octets []byte
@@ -113,6 +120,13 @@ func (a *Answer) partial(q *question, h http.Header, body []byte) {
 			return
 		}
 		a.part(q, p.Header.Get("Content-Range"), octets)
+	}
+}
+
+// given looks whether n are all the parts that were asked for.
+func (a *Answer) given(q *question, n int) {
+	if n < len(q.parts) && !a.Cut {
+		a.wrong(Torn, "%d of %d parts, and nothing says so", n, len(q.parts))
 	}
 }
 

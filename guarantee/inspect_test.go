@@ -45,20 +45,37 @@ func TestInspect_Parts(t *testing.T) {
 		fields []string
 		want   Class
 	}{
-		"one":                  {[]span{one}, []byte(text(one)), false, []string{fmt.Sprintf("Content-Range: bytes 10-99/%d", len(body))}, None},
-		"another than asked":   {[]span{two}, []byte(text(one)), false, []string{fmt.Sprintf("Content-Range: bytes 10-99/%d", len(body))}, Mixed},
-		"of another length":    {[]span{one}, []byte(text(one)), false, []string{"Content-Range: bytes 10-99/77"}, Mixed},
-		"too short":            {[]span{one}, []byte(text(one)[:50]), false, []string{fmt.Sprintf("Content-Range: bytes 10-99/%d", len(body))}, Torn},
-		"visibly cut":          {[]span{one}, []byte(text(one)[:50]), true, []string{fmt.Sprintf("Content-Range: bytes 10-99/%d", len(body))}, None},
-		"two":                  {[]span{one, two}, multi("10-99", text(one), "1000-1063", text(two)), false, []string{several}, None},
-		"two, one exchanged":   {[]span{one, two}, multi("10-99", text(one), "1000-1063", text(one)[:64]), false, []string{several}, Mixed},
-		"two, one not asked":   {[]span{one, two}, multi("10-99", text(one), "1001-1064", text(two)), false, []string{several}, Mixed},
-		"two, torn":            {[]span{one, two}, multi("10-99", text(one), "1000-1063", text(two))[:150], false, []string{several}, Torn},
-		"two, cut visibly":     {[]span{one, two}, multi("10-99", text(one), "1000-1063", text(two))[:150], true, []string{several}, None},
-		"without any position": {[]span{one}, []byte(text(one)), false, nil, Mixed},
+		"one":                   {[]span{one}, []byte(text(one)), false, []string{fmt.Sprintf("Content-Range: bytes 10-99/%d", len(body))}, None},
+		"another than asked":    {[]span{two}, []byte(text(one)), false, []string{fmt.Sprintf("Content-Range: bytes 10-99/%d", len(body))}, Mixed},
+		"of another length":     {[]span{one}, []byte(text(one)), false, []string{"Content-Range: bytes 10-99/77"}, Mixed},
+		"too short":             {[]span{one}, []byte(text(one)[:50]), false, []string{fmt.Sprintf("Content-Range: bytes 10-99/%d", len(body))}, Torn},
+		"visibly cut":           {[]span{one}, []byte(text(one)[:50]), true, []string{fmt.Sprintf("Content-Range: bytes 10-99/%d", len(body))}, None},
+		"two":                   {[]span{one, two}, multi("10-99", text(one), "1000-1063", text(two)), false, []string{several}, None},
+		"two, one exchanged":    {[]span{one, two}, multi("10-99", text(one), "1000-1063", text(one)[:64]), false, []string{several}, Mixed},
+		"two, one not asked":    {[]span{one, two}, multi("10-99", text(one), "1001-1064", text(two)), false, []string{several}, Mixed},
+		"two, torn":             {[]span{one, two}, multi("10-99", text(one), "1000-1063", text(two))[:150], false, []string{several}, Torn},
+		"two, cut visibly":      {[]span{one, two}, multi("10-99", text(one), "1000-1063", text(two))[:150], true, []string{several}, None},
+		"two, and one is given": {[]span{one, two}, multi("10-99", text(one)), false, []string{several}, Torn},
+		"two, and one as one":   {[]span{one, two}, []byte(text(one)), false, []string{fmt.Sprintf("Content-Range: bytes 10-99/%d", len(body))}, Torn},
+		"without any position":  {[]span{one}, []byte(text(one)), false, nil, Mixed},
 	} {
 		if a := inspected(o, &question{parts: c.asked}, 206, c.body, c.cut, c.fields...); a.Wrong != c.want {
 			t.Errorf("%s: %s, %s", name, a.Wrong, a.Why)
+		}
+	}
+}
+
+// What a viewer has of one version it must not complete with a part of another.
+func TestInspect_IfRange(t *testing.T) {
+	o := newObjects(turns, 64<<10)[turns]
+	body := o.body(2)
+	for of, want := range map[uint64]Class{0: None, 1: Mixed, 2: None, 3: Mixed} {
+		q := &question{parts: []span{{10, 99}}, part: of}
+		if a := inspected(o, q, 206, body[10:100], false, fmt.Sprintf("Content-Range: bytes 10-99/%d", len(body))); a.Wrong != want {
+			t.Errorf("of version %d: %s, %s", of, a.Wrong, a.Why)
+		}
+		if a := inspected(o, q, 200, body, false); a.Wrong != None {
+			t.Errorf("the whole: %s, %s", a.Wrong, a.Why)
 		}
 	}
 }
@@ -91,13 +108,19 @@ func TestInspect_Codings(t *testing.T) {
 	zz.Close()
 	for coding, packed := range map[string][]byte{"": body, "gzip": g.Bytes(), "br": b.Bytes(), "zstd": z.Bytes()} {
 		for cut, want := range map[int]Class{0: None, 20: Torn} {
-			if a := inspected(o, &question{}, 200, packed[:len(packed)-cut], false, "Content-Encoding: "+coding); a.Wrong != want {
+			q := &question{}
+			q.add("Accept-Encoding", "gzip, br, zstd")
+			if a := inspected(o, q, 200, packed[:len(packed)-cut], false, "Content-Encoding: "+coding); a.Wrong != want {
 				t.Errorf("%q without %d octets: %s, %s", coding, cut, a.Wrong, a.Why)
 			}
 		}
 	}
-	if a := inspected(o, &question{}, 200, body, false, "Content-Encoding: compress"); a.Wrong != Torn {
-		t.Errorf("a coding that nobody asked for: %s, %s", a.Wrong, a.Why)
+	for _, asked := range []string{"", "br"} {
+		q := &question{}
+		q.add("Accept-Encoding", asked)
+		if a := inspected(o, q, 200, g.Bytes(), false, "Content-Encoding: gzip"); a.Wrong != Mixed {
+			t.Errorf("gzip, asked was %q: %s, %s", asked, a.Wrong, a.Why)
+		}
 	}
 }
 

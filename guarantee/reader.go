@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -28,6 +29,7 @@ type question struct {
 	fields [][2]string
 	parts  []span   // that were asked for; none: the whole
 	tags   []uint64 // versions whose validators were sent
+	part   uint64   // the version that the parts are to be of (If-Range); 0: any
 	third  bool     // over HTTP/3
 }
 
@@ -81,7 +83,7 @@ func (r *reader) question() *question {
 	case n < 27 && q.object.validated():
 		q.condition(r.rnd)
 	case n < 42 || kind == Ranged && n < 90 || q.object.large() && !r.download(n):
-		q.part(r.rnd)
+		q.ranges(r.rnd)
 	}
 	if (kind == Encoded || kind == Compressed) && len(q.parts) == 0 && r.rnd.IntN(3) > 0 {
 		q.add("Accept-Encoding", [...]string{"gzip", "gzip", "br", "gzip, br", "zstd"}[r.rnd.IntN(5)])
@@ -111,6 +113,13 @@ func (q *question) done(r *reader) {
 	}
 }
 
+// accepts tells whether the question allows a coding.
+func (q *question) accepts(coding string) bool {
+	return coding == "" || slices.ContainsFunc(q.fields, func(f [2]string) bool {
+		return f[0] == "Accept-Encoding" && slices.Contains(strings.Split(f[1], ", "), coding)
+	})
+}
+
 func (q *question) add(name, value string) { q.fields = append(q.fields, [2]string{name, value}) }
 
 // condition asks whether an old version is still good; a new one too, for a cache should say yes.
@@ -126,8 +135,8 @@ func (q *question) condition(rnd *rand.Rand) {
 	q.add("If-None-Match", strings.Join(tags, ", "))
 }
 
-// part asks for one range that every version has, or for up to three.
-func (q *question) part(rnd *rand.Rand) {
+// ranges asks for one range that every version has, or for up to three.
+func (q *question) ranges(rnd *rand.Rand) {
 	o := q.object
 	if o.Kind == Encoded || o.Kind == Failing {
 		return // ranges of what is encoded are another's octets
@@ -156,7 +165,8 @@ func (q *question) part(rnd *rand.Rand) {
 	q.add("Range", "bytes="+strings.Join(said, ","))
 	if o.validated() && rnd.IntN(4) == 0 {
 		now := o.version.Load()
-		q.add("If-Range", o.etag(now-min(now-1, uint64(rnd.IntN(2)))))
+		q.part = now - min(now-1, uint64(rnd.IntN(2)))
+		q.add("If-Range", o.etag(q.part))
 	}
 }
 

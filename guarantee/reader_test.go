@@ -15,7 +15,7 @@ func TestPart_LiesInEveryVersion(t *testing.T) {
 		}
 		for range 500 {
 			q := question{object: o}
-			q.part(rnd)
+			q.ranges(rnd)
 			if len(q.parts) == 0 {
 				t.Fatalf("%s: nothing is asked for", o)
 			}

@@ -167,8 +167,12 @@ func (t *tallies) line(at Instant) string {
 	n, p99 := len(t.latencies), percentile(sorted(t.latencies), 99)
 	t.mu.Unlock()
 	answers := t.judged.Load()
-	return fmt.Sprintf("%4.0f s  %9d answers  %2d %% hits  %6d invalidations, Completed p99 %s  %d violations",
+	line := fmt.Sprintf("%4.0f s  %9d answers  %2d %% hits  %6d invalidations, Completed p99 %s  %d violations",
 		at.Seconds(), answers, t.hits()*100/max(answers, 1), n, ms(p99), t.violated())
+	if excused := t.excused.Load(); excused > 0 {
+		line += fmt.Sprintf("  %d excused  %d bound", excused, t.bound.Load())
+	}
+	return line
 }
 
 func (t *tallies) violated() (n int64) {
