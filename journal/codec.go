@@ -29,13 +29,36 @@ func Encode(e *Entry) ([]byte, error) {
 // Decode reads the stored form. What is not an entry, or holds a fact that this version does not know,
 // is ErrDamaged: skipping a fact could serve what it forbids.
 func Decode(b []byte) (*Entry, error) {
-	e := usual(b)
-	if e == nil {
-		var err error
-		if e, err = decode(b); err != nil {
-			return nil, err
+	if e := usual(b); e != nil {
+		return whole(e)
+	}
+	e, err := decode(b)
+	if err != nil {
+		return nil, err
+	}
+	return whole(e)
+}
+
+// DecodeForEdge is Decode for edges, of which none goes by Completed.Edges: it leaves them out. They are a line of each of up to
+// CompletedEdges edges, which each of these would read of all the others, for each invalidation.
+func DecodeForEdge(b []byte) (*Entry, error) {
+	if e := usualForEdge(b); e != nil {
+		return whole(e)
+	}
+	e, err := decode(b)
+	if err != nil {
+		return nil, err
+	}
+	for i := range e.Facts {
+		if c := e.Facts[i].Completed; c != nil {
+			c.Edges = nil
 		}
 	}
+	return whole(e)
+}
+
+// whole refuses an entry without what each has.
+func whole(e *Entry) (*Entry, error) {
 	if e.Seq == 0 || e.ID == "" || e.Epoch == "" {
 		return nil, fmt.Errorf("%w: entry without number, id or epoch", ErrDamaged)
 	}

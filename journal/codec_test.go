@@ -135,6 +135,9 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
+		if edge, err := DecodeForEdge(b); err != nil || !reflect.DeepEqual(edge, withoutRows(t, b)) {
+			t.Fatalf("an edge reads %+v, %v", edge, err)
+		}
 		again, err := Encode(e)
 		if err != nil {
 			t.Skip(err) // too large, or a time beyond year 9999
@@ -143,6 +146,53 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%v: %s", err, again)
 		}
 	})
+}
+
+// withoutRows is an entry as Decode reads it, but for what edges leave out.
+func withoutRows(t *testing.T, b []byte) *Entry {
+	e, err := Decode(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range e.Facts {
+		if f.Completed != nil {
+			f.Completed.Edges = nil
+		}
+	}
+	return e
+}
+
+// An edge reads what anybody does but for the rows of receipts, in whatever spelling.
+func TestDecodeForEdge_LeavesOutRowsAlone(t *testing.T) {
+	for _, e := range append(usuals(), everything()) {
+		b, err := Encode(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spaced := bytes.ReplaceAll(b, []byte(`":`), []byte(`": `))
+		for _, b := range [][]byte{b, spaced} {
+			if got, err := DecodeForEdge(b); err != nil || !reflect.DeepEqual(got, withoutRows(t, b)) {
+				t.Errorf("%s\nread as %+v, %v", b, got, err)
+			}
+		}
+		for i := range b {
+			if got, err := DecodeForEdge(b[:i]); !errors.Is(err, ErrDamaged) {
+				t.Fatalf("%s\nread as %+v, %v", b[:i], got, err)
+			}
+		}
+	}
+	rows := Completed{UpTo: 1}
+	for range CompletedEdges {
+		rows.Edges = append(rows.Edges, EdgeApplied{Edge: "FRA50-1", Location: "FRA50", At: time.Unix(1, 0).UTC()})
+	}
+	b, err := Encode(&Entry{Epoch: "e", Seq: 1, ID: "i", Facts: []Fact{{Completed: &rows}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	few := testing.AllocsPerRun(10, func() { DecodeForEdge(b) })
+	if many := testing.AllocsPerRun(10, func() { Decode(b) }); few > 10 || many < CompletedEdges {
+		t.Errorf("%v allocations for an edge, %v for others", few, many)
+	}
 }
 
 func TestPosition_Judge(t *testing.T) {

@@ -179,7 +179,7 @@ func (h *hearing) passed(signature, entry []byte) error {
 	if !h.l.c.Pushed(entry, signature) {
 		return errForged
 	}
-	e, err := journal.Decode(entry)
+	e, err := journal.DecodeForEdge(entry)
 	if err != nil {
 		h.l.log.Warn("journal push unreadable", "err", err) // a read will tell
 		return nil

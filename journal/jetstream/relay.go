@@ -264,7 +264,7 @@ func (r *Relay) remove(x *listener) {
 // pass passes an entry on. Who does not keep up is cut, and waited for by nobody.
 func (r *Relay) pass(signature, entry []byte) {
 	f := frame(signature, entry)
-	e, err := journal.Decode(entry)
+	e, err := journal.DecodeForEdge(entry)
 	if f == nil || err != nil {
 		r.c.Logger.Warn("journal push unreadable", "err", err)
 		return

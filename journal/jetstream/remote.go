@@ -291,7 +291,7 @@ func (l *Remote) Read(ctx context.Context, from uint64, max int) ([]*journal.Ent
 		for some {
 			var b []byte
 			b, rest, some = bytes.Cut(rest, []byte{'\n'})
-			e, err := journal.Decode(b)
+			e, err := journal.DecodeForEdge(b)
 			if err != nil {
 				return nil, err
 			}

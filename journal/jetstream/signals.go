@@ -10,14 +10,14 @@ import (
 	"github.com/warmfront/warmfront/journal"
 )
 
-// Live implements journal.Log: a plain subscription to what the engine publishes for each stored entry.
+// Live implements journal.Log for an edge on another machine: a plain subscription to what the engine publishes for each stored entry.
 func (l *session) Live(deliver func(*journal.Entry)) (stop func(), err error) {
-	return l.live(pushSubject, deliver)
+	return l.live(pushSubject, journal.DecodeForEdge, deliver)
 }
 
-func (l *session) live(subject string, deliver func(*journal.Entry)) (stop func(), err error) {
+func (l *session) live(subject string, decode func([]byte) (*journal.Entry, error), deliver func(*journal.Entry)) (stop func(), err error) {
 	return l.subscribe(subject, "", func(m *nats.Msg) {
-		e, err := journal.Decode(m.Data)
+		e, err := decode(m.Data)
 		if err != nil {
 			l.log.Warn("journal push unreadable", "err", err) // a read will tell
 			return
@@ -28,7 +28,7 @@ func (l *session) live(subject string, deliver func(*journal.Entry)) (stop func(
 
 // Live implements journal.Log.
 func (l *Log) Live(deliver func(*journal.Entry)) (stop func(), err error) {
-	return l.engine.live(l.c.names().push, func(e *journal.Entry) {
+	return l.engine.live(l.c.names().push, journal.Decode, func(e *journal.Entry) {
 		l.known.atLeast(e.Seq)
 		deliver(e)
 	})
