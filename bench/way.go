@@ -74,7 +74,16 @@ func measureFleet(ctx context.Context, edges int) error {
 	if edges > many {
 		every = wayOfMany
 	}
-	out, err := fleet.Run(ctx, fleet.Config{Edges: edges, Nearest: nearest, Farthest: farthest, Invalidations: perWay, Every: every})
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	lines := fleet.Apart(func(ctx context.Context) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, self, "-lines")
+		cmd.Stderr = os.Stderr
+		return cmd
+	})
+	out, err := fleet.Run(ctx, fleet.Config{Edges: edges, Nearest: nearest, Farthest: farthest, Invalidations: perWay, Every: every, Lines: lines})
 	if err != nil {
 		return err
 	}

@@ -3,8 +3,9 @@
 // Everything is real but the distance: the journal (journal/jetstream, synced to disk), the control plane, and each edge
 // with its follower, tickets, acknowledgements and sweeper. All of it runs in one process. Edges that are far away come to the control
 // plane's door as those on other machines do, by TCP and TLS, with a certificate each; the distance is a proxy in each edge's
-// connection ([line]), which brings every octet as much later as the edge is far away, in both directions, on a line that is long and
-// not full. Without a distance they are beside the journal, in its process, and there is no network.
+// connection ([lines]), which brings every octet as much later as the edge is far away, in both directions, on a line that is long and
+// not full. These proxies may be in a process of their own ([Apart]): a network does not wait until the program at its end has nothing
+// else to do. Without a distance they are beside the journal, in its process, and there is no network.
 package fleet
 
 import (
@@ -30,6 +31,9 @@ type Config struct {
 	Farthest      time.Duration // 0: the edges are beside the journal
 	Invalidations int           // after those that warm up
 	Every         time.Duration // from one to the next, whatever has become of it
+
+	// Lines lays lines of these lengths to an address. Nil: in this process.
+	Lines func(ctx context.Context, to string, ways []time.Duration) (Laid, error)
 }
 
 // Outcome has a duration for each invalidation, from the call of control.Invalidate.
@@ -77,7 +81,7 @@ func Run(ctx context.Context, c Config) (out Outcome, err error) {
 	case <-ctx.Done():
 		return out, context.Cause(ctx)
 	}
-	take, stop, err := seats(c, log, g, plane)
+	take, stop, err := c.seats(ctx, log, g, plane)
 	if err != nil {
 		return out, err
 	}
@@ -108,10 +112,9 @@ func (c Config) open(ctx context.Context, dir string) (log *jetstream.Log, g *ga
 }
 
 // seats is where edges take part, until stop.
-func seats(c Config, log *jetstream.Log, g *gate, plane *control.Control) (take func(i int) (*seat, error), stop func(), err error) {
+func (c Config) seats(ctx context.Context, log *jetstream.Log, g *gate, plane *control.Control) (take func(i int) (*seat, error), stop func(), err error) {
 	if g != nil {
-		stop, err = g.serve(plane)
-		return func(i int) (*seat, error) { return g.seat(c, i) }, stop, err
+		return g.seats(ctx, c, plane)
 	}
 	near := &shared{Log: log, all: map[*beside]func(*journal.Entry){}}
 	stop, err = log.Live(near.deliver)

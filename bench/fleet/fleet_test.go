@@ -1,10 +1,11 @@
 package fleet
 
 import (
+	"bytes"
+	"encoding/json"
 	"io"
 	"net"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -36,60 +37,68 @@ func TestDistance_IsEvenBetweenTheNearestAndTheFarthest(t *testing.T) {
 	}
 }
 
-// What is under way holds up nothing that comes behind, and comes in order.
-func TestLate_BringsEachPieceAsMuchLater(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const way, every, pieces = 150 * time.Millisecond, time.Millisecond, 100
-		in, far := io.Pipe()
-		near, out := io.Pipe()
-		began := time.Now()
-		go func() {
-			late(out, in, way)
-			out.Close()
-		}()
-		go func() {
-			for i := range pieces {
-				far.Write([]byte{byte(i)})
-				time.Sleep(every)
-			}
-			far.Close()
-		}()
-		for i := range pieces {
-			var b [1]byte
-			if _, err := near.Read(b[:]); err != nil || b[0] != byte(i) {
-				t.Fatalf("piece %d is %d, %v", i, b[0], err)
-			}
-			if at, due := time.Since(began), way+time.Duration(i)*every; at != due {
-				t.Fatalf("piece %d has come after %v, not %v", i, at, due)
-			}
+// What is under way holds up nothing that comes behind, is not there before it is due, and comes in order, also what has come at the same time.
+func TestTransit_BringsEachPieceAsMuchLater(t *testing.T) {
+	var under transit
+	near, far := &end{}, &end{}
+	began := time.Unix(0, 0)
+	for i := range 100 {
+		at := began.Add(time.Duration(i/2) * time.Millisecond)
+		under.send(at, 150*time.Millisecond, far, []byte{byte(i)}, false)
+		under.send(at, 5*time.Millisecond, near, []byte{byte(i)}, false)
+	}
+	under.send(began.Add(49*time.Millisecond), 150*time.Millisecond, far, nil, true)
+	got := map[*end]int{}
+	for now := began; ; now = now.Add(time.Millisecond) {
+		due, some := under.next()
+		if !some {
+			break
 		}
-		if _, err := near.Read(make([]byte, 1)); err != io.EOF {
-			t.Errorf("the end is %v", err)
+		if due.Before(now) {
+			t.Fatalf("at %v something is still there that was due at %v", now, due)
 		}
-	})
+		for p := under.arrived(now); p != nil; p = under.arrived(now) {
+			i, way := got[p.to], 150*time.Millisecond
+			if p.to == near {
+				way = 5 * time.Millisecond
+			}
+			sent := time.Duration(min(i, 99)/2) * time.Millisecond
+			if last := i == 100; p.end != last || !last && p.b[0] != byte(i) || now.Sub(began) != sent+way {
+				t.Fatalf("piece %d is %+v after %v", i, p, now.Sub(began))
+			}
+			got[p.to]++
+			under.back(p)
+		}
+	}
+	if got[near] != 100 || got[far] != 101 {
+		t.Errorf("%d pieces came near, %d far", got[near], got[far])
+	}
 }
 
-func TestLine_BothWaysAndToItsEnd(t *testing.T) {
-	there, err := net.Listen("tcp", "127.0.0.1:0")
+// laidTo lays a line to a listener of this test, and returns both ends of a connection on it.
+func laidTo(t *testing.T, way time.Duration) (x *lines, here, there net.Conn) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer there.Close()
+	t.Cleanup(func() { l.Close() })
+	if x, err = lay(l.Addr().String(), []time.Duration{time.Hour, way}); err != nil {
+		t.Fatal(err)
+	}
+	if here, err = net.Dial("tcp", x.at[1]); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { here.Close() })
+	if there, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { there.Close() })
+	return x, here, there
+}
+
+func TestLines_BothWaysAndUntilTheyAreTakenUp(t *testing.T) {
 	const way = 5 * time.Millisecond
-	x, err := lay(there.Addr().String(), way)
-	if err != nil {
-		t.Fatal(err)
-	}
-	here, err := net.Dial("tcp", x.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer here.Close()
-	echo, err := there.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer echo.Close()
+	x, here, echo := laidTo(t, way)
 	go io.Copy(echo, echo) // ends with the line
 	began, said := time.Now(), make([]byte, 5)
 	io.WriteString(here, "hello")
@@ -99,6 +108,53 @@ func TestLine_BothWaysAndToItsEnd(t *testing.T) {
 	x.close()
 	if n, err := here.Read(said); err == nil {
 		t.Errorf("%d octets more", n)
+	}
+}
+
+// More than sockets take at once comes whole and in order, with its end behind it, whoever reads and however late.
+func TestLines_MuchComesWhole(t *testing.T) {
+	x, here, there := laidTo(t, time.Millisecond)
+	defer x.close()
+	sent := make([]byte, most+8<<20)
+	for i := range sent {
+		sent[i] = byte(i * i >> 8)
+	}
+	wrote := make(chan error, 1)
+	go func() {
+		_, err := here.Write(sent)
+		here.Close()
+		wrote <- err
+	}()
+	got, err := io.ReadAll(there)
+	if err != nil || !bytes.Equal(got, sent) || <-wrote != nil {
+		t.Errorf("%d of %d octets, %v", len(got), len(sent), err)
+	}
+}
+
+// A process for lines says where they begin, and ends with who has asked for them.
+func TestServeLines(t *testing.T) {
+	in, asks := io.Pipe()
+	answer, out := io.Pipe()
+	served := make(chan error, 1)
+	go func() { served <- ServeLines(in, out) }()
+	if err := json.NewEncoder(asks).Encode(wanted{"127.0.0.1:1", []time.Duration{1, 2, 3}}); err != nil {
+		t.Fatal(err)
+	}
+	var at []string
+	if err := json.NewDecoder(answer).Decode(&at); err != nil || len(at) != 3 {
+		t.Fatal(at, err)
+	}
+	here, err := net.Dial("tcp", at[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer here.Close()
+	asks.Close()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if n, err := here.Read(make([]byte, 1)); err == nil {
+		t.Errorf("the line is still there, with %d octets", n)
 	}
 }
 

@@ -1,131 +1,265 @@
 package fleet
 
 import (
-	"io"
+	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// line is a long way to an address, as a proxy by TCP: what comes on a connection to it goes on as much later as the line is long, in
-// both directions. It is long and not narrow: what is under way takes no room of what comes behind, and holds nothing up.
-type line struct {
-	net.Listener
-	to  string
-	way time.Duration // one way
+// lines are long ways to an address, each as a proxy by TCP: what comes on a connection to it goes on as much later as the line is long,
+// in both directions.
+//
+// One loop serves all of them, with the kernel's readiness and its timer: a goroutine and a timer for each connection and direction cost a fifth of
+// all that an invalidation of 300 edges does, stood in the queue behind everything else that the process had to do, and were woken to
+// whole milliseconds. That is no part of a way through a network.
+type lines struct {
+	at   []string // where they begin
+	to   unix.SockaddrInet4
+	poll int
+	due  int // the timer
+	bell int // rung to stop
 
-	mu    sync.Mutex
-	conns map[net.Conn]bool // both ends of each; nil: it is closed; guarded by mu
-	all   sync.WaitGroup
+	ways  map[int32]time.Duration // by listening socket
+	ends  map[int32]*end          // by socket
+	under transit
+	set   time.Time // when the timer goes off
+	room  []byte
+	done  sync.WaitGroup
 }
 
-// lay lays a line; close takes it up.
-func lay(to string, way time.Duration) (*line, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// end is one of the two of a connection's.
+type end struct {
+	fd    int32 // -1: closed
+	other *end
+	way   time.Duration
+	held  int    // octets that have come here and that the other has not been given
+	out   []byte // arrived, and the socket has no room for it
+	asked uint32 // what the kernel is to tell of
+	ended bool   // nothing more comes here, and the kernel tells of nothing
+}
+
+// most is how many octets are under way on one connection in one direction; who sends more waits. With 150 ms one way it is 200 MB a second.
+const most = 32 << 20
+
+// lay lays lines of these lengths to an address, until they are taken up.
+func lay(to string, ways []time.Duration) (x *lines, err error) {
+	a, err := net.ResolveTCPAddr("tcp4", to)
 	if err != nil {
 		return nil, err
 	}
-	x := &line{Listener: l, to: to, way: way, conns: map[net.Conn]bool{}}
-	x.all.Go(x.serve)
+	x = &lines{poll: -1, due: -1, bell: -1, ways: map[int32]time.Duration{}, ends: map[int32]*end{}, room: make([]byte, 64<<10)}
+	x.to.Port = a.Port
+	copy(x.to.Addr[:], a.IP.To4())
+	if err := x.open(ways); err != nil {
+		x.closeAll()
+		return nil, fmt.Errorf("lines: %w", err)
+	}
+	x.done.Go(x.run)
 	return x, nil
 }
 
-func (x *line) serve() {
+func (x *lines) open(ways []time.Duration) (err error) {
+	if x.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return err
+	}
+	if x.due, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC); err != nil {
+		return err
+	}
+	if x.bell, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+		return err
+	}
+	if err := errors.Join(x.watch(int32(x.due), unix.EPOLL_CTL_ADD, unix.EPOLLIN), x.watch(int32(x.bell), unix.EPOLL_CTL_ADD, unix.EPOLLIN)); err != nil {
+		return err
+	}
+	for _, way := range ways {
+		fd, err := socket()
+		if err != nil {
+			return err
+		}
+		x.ways[fd] = way
+		err = errors.Join(unix.Bind(int(fd), &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(int(fd), 16),
+			unix.SetNonblock(int(fd), true), x.watch(fd, unix.EPOLL_CTL_ADD, unix.EPOLLIN))
+		if err != nil {
+			return err
+		}
+		name, err := unix.Getsockname(int(fd))
+		if err != nil {
+			return err
+		}
+		x.at = append(x.at, fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port))
+	}
+	return nil
+}
+
+func socket() (int32, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	return int32(fd), err
+}
+
+func (x *lines) watch(fd int32, operation int, events uint32) error {
+	return unix.EpollCtl(x.poll, operation, int(fd), &unix.EpollEvent{Events: events, Fd: fd})
+}
+
+// close takes them up.
+func (x *lines) close() {
+	unix.Write(x.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	x.done.Wait()
+}
+
+func (x *lines) closeAll() {
+	for fd := range x.ways {
+		unix.Close(int(fd))
+	}
+	for fd := range x.ends {
+		unix.Close(int(fd))
+	}
+	for _, fd := range []int{x.poll, x.due, x.bell} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+}
+
+func (x *lines) run() {
+	defer x.closeAll()
+	events := make([]unix.EpollEvent, 256)
 	for {
-		here, err := x.Accept()
-		if err != nil {
-			return
+		n, err := unix.EpollWait(x.poll, events, -1)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return // every connection ends with it
 		}
-		there, err := net.Dial("tcp", x.to)
-		if err != nil {
-			here.Close()
-			continue
-		}
-		if !x.take(here, there) {
-			return
-		}
-		x.all.Go(func() { x.carry(there, here) })
-		x.all.Go(func() { x.carry(here, there) })
-	}
-}
-
-// take notes a connection, or closes it if the line is closed.
-func (x *line) take(ends ...net.Conn) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for _, c := range ends {
-		if x.conns == nil {
-			c.Close()
-		} else {
-			x.conns[c] = true
-		}
-	}
-	return x.conns != nil
-}
-
-// carry brings what comes from one end to the other, until one of them ends.
-func (x *line) carry(to, from net.Conn) {
-	late(to, from, x.way)
-	from.Close()
-	to.Close()
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	delete(x.conns, to)
-	delete(x.conns, from)
-}
-
-// parcel is what was read at once.
-type parcel struct {
-	due time.Time
-	b   *[]byte // of used
-}
-
-// used are rooms of parcels that have been delivered: hundreds of lines that make garbage have the machine collect it, which is in the way
-// of what is measured.
-var used = sync.Pool{New: func() any { return new([]byte) }}
-
-// room is how many parcels are under way at most on one connection; who sends more waits. With 150 ms one way it is one each 37 µs.
-const room = 4096
-
-// late copies what comes, each piece as long after it has come.
-func late(to io.Writer, from io.Reader, way time.Duration) {
-	under := make(chan parcel, room)
-	var sending sync.WaitGroup
-	sending.Go(func() {
-		for p := range under {
-			time.Sleep(time.Until(p.due))
-			_, err := to.Write(*p.b)
-			used.Put(p.b)
-			if err != nil {
-				break
+		for _, e := range events[:max(n, 0)] {
+			if e.Fd == int32(x.bell) {
+				return
 			}
+			x.happened(e)
+			x.deliver() // what is due does not wait for what else has happened
 		}
-		for range under { // nobody wants it
-		}
-	})
-	b := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(b)
-		if n > 0 {
-			p := parcel{time.Now().Add(way), used.Get().(*[]byte)}
-			*p.b = append((*p.b)[:0], b[:n]...)
-			under <- p
-		}
-		if err != nil {
-			break
+		if at, some := x.under.next(); some && !at.Equal(x.set) {
+			x.set = at
+			in := unix.NsecToTimespec(max(int64(time.Until(at)), 1))
+			unix.TimerfdSettime(x.due, 0, &unix.ItimerSpec{Value: in}, nil)
 		}
 	}
-	close(under)
-	sending.Wait()
 }
 
-func (x *line) close() {
-	x.Close()
-	x.mu.Lock()
-	for c := range x.conns {
-		c.Close()
+func (x *lines) happened(e unix.EpollEvent) {
+	if e.Fd == int32(x.due) {
+		unix.Read(x.due, x.room[:8])
+		x.set = time.Time{}
+		return
 	}
-	x.conns = nil
-	x.mu.Unlock()
-	x.all.Wait()
+	if way, listens := x.ways[e.Fd]; listens {
+		x.accept(e.Fd, way)
+		return
+	}
+	c := x.ends[e.Fd]
+	if c != nil && e.Events&unix.EPOLLOUT != 0 {
+		x.write(c, nil)
+	}
+	if c != nil && c.fd >= 0 && !c.ended && e.Events&^unix.EPOLLOUT != 0 {
+		x.read(c)
+	}
+}
+
+// accept begins a connection on a line.
+func (x *lines) accept(at int32, way time.Duration) {
+	here, _, err := unix.Accept4(int(at), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	if err != nil {
+		return
+	}
+	there, err := socket()
+	if err != nil {
+		unix.Close(here)
+		return
+	}
+	a, b := &end{fd: int32(here), way: way}, &end{fd: there, way: way}
+	a.other, b.other = b, a
+	x.ends[a.fd], x.ends[b.fd] = a, b
+	err = errors.Join(unix.Connect(int(there), &x.to), unix.SetNonblock(int(there), true))
+	for _, c := range []*end{a, b} {
+		err = errors.Join(err, unix.SetsockoptInt(int(c.fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1), x.watch(c.fd, unix.EPOLL_CTL_ADD, unix.EPOLLIN))
+		c.asked = unix.EPOLLIN
+	}
+	if err != nil {
+		x.hangUp(a)
+	}
+}
+
+// read sends what has come at one end on its way.
+func (x *lines) read(c *end) {
+	n, err := unix.Read(int(c.fd), x.room)
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+		return
+	}
+	n = max(n, 0)
+	c.held += n
+	x.under.send(time.Now(), c.way, c.other, x.room[:n], n == 0)
+	if n == 0 {
+		c.ended = true
+		x.watch(c.fd, unix.EPOLL_CTL_DEL, 0)
+	}
+	x.ask(c)
+}
+
+// deliver delivers what is due.
+func (x *lines) deliver() {
+	for p := x.under.arrived(time.Now()); p != nil; p = x.under.arrived(time.Now()) {
+		switch {
+		case p.to.fd < 0: // nobody wants it
+		case p.end:
+			x.hangUp(p.to)
+		default:
+			x.write(p.to, p.b)
+		}
+		x.under.back(p)
+	}
+}
+
+// write gives an end what has arrived, behind what has before.
+func (x *lines) write(c *end, b []byte) {
+	if len(c.out) > 0 {
+		c.out = append(c.out, b...)
+		b = c.out
+	}
+	n, err := unix.Write(int(c.fd), b)
+	if err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
+		x.hangUp(c)
+		return
+	}
+	n = max(n, 0)
+	c.out = append(c.out[:0], b[n:]...)
+	c.other.held -= n
+	x.ask(c)
+	x.ask(c.other)
+}
+
+// ask has the kernel tell of what an end can go on with.
+func (x *lines) ask(c *end) {
+	var events uint32
+	if c.held < most {
+		events |= unix.EPOLLIN
+	}
+	if len(c.out) > 0 {
+		events |= unix.EPOLLOUT
+	}
+	if c.fd >= 0 && !c.ended && events != c.asked {
+		c.asked = events
+		x.watch(c.fd, unix.EPOLL_CTL_MOD, events)
+	}
+}
+
+// hangUp ends a connection, both ends of it.
+func (x *lines) hangUp(c *end) {
+	for _, c := range []*end{c, c.other} {
+		if c.fd >= 0 {
+			delete(x.ends, c.fd)
+			unix.Close(int(c.fd))
+			c.fd = -1
+		}
+	}
 }

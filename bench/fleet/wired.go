@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"path/filepath"
+	"time"
 
 	"github.com/warmfront/warmfront/admission"
 	"github.com/warmfront/warmfront/control"
@@ -42,31 +43,42 @@ func openGated(ctx context.Context, dir string) (*gate, error) {
 	return &gate{authority, log}, nil
 }
 
-// serve answers the edges until stop.
-func (g *gate) serve(plane *control.Control) (stop func(), err error) {
-	return g.log.ServeEdges(jetstream.Desk{Join: joining(plane), Leave: plane.Leave, Tick: plane.Tick})
+// seats answers edges until stop, and gives each a line of its own.
+func (g *gate) seats(ctx context.Context, c Config, plane *control.Control) (take func(i int) (*seat, error), stop func(), err error) {
+	deaf, err := g.log.ServeEdges(jetstream.Desk{Join: joining(plane), Leave: plane.Leave, Tick: plane.Tick})
+	if err != nil {
+		return nil, nil, err
+	}
+	layLines := c.Lines
+	if layLines == nil {
+		layLines = here
+	}
+	var ways []time.Duration
+	for i := range c.Edges {
+		ways = append(ways, c.distance(i))
+	}
+	laid, err := layLines(ctx, g.log.Addr(), ways)
+	if err != nil {
+		deaf()
+		return nil, nil, err
+	}
+	return func(i int) (*seat, error) { return g.seat(nameOf(i), laid.At[i]) }, func() {
+		deaf()
+		laid.Stop()
+	}, nil
 }
 
-// seat connects an edge as one on another machine is, by a line of its own.
-func (g *gate) seat(c Config, i int) (*seat, error) {
-	name := nameOf(i)
+// seat connects an edge as one on another machine is.
+func (g *gate) seat(name, at string) (*seat, error) {
 	who, err := g.authority.Local(name, name)
 	if err != nil {
 		return nil, err
 	}
-	l, err := lay(g.log.Addr(), c.distance(i))
+	log, err := jetstream.Dial(jetstream.RemoteConfig{Addresses: []string{at}, TLS: who.TLS(), Edge: name})
 	if err != nil {
 		return nil, err
 	}
-	log, err := jetstream.Dial(jetstream.RemoteConfig{Addresses: []string{l.Addr().String()}, TLS: who.TLS(), Edge: name})
-	if err != nil {
-		l.close()
-		return nil, err
-	}
-	return &seat{Log: log, join: log.Join, leave: log.Leave, close: func() {
-		log.Close()
-		l.close()
-	}}, nil
+	return &seat{Log: log, join: log.Join, leave: log.Leave, close: func() { log.Close() }}, nil
 }
 
 // joining is how an edge joins where the control plane is.
