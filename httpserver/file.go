@@ -12,6 +12,7 @@ type fileOut struct {
 	left   int64 // octets behind that
 	behind int64 // octets that are sent in front of it
 	direct bool  // the kernel sends it; otherwise it is read
+	prompt bool  // it does not wait for the disk; as long as the viewer is not waited for
 	fd     uintptr
 	base   int64  // where the part begins in the file
 	off    int64  // for a call
@@ -40,7 +41,9 @@ func (f *fileOut) begin(part FilePart, behind int) {
 		return
 	}
 	f.part, f.left, f.behind = part, part.Size(), int64(behind)
-	f.fd, f.base, f.direct = part.Descriptor()
+	if f.fd, f.base, f.direct = part.Descriptor(); f.direct {
+		f.prompt = part.Prompt()
+	}
 }
 
 // readFile lays out the next octets of a part that the kernel does not send by itself. All before, the head too, are out: it
@@ -73,7 +76,7 @@ func (f *fileOut) send(fd uintptr) (n int, errno syscall.Errno) {
 	}
 	defer f.part.Release()
 	f.off = f.base + f.at
-	return sendFile(fd, f.fd, &f.off, int(min(f.left, f.piece())))
+	return sendFile(fd, f.fd, &f.off, int(min(f.left, f.piece())), f.prompt)
 }
 
 // piece is for how much the kernel is asked.

@@ -18,6 +18,7 @@ type inFile struct {
 	*os.File
 	octets []byte
 	direct bool
+	prompt bool
 	gone   int64 // 0: never
 	calls  atomic.Int64
 	held   atomic.Int64
@@ -25,14 +26,17 @@ type inFile struct {
 
 const fileAt = 1000
 
-func newInFile(t *testing.T, size int, direct bool) *inFile {
+// inFiles are the ways that a part may go.
+var inFiles = []inFile{{}, {direct: true}, {direct: true, prompt: true}}
+
+func newInFile(t *testing.T, size int, way *inFile) *inFile {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	p := &inFile{File: f, octets: make([]byte, size), direct: direct}
+	p := &inFile{File: f, octets: make([]byte, size), direct: way.direct, prompt: way.prompt}
 	rand.NewChaCha8([32]byte{2}).Read(p.octets)
 	if _, err := f.WriteAt(p.octets, fileAt); err != nil {
 		t.Fatal(err)
@@ -54,6 +58,8 @@ func (p *inFile) Release() { p.held.Add(-1) }
 
 func (p *inFile) Descriptor() (fd uintptr, off int64, ok bool) { return p.Fd(), fileAt, p.direct }
 
+func (p *inFile) Prompt() bool { return p.prompt }
+
 func (p *inFile) ReadAt(b []byte, off int64) (int, error) {
 	return p.File.ReadAt(b[:min(len(b), len(p.octets)-int(off))], fileAt+off)
 }
@@ -62,8 +68,8 @@ func (p *inFile) ReadAt(b []byte, off int64) (int, error) {
 // there is a descriptor, and otherwise by reading.
 func TestFile_ArrivesInOrder(t *testing.T) {
 	for _, size := range []int{1, 5000, 100_001, 3<<20 + 7} {
-		for _, direct := range []bool{true, false} {
-			p := newInFile(t, size, direct)
+		for way := range inFiles {
+			p := newInFile(t, size, &inFiles[way])
 			h := &hits{file: p}
 			addr, _ := start(t, &Server{Handler: handlerFunc(echo), Answerer: h})
 			var all sync.WaitGroup
@@ -125,7 +131,7 @@ func TestFile_Pieces(t *testing.T) {
 // hears of that, and of a viewer who leaves.
 func TestFile_Cut(t *testing.T) {
 	const size = 16 << 20 // more than all sockets take
-	for _, direct := range []bool{true, false} {
+	for way := range inFiles {
 		for name, spoil := range map[string]func(p *inFile){
 			"gone at once": func(p *inFile) { p.gone = 1; p.Hold(); p.Release() },
 			"gone":         func(p *inFile) { p.gone = 2 },
@@ -133,7 +139,7 @@ func TestFile_Cut(t *testing.T) {
 			"empty":        func(p *inFile) { p.Truncate(0) },
 			"left":         nil,
 		} {
-			p := newInFile(t, size, direct)
+			p := newInFile(t, size, &inFiles[way])
 			h := &hits{file: p, done: make(chan done, 1)}
 			if spoil != nil {
 				spoil(p)

@@ -132,6 +132,8 @@ type FilePart interface {
 	Release()
 	// Descriptor is of the file, and where in it the part begins. ok is false if it has none: then ReadAt it is.
 	Descriptor() (fd uintptr, off int64, ok bool)
+	// Prompt tells whether the kernel, if it is asked at once, sends the part without waiting for a disk.
+	Prompt() bool
 	// ReadAt implements io.ReaderAt.
 	ReadAt(p []byte, off int64) (int, error)
 }

@@ -21,7 +21,7 @@ func writeSocket(uintptr, *[2]syscall.Iovec, []byte, []byte) (int, syscall.Errno
 
 func writeMore(uintptr, []byte) (int, syscall.Errno) { panic("BUG: no raw sockets here") }
 
-func sendFile(fd, file uintptr, off *int64, n int) (int, syscall.Errno) {
+func sendFile(fd, file uintptr, off *int64, n int, prompt bool) (int, syscall.Errno) {
 	panic("BUG: no raw sockets here")
 }
 

@@ -129,11 +129,7 @@ func (p *pipe) send(fd uintptr, iov *syscall.Iovec, b []byte) (n int, errno sysc
 	if len(b) > p.held {
 		flags |= unix.SPLICE_F_MORE
 	}
-	call := syscall.RawSyscall6
-	if p.held > manyOctets {
-		call = syscall.Syscall6
-	}
-	r, _, errno := unbroken(call, syscall.SYS_SPLICE, uintptr(p.r), 0, fd, 0, uintptr(p.held), flags)
+	r, _, errno := unbroken(syscall.RawSyscall6, syscall.SYS_SPLICE, uintptr(p.r), 0, fd, 0, uintptr(p.held), flags)
 	if errno != 0 {
 		return 0, errno
 	}

@@ -220,7 +220,7 @@ func (c *conn) writable(fd uintptr) bool {
 			if w.head <= 0 && c.desk != nil {
 				c.desk.sent() // only a body is left, and that may take as long as the viewer likes
 			}
-			w.wait = true
+			w.wait, w.file.prompt = true, false
 			c.holds(w.head > 0)
 			c.writeDue.Store(c.e.after(c.e.limits.WriteTimeout)) // anew after every octet that was taken
 			return false

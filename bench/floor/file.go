@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -73,10 +74,13 @@ func (p *part) send(to int32) bool {
 	if p.left == 0 {
 		return true
 	}
-	n, err := unix.Sendfile(int(to), p.fd, &p.off, p.left)
-	if err == unix.EAGAIN {
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDFILE, uintptr(to), uintptr(p.fd), uintptr(unsafe.Pointer(&p.off)), uintptr(p.left), 0, 0)
+	if errno == unix.EAGAIN {
 		return true
 	}
-	p.left -= max(n, 0)
-	return err == nil && n > 0
+	if errno != 0 {
+		return false
+	}
+	p.left -= int(n)
+	return n > 0
 }

@@ -27,6 +27,9 @@ type Quick interface {
 	Punch(off, size int64) error
 	// Descriptor is for the kernel to send from; ok is false if there is none.
 	Descriptor() (fd uintptr, ok bool)
+	// Prompt tells whether what is Resident is now sent without waiting: neither for a page that is just being read, nor for
+	// a lock that is held by who writes.
+	Prompt() bool
 }
 
 // OpenFile opens the file, or makes it. The octets of a sparse file take no room until they are written.

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // onFile is a store in a real file.
@@ -117,6 +120,41 @@ func TestResident_IsOfAllPages(t *testing.T) {
 	if q.Resident(0, 5<<20) || q.Resident(size-1, 4<<20) && tellsOfAll() {
 		t.Error("resident, with a hole")
 	}
+}
+
+// Nobody is sent to promptly who could have to wait for a page that is being read, or for who writes. That the file was read
+// is not noted: the note would be waited for.
+func TestPrompt_WaitsForNobody(t *testing.T) {
+	f, err := OpenFile(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	q := f.(*quickFile)
+	if flags, err := unix.FcntlInt(q.fd, unix.F_GETFL, 0); err != nil || flags&unix.O_NOATIME == 0 {
+		t.Errorf("flags %x, %v", flags, err)
+	}
+	if lockless(procFile(t)) {
+		t.Error("of a file system that nobody knows nothing is promised")
+	}
+	q.free = true
+	if _, err := f.ReadAt(make([]byte, 1), 0); err != io.EOF || !q.Prompt() {
+		t.Error(err, q.reading.Load())
+	}
+	q.reading.Add(1)
+	if q.Prompt() {
+		t.Error("somebody reads")
+	}
+}
+
+func procFile(t *testing.T) (fd int) {
+	t.Helper()
+	f, err := os.Open("/proc/self/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return int(f.Fd())
 }
 
 // tellsOfAll tells whether this kernel tells of all pages.

@@ -118,6 +118,9 @@ func (p *Part) Descriptor() (fd uintptr, off int64, ok bool) {
 	return fd, p.off, ok
 }
 
+// Prompt tells whether the kernel sends what was just lent without waiting for anybody but the viewer.
+func (p *Part) Prompt() bool { return p.s.quick.Prompt() }
+
 // ReadAt implements io.ReaderAt.
 func (p *Part) ReadAt(b []byte, off int64) (int, error) {
 	return p.s.file.ReadAt(b[:min(int64(len(b)), p.size-off)], p.off+off)

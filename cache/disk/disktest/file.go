@@ -109,6 +109,9 @@ func (f *File) Punch(off, size int64) error {
 // Descriptor is disk.Quick's: there is none.
 func (f *File) Descriptor() (fd uintptr, ok bool) { return 0, false }
 
+// Prompt is disk.Quick's: it sends nothing.
+func (f *File) Prompt() bool { return false }
+
 // WriteAt is disk.File's.
 func (f *File) WriteAt(p []byte, off int64) (n int, err error) {
 	f.wait()
