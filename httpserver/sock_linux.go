@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// iovec is octets, as the kernel is told of them.
+type iovec = syscall.Iovec
+
 // The socket of a connection is not blocking, so these calls return at once: they go around the
 // scheduler's bookkeeping for system calls that may take long, which would cost more than a microsecond
 // per request. What copies much, or may wait for a disk, is told to it nevertheless. recvfrom and sendto cost a little less than read
@@ -32,11 +35,11 @@ func readSocket(fd uintptr, p []byte) (n int, errno syscall.Errno) {
 }
 
 // writeSocket writes what the socket takes of a and then b.
-func writeSocket(fd uintptr, iov *[2]syscall.Iovec, a, b []byte) (n int, errno syscall.Errno) {
+func writeSocket(fd uintptr, iov *[2]iovec, a, b []byte) (n int, errno syscall.Errno) {
 	v, count := iov[:0], 0
 	for _, p := range [...][]byte{a, b} {
 		if len(p) > 0 {
-			v = append(v, syscall.Iovec{Base: unsafe.SliceData(p)})
+			v = append(v, iovec{Base: unsafe.SliceData(p)})
 			v[count].SetLen(len(p))
 			count++
 		}
@@ -59,7 +62,7 @@ func writeSocket(fd uintptr, iov *[2]syscall.Iovec, a, b []byte) (n int, errno s
 		if errno != 0 {
 			r = 0
 		}
-		*iov = [2]syscall.Iovec{}
+		*iov = [2]iovec{}
 		return int(r), errno
 	}
 }

@@ -9,13 +9,16 @@ import (
 
 // Elsewhere than on Linux connections go through net.Conn.
 
+// iovec is Linux's.
+type iovec struct{}
+
 func boundUnsent(uintptr) {}
 
 func rawConn(net.Conn) syscall.RawConn { return nil }
 
 func readSocket(uintptr, []byte) (int, syscall.Errno) { panic("BUG: no raw sockets here") }
 
-func writeSocket(uintptr, *[2]syscall.Iovec, []byte, []byte) (int, syscall.Errno) {
+func writeSocket(uintptr, *[2]iovec, []byte, []byte) (int, syscall.Errno) {
 	panic("BUG: no raw sockets here")
 }
 
@@ -34,7 +37,7 @@ func (*pipes) get() *pipe { return nil }
 func (*pipes) put(*pipe)  {}
 func (*pipes) close()     {}
 
-func (*pipe) send(uintptr, *syscall.Iovec, []byte) (int, syscall.Errno) {
+func (*pipe) send(uintptr, *iovec, []byte) (int, syscall.Errno) {
 	panic("BUG: no pipes here")
 }
 

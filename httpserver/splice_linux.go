@@ -114,12 +114,12 @@ func (p *pipe) close() {
 }
 
 // send moves what the socket takes of b, the first octets of which may be in the pipe already.
-func (p *pipe) send(fd uintptr, iov *syscall.Iovec, b []byte) (n int, errno syscall.Errno) {
+func (p *pipe) send(fd uintptr, iov *iovec, b []byte) (n int, errno syscall.Errno) {
 	if p.held == 0 {
 		iov.Base = unsafe.SliceData(b)
 		iov.SetLen(min(len(b), p.room))
 		r, _, errno := unbroken(syscall.RawSyscall6, syscall.SYS_VMSPLICE, uintptr(p.w), uintptr(unsafe.Pointer(iov)), 1, unix.SPLICE_F_NONBLOCK, 0, 0)
-		*iov = syscall.Iovec{}
+		*iov = iovec{}
 		if errno != 0 {
 			return 0, errno
 		}

@@ -29,7 +29,7 @@ type writing struct {
 	pages *pages.Octets // where b lies, if it is not to be copied
 	file  fileOut       // what follows b
 	pipe  *pipe         // borrowed to send from pages
-	iov   [2]syscall.Iovec
+	iov   [2]iovec
 	err   error
 	wait  bool
 }
