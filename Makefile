@@ -12,7 +12,7 @@ FUZZTIME   ?= 3s
 # What takes longest begins first, or else all wait for it at the end.
 LONGEST    := ./journal/jetstream ./edge
 
-.PHONY: help run build console test lint unit fuzz model simulation e2e test-guarantee test-cluster conformance conformance-test clients web bench bench-full bench-index bench-invalidation bench-scale performance generate generated deps clean
+.PHONY: help run build console test lint unit fuzz model simulation replay e2e test-guarantee test-cluster conformance conformance-test clients web bench bench-full bench-index bench-invalidation bench-scale performance generate generated deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F":.*## " '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -47,10 +47,11 @@ lint: console generated ## gofmt, go vet, staticcheck, committed generated code 
 	$(TOOL) staticcheck ./...
 	cd e2e && $(GO) vet ./...
 
-unit: console ## Go tests with the race detector, and without it those that measure memory or take long
+unit: console ## Go tests with the race detector, without it those that measure memory or take long, and histories that replay exactly
 	$(GO) test -race -vet=off -timeout 30m -parallel 4 $(LONGEST) ./...
 	$(GO) test -vet=off ./cache/memory ./httpserver ./simulation/machines
 	$(GO) test -vet=off -tags planted ./simulation/machines -run FindPlantedMistakes
+	cd tools && $(GO) test ./replay
 
 model: deps ## the protocol's model, all its states, and every planted mistake found; MODEL=full takes the long ones too
 	@model/check $(MODEL)
@@ -60,6 +61,9 @@ simulation: ## whole nodes through HISTORIES histories of faults, 100,000 if not
 	$(GO) test -count=1 -timeout 24h ./simulation/machines -schedules $${HISTORIES:-100000}0
 	$(GO) test -count=1 -tags planted ./simulation -run FindsPlantedMistakes
 	$(GO) test -count=1 -timeout 24h ./simulation -histories $${HISTORIES:-100000}
+
+replay: ## histories of whole nodes that are the same each time: SEED, one or 1-300; ARGS='-orders 50', -twice, -v
+	@cd tools && $(GO) run ./replay $(ARGS) $(SEED)
 
 web: $(BIN) ## console: type check, unit tests, the walk in Chromium against the real binary
 	cd console/web && npm run --silent check && npm run --silent test && WARMFRONT=$(CURDIR)/$(BIN) npm run --silent e2e

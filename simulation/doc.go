@@ -17,11 +17,13 @@
 // at random. All that is random comes from the seed, by node and by kind of message: what one node does leaves the luck of
 // the others alone.
 //
-// What the seed does not decide is in which order goroutines of one process go on that something wakes at one instant.
-// Most histories do not depend on it: of 300 that ran twice, 245 came to the same numbers of answers and of entries. The others part where
-// several proposals wake at one instant and one is the first of an entry, or where two messages of a kind leave a node at one instant
-// and each gets the other's delay; with one processor it is hardly different, for select chooses at random too.
-// One that has found something may have to be run a few times until it does again. A schedule of package machines never.
+// What the seed does not decide, natively, is what the runtime does: in which order goroutines go on that one instant wakes, and timers that end at one; which of
+// two cases a select takes that are both ready; in which order a map is walked. About half of the histories that run twice are the same to the last line; the others part where
+// several proposals wake at one instant and one is the first of an entry, or where two messages of a kind leave a node at one instant and each gets the other's delay. The runtime cannot be
+// told otherwise. So there is a second way to run them, built for WebAssembly, in which one number, the order, decides all of that (tools/replay): a seed and an order are a history, octet by octet.
+//
+//	make replay SEED=1-300 ARGS=-twice          each the same when it runs again
+//	make replay SEED=4711 ARGS='-orders 50'     for a seed that has found something natively: the first of 50 orders that does, too, told
 //
 // # What is checked
 //
