@@ -18,7 +18,7 @@ type cursor struct {
 	at   Position
 	base uint64 // at is an entry that was kept by the compaction of this Base; 0: it is in the unbroken chain
 
-	missed bool // the log was found broken because it does not go back to at any more
+	missed bool // the log was found broken because it does not go back to at any more, and else it is the one that was followed
 }
 
 // pushed judges an entry that came by itself: either it is the next one and is returned as accepted, or
@@ -71,7 +71,7 @@ func (c *cursor) answered(from Position, entries []*Entry) (apply []*Entry, end 
 		case mistake.Made(compactionKept) && entries[0].Seq > from.Seq:
 			at = cursor{at: PositionOf(entries[0]), base: entries[0].Base}
 		case entries[0].Base != at.base || entries[0].Seq > from.Seq:
-			c.missed = true
+			c.missed = entries[0].Epoch == from.Epoch
 			return nil, false, fmt.Sprintf("stood at %v, the log goes back to entry %d", from, max(entries[0].Base, entries[0].Seq))
 		case PositionOf(entries[0]) != from:
 			return nil, false, fmt.Sprintf("stood at %v, the log has %v there", from, PositionOf(entries[0]))

@@ -102,7 +102,7 @@ type Ack struct {
 // Errors that callers branch on.
 var (
 	ErrSlotTaken = errors.New("journal: slot taken")
-	ErrBroken    = errors.New("journal: chain broken") // W4, E1: the log was rolled back or replaced
+	ErrBroken    = errors.New("journal: chain broken") // W4, E1: the log was rolled back or replaced, or does not go back far enough
 	ErrClosed    = errors.New("journal: closed")
 	ErrTooLarge  = errors.New("journal: entry too large")       // nothing was sent
 	ErrFull      = errors.New("journal: disk full")             // nothing was sent; frees itself with space

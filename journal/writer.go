@@ -145,7 +145,7 @@ func (w *Writer) catchUpTo(ctx context.Context, seq uint64) error {
 // error or no facts, Commit returns nil and that error. It is certain then that decide had seen the whole log: of one that may lag,
 // that takes an entry without meaning, but for ErrMoot.
 //
-// It has no time limit of its own. ErrBroken: the log was rolled back or replaced, this writer never writes again (W4). ErrDoubt: ctx ended
+// It has no time limit of its own. ErrBroken: the log was rolled back or replaced, or, as its words then say, compacted further than this writer had read; it never writes again (W4). ErrDoubt: ctx ended
 // before it could be found out whether the entry is stored; it may still come to be. Other errors: nothing
 // was appended.
 func (w *Writer) Commit(ctx context.Context, decide func() ([]Fact, error)) (*Entry, error) {
@@ -253,7 +253,10 @@ func (w *Writer) read(ctx context.Context, slot uint64) (id ID, err error) {
 				id = e.ID
 			}
 		}
-		if broken != "" {
+		switch {
+		case w.cur.missed:
+			return id, w.stop(compactedBeyond(broken))
+		case broken != "":
 			return id, w.stop(fmt.Errorf("%w: %s", ErrBroken, broken))
 		}
 		if len(apply) == 0 {
@@ -261,6 +264,16 @@ func (w *Writer) read(ctx context.Context, slot uint64) (id ID, err error) {
 		}
 	}
 }
+
+// compactedBeyond is an ErrBroken with nothing broken: the log has been compacted further than the writer had read. The fold lacks what came since and is not there any
+// more; a new one reads what was kept instead.
+type compactedBeyond string
+
+func (e compactedBeyond) Error() string {
+	return "journal: compacted further than this node had read, which was away for too long (" + string(e) + "); nothing is lost: started again, it reads what was kept"
+}
+
+func (e compactedBeyond) Is(target error) bool { return target == ErrBroken }
 
 // stop makes the writer refuse from now on (W4).
 func (w *Writer) stop(err error) error {

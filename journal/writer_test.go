@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -198,6 +199,48 @@ func TestW4_RolledBack(t *testing.T) {
 		}
 		if l.Last() != last {
 			t.Errorf("%s: written to", name)
+		}
+	}
+}
+
+// Who was away while the log was compacted ends, too: its fold lacks what is gone. But nothing is broken, and its words say so; of a log that is
+// another one they do not.
+func TestW4_CompactedMeanwhile(t *testing.T) {
+	for at, words := range map[uint64]string{ // 0: another log was followed
+		0: "chain broken", 1: "reads what was kept", 3: "reads what was kept", 5: "reads what was kept", 6: "", 9: "",
+	} {
+		l := memory.New()
+		late := journal.NewWriter(journal.WriterConfig{Log: l})
+		grow := func(to uint64) {
+			t.Helper()
+			for other := journal.NewWriter(journal.WriterConfig{Log: l}); l.Last() < to; {
+				if _, err := other.Commit(t.Context(), tick); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		grow(max(at, 1))
+		if err := late.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if at == 0 {
+			l.Replace()
+		}
+		grow(9)
+		all, err := l.Read(t.Context(), 1, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Compact(6, []*journal.Entry{all[0], all[2]})
+		_, err = late.Commit(t.Context(), tick)
+		switch {
+		case words == "" && err != nil:
+			t.Errorf("at %d: %v", at, err)
+		case words != "" && (!errors.Is(err, journal.ErrBroken) || !strings.Contains(err.Error(), words)):
+			t.Errorf("at %d: %v, and not %s", at, err, words)
+		}
+		if again := journal.NewWriter(journal.WriterConfig{Log: l}); again.CatchUp(t.Context()) != nil || again.Position().Seq != l.Last() {
+			t.Errorf("at %d: started again it stands at %d of %d", at, again.Position().Seq, l.Last())
 		}
 	}
 }
