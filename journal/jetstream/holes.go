@@ -31,6 +31,16 @@ func (l *Log) entriesOf(stream string) string {
 // holedAt is where a replica with a hole is kept until it has been mended; a second one has a number behind that.
 func (l *Log) holedAt() string { return l.c.path("holed") }
 
+// unindexed has the engine look at each entry of what was kept when it starts. It goes by an index which it has written itself, and then at the end alone: a hole in
+// the middle would show when this node leads and somebody reads there, perhaps after the others have gone. What was kept is short, and does not change.
+func (l *Log) unindexed() error {
+	all, err := filepath.Glob(filepath.Join(l.entriesOf(streamName+keptInfix+"*"), "index.db"))
+	for _, index := range all {
+		err = errors.Join(err, os.Remove(index))
+	}
+	return err
+}
+
 // own is what this node's replica holds; known is false while the engine has none.
 func (l *Log) own() (s server.StreamState, known bool) {
 	d, known := l.ownStream(streamName)

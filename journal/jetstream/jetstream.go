@@ -224,6 +224,11 @@ func openHeld(ctx context.Context, c Config) (_ *Log, err error) {
 
 // start starts the engine and connects to it.
 func (l *Log) start() (err error) {
+	if l.c.Cluster != nil {
+		if err := l.unindexed(); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+	}
 	if l.srv, err = startServer(l.c, l.guard); err != nil {
 		return err
 	}
