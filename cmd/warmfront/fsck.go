@@ -115,7 +115,10 @@ func fsck(cmd *cobra.Command, c jetstream.Config) error {
 	if err != nil {
 		return err
 	}
-	if found.Replica && found.Last.Seq < found.Confirmed.Seq {
+	if found.Behind {
+		fmt.Fprintf(out, "of what was kept of that, this replica has the first %s entries\n", number(found.Kept))
+	}
+	if found.Behind || found.Replica && found.Last.Seq < found.Confirmed.Seq {
 		_, err = fmt.Fprintln(out, "this replica is in order as far as it goes; it gets the rest from the others when it starts")
 		return err
 	}

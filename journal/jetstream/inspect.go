@@ -23,6 +23,8 @@ type Inspected struct {
 	Last      journal.Position // of that
 	Confirmed journal.Position // by the head: the last entry that is known to have been confirmed; zero: not known
 	Replica   bool             // one of several: it may end before Confirmed, and is mended from the others when it starts
+	Kept      uint64           // of a replica that has not got yet all that was kept of what is before Base: how many entries of that it has; Entries does not count them
+	Behind    bool             // … and that is so
 }
 
 // Inspect reads the log in c.Dir from its genesis to its end, and checks that each entry continues the chain, and that what
@@ -210,13 +212,24 @@ func (c Config) walk(ctx context.Context, dir string, found Inspected, progress 
 		return found, l.wrap("read", err)
 	}
 	kept := l.inspectKept(ctx, s.CachedInfo().State)
-	err = l.each(ctx, func(e *journal.Entry) error {
+	if found.Replica {
+		if found.Kept, found.Behind, err = l.keptBehind(ctx, s.CachedInfo().State, c.cutOff); err != nil {
+			return found, err
+		}
+	}
+	count := func(e *journal.Entry) error {
 		if progress != nil && e.Seq%maxBatch == 1 {
 			progress(e.Seq-1, found.Confirmed.Seq)
 		}
 		found.Epoch, found.Entries, found.Last, found.Base = e.Epoch, found.Entries+1, journal.PositionOf(e), max(found.Base, e.Base)
 		return nil
-	})
+	}
+	if found.Behind {
+		kept, found.Base = nil, s.CachedInfo().State.FirstSeq
+		err = l.eachFromBase(ctx, found.Base, count)
+	} else {
+		err = l.each(ctx, count)
+	}
 	l.epoch = found.Epoch
 	switch {
 	case kept != nil:
@@ -231,4 +244,55 @@ func (c Config) walk(ctx context.Context, dir string, found Inspected, progress 
 		return found, l.damaged("it has no genesis")
 	}
 	return found, l.witness(ctx, found.Last.Seq)
+}
+
+// keptBehind reports whether a replica has the log from a base on and not yet all that was kept instead of what was before, and how much of that: it has then begun to get it, and
+// what it has is without an end. What is missing in the middle is damage, and so is what was cut off of a stream, since it could not be read.
+func (l *Log) keptBehind(ctx context.Context, s jetstream.StreamState, cutOff func(stream string) bool) (n uint64, behind bool, err error) {
+	if s.Msgs == 0 || s.FirstSeq <= 1 {
+		return 0, false, nil
+	}
+	begins, err := l.slotIn(ctx, unknown, s.FirstSeq)
+	if err != nil {
+		return 0, false, nil // which reading it all says better
+	}
+	all, err := l.keptStreams(ctx)
+	for _, k := range all {
+		switch {
+		case k.base < s.FirstSeq:
+			continue
+		case k.whole || k.holed || cutOff(k.name):
+			return 0, false, err
+		case k.base == s.FirstSeq && k.id == begins.ID:
+			n, behind = max(n, max(k.ends+1, k.first)-k.first), true
+		}
+	}
+	return n, behind, err
+}
+
+// cutOff reports whether the engine, when it opened a copy of a replica, has cut off something of a stream: all that it could not read, and what is behind that.
+func (c Config) cutOff(stream string) bool {
+	octets := func(dir string) (n int64) {
+		blocks, _ := filepath.Glob(filepath.Join(dir, "jetstream", "$G", "streams", stream, "msgs", "*.blk"))
+		for _, name := range blocks {
+			if f, err := os.Stat(name); err == nil {
+				n += f.Size()
+			}
+		}
+		return n
+	}
+	return octets(c.Dir) < octets(filepath.Dir(c.Dir))
+}
+
+// eachFromBase is each for a log that begins at its base.
+func (l *Log) eachFromBase(ctx context.Context, base uint64, f func(*journal.Entry) error) error {
+	l.slots.are(base, 0, "")
+	begins, err := l.slot(ctx, base)
+	if err == nil {
+		err = f(begins)
+	}
+	if err != nil {
+		return err
+	}
+	return l.eachFrom(ctx, base+1, func(_ uint64, e *journal.Entry) error { return f(e) })
 }

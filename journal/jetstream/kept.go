@@ -36,6 +36,7 @@ type keptStream struct {
 	first, base uint64
 	id          journal.ID // of the entry at the base
 	whole       bool
+	holed       bool // something is missing in its middle, or at its beginning
 	made        time.Time
 	ends        uint64 // its last slot so far
 	config      jetstream.StreamConfig
@@ -73,6 +74,7 @@ func (c Config) keptOf(i *jetstream.StreamInfo) (k keptStream, ok bool) {
 	k = keptStream{name: i.Config.Name, first: max(i.Config.FirstSeq, 1), base: base, id: journal.ID(i.Config.Metadata[baseRemark]), made: i.Created, ends: i.State.LastSeq,
 		config: i.Config}
 	s := i.State
+	k.holed = s.Msgs > 0 && (s.FirstSeq != k.first || s.Msgs != k.ends+1-k.first || s.NumDeleted > 0)
 	k.whole = s.Msgs > 0 && s.FirstSeq == k.first && s.LastSeq+1 == base && s.Msgs == base-k.first && s.NumDeleted == 0
 	return k, true
 }

@@ -2,8 +2,10 @@ package jetstream
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -339,7 +341,50 @@ func TestCluster_CompactedWhileOneIsAway(t *testing.T) {
 		if found, err := c.inspect(t, 2); err != nil || found.Base != want[0].Base || found.Entries != uint64(len(want)) {
 			t.Errorf("inspected: %+v, %v", found, err)
 		}
+		c.closeAll()
+		c.wantBehind(t, 2, want)
 	})
+}
+
+// wantBehind wants the replica of a node that is closed told from a damaged one when it has only begun to get what was kept.
+func (c *trio) wantBehind(t *testing.T, i int, want []*journal.Entry) {
+	t.Helper()
+	blocks, err := filepath.Glob(c.configs[i].path(replica, "jetstream", "$G", "streams", streamName+keptInfix+"*", "msgs", "*.blk"))
+	if err != nil || len(blocks) != 1 {
+		t.Fatal(blocks, err)
+	}
+	whole, err := os.ReadFile(blocks[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := []int{0} // of its records: one that says where it begins, and the entries
+	for at := 0; at < len(whole); ends = append(ends, at) {
+		at += int(binary.LittleEndian.Uint32(whole[at:]) &^ (1 << 31)) // its length; the bit says that it has headers
+	}
+	kept := slices.IndexFunc(want, func(e *journal.Entry) bool { return e.Base == 0 })
+	if len(ends) != kept+2 || ends[kept+1] != len(whole) {
+		t.Fatalf("%d entries, which end at %v", kept, ends)
+	}
+	look := func() (Inspected, error) { return Inspect(t.Context(), Config{Dir: c.configs[i].Dir}, nil) }
+	remove(t, filepath.Join(filepath.Dir(blocks[0]), "index.db"))
+	for what, spoil := range map[string]func(){
+		"an entry that cannot be read": func() { flip(0.5)(t, "", blocks[0]) },
+		"one that is there in part":    func() { change(t, blocks[0], func([]byte) []byte { return whole[:ends[3]+1] }) },
+	} {
+		change(t, blocks[0], func([]byte) []byte { return whole })
+		spoil()
+		if found, err := look(); !errors.Is(err, journal.ErrDamaged) || found.Behind {
+			t.Errorf("%s: %+v, %v", what, found, err)
+		}
+	}
+	for n, end := range ends[1 : kept+1] {
+		change(t, blocks[0], func([]byte) []byte { return whole[:end] })
+		found, err := look()
+		if err != nil || !found.Behind || found.Kept != uint64(n) || found.Base != want[0].Base || found.Entries != uint64(len(want)-kept) ||
+			found.Last != journal.PositionOf(want[len(want)-1]) {
+			t.Errorf("%d of %d entries of what was kept: %+v, %v", n, kept, found, err)
+		}
+	}
 }
 
 // A node is stopped while another compacts the log, the one that leads it among them: what becomes of that is one log or the other, and the next time it is done.
