@@ -1,6 +1,6 @@
 // Package machines knows what the world does to the parts of Warmfront that decide. It holds no code: its tests bring events to the pure state
 // machines of production, one after the other in virtual time, through schedules that a seed decides, and hold each answer against the promise.
-// There is no goroutine, no lock that is waited for and no real clock: thousands of schedules a second, and a seed is a schedule octet by octet.
+// A schedule has no goroutines, no lock that is waited for and no real clock: more than a thousand a second on each core, and a seed is a schedule octet by octet.
 //
 //	go test ./simulation/machines                      20,000 schedules, each the same whenever it runs
 //	go test ./simulation/machines -schedules 1000000   more of them

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"flag"
 	"math/rand/v2"
+	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,29 +74,33 @@ func TestMachines(t *testing.T) {
 		return
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(800))
-	began, answers, completed := time.Now(), 0, 0
 	most := *schedules
 	if raced.Enabled {
-		most /= 20 // one goroutine has no races
+		most /= 20 // a schedule has one goroutine, and so no races
 	}
-	all := most + len(regressions)
-	done := 0
-	for i := range all {
-		done++
-		n := uint64(i + 1)
-		if i >= most {
-			n = regressions[i-most]
-		}
-		c := schedule(n, nil)
-		for _, v := range c.violated {
-			t.Errorf("seed %d: %s", n, v)
-		}
-		answers, completed = answers+c.answers, completed+len(c.made)
-		if t.Failed() {
-			break
-		}
+	all := uint64(most + len(regressions))
+	var next, done, answers, completed atomic.Int64
+	var cores sync.WaitGroup
+	began := time.Now()
+	for range runtime.GOMAXPROCS(0) {
+		cores.Go(func() {
+			for i := uint64(next.Add(1)); i <= all && !t.Failed(); i = uint64(next.Add(1)) {
+				n := i
+				if i > uint64(most) {
+					n = regressions[i-uint64(most)-1]
+				}
+				c := schedule(n, nil)
+				for _, v := range c.violated {
+					t.Errorf("seed %d: %s", n, v)
+				}
+				done.Add(1)
+				answers.Add(int64(c.answers))
+				completed.Add(int64(len(c.made)))
+			}
+		})
 	}
-	t.Logf("%d schedules, %.0f a second; %d answers, %d invalidations completed", done, float64(done)/time.Since(began).Seconds(), answers, completed)
+	cores.Wait()
+	t.Logf("%d schedules, %.0f a second; %d answers, %d invalidations completed", done.Load(), float64(done.Load())/time.Since(began).Seconds(), answers.Load(), completed.Load())
 }
 
 // replayed is how many schedules run twice.
