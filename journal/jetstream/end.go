@@ -53,20 +53,14 @@ func (l *Log) askEnd(ctx context.Context) (uint64, error) {
 	return endOf(m.Data)
 }
 
-// endOf reads the engine's answer. A replica that has been without a leader for some seconds answers, too, with what itself has: it names nobody, or one of
-// the others.
+// endOf reads the engine's answer.
 func endOf(answer []byte) (uint64, error) {
 	var a struct {
 		Error *jetstream.APIError `json:"error"`
 		State *struct {
 			Last uint64 `json:"last_seq"`
 		} `json:"state"`
-		Cluster *struct {
-			Leader   string `json:"leader"`
-			Replicas []struct {
-				Name string `json:"name"`
-			} `json:"replicas"` // but who answers
-		} `json:"cluster"`
+		Cluster *jetstream.ClusterInfo `json:"cluster"`
 	}
 	if err := json.Unmarshal(answer, &a); err != nil {
 		return 0, err
@@ -76,15 +70,23 @@ func endOf(answer []byte) (uint64, error) {
 		return 0, a.Error
 	case a.State == nil || a.State.Last == 0:
 		return 0, fmt.Errorf("the engine's answer says nothing: %.200s", answer)
-	case a.Cluster == nil:
-		return a.State.Last, nil
-	case a.Cluster.Leader == "":
-		return 0, errors.New("the replica that answers knows nobody who leads")
 	}
-	for _, r := range a.Cluster.Replicas {
-		if r.Name == a.Cluster.Leader {
-			return 0, fmt.Errorf("a replica answers, and not %s, which leads", r.Name)
+	return a.State.Last, saidByLeader(a.Cluster)
+}
+
+// saidByLeader tells whether who has answered for the stream leads it. A replica that has been without a leader for some seconds answers, too, with what itself
+// has: it names nobody, or one of the others.
+func saidByLeader(c *jetstream.ClusterInfo) error {
+	switch {
+	case c == nil: // there is one server
+		return nil
+	case c.Leader == "":
+		return errors.New("the replica that answers knows nobody who leads")
+	}
+	for _, r := range c.Replicas { // but who answers
+		if r.Name == c.Leader {
+			return fmt.Errorf("a replica answers, and not %s, which leads", r.Name)
 		}
 	}
-	return a.State.Last, nil
+	return nil
 }

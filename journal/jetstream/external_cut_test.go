@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/url"
@@ -169,6 +170,17 @@ func TestExternal_ReplicaWithoutALeader(t *testing.T) {
 	if seq, err := endOf(answer.Data); err == nil {
 		t.Errorf("what has no leader ends with entry %d of %d", seq, end)
 	}
+	other := y.config(t, "")
+	told, done := make(chan string, 512), make(chan error, 1)
+	other.External.URLs, other.External.Waiting = y.urls()[:1], func(why string) { told <- why }
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() { _, err := Open(ctx, other); done <- err }()
+	says(t, told, "knows nobody who leads")
+	cancel()
+	if err := from(t, done, "the end of Open"); !errors.Is(err, ErrNATS) {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestEndOf(t *testing.T) {
@@ -183,7 +195,7 @@ func TestEndOf(t *testing.T) {
 		`{}`:   0,
 		`none`: 0,
 	} {
-		if got, err := endOf([]byte(answer)); got != want || (err == nil) != (want > 0) {
+		if got, err := endOf([]byte(answer)); (err == nil) != (want > 0) || err == nil && got != want {
 			t.Errorf("%s: %d, %v", answer, got, err)
 		}
 	}

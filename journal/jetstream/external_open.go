@@ -177,6 +177,9 @@ func (l *Log) tryExternal(ctx context.Context) (jetstream.Stream, error) {
 			return nil, err
 		}
 	}
+	if err == nil {
+		err = saidByLeader(s.CachedInfo().Cluster) // else what is confirmed may be missing in it
+	}
 	if err != nil {
 		return nil, err
 	}
