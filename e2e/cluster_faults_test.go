@@ -17,19 +17,29 @@ import (
 // TestCluster checks the promise while the network between machines and the machines themselves fail. In make test each fault is
 // short; make test-cluster names with CLUSTER_PAUSE one that is longer than the lease.
 func TestCluster(t *testing.T) {
-	pause := 300 * time.Millisecond
-	if d, err := time.ParseDuration(os.Getenv("CLUSTER_PAUSE")); err == nil {
-		pause = d
-	}
 	c := startCluster(t, 3, 6)
+	c.suffer(c.faults(clusterPause()), 500*time.Millisecond)
+}
+
+// clusterPause is how long faults last of which it matters that they are longer than a lease.
+func clusterPause() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv("CLUSTER_PAUSE")); err == nil {
+		return d
+	}
+	return 300 * time.Millisecond
+}
+
+// suffer lets faults happen, those that the environment picks, and fails if the promise is not kept meanwhile.
+func (c *cluster) suffer(faults []fault, rest time.Duration) {
+	c.t.Helper()
 	which := regexp.MustCompile(os.Getenv("CLUSTER_FAULTS")) // all, if it is not set
-	v, said := c.check(slices.DeleteFunc(c.faults(pause), func(f fault) bool { return !which.MatchString(f.name) }), 500*time.Millisecond)
-	t.Log(v)
+	v, said := c.check(slices.DeleteFunc(faults, func(f fault) bool { return !which.MatchString(f.name) }), rest)
+	c.t.Log(v)
 	if len(v.Violations) > 0 {
-		t.Fatalf("%s", said)
+		c.t.Fatalf("%s", said)
 	}
 	if v.Judged < 1000 || v.Hits == 0 || v.Invalidations == 0 {
-		t.Errorf("nothing has been shown: %v", v)
+		c.t.Errorf("nothing has been shown: %v", v)
 	}
 }
 
@@ -37,13 +47,6 @@ func TestCluster(t *testing.T) {
 // than a lease, a quarter of it how long all others last.
 func (c *cluster) faults(pause time.Duration) (all []fault) {
 	add := func(name string, run func() error) { all = append(all, fault{name, run}) }
-	during := func(d time.Duration, undo func() error, err error) error {
-		if err != nil {
-			return err
-		}
-		<-time.After(d)
-		return undo()
-	}
 	lasting := func(undo func() error, err error) error { return during(pause, undo, err) }
 	passing := func(undo func() error, err error) error { return during(pause/4, undo, err) }
 	near, kept, far := c.edges[0], c.edges[1], c.edges[5] // the first two are the parents of all others
@@ -88,7 +91,7 @@ func (c *cluster) faults(pause time.Duration) (all []fault) {
 	if c.controls[0].disk == nil {
 		return all
 	}
-	add("all control nodes lose their power", c.cutPower) // just after one of them has been mended: what it was mended with must be written through
+	add("all control nodes lose their power", func() error { return c.cutPower(c.controls) }) // just after one of them has been mended: what it was mended with must be written through
 	for _, n := range []*node{c.controls[0], c.controls[1], kept} {
 		add("the disk of "+n.name+" is slow", func() error { return passing(n.disk.slow(400*time.Millisecond, 20*time.Millisecond)) })
 	}
@@ -122,6 +125,15 @@ func (c *cluster) addReplicaFaults(add func(name string, run func() error)) {
 	})
 }
 
+// during lets something last that has begun.
+func during(d time.Duration, undo func() error, err error) error {
+	if err != nil {
+		return err
+	}
+	<-time.After(d)
+	return undo()
+}
+
 // allAnswer reports a control node that does not.
 func (c *cluster) allAnswer() error {
 	for _, n := range c.controls {
@@ -133,18 +145,18 @@ func (c *cluster) allAnswer() error {
 	return nil
 }
 
-// cutPower cuts that of all control nodes at the same moment.
-func (c *cluster) cutPower() error {
+// cutPower cuts that of several machines at the same moment.
+func (c *cluster) cutPower(machines []*node) error {
 	var all []error
-	for _, n := range c.controls {
+	for _, n := range machines {
 		n.proc.cmd.Process.Signal(syscall.SIGSTOP)
 	}
-	for _, n := range c.controls {
+	for _, n := range machines {
 		all = append(all, n.disk.cutPower())
 		n.proc.kill()
 		all = append(all, n.disk.powerOn())
 	}
-	return errors.Join(errors.Join(all...), c.start(c.controls...))
+	return errors.Join(errors.Join(all...), c.start(machines...))
 }
 
 // still stops a process where it is.

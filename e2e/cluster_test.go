@@ -19,6 +19,7 @@ type cluster struct {
 	dir      string
 	wire     *wire
 	desk     *host
+	nats     []*node // that have the journal; none: control nodes have it
 	controls []*node
 	edges    []*node
 	relay    *node // of the last location's edges; nil: they are too few
@@ -31,6 +32,7 @@ type node struct {
 	dir  string
 	disk *volume  // on which dir is; nil: file systems cannot be mounted here
 	args []string // of its next start
+	nats bool     // it is a server of NATS, not of ours
 	proc *process
 }
 
@@ -43,6 +45,8 @@ const (
 	tierPort    = 14445
 	slowPort    = 14446 // on the desk: the long way to an edge's tierPort
 	relayPort   = 14447
+	natsPort    = 14222
+	routePort   = 14248
 	viewerPort  = 18080
 )
 
@@ -53,12 +57,21 @@ const longWay = 30 * time.Millisecond
 // and the way to the second of them is long.
 func startCluster(t *testing.T, controls, edges int) *cluster {
 	t.Helper()
+	return startClusterOn(t, 0, controls, edges)
+}
+
+// startClusterOn starts so many servers of NATS before, which have the journal.
+func startClusterOn(t *testing.T, servers, controls, edges int) *cluster {
+	t.Helper()
 	w, err := newWire(t)
 	if err != nil {
 		t.Skipf("LEFT OUT, there is no network of which anything could be cut: %v", err)
 	}
 	c := &cluster{t: t, dir: t.TempDir(), wire: w}
 	c.desk = c.host("desk")
+	for i := range servers {
+		c.nats = append(c.nats, c.node(fmt.Sprintf("nats%d", i+1)))
+	}
 	for i := range controls {
 		c.controls = append(c.controls, c.node(fmt.Sprintf("control%d", i+1)))
 	}
@@ -69,7 +82,12 @@ func startCluster(t *testing.T, controls, edges int) *cluster {
 		c.relay = c.node("relay1")
 	}
 	t.Cleanup(c.close) // before the volumes are unmounted
-	c.startControls()
+	if servers > 0 {
+		c.startNATS()
+		c.startControlsOnNATS()
+	} else {
+		c.startControls()
+	}
 	if c.relay != nil {
 		c.startRelay()
 	}
@@ -109,12 +127,18 @@ func (c *cluster) startRelay() {
 // setParent makes a place the parent of another.
 func (c *cluster) setParent(child, parent string) {
 	c.t.Helper()
+	c.await(child+" has the parent "+parent, func() bool { return c.putParent(c.controls[0], child, parent) == nil })
+}
+
+// putParent is the same by way of a control node, tried once. It always writes to the journal.
+func (c *cluster) putParent(n *node, child, parent string) error {
 	env, _ := against(c.controls[0].proc)
-	c.await(child+" has the parent "+parent, func() bool {
-		cmd := c.desk.command(binary(), "place", "set", child, "--parent", parent)
-		cmd.Env = append(append(os.Environ(), env...), "AWS_ENDPOINT_URL_CLOUDFRONT="+c.controls[0].proc.ready.API)
-		return cmd.Run() == nil
-	})
+	cmd := c.desk.command(binary(), "place", "set", child, "--parent", parent)
+	cmd.Env = append(append(os.Environ(), env...), "AWS_ENDPOINT_URL_CLOUDFRONT="+n.proc.ready.API)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", n.name, err, out)
+	}
+	return nil
 }
 
 // delay starts a small proxy on the desk, which takes its time, and returns where.
@@ -212,16 +236,32 @@ func (c *cluster) node(name string) *node {
 // start starts nodes, or starts them again, and waits until all serve.
 func (c *cluster) start(all ...*node) (err error) {
 	for _, n := range all {
-		if n.proc, err = n.host.begin(n.dir, n.args); err != nil {
+		if n.proc, err = n.begin(); err != nil {
 			return err
 		}
 	}
 	for _, n := range all {
-		if err := n.proc.awaitReady(n.dir); err != nil {
+		if err := n.awaitReady(); err != nil {
 			return fmt.Errorf("%s: %w", n.name, err)
 		}
 	}
 	return nil
+}
+
+// begin starts it, and does not wait.
+func (n *node) begin() (*process, error) {
+	if n.nats {
+		return n.beginNATS()
+	}
+	return n.host.begin(n.dir, n.args)
+}
+
+// awaitReady waits until it serves.
+func (n *node) awaitReady() error {
+	if n.nats {
+		return n.proc.awaitNATS()
+	}
+	return n.proc.awaitReady(n.dir)
 }
 
 func (c *cluster) mustStart(all ...*node) {
@@ -232,7 +272,7 @@ func (c *cluster) mustStart(all ...*node) {
 }
 
 func (c *cluster) close() {
-	for _, n := range append(slices.Concat(c.edges, c.controls), c.relay) {
+	for _, n := range append(slices.Concat(c.edges, c.controls, c.nats), c.relay) {
 		if n == nil || n.proc == nil {
 			continue
 		}

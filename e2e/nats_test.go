@@ -59,39 +59,54 @@ func (w *world) answers() (bool, error) {
 }
 
 func newNATS(dir string) (*ownNATS, error) {
-	doc, err := os.ReadFile("../docs/operate.md")
-	if err != nil {
-		return nil, err
-	}
-	_, conf, _ := strings.Cut(string(doc), "```conf\n")
-	conf, _, found := strings.Cut(conf, "```")
-	if there := `"/var/lib/nats"`; !found || strings.Count(conf, there) != 1 {
-		return nil, fmt.Errorf("docs/operate.md has no configuration that can be used here:\n%s", conf)
-	}
 	n := &ownNATS{binary: filepath.Join(dir, "nats-server"), conf: filepath.Join(dir, "nats-server.conf"), address: fixedAddress()}
-	conf = strings.Replace(conf, "/var/lib/nats", filepath.Join(dir, "nats"), 1)
-	if err := os.WriteFile(n.conf, []byte(conf), 0o600); err != nil {
+	if err := n.configure(filepath.Join(dir, "nats"), ""); err != nil {
 		return nil, err
 	}
 	return n, n.build()
 }
 
+// configure writes the configuration that docs/operate.md has, with what else there is to say.
+func (n *ownNATS) configure(store, more string) error {
+	doc, err := os.ReadFile("../docs/operate.md")
+	if err != nil {
+		return err
+	}
+	_, conf, _ := strings.Cut(string(doc), "```conf\n")
+	conf, _, found := strings.Cut(conf, "```")
+	if there := `"/var/lib/nats"`; !found || strings.Count(conf, there) != 1 {
+		return fmt.Errorf("docs/operate.md has no configuration that can be used here:\n%s", conf)
+	}
+	return os.WriteFile(n.conf, []byte(strings.Replace(conf, "/var/lib/nats", store, 1)+more), 0o600)
+}
+
 // up starts it, and waits until it takes connections.
-func (n *ownNATS) up() error {
+func (n *ownNATS) up() (err error) {
 	host, port, _ := net.SplitHostPort(n.address)
-	p := &process{log: &syncBuffer{}, ended: make(chan struct{}), cmd: exec.Command(n.binary, "-c", n.conf, "-a", host, "-p", port)}
+	if n.proc, err = beginNATS(exec.Command(n.binary, "-c", n.conf, "-a", host, "-p", port)); err != nil {
+		return err
+	}
+	return n.proc.awaitNATS()
+}
+
+func beginNATS(cmd *exec.Cmd) (*process, error) {
+	p := &process{log: &syncBuffer{}, ended: make(chan struct{}), cmd: cmd}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
-		return err
+		return nil, err
 	}
 	go func() { p.err = p.cmd.Wait(); close(p.ended) }()
-	n.proc = p
+	return p, nil
+}
+
+// awaitNATS waits until a server of NATS says that it takes connections.
+func (p *process) awaitNATS() error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		if c, err := net.Dial("tcp", n.address); err == nil {
-			return c.Close()
+		if strings.Contains(p.log.String(), "Server is ready") {
+			return nil
 		}
 		select {
 		case <-tick.C:
