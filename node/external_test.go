@@ -71,6 +71,7 @@ func TestControl_ExternalNATS(t *testing.T) {
 	cs := []Config{controlConfig(t), controlConfig(t)}
 	for i := range cs {
 		cs[i].Name, cs[i].NATS, cs[i].NATSSyncAlways = []string{"control1", "control2"}[i], []string{"nats://" + at}, true
+		cs[i].JournalEntries, cs[i].compactTail, cs[i].compactEvery = 300, 100, 50*time.Millisecond
 		cs[i].Control = lasting.Address()
 	}
 	client := asks{t, cs}
@@ -159,6 +160,24 @@ func TestControl_ExternalNATS(t *testing.T) {
 		}
 		return ""
 	})
+
+	t.Log("it has grown, and one of them compacts it")
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	w := journal.NewWriter(journal.WriterConfig{Log: b.d.log})
+	base := func(d *process) (base uint64) {
+		for _, n := range d.controlNodes() {
+			if n.Journal != nil {
+				base = n.Journal.Base
+			}
+		}
+		return base
+	}
+	for base(a.d) == 0 || base(b.d) == 0 {
+		if _, err := w.Commit(ctx, func() ([]journal.Fact, error) { return []journal.Fact{{Tick: &journal.Tick{}}}, nil }); err != nil && ctx.Err() != nil {
+			t.Fatalf("bases %d and %d: %v", base(a.d), base(b.d), err)
+		}
+	}
 	for _, stop := range []func() error{stopEdge, stopOther, b.stop, a.stop} {
 		if err := stop(); err != nil {
 			t.Error(err)
