@@ -28,6 +28,7 @@ const (
 	paceWait      = 10 * time.Second // how long a question waits at most
 	maxPaceWaits  = 512              // questions that wait at once, of all paces
 	maxPaces      = 16               // of a distribution; beyond it a new one goes along with the last: see also
+	maxSpans      = 1024             // of a distribution's rules, between which others are that no pace is for; beyond it these go along
 	maxOwed       = 1 << 20          // URLs, of all paces: some 24 MiB; beyond it everything that is not stored is held to be owed
 	paceLeast     = time.Hour
 	paceMost      = 24 * time.Hour
@@ -70,7 +71,7 @@ type pace struct {
 	ended   bool
 }
 
-// paced are the numbers of the rules that a pace is for.
+// paced are numbers of rules that a pace is for. One that several share has as many of them, one after the other, as there are others between.
 type paced struct {
 	first, last uint64
 	*pace
@@ -94,18 +95,31 @@ func (a *pacing) add(all []paced, seq uint64, inv *journal.Invalidated) []paced 
 	}
 	every := time.Duration(float64(time.Second) / inv.Pace.RequestsPerSecond)
 	marks := inv.Mode == journal.Stale
-	if n := len(kept) - 1; len(kept) >= maxPaces {
-		if kept[n].first == kept[n].last { // said once, not of each in a stream
+	if n := len(kept) - 1; different(kept) >= maxPaces {
+		if kept[n].first == kept[n].last && kept[n].pace != kept[n-1].pace { // said once, not of each in a stream
 			a.e.log.Warn("too many paced invalidations of a distribution; more of them share the last one's pace",
 				"distribution", inv.DistributionID, "invalidation", inv.InvalidationID, "seq", seq, "limit", maxPaces)
 		}
-		kept[n].last = seq
 		kept[n].also(now-ago, every, marks, inv.Pace.Refetch)
-		return kept
+		if kept[n].last+1 == seq || len(kept) >= maxSpans {
+			kept[n].last = seq
+			return kept
+		}
+		return append(kept, paced{seq, seq, kept[n].pace}) // what is between is not paced
 	}
 	return append(kept, paced{seq, seq, &pace{
 		all: a, began: now - ago, every: every, next: now - every, marks: marks, refetch: inv.Pace.Refetch, turn: make(chan struct{}, 1), owed: map[uint64]uint32{},
 	}})
+}
+
+// different counts the paces.
+func different(all []paced) (n int) {
+	for i := range all {
+		if i == 0 || all[i].pace != all[i-1].pace {
+			n++
+		}
+	}
+	return n
 }
 
 // PaceState is how far an invalidation's pace has come.

@@ -502,6 +502,36 @@ func TestPace_MarkedStale(t *testing.T) {
 	}
 }
 
+// One that is not paced is not held up by those that share a pace, before it and after it.
+func TestPace_WhatIsBetweenSharedOnes(t *testing.T) {
+	pacedStory(t, func(w *world, _ *counting) {
+		for i := range maxPaces {
+			w.pace(0.1, fmt.Sprint("/none/", i))
+		}
+		w.fill(5)
+		w.pace(0.1, "/none/a")
+		w.removeO()
+		w.pace(0.1, "/none/b")
+		w.pace(0.1, "/none/c")
+		spans := w.edge.snap.Load().sites.of("D1").paces
+		n := len(spans)
+		if n != maxPaces+1 || different(spans) != maxPaces || spans[n-1].pace != spans[n-2].pace || spans[n-1].last != spans[n-1].first+1 {
+			t.Fatalf("%d spans of %d paces: %+v", n, different(spans), spans)
+		}
+		all := w.crowd(5)
+		w.settle(time.Second)
+		for _, v := range all {
+			v.is(t, "200 Miss v2")
+		}
+	}, unswept)
+}
+
+// removeO removes what fill has stored, at no pace.
+func (w *world) removeO() {
+	w.t.Helper()
+	w.commit(journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: "Iall", Items: []string{"/o/*"}, CreateTime: time.Now()}})
+}
+
 // What must not be shown stale waits for its turn; refused, it stays as it is.
 func TestPace_MarkedThatMustBeRevalidated(t *testing.T) {
 	pacedStory(t, func(w *world, o *counting) {
