@@ -69,7 +69,7 @@ web: $(BIN) ## console: type check, unit tests, the walk in Chromium against the
 	cd console/web && npm run --silent check && npm run --silent test && WARMFRONT=$(CURDIR)/$(BIN) npm run --silent e2e
 
 e2e: $(BIN) ## scenario scripts against the real binary
-	cd e2e && WARMFRONT=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 30m ./...
+	cd e2e && WARMFRONT=$(CURDIR)/$(BIN) $(GO) test -count=1 -vet=off -timeout 30m -parallel 4 ./...
 
 test-guarantee: $(BIN) ## 1,000,000 answers checked, every planted mistake found, Varnish and nginx beside us
 	cd e2e && WARMFRONT=$(CURDIR)/$(BIN) GUARANTEE_ANSWERS=$${GUARANTEE_ANSWERS:-1000000} $(GO) test -count=1 -timeout 60m -v -run TestGuarantee .
