@@ -43,18 +43,18 @@ func TestRefused_IsLoggedAndCounted(t *testing.T) {
 			}
 		}
 	}
-	resp, err := f.web.Get(f.proc.ready.Telemetry + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, reason := range []string{"malformed-request", "target-too-long", "unknown-version", "body-too-slow"} {
-		if want := fmt.Sprintf("reason=%q} 1\n", reason); !strings.Contains(string(text), want) {
-			t.Errorf("not counted: %s", reason)
+		want := fmt.Sprintf("reason=%q} 1\n", reason)
+		if err := f.until(patience, func() (bool, error) { // the line is written before it is counted, or after
+			resp, err := f.web.Get(f.proc.ready.Telemetry + "/metrics")
+			if err != nil {
+				return false, err
+			}
+			defer resp.Body.Close()
+			text, err := io.ReadAll(resp.Body)
+			return strings.Contains(string(text), want), err
+		}); err != nil {
+			t.Errorf("not counted: %s: %v", reason, err)
 		}
 	}
 }
