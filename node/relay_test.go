@@ -59,9 +59,7 @@ func TestRelay_EdgeBehindOne(t *testing.T) {
 	if err := stopEdge(); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(d.control.Nodes()); n != 0 {
-		t.Errorf("%d members after the edge has left", n)
-	}
+	until(t, "the edge has left", func() bool { return len(d.control.Nodes()) == 0 })
 	if err := stopRelay(); err != nil {
 		t.Fatal(err)
 	}

@@ -87,9 +87,10 @@ func compact(t *testing.T, dir string, tail int, kept func(*journal.Entry) bool)
 	}
 }
 
+// copyTree copies a directory as it is at one moment: an engine that runs in it writes and removes files of its own accord.
 func copyTree(t *testing.T, to, from string) {
 	t.Helper()
-	if err := os.CopyFS(filepath.Clean(to), os.DirFS(from)); err != nil {
+	if err := os.CopyFS(filepath.Clean(to), os.DirFS(still(t, from))); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/warmfront/warmfront/journal"
 )
 
@@ -471,14 +473,15 @@ func TestCluster_SpoiltIsNeverWhole(t *testing.T) {
 		if c.nats != nil {
 			replicas = len(c.nats.servers)
 		}
-		base, err := l.slot(t.Context(), 21)
-		if err != nil {
-			t.Fatal(err)
+		patiently := func(what string, ask func() error) {
+			t.Helper()
+			eventually(t, what, func() bool { return ask() == nil }) // the cluster may be electing
 		}
-		s, err := l.js.CreateStream(t.Context(), l.c.keptConfig(replicas, 21, 20, base.ID)) // one entry, which is its last
-		if err != nil {
-			t.Fatal(err)
-		}
+		var base, first *journal.Entry
+		patiently("the base", func() (err error) { base, err = l.slot(minute(t), 21); return err })
+		var s jetstream.Stream
+		config := l.c.keptConfig(replicas, 21, 20, base.ID) // one entry, which is its last; by one name, so that it may be asked for twice
+		patiently("a stream", func() (err error) { s, err = l.js.CreateStream(minute(t), config); return err })
 		if _, err := l.js.CreateStream(t.Context(), l.c.keptConfig(replicas, 21, 20, base.ID)); err == nil {
 			t.Error("two have made it")
 		}
@@ -492,10 +495,7 @@ func TestCluster_SpoiltIsNeverWhole(t *testing.T) {
 		if spoilt, err := c.logs[2].spoil(t.Context(), k); err != nil || spoilt {
 			t.Error("twice:", spoilt, err)
 		}
-		first, err := l.slot(t.Context(), 1)
-		if err != nil {
-			t.Fatal(err)
-		}
+		patiently("the first", func() (err error) { first, err = l.slot(minute(t), 1); return err })
 		kept := *first
 		kept.Base = 21
 		b, err := journal.Encode(&kept)
