@@ -98,13 +98,26 @@ func (d *process) compact(ctx context.Context, log *jetstream.Log, least uint64)
 	return log.Compact(ctx, w)
 }
 
+// compactTo is compact for who says how much is to stay: all before that goes, of which there need not be much.
+func (d *process) compactTo(ctx context.Context, log *jetstream.Log, keep time.Duration) (jetstream.Compacted, error) {
+	w := d.compaction()
+	w.Least, w.Applied, w.Any, w.Tail, w.Since = 1, d.control.Applied(), true, 1, time.Now().Add(-keep)
+	return log.Compact(ctx, w)
+}
+
 // compactNow is ownapi.Config.Compact.
-func (d *process) compactNow(ctx context.Context) (*ownapi.Compacted, error) {
+func (d *process) compactNow(ctx context.Context, keep *time.Duration) (*ownapi.Compacted, error) {
 	log, ok := d.log.(*jetstream.Log)
 	if !ok {
 		return nil, ownapi.ErrNotCompacted
 	}
-	done, err := d.compact(ctx, log, 1)
+	var done jetstream.Compacted
+	var err error
+	if keep != nil {
+		done, err = d.compactTo(ctx, log, *keep)
+	} else {
+		done, err = d.compact(ctx, log, 1)
+	}
 	if errors.Is(err, jetstream.ErrNotRunning) {
 		err = errors.Join(ownapi.ErrNotCompacted, err)
 	}

@@ -95,7 +95,7 @@ func TestControl_ThreeCompactTheJournal(t *testing.T) {
 	base := baseOf(2)
 	for i, d := range three.all {
 		comes(t, func() string { // another one may be at it
-			if done, err := d.compactNow(ctx); err != nil || done.Base < base {
+			if done, err := d.compactNow(ctx, nil); err != nil || done.Base < base {
 				return fmt.Sprint(d.Name, ", told to: ", done, err)
 			}
 			return ""
@@ -147,7 +147,7 @@ func TestControl_ThreeCompactTheJournal(t *testing.T) {
 	goesOn("in the end")
 	base = max(baseOf(0), baseOf(1), baseOf(2))
 	comes(t, func() string { // the edge may not have said yet what it has applied
-		if done, err := three.all[0].compactNow(ctx); err != nil || done.Base <= base {
+		if done, err := three.all[0].compactNow(ctx, nil); err != nil || done.Base <= base {
 			return fmt.Sprint("told to, and no other does: ", done, err)
 		}
 		return ""

@@ -168,13 +168,25 @@ func TestDev_CompactsTheJournalWhileItRuns(t *testing.T) {
 	left := 600
 	ticks(func() bool { left--; return left < 0 })
 	awaitCompleted(t, d, invalidate(t, d, "third")) // all edges have applied them
-	done, err := d.compactNow(t.Context())
+	done, err := d.compactNow(t.Context(), nil)
 	if err != nil || done.After >= done.Before || done.Base <= x.Base {
 		t.Errorf("%+v, %v", done, err)
 	}
-	again, err := d.compactNow(t.Context())
+	again, err := d.compactNow(t.Context(), nil)
 	if err != nil || again.After != again.Before || again.Base != done.Base {
 		t.Errorf("%+v, %v", again, err)
+	}
+	left = 5
+	ticks(func() bool { left--; return left < 0 })
+	awaitCompleted(t, d, invalidate(t, d, "fourth"))
+	day, none := 24*time.Hour, time.Duration(0)
+	again, err = d.compactNow(t.Context(), &day)
+	if err != nil || again.After != again.Before {
+		t.Errorf("what is younger than a day was to stay: %+v, %v", again, err)
+	}
+	again, err = d.compactNow(t.Context(), &none)
+	if err != nil || again.After >= again.Before || again.After <= again.Before/2 {
+		t.Errorf("some ticks were to go: %+v, %v", again, err)
 	}
 	if after := known(t, d, inv.ID); after != before {
 		t.Errorf("before\n%s\nafter the second\n%s", before, after)

@@ -16,13 +16,27 @@ type Compacted struct {
 // ErrNotCompacted is of a Config.Compact that cannot: the journal is of an earlier version, or where this node may not.
 var ErrNotCompacted = errors.New("the journal is not compacted while it runs")
 
+// mostKept is the longest time for which what is younger may be told to stay.
+const mostKept = 366 * 24 * time.Hour
+
 // postCompact answers when it is done, however long that takes.
 func postCompact(c *call, w http.ResponseWriter) error {
 	if _, err := c.parameters(); err != nil {
 		return err
 	}
-	if err := c.decode(&struct{}{}); err != nil {
+	var in struct {
+		KeepSeconds *float64 `json:"keepSeconds"`
+	}
+	if err := c.decode(&in); err != nil {
 		return err
+	}
+	var keep *time.Duration
+	if s := in.KeepSeconds; s != nil {
+		if *s < 0 || *s > mostKept.Seconds() {
+			return invalid("keepSeconds is from 0 to %.0f.", mostKept.Seconds())
+		}
+		keep = new(time.Duration)
+		*keep = time.Duration(*s * float64(time.Second))
 	}
 	if c.h.cfg.Compact == nil {
 		return refuse(http.StatusConflict, "Conflict", "This process has no journal that could be compacted.")
@@ -32,7 +46,7 @@ func postCompact(c *call, w http.ResponseWriter) error {
 	}
 	defer c.h.compactions.leave()
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the server's limit for reading a request would end it
-	done, err := c.h.cfg.Compact(c.Context())
+	done, err := c.h.cfg.Compact(c.Context(), keep)
 	if errors.Is(err, ErrNotCompacted) {
 		return refuse(http.StatusConflict, "Conflict", "A journal that an earlier version has begun is not compacted while it runs, nor one in a NATS whose account does not permit that. The list of nodes, and so warmfront status, says why.")
 	}

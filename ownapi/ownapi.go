@@ -83,16 +83,18 @@ type Demo struct {
 // Config says what a Handler stands on. Control, Lookup and Access are required.
 type Config struct {
 	Control *control.Control
-	Lookup  auth.Lookup                               // auth.Chain(keys.Lookup, sessions.Lookup)
-	Known   auth.Lookup                               // Lookup that waits for nothing (control.Provided); default Lookup
-	Access  *auth.Access                              // the one that Control fills
-	Places  []Place                                   // the edges of this process; may be empty
-	Fleet   *Fleet                                    // those of other machines; nil: this process takes none
-	Nodes   func() []ControlNode                      // those of the control plane; nil: not known
-	Backup  func(context.Context, io.Writer) error    // writes the control plane's data; nil: there is none
-	Compact func(context.Context) (*Compacted, error) // compacts the journal; nil: there is none. ErrNotCompacted
-	Proxied bool                                      // connections to Places begin with a header of the PROXY protocol
-	Meter   *Meter                                    // the one that the edges report to; default: one that hears nothing
+	Lookup  auth.Lookup                            // auth.Chain(keys.Lookup, sessions.Lookup)
+	Known   auth.Lookup                            // Lookup that waits for nothing (control.Provided); default Lookup
+	Access  *auth.Access                           // the one that Control fills
+	Places  []Place                                // the edges of this process; may be empty
+	Fleet   *Fleet                                 // those of other machines; nil: this process takes none
+	Nodes   func() []ControlNode                   // those of the control plane; nil: not known
+	Backup  func(context.Context, io.Writer) error // writes the control plane's data; nil: there is none
+	// Compact compacts the journal; nil: there is none. All entries younger than keep stay as they are, and what is old goes however little it is; nil: as when
+	// the journal has grown. ErrNotCompacted
+	Compact func(ctx context.Context, keep *time.Duration) (*Compacted, error)
+	Proxied bool   // connections to Places begin with a header of the PROXY protocol
+	Meter   *Meter // the one that the edges report to; default: one that hears nothing
 
 	Version   string
 	Suffix    string // of distributions' domain names

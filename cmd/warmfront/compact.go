@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,21 +12,29 @@ import (
 
 const compactLong = `Asks a running control node, or warmfront dev, to leave out of its journal what is not needed any more, without waiting until it has grown
 as --journal-entries says. Everything goes on meanwhile, and history, receipts and audit trail are as before. An edge that has been away since before what is left whole of the
-journal, a day in general, drops what it has cached. A journal of several control nodes that an earlier version has begun is not compacted while it runs, nor one in a NATS of yours whose account does not permit that;
+journal, a day in general, drops what it has cached; --keep says another time, and that whatever is older goes; without it, nothing does if that is less
+than half. A journal of several control nodes that an earlier version has begun is not compacted while it runs, nor one in a NATS of yours whose account does not permit that;
 warmfront status says why.`
 
 func compactCommand() *cobra.Command {
 	var c connection
+	var keep time.Duration
 	cmd := &cobra.Command{
 		Use: "compact", Short: "Leave out of the journal what is not needed any more",
 		Long: compactLong, Args: cobra.NoArgs,
-		Example: "  warmfront compact",
+		Example: "  warmfront compact\n  warmfront compact --keep 1h",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			var kept *time.Duration
+			if cmd.Flags().Changed("keep") {
+				if kept = &keep; keep < 0 {
+					return usage("--keep %v: a time such as 1h, or 0s", keep)
+				}
+			}
 			api, err := c.open(cmd)
 			if err != nil {
 				return err
 			}
-			done, err := api.Compact(cmd.Context())
+			done, err := api.Compact(cmd.Context(), kept)
 			if err != nil {
 				return c.failed(err)
 			}
@@ -35,6 +44,7 @@ func compactCommand() *cobra.Command {
 			return printCompacted(cmd.OutOrStdout(), done)
 		},
 	}
+	cmd.Flags().DurationVar(&keep, "keep", 24*time.Hour, "leave whole what is younger than `duration`, and leave out all before that can be, however little; an edge that was away since before drops its cache")
 	c.flags(cmd, "print what was done as JSON")
 	return cmd
 }

@@ -21,6 +21,7 @@ type Extract interface {
 // Compaction says when a log is compacted, and to what. Extract is required.
 type Compaction struct {
 	Least    uint64 // a log with fewer entries is left alone, without being read
+	Any      bool   // worth it whatever little goes; else if half of it does
 	Extract  Extract
 	Progress func(read, of uint64) // called before the first entry is read, and then now and again
 
@@ -39,7 +40,7 @@ type Compacted struct {
 }
 
 // Compact replaces the log in c.Dir by one that holds of what is before some entry, the base, only what r.Extract keeps, if it then has
-// at most half as many entries. A log of a cluster is left alone. The log must not be open. Epoch, numbers, IDs and chain stay: who has followed it up to the base or
+// at most half as many entries, or fewer at all (r.Any). A log of a cluster is left alone. The log must not be open. Epoch, numbers, IDs and chain stay: who has followed it up to the base or
 // further goes on, who is behind finds that it does not go back so far (E1), and who begins reads what was kept (journal.Entry.Base).
 //
 // Whenever this is interrupted, by kill -9 or by the power, the next Open finds either log complete. After
@@ -125,7 +126,7 @@ func (l *Log) sift(ctx context.Context, r Compaction, done *Compacted) (*rest, e
 	}
 	done.Before, done.After, done.Base = before, before, x.base
 	tail := x.last - x.base + 1
-	if tail >= done.Before/2 {
+	if tail >= r.worth(done.Before) {
 		return nil, nil // whatever is before
 	}
 	of := done.Before - tail
@@ -147,11 +148,19 @@ func (l *Log) sift(ctx context.Context, r Compaction, done *Compacted) (*rest, e
 		slot, read = slot+n, read+n
 	}
 	x.kept = r.Extract.Entries()
-	if after := uint64(len(x.kept)) + tail; after <= done.Before/2 {
+	if after := uint64(len(x.kept)) + tail; after <= r.worth(done.Before) {
 		done.After = after
 	}
 	x.stored = state.Bytes
 	return x, nil
+}
+
+// worth is how many entries of so many may be left.
+func (r *Compaction) worth(before uint64) uint64 {
+	if r.Any {
+		return before - 1
+	}
+	return before / 2
 }
 
 // tail returns the number of the entry from which on the log stays as it is.

@@ -44,9 +44,20 @@ func (c *Client) Backup(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// Compact has the journal compacted, however long that takes.
-func (c *Client) Compact(ctx context.Context) (out Compacted, err error) {
-	resp, err := c.send(ctx, "POST", prefix+"/journal/compact", "application/json", []byte("{}"))
+// Compact has the journal compacted, however long that takes. What is younger than keep stays as it is; nil: as when the journal has grown.
+func (c *Client) Compact(ctx context.Context, keep *time.Duration) (out Compacted, err error) {
+	var in struct {
+		KeepSeconds *float64 `json:"keepSeconds,omitempty"`
+	}
+	if keep != nil {
+		in.KeepSeconds = new(float64)
+		*in.KeepSeconds = keep.Seconds()
+	}
+	body, err := json.Marshal(in)
+	if err != nil {
+		return out, err
+	}
+	resp, err := c.send(ctx, "POST", prefix+"/journal/compact", "application/json", body)
 	if err != nil {
 		return out, err
 	}
