@@ -98,10 +98,10 @@ func (d *process) compact(ctx context.Context, log *jetstream.Log, least uint64)
 	return log.Compact(ctx, w)
 }
 
-// compactTo is compact for who says how much is to stay: all before that goes, of which there need not be much.
+// compactTo is compact for who says how much is to stay, however many entries that are: all before that goes, of which there need not be much.
 func (d *process) compactTo(ctx context.Context, log *jetstream.Log, keep time.Duration) (jetstream.Compacted, error) {
 	w := d.compaction()
-	w.Least, w.Applied, w.Any, w.Tail, w.Since = 1, d.control.Applied(), true, 1, time.Now().Add(-keep)
+	w.Least, w.Applied, w.Any, w.Tail, w.Most, w.Since = 1, d.control.Applied(), true, 1, 0, time.Now().Add(-keep)
 	return log.Compact(ctx, w)
 }
 

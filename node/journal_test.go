@@ -157,7 +157,7 @@ func TestDev_CompactsTheJournalWhileItRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	c.compactEvery = time.Hour // it will not look within this test
+	c.JournalEntries, c.compactEvery = 2, time.Hour // it will not look within this test
 	d, stop = start(t, c)
 	if after := known(t, d, inv.ID); after != before {
 		t.Errorf("before\n%s\nafter\n%s", before, after)

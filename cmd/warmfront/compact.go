@@ -16,9 +16,12 @@ journal, a day in general, drops what it has cached; --keep says another time, a
 than half. A journal of several control nodes that an earlier version has begun is not compacted while it runs, nor one in a NATS of yours whose account does not permit that;
 warmfront status says why.`
 
+// mostKept is the longest --keep; the API takes no more.
+const mostKept = 366 * 24 * time.Hour
+
 func compactCommand() *cobra.Command {
 	var c connection
-	var keep time.Duration
+	var keep string
 	cmd := &cobra.Command{
 		Use: "compact", Short: "Leave out of the journal what is not needed any more",
 		Long: compactLong, Args: cobra.NoArgs,
@@ -26,9 +29,11 @@ func compactCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var kept *time.Duration
 			if cmd.Flags().Changed("keep") {
-				if kept = &keep; keep < 0 {
-					return usage("--keep %v: a time such as 1h, or 0s", keep)
+				d, err := parseDays(keep)
+				if err != nil || d < 0 || d > mostKept {
+					return usage("--keep %q: use a time of up to 366d, as in 7d, 1h or 0s", keep)
 				}
+				kept = &d
 			}
 			api, err := c.open(cmd)
 			if err != nil {
@@ -44,7 +49,7 @@ func compactCommand() *cobra.Command {
 			return printCompacted(cmd.OutOrStdout(), done)
 		},
 	}
-	cmd.Flags().DurationVar(&keep, "keep", 24*time.Hour, "leave whole what is younger than `duration`, and leave out all before that can be, however little; an edge that was away since before drops its cache")
+	cmd.Flags().StringVar(&keep, "keep", "", "leave whole what is younger than this `time`, as in 7d or 1h, and leave out all before that can be, however little; an edge that was away since before drops its cache (default a day, and only if half of the journal goes)")
 	c.flags(cmd, "print what was done as JSON")
 	return cmd
 }
