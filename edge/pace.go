@@ -66,7 +66,8 @@ type pace struct {
 	hot     hot               // what is to be brought back, until the sweeper has seen all
 	lost    int64             // objects that were dropped
 	back    int64             // that have been paid back
-	swept   bool              // nothing that is stored waits to be found dead by it
+	newest  uint64            // of the rules that go along
+	swept   bool              // nothing that is stored waits to be found dead by them
 	marks   bool              // it marks stale: what it is for is not known by what is owed
 	ended   bool
 }
@@ -100,7 +101,7 @@ func (a *pacing) add(all []paced, seq uint64, inv *journal.Invalidated) []paced 
 			a.e.log.Warn("too many paced invalidations of a distribution; more of them share the last one's pace",
 				"distribution", inv.DistributionID, "invalidation", inv.InvalidationID, "seq", seq, "limit", maxPaces)
 		}
-		kept[n].also(now-ago, every, marks, inv.Pace.Refetch)
+		kept[n].also(seq, now-ago, every, marks, inv.Pace.Refetch)
 		if kept[n].last+1 == seq || len(kept) >= maxSpans {
 			kept[n].last = seq
 			return kept
@@ -108,7 +109,7 @@ func (a *pacing) add(all []paced, seq uint64, inv *journal.Invalidated) []paced 
 		return append(kept, paced{seq, seq, kept[n].pace}) // what is between is not paced
 	}
 	return append(kept, paced{seq, seq, &pace{
-		all: a, began: now - ago, every: every, next: now - every, marks: marks, refetch: inv.Pace.Refetch, turn: make(chan struct{}, 1), owed: map[uint64]uint32{},
+		all: a, began: now - ago, every: every, next: now - every, newest: seq, marks: marks, refetch: inv.Pace.Refetch, turn: make(chan struct{}, 1), owed: map[uint64]uint32{},
 	}})
 }
 
@@ -145,9 +146,9 @@ func (e *Edge) paceState(distribution string, rule uint64) *PaceState {
 
 // also lets another invalidation go along: at the slower of both paces, for as long as the later of them lasts, and if one of
 // them brings back what is wanted most, so is what the other has dropped.
-func (p *pace) also(began, every time.Duration, marks, refetch bool) {
+func (p *pace) also(seq uint64, began, every time.Duration, marks, refetch bool) {
 	p.mu.Lock()
-	p.began, p.every, p.swept = max(p.began, began), max(p.every, every), false
+	p.began, p.every, p.newest, p.swept = max(p.began, began), max(p.every, every), seq, false
 	p.marks, p.refetch = p.marks || marks, p.refetch || refetch
 	p.mu.Unlock()
 }
@@ -162,14 +163,12 @@ func (x *site) pacedBy(rule uint64) *pace {
 	return nil
 }
 
-// sweptUp says that the sweeper has found what a rule numbered up to seq kills.
+// sweptUp says that the sweeper has found what a rule numbered up to seq kills. A rule that goes along since it began has nothing swept yet.
 func (x *site) sweptUp(seq uint64) {
 	for _, p := range x.paces {
-		if p.last <= seq {
-			p.mu.Lock()
-			p.swept = true
-			p.mu.Unlock()
-		}
+		p.mu.Lock()
+		p.swept = p.swept || p.newest <= seq
+		p.mu.Unlock()
 	}
 }
 

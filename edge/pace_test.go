@@ -526,6 +526,28 @@ func TestPace_WhatIsBetweenSharedOnes(t *testing.T) {
 	}, unswept)
 }
 
+// A sweep that began before another invalidation shared the pace says nothing of what that one drops.
+func TestPace_SharedWhileTheSweeperIsOnItsWay(t *testing.T) {
+	pacedStory(t, func(w *world, _ *counting) {
+		w.fill(3)
+		for i := range maxPaces {
+			w.pace(0.1, fmt.Sprint("/none/", i))
+		}
+		swept := w.edge.snap.Load()
+		w.pace(0.1, "/o/*")
+		last := w.edge.snap.Load()
+		swept.sites.of("D1").sweptUp(swept.seq)
+		p := last.sites.of("D1").pacedBy(last.seq)
+		if p.over(w.edge.clock()) {
+			t.Error("it has ended, and nothing is known of what it has to drop")
+		}
+		last.sites.of("D1").sweptUp(last.seq)
+		if !p.over(w.edge.clock()) {
+			t.Error("it goes on, and has dropped nothing")
+		}
+	}, unswept)
+}
+
 // removeO removes what fill has stored, at no pace.
 func (w *world) removeO() {
 	w.t.Helper()

@@ -24,7 +24,11 @@ func (x *site) toll(e *Edge, s *invalidation.Subject, stored bool) toll {
 	}
 	now, url := e.clock(), e.pacing.url(s)
 	for i := len(x.paces) - 1; i >= 0; i-- {
-		if p := x.paces[i].pace; !p.over(now) && p.owes(url, stored) {
+		p := x.paces[i].pace
+		if i+1 < len(x.paces) && p == x.paces[i+1].pace {
+			continue // asked already: several share it
+		}
+		if !p.over(now) && p.owes(url, stored) {
 			return toll{p: p, url: url}
 		}
 	}
