@@ -296,8 +296,11 @@ func (l *Log) equals(ctx context.Context, x *rest) error {
 	var there []*journal.Entry // read and not compared yet
 	err := x.each(ctx, func(slot uint64, want *journal.Entry) (err error) {
 		if len(there) == 0 {
-			if there, err = l.readSlots(ctx, slot, maxBatch); err != nil || len(there) == 0 {
-				return errors.Join(err, l.damaged("entry %d is not there", want.Seq))
+			if there, err = l.readSlots(ctx, slot, maxBatch); err != nil {
+				return err // which says nothing about what is there
+			}
+			if len(there) == 0 {
+				return l.damaged("entry %d is not there", want.Seq)
 			}
 		}
 		a, errA := journal.Encode(there[0])

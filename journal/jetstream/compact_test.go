@@ -238,6 +238,25 @@ func images(t *testing.T, dir string, run func(c Config)) (all []image) {
 	return all
 }
 
+// A read that is not answered in time says nothing about what is in the store.
+func TestCompact_UnansweredIsNotDamaged(t *testing.T) {
+	l := open(t, Config{Dir: t.TempDir()})
+	first, err := l.one(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &rest{old: l, base: 1, last: 1}
+	if err := l.equals(t.Context(), x); err != nil {
+		t.Error(err)
+	}
+	x.kept, x.base, x.ends = []*journal.Entry{first}, 2, first
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.equals(over, x); !errors.Is(err, context.Canceled) || errors.Is(err, journal.ErrDamaged) {
+		t.Errorf("cut off: %v", err)
+	}
+}
+
 // Whenever a process is killed that rewrites, and whenever the next one is killed that brings that to its
 // end, there is one log or the other, complete.
 func TestCompact_Killed(t *testing.T) {
