@@ -131,7 +131,23 @@ func (l *Log) beginExternal(ctx context.Context) error {
 	case l.c.External.Joined:
 		return l.lost("this node has joined a control plane, and there is no journal")
 	}
+	if err := l.unclaimed(ctx); err != nil {
+		return err
+	}
 	return l.begin(ctx)
+}
+
+// unclaimed refuses to begin a log beside what was kept of another, whose stream is gone: the next start would take it for this one's.
+func (l *Log) unclaimed(ctx context.Context) error {
+	if l.fixed.Load() {
+		return nil
+	}
+	k, found, err := l.greatestKept(ctx)
+	if err == nil && found {
+		err = fmt.Errorf("%w: the stream %s of %s is empty, and %s is there, which a compaction has kept of a journal. Restore the one that belongs to it; or remove it, if that is given up; or use another prefix",
+			ErrConfig, l.c.names().stream, l.c.External, k.name)
+	}
+	return err
 }
 
 // found waits until the stream answers, is all there and ours, and makes it if it is nowhere.

@@ -147,3 +147,45 @@ func TestExternal_MadeByAnEarlierVersion(t *testing.T) {
 		t.Errorf("inspected: %+v, %v", found, err)
 	}
 }
+
+// A log whose stream is gone leaves what was kept of it. None is begun beside that, for it would count as this one's from the next start on.
+func TestExternal_NotBegunBesideWhatWasKept(t *testing.T) {
+	y := newYours(t, 1)
+	c := y.config(t, "")
+	l := mustOpen(t, c)
+	write := func() {
+		t.Helper()
+		w := journal.NewWriter(journal.WriterConfig{Log: l, TickWindow: 1})
+		for range 30 {
+			if _, err := w.Tick(minute(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := l.Compact(minute(t), Compaction{Tail: 5, Extract: everyTenth()}); err != nil || l.Extent().Base != l.Extent().Last-4 {
+			t.Fatalf("%+v, %v", l.Extent(), err)
+		}
+	}
+	write()
+	kept := l.slots.shape().kept
+	l.Close()
+	_, js := y.conn(t)
+	remove := func(name string) {
+		t.Helper()
+		if err := js.DeleteStream(minute(t), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove(c.names().stream)
+	c.AcceptLoss = true
+	refuses(t, c, ErrConfig, kept)
+	refuses(t, c, ErrConfig, kept) // the empty stream is there now
+	remove(kept)
+	l = mustOpen(t, c)
+	write()
+	l.Close()
+	c.AcceptLoss = false
+	l = mustOpen(t, c)
+	if x := l.Extent(); x.Last < 31 {
+		t.Errorf("%+v", x)
+	}
+}
