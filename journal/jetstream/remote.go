@@ -110,13 +110,13 @@ func Dial(c RemoteConfig) (*Remote, error) {
 }
 
 // complain logs an error of the engine's client. Why there is no connection is said once: a machine that was removed is refused at each attempt, for ever.
-func (l *Remote) complain(_ *nats.Conn, sub *nats.Subscription, err error) {
+func (l *Remote) complain(nc *nats.Conn, sub *nats.Subscription, err error) {
 	if sub != nil {
 		l.log.Warn("journal subscription", "subject", sub.Subject, "err", err)
 		return
 	}
 	why := explain(l.Addresses(), err).Error()
-	if l.nc != nil && l.nc.IsConnected() {
+	if nc != nil && nc.IsConnected() { // l.nc may not be set yet
 		l.log.Warn("journal connection", "err", err)
 	} else if l.said.Swap(why) != why {
 		l.log.Warn("journal connection", "err", why)
