@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -642,4 +643,40 @@ func TestCluster_CompactedByOneThatStoodStill(t *testing.T) {
 			t.Errorf("a node goes by base %d, and knows of entry %d", c.logs[2].slots.shape().base, n)
 		}
 	})
+}
+
+// A control node that was away while the log was compacted further than it had read ends with words that say so. Started again, it has what the others have.
+func TestExternal_StartedAgainBelowTheBase(t *testing.T) {
+	y := newYours(t, 1)
+	late := y.config(t, "")
+	l, other := mustOpen(t, late), mustOpen(t, y.config(t, ""))
+	w := journal.NewWriter(journal.WriterConfig{Log: l, TickWindow: 1})
+	write := func(w *journal.Writer, n int) {
+		t.Helper()
+		for range n {
+			if _, err := w.Tick(minute(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write(w, 10)
+	write(journal.NewWriter(journal.WriterConfig{Log: other, TickWindow: 1}), 30)
+	both := &trio{logs: []*Log{other, l}}
+	both.compact(t, 0, 5)
+	for what, ask := range map[string]func() error{
+		"catches up": func() error { return w.CatchUp(minute(t)) },
+		"appends":    func() error { _, err := w.Tick(minute(t)); return err },
+	} {
+		if err := ask(); !errors.Is(err, journal.ErrBroken) || !strings.Contains(err.Error(), "started again, it reads what was kept") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	l.Close()
+	both.logs[1] = mustOpen(t, late)
+	again := journal.NewWriter(journal.WriterConfig{Log: both.logs[1], TickWindow: 1})
+	write(again, 1)
+	both.wantAll(t, "started again", both.all(t, 0))
+	if last := again.Position().Seq; last != 42 {
+		t.Errorf("it ends with entry %d", last)
+	}
 }
