@@ -108,7 +108,7 @@ func (x *experiment) hasShown(t *testing.T, v *verdict) {
 	if !thorough() {
 		return // there need not have been one of each
 	}
-	for _, shape := range []string{"exact", "prefix", "suffix", "wildcard", "tag", "everything"} {
+	for _, shape := range []string{"exact", "prefix", "suffix", "wildcard", "tag", "tag of a version", "everything"} {
 		if v.Items[shape] == 0 {
 			t.Errorf("no item of shape %s", shape)
 		}

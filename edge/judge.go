@@ -158,6 +158,9 @@ func (f *flight) tag(fields message.Fields) {
 		if f.part != nil {
 			s.Tags = append(s.Tags, f.part.Subject.Tags...)
 		}
+		if f.old != nil && planted(tagsKept) {
+			s.Tags = f.old.Subject.Tags
+		}
 		f.subject.Store(&s)
 	}
 }

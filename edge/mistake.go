@@ -32,6 +32,8 @@ const (
 
 	paceTurnless mistake = "pace-turnless" // what is marked stale and paced never has a turn, and is shown until a viewer may not have it any more
 
+	tagsKept mistake = "tags-kept" // a new version is stored with the tags of the one in whose place it comes
+
 	missedUnheeded mistake = "missed-unheeded" // L5: what was accepted while an edge was cut off is passed over when it is back
 
 	classUnread mistake = "class-unread" // conditions: a class of statuses means nothing

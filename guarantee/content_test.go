@@ -58,7 +58,7 @@ func TestSelector_MatchesAsARegexpDoes(t *testing.T) {
 		about := objects[r.IntN(len(objects))]
 		item := pick(r, about)
 		seen[shape(item)] = true
-		if !matches(item, about) {
+		if tags := editionsIn([]string{item}); !matches(item, about) && (len(tags) == 0 || !lately(tags, about)) {
 			t.Fatalf("%s was made for %s and does not match it", item, about)
 		}
 		if item[0] == '#' {

@@ -119,6 +119,12 @@ type floor struct {
 	by      *Invalidation // nil: a POST
 	unbound []string      // of edges that it does not bind, the Via
 	only    []string      // of those that it does; nil: all others
+	of      []string      // tags, of which a version has to have one to be meant; nil: none
+}
+
+// means tells whether it is certain that a version of the object is meant.
+func (f *floor) means(o *Object, version uint64) bool {
+	return f.by.Where.means(o, version) && (f.of == nil || slices.Contains(f.of, o.edition(version)))
 }
 
 // binds tells whether something is demanded of what an edge begins at an instant.
@@ -262,6 +268,7 @@ type demand struct {
 	*Invalidation
 	objects []*Object
 	floors  []uint64
+	of      [][]string  // of each object: of which editions what is meant has to be; nil: of any
 	paces   []*softPace // of those that mark stale; nil: it is not paced
 }
 
@@ -276,6 +283,10 @@ func (h *history) create(writer int, b *Batch) *demand {
 		// whoever writes it.
 		o.log.mu.Lock()
 		d.floors[i] = o.version.Load()
+		d.of = append(d.of, nil)
+		if !meant(b.Items, o) {
+			d.of[i] = editionsIn(b.Items)
+		}
 		o.log.note(Event{At: h.now(), Created: d.Invalidation})
 		if d.Soft && d.Pace > 0 {
 			d.paces = append(d.paces, o.log.willMark(d.Created))
@@ -297,12 +308,12 @@ func (h *history) bind(d *demand, edges []string) { h.demands(d, nil, edges) }
 // demands raises what is demanded of the objects; only: nil for all edges but those that are unbound.
 func (h *history) demands(d *demand, unbound, only []string) {
 	for i, o := range d.objects {
-		f := floor{version: d.floors[i], by: d.Invalidation, unbound: unbound, only: only}
+		f := floor{version: d.floors[i], by: d.Invalidation, unbound: unbound, only: only, of: d.of[i]}
 		switch {
 		case d.Soft && o.softly():
 			o.log.marked(f, d.paceOf(i), h.now)
 		case d.Soft:
-		case d.Where != nil || only != nil:
+		case d.Where != nil || only != nil || f.of != nil:
 			o.log.narrowed(f, h.now)
 		default:
 			o.log.completed(f, h.now)
@@ -328,15 +339,13 @@ func (h *history) ofKind(k Kind) (out []*Object) {
 	return out
 }
 
-// matched returns the objects that some item means.
+// matched returns the objects that some item means, in a late version at least.
 func (h *history) matched(items []string) []*Object {
 	var out []*Object
+	tags := editionsIn(items)
 	for _, o := range h.objects {
-		for _, it := range items {
-			if matches(it, o) {
-				out = append(out, o)
-				break
-			}
+		if meant(items, o) || lately(tags, o) {
+			out = append(out, o)
 		}
 	}
 	return out

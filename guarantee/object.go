@@ -47,8 +47,8 @@ type Object struct {
 	Number int
 	Kind   Kind
 	Path   string
-	Query  string // without "?"
-	Tags   []string
+	Query  string   // without "?"
+	Tags   []string // that every version has; see edition
 
 	least   int           // lines that every version has
 	version atomic.Uint64 // what the origin shows; from 1 on
@@ -71,6 +71,7 @@ var extensions = [...]string{"css", "js", "png", "html"}
 const (
 	sections = 6  // top folders
 	topics   = 16 // tags
+	editions = 24 // tags that a version has, and the next one has not
 )
 
 // newObjects makes n objects, whose paths and tags give every kind of selector something to match and
@@ -142,6 +143,18 @@ func (o *Object) contentType(version uint64) string {
 	}
 	return types[version%uint64(len(types))]
 }
+
+// edition is the tag that one version of an object has beside those of all; "": none. What is confirmed without a word of its
+// version, or put together of several, has none: nobody could say whose it is.
+func (o *Object) edition(version uint64) string {
+	if o.Kind == Dated || o.Kind == Rebuilt {
+		return ""
+	}
+	return edition + strconv.FormatUint((uint64(o.Number)*5+version)%editions, 10)
+}
+
+// edition is what the tags of versions begin with.
+const edition = "edition"
 
 // hosted tells whether a cache key has the host, in the distribution that is made for a run.
 func (o *Object) hosted() bool { return o.Kind == Background }

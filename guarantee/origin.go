@@ -125,6 +125,9 @@ func (a *reply) send() {
 	h.Set("Cache-Control", control[a.Kind])
 	h.Set("Content-Type", a.contentType(a.Version))
 	h.Set("Cache-Tag", strings.Join(a.Tags, ","))
+	if tag := a.edition(a.Version); tag != "" {
+		h.Set("Cache-Tag", tag+","+h.Get("Cache-Tag"))
+	}
 	h.Set(versionField, strconv.FormatUint(a.Version, 10))
 	if a.validated() {
 		h.Set("ETag", a.etag(a.Version))

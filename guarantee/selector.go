@@ -3,10 +3,11 @@ package guarantee
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
-// matches tells whether an item means the object: the definition of the language, and nothing else.
+// matches tells whether an item means the object, whatever its version: the definition of the language, and nothing else.
 // The objects' names have no character that could be spelled in two ways.
 func matches(item string, o *Object) bool {
 	if tag, ok := strings.CutPrefix(item, "#"); ok {
@@ -19,6 +20,41 @@ func matches(item string, o *Object) bool {
 	}
 	return glob(item, o.Target())
 }
+
+// meant tells whether some item means the object, whatever its version.
+func meant(items []string, o *Object) bool {
+	return slices.ContainsFunc(items, func(it string) bool { return matches(it, o) })
+}
+
+// A tag of a version means what is stored of an object when the version that is stored has it: so an object is meant whose shown version is of the
+// edition, also when the origin has a new one that is not; and one is not of which only the predecessor of what is shown was.
+
+// late is how many versions, up to the newest, are looked at: whoever has none of them with the tag, of that nothing is demanded.
+const late = 3
+
+// lately tells whether some late version of the object has one of the tags.
+func lately(tags []string, o *Object) bool {
+	newest := o.version.Load()
+	for back := range min(late, newest) {
+		if slices.Contains(tags, o.edition(newest-back)) {
+			return true
+		}
+	}
+	return false
+}
+
+// editionsIn returns the tags of versions among the items, nil if there is none.
+func editionsIn(items []string) (tags []string) {
+	for _, it := range items {
+		if changing(it) {
+			tags = append(tags, it[1:])
+		}
+	}
+	return tags
+}
+
+// changing tells whether an item is a tag of versions.
+func changing(item string) bool { return strings.HasPrefix(item, "#"+edition) }
 
 // glob: an asterisk is any run of characters.
 func glob(pattern, s string) bool {
@@ -40,6 +76,8 @@ func glob(pattern, s string) bool {
 func shape(item string) string {
 	stars := strings.Count(item, "*")
 	switch {
+	case changing(item):
+		return "tag of a version"
 	case item[0] == '#':
 		return "tag"
 	case item == "/*":
@@ -55,7 +93,7 @@ func shape(item string) string {
 }
 
 // shapes in the order in which they are reported.
-var shapes = []string{"exact", "prefix", "suffix", "wildcard", "tag", "everything"}
+var shapes = []string{"exact", "prefix", "suffix", "wildcard", "tag", "tag of a version", "everything"}
 
 // pick makes an item that matches o, and mostly others too. Each shape is drawn about as often as it
 // takes for the objects to stay cached long enough between invalidations.
@@ -75,6 +113,9 @@ func pick(r *rand.Rand, o *Object) string {
 		return fmt.Sprintf("/*/%s/%s*%s", kind, name[:3], name[len(name)-3:])
 	case n < 76:
 		return fmt.Sprintf("/%s/*%s", section, name[len(name)-3:])
+	case n < 86 && o.edition(1) != "":
+		version := o.version.Load() // which caches have, before it is written anew; or, now and then, had
+		return "#" + o.edition(version-min(version-1, uint64(r.IntN(4)/3)))
 	case n < 98:
 		return "#" + o.Tags[r.IntN(len(o.Tags))]
 	}

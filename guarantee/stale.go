@@ -145,7 +145,9 @@ func (r *record) marked(f floor, pace *softPace, now func() Instant) {
 }
 
 // plain tells whether it binds all edges, whatever they have.
-func (f *floor) plain() bool { return f.by.Where == nil && len(f.unbound) == 0 && f.only == nil }
+func (f *floor) plain() bool {
+	return f.by.Where == nil && f.of == nil && len(f.unbound) == 0 && f.only == nil
+}
 
 // lingers says why an answer must not be any more, "" if it may. With mu.
 func (o *Object) lingers(a *Answer) (f *softFloor, why string) {
@@ -154,7 +156,7 @@ func (o *Object) lingers(a *Answer) (f *softFloor, why string) {
 	}
 	r := &o.log
 	for _, f := range r.soft {
-		if f.version <= a.Version || !f.binds(a.Sent, a.Via) || !f.by.Where.means(o, a.Version) {
+		if f.version <= a.Version || !f.binds(a.Sent, a.Via) || !f.means(o, a.Version) {
 			continue
 		}
 		answered, going := r.asking(a, f)

@@ -97,8 +97,8 @@ func narrow(r *rand.Rand, o *Object, host string) *Where {
 // someKept bounds those that are remembered of an object.
 const someKept = 64
 
-// narrowed notes what an invalidation demands that has conditions, or binds some edges only: nothing of versions that they leave out, nor
-// of other edges.
+// narrowed notes what an invalidation demands that has conditions, means some versions by their tags, or binds some edges only: nothing of versions that
+// are left out, nor of other edges.
 func (r *record) narrowed(f floor, now func() Instant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -116,7 +116,7 @@ func (o *Object) below(version uint64, at Instant, via string) (f floor, ok bool
 		return f, true
 	}
 	for _, f := range o.log.some {
-		if version < f.version && f.binds(at, via) && f.by.Where.means(o, version) {
+		if version < f.version && f.binds(at, via) && f.means(o, version) {
 			return f, true
 		}
 	}

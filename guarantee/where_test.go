@@ -2,6 +2,7 @@ package guarantee
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -95,5 +96,53 @@ func TestNarrow_IsAboutTheObject(t *testing.T) {
 	}
 	if met < 250 || met == 500 {
 		t.Errorf("%d of 500 mean one of the last two versions", met)
+	}
+}
+
+// A tag of a version means what is shown of that version, when that is older than the origin's; neither what has come after the shown one, nor what
+// had come before it.
+func TestJudge_TagsOfVersions(t *testing.T) {
+	for _, soft := range []bool{false, true} {
+		s := newStory()
+		s.began = time.Now()
+		o, want := s.objects[Small], Old
+		if soft {
+			want = Lingering
+		}
+		o.version.Store(4)
+		items := []string{"#" + o.edition(3)}
+		if all := s.matched(items); !slices.Contains(all, o) {
+			t.Fatalf("%v", all)
+		}
+		d := s.create(1, &Batch{Items: items, Objects: []*Object{o}, Soft: soft})
+		s.complete(d, Outcome{})
+		for version, class := range map[uint64]Class{2: None, 3: want, 4: None} {
+			s.seen(o, "e1", version, time.Hour) // when it marks, once is not enough
+			if got := s.seen(o, "e1", version, 2*time.Hour); got != class {
+				t.Errorf("soft %v, version %d: %v", soft, version, got)
+			}
+		}
+		if got := s.seen(o, "e1", 3, 0); got != None {
+			t.Errorf("soft %v, asked before: %v", soft, got)
+		}
+	}
+}
+
+// Where another item means the object, whatever its version, the tag leaves nothing out; nor is it forgotten when versions come meanwhile.
+func TestDemand_TagsOfVersionsBesideOtherItems(t *testing.T) {
+	s := newStory()
+	o := s.objects[Small]
+	o.version.Store(4)
+	tag := "#" + o.edition(4)
+	d := s.create(1, &Batch{Items: []string{tag, o.Target()}, Objects: []*Object{o}})
+	if d.of[0] != nil {
+		t.Errorf("of %v only", d.of[0])
+	}
+	o.version.Store(4 + late) // after it was matched, before it is created
+	if d = s.create(1, &Batch{Items: []string{tag, "/elsewhere"}, Objects: []*Object{o}}); !slices.Equal(d.of[0], []string{tag[1:]}) {
+		t.Errorf("of %v", d.of[0])
+	}
+	if lately(editionsIn([]string{tag}), o) {
+		t.Error("the tag of a version of long ago is looked for")
 	}
 }

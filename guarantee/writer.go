@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -53,7 +54,8 @@ func (w *writer) vary(b *Batch, about *Object) {
 	if w.rnd.IntN(6) == 0 {
 		b.Where = narrow(w.rnd, about, w.host)
 	}
-	if w.rnd.IntN(12) == 0 || b.Soft && w.rnd.IntN(4) == 0 {
+	// What is marked and paced must be known of all objects (stale.go), and a tag of a version may be met by one that is written meanwhile.
+	if mayPace := !b.Soft || len(editionsIn(b.Items)) == 0; mayPace && (w.rnd.IntN(12) == 0 || b.Soft && w.rnd.IntN(4) == 0) {
 		// So fast that a turn is free most of the time: what is marked may be shown until there is one (stale.go).
 		b.Pace, b.Refetch = 2000+w.rnd.IntN(8000), w.rnd.IntN(2) == 0
 	}
@@ -91,8 +93,9 @@ func (w *writer) race(ctx context.Context, about *Object, b *Batch) error {
 // invalidate writes what the batch's items match, invalidates it, and waits until that is Completed. It completes the batch.
 func (w *writer) invalidate(ctx context.Context, about *Object, b *Batch) error {
 	b.Objects = w.matched(b.Items)
+	tags := editionsIn(b.Items)
 	for _, o := range b.Objects {
-		if w.rnd.IntN(10) > 0 { // some are invalidated although nothing has changed
+		if shown := meant(b.Items, o) || slices.Contains(tags, o.edition(o.version.Load())); shown && w.rnd.IntN(10) > 0 { // some are invalidated although nothing has changed
 			w.run.write(o)
 		}
 	}
