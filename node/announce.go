@@ -38,6 +38,13 @@ type ReadyEdge struct {
 	HTTPS string `json:",omitempty"` // URL
 }
 
+func (e *ReadyEdge) urls() string {
+	if e.HTTPS == "" {
+		return e.URL
+	}
+	return e.URL + "   " + e.HTTPS
+}
+
 // awsEnv is the environment that turns any AWS client to this Warmfront.
 func (r *Ready) awsEnv() string {
 	return strings.Join([]string{
@@ -59,7 +66,7 @@ func (r *Ready) announce(out io.Writer, password string) {
 		fmt.Fprintf(t, "  For edges of other machines\t%s\n", strings.Join(r.Journal, ", "))
 	}
 	for _, e := range r.Edges {
-		fmt.Fprintf(t, "  Edge %s\t%s   %s\n", e.Name, e.URL, e.HTTPS)
+		fmt.Fprintf(t, "  Edge %s\t%s\n", e.Name, e.urls())
 	}
 	if r.Demo != "" {
 		fmt.Fprintf(t, "  Demonstration site (origin)\t%s\n", r.Demo)
@@ -83,7 +90,7 @@ func (r *Ready) announceEdge(out io.Writer) {
 	e := r.Edges[0]
 	fmt.Fprintf(out, "\nEdge %s, Warmfront %s, is serving. Ctrl-C stops it; what it keeps stays in %s.\n\n", e.Name, r.Version, r.Data)
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(t, "  Viewers\t%s   %s\n", e.URL, e.HTTPS)
+	fmt.Fprintf(t, "  Viewers\t%s\n", e.urls())
 	fmt.Fprintf(t, "  Control plane\t%s\n", strings.Join(r.Journal, ", "))
 	if r.Telemetry != "" {
 		fmt.Fprintf(t, "  Telemetry\t%s/metrics\n", r.Telemetry)

@@ -98,7 +98,7 @@ func controlTokenCommand() *cobra.Command {
 				return printJSON(cmd.OutOrStdout(), t, false)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", t.Token)
-			fmt.Fprintf(cmd.ErrOrStderr(), "Good once, until %s, for control node %s: warmfront control --name %s --peers ... --token ...\n", t.Expires.Format(time.RFC3339), t.Node, t.Node)
+			fmt.Fprintf(cmd.ErrOrStderr(), "Good once, until %s, for control node %s: warmfront control --name %s --token ..., and --peers or --nats\n", t.Expires.Format(time.RFC3339), t.Node, t.Node)
 			return err
 		},
 	}
