@@ -56,7 +56,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(devCommand(start), control, edge, relay, configCommand(), authorityCommand(), demoCommand(), guaranteeCommand(),
 		invalidateCommand(), withdrawCommand(), explainCommand(), historyCommand(), statusCommand(), fsckCommand(), backupCommand(), restoreCommand(), compactCommand(), placeCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("%w; see %s --help", err, cmd.CommandPath())
+		return usage("%w%s; see %s --help", err, otherwise(cmd, err), cmd.CommandPath())
 	})
 	mistakes(root)
 	return root
