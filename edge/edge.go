@@ -166,6 +166,7 @@ type Edge struct {
 	resumed   *resumption   // the follower's
 
 	lease       *journal.Lease
+	unproven    journal.Causes // why probes fail
 	follower    *journal.Follower
 	member      *member
 	flights     *flights
@@ -303,7 +304,8 @@ const leaveTime = 2 * time.Second
 func (e *Edge) Run(ctx context.Context) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	prober := journal.Prober{Log: e.cfg.Log, Lease: e.lease, Follower: e.follower, Clock: e.clock, Failed: e.probeFailed}
+	prober := journal.Prober{Log: e.cfg.Log, Lease: e.lease, Follower: e.follower, Clock: e.clock, Failed: e.probeFailed,
+		Answered: func(uint64, journal.Answer) { e.unproven.Over() }}
 	failed := make(chan error, 1)
 	e.flights.start(inner)
 	var g group
@@ -358,7 +360,9 @@ func (e *Edge) unjoin() {
 }
 
 func (e *Edge) probeFailed(err error, reconnect bool) {
-	e.log.Warn("freshness probe failed", "err", err, "again", reconnect)
+	if e.unproven.New(err) {
+		e.log.Warn("freshness probe failed", "err", err, "again", reconnect)
+	}
 }
 
 // Ready returns nil when stored objects may be served, or why not.

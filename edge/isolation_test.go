@@ -1,7 +1,10 @@
 package edge
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -276,4 +279,23 @@ func TestIsolation_WhatADateHasConfirmedIsNoYounger(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An edge that is cut off for long, as one that was removed is for ever, says so once, and again the next time.
+func TestIsolation_IsSaidOnce(t *testing.T) {
+	var said bytes.Buffer
+	story(t, func(w *world) {
+		w.configure(nil)
+		for n := 1; n <= 2; n++ {
+			w.isolate()
+			w.settle(10 * time.Minute)
+			for _, what := range []string{"freshness probe failed", "journal cannot be followed"} {
+				if is := strings.Count(said.String(), what); is != n {
+					t.Errorf("%s: said %d times after being cut off %d times:\n%s", what, is, n, &said)
+				}
+			}
+			w.reconnect()
+			w.settle(time.Minute)
+		}
+	}, func(w *world) { w.config.Logger = slog.New(slog.NewTextHandler(&said, nil)) })
 }

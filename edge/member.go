@@ -130,6 +130,7 @@ func (m *member) settled(ctx context.Context) {
 func (m *member) join(ctx context.Context) {
 	const leastPause = 50 * time.Millisecond
 	pause := leastPause
+	var causes journal.Causes
 	for {
 		s := m.e.snap.Load()
 		for s.seq == 0 { // nobody is replaced who is not known (P2)
@@ -147,7 +148,9 @@ func (m *member) join(ctx context.Context) {
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		m.e.log.Warn("cannot join yet", "edge", m.e.cfg.Name, "err", err)
+		if causes.New(err) {
+			m.e.log.Warn("cannot join yet", "edge", m.e.cfg.Name, "err", err)
+		}
 		if m.e.snap.Load().seq > s.seq {
 			pause = leastPause // whoever it is that has joined may be known by then
 		}
@@ -269,6 +272,7 @@ func (m *member) acknowledge(ctx context.Context) {
 	again := time.NewTicker(ackEvery)
 	defer again.Stop()
 	var last time.Time
+	var causes journal.Causes
 	for {
 		select {
 		case <-ctx.Done():
@@ -287,7 +291,9 @@ func (m *member) acknowledge(ctx context.Context) {
 		if a == nil {
 			continue
 		}
-		if err := m.e.cfg.Log.Ack(ctx, *a); err != nil && ctx.Err() == nil {
+		if err := m.e.cfg.Log.Ack(ctx, *a); err == nil {
+			causes.Over()
+		} else if ctx.Err() == nil && causes.New(err) {
 			m.e.log.Warn("acknowledgement not sent", "seq", a.Seq, "err", err)
 		}
 		last = time.Now()

@@ -108,6 +108,7 @@ func (f *Follower) Run(ctx context.Context) error {
 	safety := time.NewTicker(f.c.Every)
 	defer safety.Stop()
 	retry := backoff{least: 20 * time.Millisecond, most: 5 * time.Second}
+	var causes Causes
 	f.p.Begin, f.p.End = func(r *Reading) { f.read(reading, r) }, func(r *Reading) { r.cancel() }
 	for {
 		f.take()
@@ -122,13 +123,16 @@ func (f *Follower) Run(ctx context.Context) error {
 			switch {
 			case err == nil:
 				retry.reset()
+				causes.Over()
 				continue
 			case ctx.Err() != nil:
 				return ctx.Err()
 			case errors.Is(err, ErrClosed):
 				return err
 			}
-			f.c.Logger.Warn("journal cannot be followed", "at", f.Position().Seq, "err", err)
+			if causes.New(err) {
+				f.c.Logger.Warn("journal cannot be followed", "at", f.Position().Seq, "err", err)
+			}
 			// A flood of pushes must not turn the back-off into a busy loop: nothing is looked at meanwhile.
 			select {
 			case <-ctx.Done():

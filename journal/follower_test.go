@@ -1,11 +1,14 @@
 package journal_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -23,11 +26,12 @@ type following struct {
 	applied []*journal.Entry // since the last reset
 	resets  []string
 	reads   int
+	said    bytes.Buffer // Run's
 }
 
 func follow(t *testing.T, l *memory.Log, from journal.Position) *following {
 	f := &following{}
-	f.Follower = journal.NewFollower(journal.FollowerConfig{Log: counted{l, f}, From: from,
+	f.Follower = journal.NewFollower(journal.FollowerConfig{Log: counted{l, f}, From: from, Logger: slog.New(slog.NewTextHandler(&f.said, nil)),
 		Apply: func(entries []*journal.Entry) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
@@ -400,6 +404,10 @@ func TestFollower_UnreadableLogIsTriedAgain(t *testing.T) {
 		time.Sleep(time.Minute)
 		if f.Position().Seq != 0 || f.count() < 12 || f.count() > 30 {
 			t.Fatalf("%v after %d reads", f.Position(), f.count())
+		}
+		synctest.Wait()
+		if n := strings.Count(f.said.String(), "journal cannot be followed"); n != 1 {
+			t.Errorf("it was said %d times: %s", n, &f.said)
 		}
 		l.SetFaults(memory.Faults{})
 		time.Sleep(5 * time.Second)
