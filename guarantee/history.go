@@ -110,6 +110,8 @@ type record struct {
 	paces  []*softPace       // in order of their creation; guarded by mu
 	events [120]Event
 	n      int // events ever; guarded by mu
+
+	children *children // all objects' records have the same
 }
 
 // floor is what an invalidation, or a POST, demands from an instant on.

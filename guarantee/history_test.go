@@ -150,6 +150,7 @@ func TestJudge_Lingering(t *testing.T) {
 	const created = done - time.Second
 	for _, c := range []struct {
 		name   string
+		other  func(o *Object) // with another object
 		before func(o *Object)
 		a      Answer
 		want   Class
@@ -179,9 +180,14 @@ func TestJudge_Lingering(t *testing.T) {
 		{name: "it asks through another one, that asks a slow origin", before: all(asked(1, 2, true, "e1", "e2"), func(o *Object) { o.log.asked([]string{"e2"}, at(created+1)) }, shown("e1")),
 			a: Answer{Sent: done + 9*grace}, want: None},
 		{name: "another one has kept its question waiting", before: asked(done+3*grace, done+4*grace, true, "e1", "e2"), a: Answer{Sent: done + 9*grace}, want: None},
+		{name: "and has asked for nothing but another object so far", other: asked(1, 2, true, "e1", "e2"),
+			before: all(func(o *Object) { o.log.asked([]string{"e2"}, at(created+1)) }, shown("e1")), a: Answer{Sent: done + 9*grace}, want: None},
 	} {
 		s := newStory()
 		o := s.objects[0]
+		if c.other != nil {
+			c.other(s.objects[1])
+		}
 		o.log.marked(floor{version: 5, by: &Invalidation{Number: 1, Soft: true, Created: created}}, nil, at(done))
 		if c.before != nil {
 			c.before(o)

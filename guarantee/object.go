@@ -81,15 +81,16 @@ func newObjects(n int, large int64) []*Object {
 	for i := range objects {
 		objects[i] = newObject(i, Kind(i%turns), i/turns)
 	}
-	if large == 0 {
-		return objects
-	}
-	for kind := Large; kind < kinds; kind++ {
+	for kind := Large; kind < kinds && large > 0; kind++ {
 		for turn := range fewLarge {
 			o := newObject(len(objects), kind, turn)
 			o.least = int(large / lineSize)
 			objects = append(objects, o)
 		}
+	}
+	all := &children{}
+	for _, o := range objects {
+		o.log.children = all
 	}
 	return objects
 }

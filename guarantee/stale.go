@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -28,7 +29,7 @@ const grace = 2 * time.Second
 // Showings of what is paced count when they are not of the same moment: one in which the turn is another's says nothing of the next.
 // At the paces that writers ask for it is free most of the time, so there is one at one of so many, whatever else the pace is for.
 const (
-	pacedShowings = 8
+	pacedShowings = 12
 	momentLong    = 50 * time.Millisecond
 )
 
@@ -60,6 +61,9 @@ type ask struct {
 	whole   bool    // all of it has left
 	through bool    // it came through another edge
 }
+
+// children are the edges that have ever asked through another one, for whatever object, by their Via.
+type children struct{ all sync.Map }
 
 // asksKept bounds the requests of an edge that are remembered of an object.
 const asksKept = 64
@@ -100,6 +104,9 @@ func (r *record) asked(edges []string, now func() Instant) (ended func(whole boo
 	var these []*ask
 	for i, edge := range edges {
 		x := &ask{at: at, through: i < len(edges)-1}
+		if x.through {
+			r.children.all.Store(edge, nil)
+		}
 		all := r.asks[edge]
 		if len(all) == asksKept {
 			all = append(all[:0], all[1:]...)
@@ -183,9 +190,7 @@ func (o *Object) lingers(a *Answer) (f *softFloor, why string) {
 
 // asking returns a request that ends that the answer may be as old as it is; and tells whether one allows it. With mu.
 func (r *record) asking(a *Answer, f *softFloor) (answered *ask, going bool) {
-	behind := false // another edge: what it asks that one, the origin may not hear of
 	for _, x := range r.asks[a.Via] {
-		behind = behind || x.through
 		switch {
 		case x.at <= a.Absent:
 		case x.goes(a, f):
@@ -195,7 +200,8 @@ func (r *record) asking(a *Answer, f *softFloor) (answered *ask, going bool) {
 			answered = x
 		}
 	}
-	if behind && !going {
+	// What it asks another edge, the origin may not hear of: that one may have been asking already.
+	if _, behind := r.children.all.Load(a.Via); behind && !going {
 		for _, asks := range r.asks {
 			going = going || slices.ContainsFunc(asks, func(x *ask) bool { return x.goes(a, f) })
 		}
