@@ -29,6 +29,7 @@ type trio struct {
 	configs []Config
 	logs    []*Log
 	nats    *yours // nil: each has an engine of its own
+	steps   [3]hook
 }
 
 // newTrio makes three nodes. Their addresses are free ones, which they keep. The first one has a log of its own.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,11 +46,27 @@ func filledOutside(t *testing.T, servers, n int) *trio {
 
 func (c *trio) fill(t *testing.T, n int) {
 	t.Helper()
+	for i := range c.configs {
+		c.configs[i].step = c.steps[i].at
+	}
 	alone(t, c.configs[0].Dir, slices.Repeat([]journal.Fact{{Tick: &journal.Tick{}}}, n-1)...)
 	if c.nats != nil {
 		c.logs[0] = mustOpen(t, c.configs[0]) // the others find what it has carried over
 	}
 	c.open(t)
+}
+
+// hook is what is done at each step of a node's compactions. It can be changed while the node runs.
+type hook struct {
+	do atomic.Pointer[func(step string)]
+}
+
+func (h *hook) set(do func(step string)) { h.do.Store(&do) }
+
+func (h *hook) at(step string) {
+	if do := h.do.Load(); do != nil {
+		(*do)(step)
+	}
 }
 
 // everywhere runs a test on a log of n entries in each of the places in which one with several nodes can be: a cluster of them, and an operator's NATS of so many servers.
@@ -237,13 +254,13 @@ func TestCluster_CompactedKilled(t *testing.T) {
 		}
 		images := map[string]image{}
 		var old []*journal.Entry
-		c.logs[i].c.step = func(step string) {
+		c.steps[i].set(func(step string) {
 			k := image{old: old}
 			for _, dir := range c.dirs() {
 				k.dirs = append(k.dirs, still(t, *dir))
 			}
 			images[step] = k
-		}
+		})
 		for tries := 0; len(images) < 3 && tries < 5; tries++ { // one that has to be tried again may not come by all steps
 			if tries > 0 {
 				for range 40 {
@@ -401,13 +418,13 @@ func TestCluster_CompactedWhileOneStops(t *testing.T) {
 			}
 			before := c.all(t, i)
 			l := c.logs[i]
-			l.c.step = func(s string) {
+			c.steps[i].set(func(s string) {
 				if s == step {
 					c.lose(leader)
 				}
-			}
+			})
 			done, err := l.Compact(t.Context(), Compaction{Tail: 5, Extract: everyTenth()})
-			l.c.step = func(string) {}
+			c.steps[i].set(func(string) {})
 			t.Logf("%s: %+v, %v", step, done, err)
 			c.leads(t)
 			either := func(what string) {
@@ -617,7 +634,7 @@ func TestCluster_CompactedByOneThatStoodStill(t *testing.T) {
 	everywhere(t, 60, []int{1, 3}, func(t *testing.T, c *trio) {
 		before := c.all(t, 0)
 		stood := false
-		c.logs[1].c.step = func(step string) {
+		c.steps[1].set(func(step string) {
 			if step != "keeping" || stood {
 				return
 			}
@@ -630,7 +647,7 @@ func TestCluster_CompactedByOneThatStoodStill(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.compact(t, 0, 10)
-		}
+		})
 		more := &keep{want: func(e *journal.Entry) bool { return e.Seq%5 == 2 }} // as it was needed then
 		done, err := c.logs[1].Compact(t.Context(), Compaction{Tail: 10, Extract: more})
 		t.Logf("%+v, %v", done, err)

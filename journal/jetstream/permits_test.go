@@ -95,16 +95,17 @@ func TestExternal_NotPermittedToCompact(t *testing.T) {
 
 	t.Log("a compaction was cut off between its moment and the purge")
 	c = permitted(t, y, c, all...)
-	l = mustOpen(t, c)
-	before := (&trio{logs: []*Log{l}}).all(t, 0)
-	l.c.step = func(step string) {
+	c.step = func(step string) {
 		if step == "kept" {
 			l.Close()
 		}
 	}
+	l = mustOpen(t, c)
+	before := (&trio{logs: []*Log{l}}).all(t, 0)
 	if done, err := l.Compact(minute(t), Compaction{Tail: 5, Extract: everyTenth()}); err == nil {
 		t.Fatal("it has gone on", done)
 	}
+	c.step = nil
 	c = permitted(t, y, c, append(append([]string{}, forTheLog...), toLook...)...)
 	l = mustOpen(t, c)
 	refusedOne := &trio{logs: []*Log{l}}
