@@ -32,7 +32,8 @@ const (
 
 	paceTurnless mistake = "pace-turnless" // what is marked stale and paced never has a turn, and is shown until a viewer may not have it any more
 
-	tagsKept mistake = "tags-kept" // a new version is stored with the tags of the one in whose place it comes
+	variantUnnamed mistake = "variant-unnamed" // of what differs by Accept-Language or a cookie, an invalidation of the URL means the plain one only
+	tagsKept       mistake = "tags-kept"       // a new version is stored with the tags of the one in whose place it comes
 
 	missedUnheeded mistake = "missed-unheeded" // L5: what was accepted while an edge was cut off is passed over when it is back
 

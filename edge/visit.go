@@ -263,6 +263,9 @@ func (q *query) subject() *invalidation.Subject {
 	if root := q.site.DefaultRootObject; root != "" && len(q.path) == len(root)+1 && q.path[1:] == root {
 		s.Alias = "/" // both spellings name the object, whichever was asked for
 	}
+	if planted(variantUnnamed) && (q.req.Fields.Has("Cookie") || q.req.Fields.Has("Accept-Language")) {
+		s.Path += ";variant"
+	}
 	s.Query, s.QueryIgnored = q.behavior.KeyedQuery(q.req)
 	s.Query = strings.Clone(s.Query)
 	s.Host = distribution.KeyHost(string(q.key))

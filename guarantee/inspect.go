@@ -47,6 +47,9 @@ func (a *Answer) inspect(q *question, resp *http.Response, body []byte) {
 		}
 		return // made by the cache
 	}
+	if got := resp.Header.Get(shadeField); got != q.shade && a.Method != "POST" {
+		a.wrong(Mixed, "it was made for %q, asked was for %q", got, q.shade)
+	}
 	if v, ok := o.versionOf(resp.Header.Get("ETag")); ok && v != a.Version && o.validated() {
 		a.wrong(Mixed, "the head says version %d, its ETag %d", a.Version, v)
 	}

@@ -128,7 +128,20 @@ func TestInspect_Codings(t *testing.T) {
 func TestInspect_Rebuilt(t *testing.T) {
 	o := newObjects(turns, 64<<10)[turns+fewLarge]
 	body := append(append([]byte(nil), o.body(2)[:lineSize]...), o.body(1)[lineSize:]...)
-	if a := inspected(o, &question{}, 200, body, false, `ETag: "13-1"`); a.Wrong != None || a.Version != 1 {
+	if a := inspected(o, &question{}, 200, body, false, "ETag: "+o.etag(1)); a.Wrong != None || a.Version != 1 {
 		t.Errorf("%s %s, version %d", a.Wrong, a.Why, a.Version)
+	}
+}
+
+// What is another's by the request's fields must not be shown, nor what is nobody's to who has said whose.
+func TestInspect_MadeForAnother(t *testing.T) {
+	o := newObjects(turns, 0)[Shaded]
+	for _, c := range []struct {
+		asked, got string
+		want       Class
+	}{{"de", "de", None}, {"", "", None}, {"de", "pt-BR", Mixed}, {"de", "", Mixed}, {"", "de", Mixed}} {
+		if a := inspected(o, &question{shade: c.asked}, 200, o.body(2), false, shadeField+": "+c.got); a.Wrong != c.want {
+			t.Errorf("asked for %q, got %q: %s %s", c.asked, c.got, a.Wrong, a.Why)
+		}
 	}
 }

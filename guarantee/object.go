@@ -2,6 +2,7 @@ package guarantee
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -22,6 +23,8 @@ const (
 	Encoded                 // gzip for those who accept it
 	Compressed              // sent as it is, in pieces: a cache may compress it
 	Written                 // viewers change it, by POST
+	Tongued                 // differs by Accept-Language, where the cache's key has that
+	Shaded                  // differs by a cookie, the same
 	Large                   // good for a second, then asked for by its ETag; parts of it are asked for
 	Rebuilt                 // as large, and its ETag never changes; see longAgo
 	kinds
@@ -34,7 +37,7 @@ const turns = int(Large)
 const fewLarge = 2
 
 var kindNames = [kinds]string{
-	"small", "slow", "revalidated", "background", "ranged", "dated", "variant", "failing", "encoded", "compressed", "written", "large", "rebuilt",
+	"small", "slow", "revalidated", "background", "ranged", "dated", "variant", "failing", "encoded", "compressed", "written", "tongued", "shaded", "large", "rebuilt",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -96,7 +99,7 @@ func newObjects(n int, large int64) []*Object {
 }
 
 // leastLines of each kind.
-var leastLines = [kinds]int{4, 256, 4, 4, 1024, 4, 4, 4, 4, 64, 4}
+var leastLines = [kinds]int{4, 256, 4, 4, 1024, 4, 4, 4, 4, 64, 4, 4, 4}
 
 // newObject makes the object with a number, which is that one of its kind.
 func newObject(i int, kind Kind, turn int) *Object {
@@ -156,6 +159,26 @@ func (o *Object) edition(version uint64) string {
 
 // edition is what the tags of versions begin with.
 const edition = "edition"
+
+// shades are the values by which what is tongued or shaded differs, in the distribution that is made for a run; "": nothing is said.
+var shades = [...]string{"", "de", "pt-BR"}
+
+// shadeCookie has the shade of what differs by a cookie.
+const shadeCookie = "shade"
+
+// differs tells whether the object does by the request's fields.
+func (o *Object) differs() bool { return o.Kind == Tongued || o.Kind == Shaded }
+
+// shadeOf reads which one a request is for.
+func (o *Object) shadeOf(r *http.Request) string {
+	if o.Kind == Tongued {
+		return r.Header.Get("Accept-Language")
+	}
+	if c, err := r.Cookie(shadeCookie); err == nil {
+		return c.Value
+	}
+	return ""
+}
 
 // hosted tells whether a cache key has the host, in the distribution that is made for a run.
 func (o *Object) hosted() bool { return o.Kind == Background }

@@ -16,7 +16,8 @@ import (
 // The fields by which an answer says what it is.
 const (
 	versionField = "X-Version"
-	fillField    = "X-Fill" // number of the origin's answer, and the instant at which it was sent
+	shadeField   = "X-Shade" // of what differs by the request's fields: for which one it was made
+	fillField    = "X-Fill"  // number of the origin's answer, and the instant at which it was sent
 )
 
 // origin is where the truth is. It reads the version when a request comes, and then may take its time:
@@ -112,7 +113,7 @@ type reply struct {
 var control = [kinds]string{
 	Small: "max-age=3600", Slow: "max-age=3600", Revalidated: "max-age=1", Background: "max-age=1, stale-while-revalidate=30",
 	Ranged: "max-age=3600", Dated: "max-age=1", Variant: "max-age=3600", Failing: "max-age=3600", Encoded: "max-age=3600",
-	Compressed: "max-age=3600", Written: "max-age=3600", Large: "max-age=1", Rebuilt: "max-age=3600",
+	Compressed: "max-age=3600", Written: "max-age=3600", Tongued: "max-age=3600", Shaded: "max-age=3600", Large: "max-age=1", Rebuilt: "max-age=3600",
 }
 
 // longAgo is the date of all dated objects. Builds that are reproducible give all files one date; a
@@ -129,6 +130,9 @@ func (a *reply) send() {
 		h.Set("Cache-Tag", tag+","+h.Get("Cache-Tag"))
 	}
 	h.Set(versionField, strconv.FormatUint(a.Version, 10))
+	if a.differs() {
+		h.Set(shadeField, a.shadeOf(a.r))
+	}
 	if a.validated() {
 		h.Set("ETag", a.etag(a.Version))
 	} else if a.Kind == Rebuilt {

@@ -30,6 +30,7 @@ type question struct {
 	parts  []span   // that were asked for; none: the whole
 	tags   []uint64 // versions whose validators were sent
 	part   uint64   // the version that the parts are to be of (If-Range); 0: any
+	shade  string   // of what differs by the request's fields
 	third  bool     // over HTTP/3
 }
 
@@ -74,6 +75,9 @@ func (r *reader) question() *question {
 		q.object = r.objects[r.rnd.IntN(len(r.objects))]
 	}
 	q.third = r.third != nil && strings.HasPrefix(r.Edges[q.edge], "https:") && r.rnd.IntN(2) == 0
+	if q.object.differs() && r.own {
+		q.differ(r.rnd)
+	}
 	kind := q.object.Kind
 	switch n := r.rnd.IntN(100); {
 	case kind == Written && r.own && n < 10:
@@ -89,6 +93,17 @@ func (r *reader) question() *question {
 		q.add("Accept-Encoding", [...]string{"gzip", "gzip", "br", "gzip, br", "zstd"}[r.rnd.IntN(5)])
 	}
 	return q
+}
+
+// differ asks for one of those that there are under the object's URL.
+func (q *question) differ(rnd *rand.Rand) {
+	q.shade = shades[rnd.IntN(len(shades))]
+	switch {
+	case q.object.Kind == Tongued && q.shade != "":
+		q.add("Accept-Language", q.shade)
+	case q.object.Kind == Shaded && q.shade != "":
+		q.add("Cookie", "seen=1; "+shadeCookie+"="+q.shade)
+	}
 }
 
 // download tells whether the whole of a large object is to be asked for: seldom, and by two at once at most,

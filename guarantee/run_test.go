@@ -188,7 +188,7 @@ func TestRun_ToysThatDoNot(t *testing.T) {
 }
 
 func TestRun_SaysWhatIsMissing(t *testing.T) {
-	good := Config{Adapter: "warmfront", Edges: []string{"http://127.0.0.1:1"}, Objects: 11, Readers: 1, Writers: 1, Pause: 1, OriginListen: "127.0.0.1:0"}
+	good := Config{Adapter: "warmfront", Edges: []string{"http://127.0.0.1:1"}, Objects: turns, Readers: 1, Writers: 1, Pause: 1, OriginListen: "127.0.0.1:0"}
 	for want, change := range map[string]func(*Config){
 		"--edges":           func(c *Config) { c.Edges = nil },
 		"is not like":       func(c *Config) { c.Edges = []string{"127.0.0.1:1"} },

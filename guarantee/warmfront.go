@@ -118,13 +118,18 @@ func distributionConfig(origin string, port int64) *wire.DistributionConfig {
 			CachePolicyId: p(optimized), Compress: wire.Ptr(true),
 		}
 	}
-	// Its key has the host; otherwise it is as all others.
-	hosted := wire.CacheBehavior{
-		PathPattern: p("/*/" + Background.String() + "/*"), TargetOriginId: p("checker"), ViewerProtocolPolicy: p("allow-all"),
-		ForwardedValues: &wire.ForwardedValues{QueryString: wire.Ptr(true), Cookies: &wire.CookiePreference{Forward: p("none")},
-			Headers: &wire.Headers{Quantity: wire.Ptr[int64](1), Items: []string{"Host"}}},
-		MinTTL: wire.Ptr[int64](0), DefaultTTL: wire.Ptr[int64](86400), MaxTTL: wire.Ptr[int64](31536000),
+	// Their keys have a header, or a cookie; otherwise they are as all others.
+	keyed := func(k Kind, cookies *wire.CookiePreference, headers ...string) wire.CacheBehavior {
+		return wire.CacheBehavior{
+			PathPattern: p("/*/" + k.String() + "/*"), TargetOriginId: p("checker"), ViewerProtocolPolicy: p("allow-all"),
+			ForwardedValues: &wire.ForwardedValues{QueryString: wire.Ptr(true), Cookies: cookies,
+				Headers: &wire.Headers{Quantity: wire.Ptr(int64(len(headers))), Items: headers}},
+			MinTTL: wire.Ptr[int64](0), DefaultTTL: wire.Ptr[int64](86400), MaxTTL: wire.Ptr[int64](31536000),
+		}
 	}
+	none := &wire.CookiePreference{Forward: p("none")}
+	shade := &wire.CookiePreference{Forward: p("whitelist"), WhitelistedNames: &wire.CookieNames{Quantity: wire.Ptr[int64](1), Items: []string{shadeCookie}}}
+	behaviors := []wire.CacheBehavior{packs(Encoded), packs(Compressed), keyed(Background, none, "Host"), keyed(Tongued, none, "Accept-Language"), keyed(Shaded, shade)}
 	return &wire.DistributionConfig{
 		CallerReference: p(fmt.Sprintf("check-guarantee-%d", time.Now().UnixNano())),
 		Comment:         p("warmfront check-guarantee"),
@@ -141,7 +146,7 @@ func distributionConfig(origin string, port int64) *wire.DistributionConfig {
 				CachedMethods: &wire.CachedMethods{Quantity: wire.Ptr[int64](2), Items: []string{"GET", "HEAD"}}},
 			MinTTL: wire.Ptr[int64](0), DefaultTTL: wire.Ptr[int64](86400), MaxTTL: wire.Ptr[int64](31536000),
 		},
-		CacheBehaviors: &wire.CacheBehaviors{Quantity: wire.Ptr[int64](3), Items: []wire.CacheBehavior{packs(Encoded), packs(Compressed), hosted}},
+		CacheBehaviors: &wire.CacheBehaviors{Quantity: wire.Ptr(int64(len(behaviors))), Items: behaviors},
 		HttpVersion:    p("http2and3"),
 		CacheTagConfig: &wire.CacheTagConfig{HeaderName: p("Cache-Tag")},
 	}
