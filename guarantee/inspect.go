@@ -74,14 +74,22 @@ func (a *Answer) inspect(q *question, resp *http.Response, body []byte) {
 	}
 }
 
-// confirms: a 304 stands for the version whose validator was sent.
+// confirms: a 304 stands for the version whose validator was sent; to a date, for the one that it names itself, which is not younger.
 func (a *Answer) confirms(q *question, h http.Header) {
-	if len(q.tags) == 0 {
+	v, ok := q.object.versionOf(h.Get("ETag"))
+	switch {
+	case q.since > 0:
+		if a.Version = v; !ok {
+			a.Version = q.since
+		}
+		if a.Version > q.since {
+			a.wrong(Mixed, "304 with the validator of version %d, asked was with the date of version %d", v, q.since)
+		}
+		return
+	case len(q.tags) == 0:
 		a.wrong(Mixed, "304, and there was no condition")
 		return
-	}
-	v, ok := q.object.versionOf(h.Get("ETag"))
-	if !ok {
+	case !ok:
 		// It may leave the validator out. Then it says yes to the newest at best.
 		for _, t := range q.tags {
 			v = max(v, t)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
@@ -142,6 +143,44 @@ func TestInspect_MadeForAnother(t *testing.T) {
 	}{{"de", "de", None}, {"", "", None}, {"de", "pt-BR", Mixed}, {"de", "", Mixed}, {"", "de", Mixed}} {
 		if a := inspected(o, &question{shade: c.asked}, 200, o.body(2), false, shadeField+": "+c.got); a.Wrong != c.want {
 			t.Errorf("asked for %q, got %q: %s %s", c.asked, c.got, a.Wrong, a.Why)
+		}
+	}
+}
+
+// A 304 confirms what it names. To a date it may say yes for what is older, and then shows that; beside tags the date does not count.
+func TestInspect_Confirms(t *testing.T) {
+	s := newStory()
+	s.began = time.Now()
+	o := s.objects[Small]
+	o.version.Store(3)
+	s.complete(s.create(1, &Batch{Objects: []*Object{o}}), Outcome{})
+	for name, c := range map[string]struct {
+		q    question
+		etag uint64 // 0: it names none
+		want Class
+	}{
+		"a date":                     {question{since: 3}, 3, None},
+		"a date, of what is older":   {question{since: 3}, 2, Revived},
+		"an old date":                {question{since: 2}, 2, Revived},
+		"an old date, nothing named": {question{since: 2}, 0, Revived},
+		"a date, nothing named":      {question{since: 3}, 0, None},
+		"a date, of what is newer":   {question{since: 2}, 3, Mixed},
+		"tags, and a date":           {question{tags: []uint64{2, 3}}, 3, None},
+		"tags, by the date":          {question{tags: []uint64{2}}, 3, Mixed},
+		"no condition":               {question{}, 3, Mixed},
+	} {
+		var fields []string
+		if c.etag > 0 {
+			fields = append(fields, "ETag: "+o.etag(c.etag))
+		}
+		a := inspected(o, &c.q, 304, nil, false, fields...)
+		a.Sent, a.Begun, a.End = time.Hour, time.Hour, time.Hour+1
+		got := None
+		if v := o.judge(a); v != nil {
+			got = v.Class
+		}
+		if got != c.want {
+			t.Errorf("%s: %v, %s", name, got, a.Why)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // Kind is how the origin serves an object.
@@ -135,6 +136,14 @@ func (o *Object) versionOf(etag string) (uint64, bool) {
 
 // validated tells whether the object has an ETag for each version.
 func (o *Object) validated() bool { return o.Kind != Dated && o.Kind != Failing && o.Kind != Rebuilt }
+
+// timed tells whether the object has a date for each version beside its ETag.
+func (o *Object) timed() bool { return o.Kind == Small || o.Kind == Revalidated }
+
+// date is when a version is said to have been made.
+func (o *Object) date(version uint64) string {
+	return time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(version) * time.Second).Format(http.TimeFormat)
+}
 
 // types are what objects of different versions are, where that may change.
 var types = [...]string{"text/plain", "text/css", "image/svg+xml"}

@@ -133,6 +133,9 @@ func (a *reply) send() {
 	if a.differs() {
 		h.Set(shadeField, a.shadeOf(a.r))
 	}
+	if a.timed() {
+		h.Set("Last-Modified", a.date(a.Version))
+	}
 	if a.validated() {
 		h.Set("ETag", a.etag(a.Version))
 	} else if a.Kind == Rebuilt {

@@ -29,6 +29,7 @@ type question struct {
 	fields [][2]string
 	parts  []span   // that were asked for; none: the whole
 	tags   []uint64 // versions whose validators were sent
+	since  uint64   // the version whose date alone was sent; 0: none was
 	part   uint64   // the version that the parts are to be of (If-Range); 0: any
 	shade  string   // of what differs by the request's fields
 	third  bool     // over HTTP/3
@@ -140,6 +141,12 @@ func (q *question) add(name, value string) { q.fields = append(q.fields, [2]stri
 // condition asks whether an old version is still good; a new one too, for a cache should say yes.
 func (q *question) condition(rnd *rand.Rand) {
 	now := q.object.version.Load()
+	dated := q.object.timed() && rnd.IntN(3) == 0
+	if dated && rnd.IntN(2) == 0 {
+		q.since = now - min(now-1, uint64(rnd.IntN(3)))
+		q.add("If-Modified-Since", q.object.date(q.since))
+		return
+	}
 	for range 1 + rnd.IntN(2) {
 		q.tags = append(q.tags, now-min(now-1, uint64(rnd.IntN(3))))
 	}
@@ -148,6 +155,9 @@ func (q *question) condition(rnd *rand.Rand) {
 		tags[i] = q.object.etag(v)
 	}
 	q.add("If-None-Match", strings.Join(tags, ", "))
+	if dated { // it does not count beside tags (RFC 9110 section 13.1.3): whoever goes by it says yes to what it was not asked about
+		q.add("If-Modified-Since", q.object.date(now+1))
+	}
 }
 
 // ranges asks for one range that every version has, or for up to three.

@@ -61,7 +61,7 @@ func (t *tallies) tally(q *question, a *Answer) {
 		how = 4
 	case a.Method == "HEAD":
 		how = 3
-	case len(q.tags) > 0:
+	case len(q.tags) > 0 || q.since > 0:
 		how = 2
 	case len(q.parts) > 0:
 		how = 1
