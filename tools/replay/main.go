@@ -31,8 +31,8 @@ func main() {
 	told := flag.Bool("v", false, "tell them")
 	flag.Parse()
 	from, to, err := seeds(flag.Arg(0))
-	if err != nil || flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: replay [flags] seed, or first-last:", err)
+	if err != nil || flag.NArg() != 1 || *orders == 0 {
+		fmt.Fprintln(os.Stderr, "usage: replay [flags] SEED, or FIRST-LAST; -orders is 1 or more")
 		os.Exit(2)
 	}
 	ctx := context.Background()
@@ -71,7 +71,9 @@ func seeds(s string) (from, to uint64, err error) {
 	if from, err = strconv.ParseUint(a, 10, 64); err != nil || !two {
 		return from, from, err
 	}
-	to, err = strconv.ParseUint(b, 10, 64)
+	if to, err = strconv.ParseUint(b, 10, 64); err == nil && to < from {
+		err = fmt.Errorf("%d is before %d", to, from)
+	}
 	return from, to, err
 }
 

@@ -31,12 +31,12 @@ func TestReplay_IsExact(t *testing.T) {
 }
 
 func TestSeeds(t *testing.T) {
-	for s, want := range map[string][2]uint64{"7": {7, 7}, "1-300": {1, 300}} {
+	for s, want := range map[string][2]uint64{"7": {7, 7}, "1-300": {1, 300}, "5-5": {5, 5}} {
 		if from, to, err := seeds(s); err != nil || from != want[0] || to != want[1] {
 			t.Errorf("%s: %d, %d, %v", s, from, to, err)
 		}
 	}
-	for _, s := range []string{"", "a", "1-", "-2"} {
+	for _, s := range []string{"", "a", "1-", "-2", "5-3"} {
 		if _, _, err := seeds(s); err == nil {
 			t.Errorf("%q is taken", s)
 		}
