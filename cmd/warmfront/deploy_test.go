@@ -88,6 +88,10 @@ func TestDeploy_Systemd(t *testing.T) {
 		if starts == 0 && strings.HasSuffix(name, ".service") {
 			t.Errorf("%s starts nothing", name)
 		}
+		// By default systemd gives up after five starts within ten seconds, for good.
+		if unit, _, _ := strings.Cut(text, "[Service]"); strings.HasSuffix(name, ".service") && !strings.Contains(unit, "\nStartLimitIntervalSec=0\n") {
+			t.Errorf("%s is given up", name)
+		}
 		file := filepath.Join(dir, name)
 		// What is checked is not whether this machine has the binary.
 		if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "/usr/local/bin/warmfront", "/bin/true")), 0o600); err != nil {
