@@ -213,7 +213,7 @@ func (c Config) walk(ctx context.Context, dir string, found Inspected, progress 
 	}
 	kept := l.inspectKept(ctx, s.CachedInfo().State)
 	if found.Replica {
-		if found.Kept, found.Behind, err = l.keptBehind(ctx, s.CachedInfo().State, c.cutOff); err != nil {
+		if found.Kept, found.Behind, err = l.keptBehind(ctx, s.CachedInfo().State, c); err != nil {
 			return found, err
 		}
 	}
@@ -248,7 +248,7 @@ func (c Config) walk(ctx context.Context, dir string, found Inspected, progress 
 
 // keptBehind reports whether a replica has the log from a base on and not yet all that was kept instead of what was before, and how much of that: it has then begun to get it, and
 // what it has is without an end. What is missing in the middle is damage, and so is what was cut off of a stream, since it could not be read.
-func (l *Log) keptBehind(ctx context.Context, s jetstream.StreamState, cutOff func(stream string) bool) (n uint64, behind bool, err error) {
+func (l *Log) keptBehind(ctx context.Context, s jetstream.StreamState, copied Config) (n uint64, behind bool, err error) {
 	if s.Msgs == 0 || s.FirstSeq <= 1 {
 		return 0, false, nil
 	}
@@ -261,13 +261,26 @@ func (l *Log) keptBehind(ctx context.Context, s jetstream.StreamState, cutOff fu
 		switch {
 		case k.base < s.FirstSeq:
 			continue
-		case k.whole || k.holed || cutOff(k.name):
+		case k.whole || k.holed || copied.cutOff(k.name):
 			return 0, false, err
 		case k.base == s.FirstSeq && k.id == begins.ID:
 			n, behind = max(n, max(k.ends+1, k.first)-k.first), true
 		}
 	}
-	return n, behind, err
+	return n, behind || err == nil && copied.unwritten(s.FirstSeq), err
+}
+
+// unwritten reports whether the replica that was copied knows that there is a stream of what was kept below a base, and has nothing of it: the engine makes its
+// directory, and then writes down what it is, before anything comes into it.
+func (c Config) unwritten(base uint64) bool {
+	dirs, _ := filepath.Glob(filepath.Join(filepath.Dir(c.Dir), "jetstream", "$G", "streams", streamName+keptInfix+"*"))
+	for _, dir := range dirs {
+		blocks, _ := filepath.Glob(filepath.Join(dir, "msgs", "*"))
+		if b, err := (Config{}).baseOf(filepath.Base(dir)); err == nil && b == base && len(blocks) == 0 && !exists(filepath.Join(dir, "meta.inf")) {
+			return true
+		}
+	}
+	return false
 }
 
 // cutOff reports whether the engine, when it opened a copy of a replica, has cut off something of a stream: all that it could not read, and what is behind that.

@@ -405,6 +405,19 @@ func (c *trio) wantBehind(t *testing.T, i int, want []*journal.Entry) {
 			t.Errorf("%d of %d entries of what was kept: %+v, %v", n, kept, found, err)
 		}
 	}
+	dir := filepath.Dir(filepath.Dir(blocks[0]))
+	remove(t, filepath.Join(dir, "meta.inf"))
+	if found, err := look(); !errors.Is(err, journal.ErrDamaged) || found.Behind {
+		t.Errorf("nobody knows what it is: %+v, %v", found, err)
+	}
+	remove(t, blocks[0])
+	if found, err := look(); err != nil || !found.Behind || found.Kept != 0 || found.Base != want[0].Base {
+		t.Errorf("it has only been begun: %+v, %v", found, err)
+	}
+	remove(t, dir)
+	if found, err := look(); !errors.Is(err, journal.ErrDamaged) || found.Behind {
+		t.Errorf("there is none: %+v, %v", found, err)
+	}
 }
 
 // A node is stopped while another compacts the log, the one that leads it among them: what becomes of that is one log or the other, and the next time it is done.
