@@ -55,15 +55,15 @@ func (v *visit) headFor(a *answer, status int, fields message.Fields, length int
 	return h
 }
 
-// originOf is the id of the origin that an answer is from.
+// originOf is the id of the origin that an answer is from. That of an object is the one that it came from, whichever was asked in vain since.
 func (v *visit) originOf(a *answer) string {
 	switch {
-	case a.from != "":
-		return a.from
 	case a.object != nil:
 		if n := len(a.object.Fields) - 1; n >= 0 && a.object.Fields[n].Name == fromField {
 			return a.object.Fields[n].Value
 		}
+	case a.from != "":
+		return a.from
 	case a.reader != nil && a.reader.f.head != nil:
 		return a.reader.f.head.from
 	}

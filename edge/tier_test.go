@@ -313,6 +313,36 @@ func TestTier_OtherRevision(t *testing.T) {
 	})
 }
 
+// A stale object is of the member of a group that it came from, and not of the other, which was asked in vain when it was shown: to the edge that stores it, validators of the one mean nothing to the other,
+// nor do slices of both make one object.
+func TestTier_StaleIsOfItsOwnOrigin(t *testing.T) {
+	for _, x := range []struct {
+		name, is      string
+		first, second *reply // when the object is old
+		of            string
+	}{
+		{"the first's", "o", status(500, "down"), status(500, "down"), "/a"},
+		{"the second's", "o2", status(502, "down"), nil, "/2/a"}, // the second is not asked for a 502
+	} {
+		families(t, twoPlaces, func(f *family) {
+			f.place("FRA50", "LHR50")
+			f.configure(pair(500))
+			from := ""
+			f.heads = func(_, _ string, h *tier.Head) { from = h.Origin }
+			f.origin.on("/a", status(500, "down"))
+			f.origin.on(x.of, ok("v1", "Cache-Control: max-age=1, stale-if-error=60"))
+			f.at("LHR50-1").expect("200 Miss v1", "/a")
+			f.settle(2 * time.Second)
+			f.origin.on("/a", x.first)
+			f.origin.on("/2/a", x.second)
+			v := f.at("FRA50-1").get("/a")
+			if v.text() != "v1" || from != x.is {
+				t.Errorf("%s: %d %q, of %q", x.name, v.status, v.text(), from)
+			}
+		})
+	}
+}
+
 // The promise holds for viewers of an edge that fills through others, whatever those have applied.
 func TestPromise_ThroughParents(t *testing.T) {
 	raced.Timers(t)
