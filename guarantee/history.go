@@ -53,6 +53,7 @@ type Answer struct {
 	Why             string
 	Via             string  // by which the edge signs; ""
 	Absent          Instant // when an edge, any, was last known to be absent
+	Away            Instant // when this edge was
 	Excused         bool    // older than the floor of other edges: its own is cut off, and the cache says so
 	Cut             bool    // ended early, visibly
 	Refused         bool    // nobody listened at the edge's address
@@ -226,7 +227,7 @@ func (o *Object) judge(a *Answer) *Violation {
 			}
 		} else if f, ok := o.below(a.Version, a.Begun, a.Via); ok {
 			v.below(Late, f)
-		} else if f := r.posts[a.Edge].demanded(a.Sent, ""); a.Version < f.version {
+		} else if f := r.posts[a.Edge].demanded(a.Sent, ""); a.Version < f.version && a.Away < f.after {
 			v.below(Overwritten, f)
 		} else if f, why := o.lingers(a); f != nil {
 			v.below(Lingering, f.floor)

@@ -110,10 +110,11 @@ func TestJudge_PostsCountWhereTheyWere(t *testing.T) {
 	for _, c := range []struct {
 		edge int
 		sent Instant
+		away Instant
 		v    uint64
 		want Class
-	}{{1, 101, 4, Overwritten}, {1, 101, 5, None}, {1, 100, 4, None}, {0, 101, 4, None}} {
-		v := o.judge(&Answer{Edge: c.edge, Method: "GET", Sent: c.sent, Begun: c.sent + 50, Version: c.v, Status: 200})
+	}{{1, 101, 0, 4, Overwritten}, {1, 101, 0, 5, None}, {1, 100, 0, 4, None}, {0, 101, 0, 4, None}, {1, 103, 99, 4, Overwritten}, {1, 103, 102, 4, None}} {
+		v := o.judge(&Answer{Edge: c.edge, Method: "GET", Sent: c.sent, Begun: c.sent + 50, Away: c.away, Version: c.v, Status: 200})
 		got := None
 		if v != nil {
 			got = v.Class

@@ -48,7 +48,7 @@ func (r *reader) read(ctx context.Context) {
 		if ctx.Err() != nil {
 			return // it was cut by the end of the run
 		}
-		a.Absent = r.absent()
+		a.Absent, a.Away = r.absent(), Instant(r.absences[q.edge].Load())
 		if v := q.object.judge(a); v != nil {
 			r.violated(v)
 		}
