@@ -271,6 +271,7 @@ func TestCluster_CompactedKilled(t *testing.T) {
 			c.compact(t, i, 10)
 			c.wantAll(t, "compacted", compacted(old, 10))
 		}
+		c.steps[i].set(func(string) {})
 		c.down()
 		if len(images) != 3 {
 			t.Fatal(images)
