@@ -112,6 +112,18 @@ func (c *controls) replace(i int) {
 	}
 }
 
+// inOrder stops a control node and looks at its replica.
+func (c *controls) inOrder(t *testing.T, i int) {
+	t.Helper()
+	if err := c.all[i].proc.stop(); err != nil {
+		t.Error(err)
+	}
+	out, err := exec.Command(binary(), "fsck", "--data", filepath.Join(c.dirs[i], "data")).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), " in order") {
+		t.Errorf("control%d: %v\n%s", i+1, err, out)
+	}
+}
+
 // compact tells a control node to compact the journal that all have.
 func (c *controls) compact(i int, flags ...string) (string, error) {
 	cmd := exec.Command(binary(), append([]string{"compact", "--endpoint", c.all[i].proc.ready.API}, flags...)...)
@@ -231,14 +243,8 @@ func TestControls(t *testing.T) {
 	}
 
 	t.Log("replicas")
-	for i, p := range c.all {
-		if err := p.proc.stop(); err != nil {
-			t.Error(err)
-		}
-		out, err := exec.Command(binary(), "fsck", "--data", filepath.Join(c.dirs[i], "data")).CombinedOutput()
-		if err != nil || !strings.Contains(string(out), " in order") {
-			t.Errorf("control%d: %v\n%s", i+1, err, out)
-		}
+	for i := range c.all {
+		c.inOrder(t, i)
 		if i == 0 {
 			continue // two can go on
 		}
@@ -317,13 +323,7 @@ func TestGuarantee_Controls(t *testing.T) {
 	if len(v.Violations) > 0 {
 		t.Fatalf("%s", said)
 	}
-	for i, p := range c.all {
-		if err := p.proc.stop(); err != nil {
-			t.Error(err)
-		}
-		out, err := exec.Command(binary(), "fsck", "--data", filepath.Join(c.dirs[i], "data")).CombinedOutput()
-		if err != nil || !strings.Contains(string(out), " in order") {
-			t.Errorf("control%d: %v\n%s", i+1, err, out)
-		}
+	for i := range c.all {
+		c.inOrder(t, i)
 	}
 }
