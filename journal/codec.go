@@ -28,24 +28,12 @@ func Encode(e *Entry) ([]byte, error) {
 
 // Decode reads the stored form. What is not an entry, or holds a fact that this version does not know,
 // is ErrDamaged: skipping a fact could serve what it forbids.
-func Decode(b []byte) (*Entry, error) {
-	if e := usual(b); e != nil {
-		return whole(e)
-	}
-	e, err := decode(b)
-	if err != nil {
-		return nil, err
-	}
-	return whole(e)
-}
+func Decode(b []byte) (*Entry, error) { return decodeBy(usual, b) }
 
 // DecodeForEdge is Decode for edges, of which none goes by Completed.Edges: it leaves them out. They are a line of each of up to
 // CompletedEdges edges, which each of these would read of all the others, for each invalidation.
 func DecodeForEdge(b []byte) (*Entry, error) {
-	if e := usualForEdge(b); e != nil {
-		return whole(e)
-	}
-	e, err := decode(b)
+	e, err := decodeBy(usualForEdge, b)
 	if err != nil {
 		return nil, err
 	}
@@ -54,11 +42,18 @@ func DecodeForEdge(b []byte) (*Entry, error) {
 			c.Edges = nil
 		}
 	}
-	return whole(e)
+	return e, nil
 }
 
-// whole refuses an entry without what each has.
-func whole(e *Entry) (*Entry, error) {
+// decodeBy reads an entry by quick, which returns nil for a spelling that it does not know, and refuses one without what each has.
+func decodeBy(quick func([]byte) *Entry, b []byte) (*Entry, error) {
+	e := quick(b)
+	if e == nil {
+		var err error
+		if e, err = decode(b); err != nil {
+			return nil, err
+		}
+	}
 	if e.Seq == 0 || e.ID == "" || e.Epoch == "" {
 		return nil, fmt.Errorf("%w: entry without number, id or epoch", ErrDamaged)
 	}
