@@ -287,7 +287,7 @@ func (l *load) found(there *cache.Object, ref disk.Ref) {
 		o.Block, o.Block2 = e.blocks(o.Status, unmarked(o.Fields), int(o.Size()))
 	}
 	if n := int(o.Size()); !l.whole && o.Block != nil && n >= e.cfg.leastFar && n <= mostFar {
-		o.Far, o.Proved = ref.Far(), e.now().Unix()
+		o.Far, o.Proved = ref.Far(), disk.Compared(e.now())
 	}
 	if l.head && !o.Away() {
 		l.object = nil // it is none that is left there

@@ -74,6 +74,7 @@ type Store struct {
 	seen   doorkeeper
 	stains stains
 
+	restless      atomic.Int64 // when the kernel was last found to have given up what it had had a short time before: see part.go
 	reads, writes health
 	counts        counts
 	near          [stripes]near

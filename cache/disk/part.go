@@ -24,9 +24,37 @@ import (
 // finds that to be longer ago reads it once more, and what is not in the kernel's memory as a whole is not lent, but loaded and
 // compared. So a disk that gives other octets than it was given is not sent from, but within that time of pages that leave
 // the kernel's memory and come back unseen: as a neighbour's, whose octets are in the page too, or between that look and the call.
+//
+// To look is a system call, and what is asked for all the time would be looked at all the time. But the kernel gives up last what
+// has been used last. So nobody looks again within seen, but where something has been found missing that was there less than proven
+// before: then what it has in memory changes so fast that each body is looked at, each time, until proven later.
 
-// proven is for how long a body that was compared with its sum is sent without.
-const proven = time.Minute
+const (
+	// proven is for how long a body that was compared with its sum is sent without.
+	proven = time.Minute
+	// seen is for how long a body that was in the kernel's memory is taken to be there, where that keeps what it has.
+	seen = 2 * time.Second
+)
+
+// note is what is remembered of a body beside its cache.Far: the seconds of a clock, 32 bits of each, at which it was last
+// compared with its sum, and at which it was last found in the kernel's memory.
+type note int64
+
+// Compared is the note of a body that has been compared with its sum, as whoever finds an object does.
+func Compared(now time.Time) int64 { return int64(compared(now.Unix())) }
+
+func compared(second int64) note          { return note(second<<32 | second&(1<<32-1)) }
+func (n note) lookedAt(second int64) note { return n&^(1<<32-1) | note(second&(1<<32-1)) }
+
+// proven and seen tell whether that was less than so long ago. If the clock has been set back it was not.
+func (n note) proven(second int64) bool { return within(second, int64(n>>32), proven) }
+func (n note) seen(second int64, ago time.Duration) bool {
+	return within(second, int64(n), ago)
+}
+
+func within(second, then int64, d time.Duration) bool {
+	return uint32(second-then) < uint32(d/time.Second)
+}
 
 // Part is a body in the file, lent to who sends it. It belongs to one goroutine at a time. The zero Part is none.
 type Part struct {
@@ -54,8 +82,8 @@ func (g *segment) count(of func(*inUse) int64) (n int64) {
 	return n
 }
 
-// Lend lends the body that lies at far, of the object that was stored under key, for being sent. proved is beside far: when
-// the body was last compared with its sum, in seconds of now's clock; if need be it is compared now. It returns false where
+// Lend lends the body that lies at far, of the object that was stored under key, for being sent. proved is beside far: a note
+// by now's clock, of 0 or Compared to begin with; if need be the body is compared now. It returns false where
 // the body is not there any more, not in the kernel's memory, or not what was written, and where nothing can be sent. It
 // takes no lock. stripe is internal/stripe's.
 func (s *Store) Lend(stripe uint32, far cache.Far, key []byte, size int64, proved *atomic.Int64, now time.Time) (p Part, ok bool) {
@@ -65,26 +93,38 @@ func (s *Store) Lend(stripe uint32, far cache.Far, key []byte, size int64, prove
 	}
 	line := &seg.users[stripe%stripes]
 	line.lent.Add(1)
-	at, seconds := place(far.Place), now.Unix()
+	at := place(far.Place)
 	p = Part{s: s, seg: seg, line: line, size: size, off: s.base(seg.slot) + at.off() + frameSize + int64(record.HeadSize+len(key))}
-	switch age := seconds - proved.Load(); {
-	case age >= 0 && age < int64(proven/time.Second):
-		// It was compared when the kernel had it in memory. If it has not any more, who loads it compares it anew.
-		ok = s.quick.Resident(p.off, size)
-	default:
-		if ok = s.prove(seg, at, key, size); ok {
-			proved.Store(seconds)
+	if second := now.Unix(); !s.there(&p, proved, second) {
+		if !s.prove(seg, at, key, size) {
+			if note(proved.Load()).seen(second, proven) {
+				s.restless.Store(second)
+			}
+			p.Return()
+			return Part{}, false
 		}
-	}
-	if !ok {
-		p.Return()
-		return Part{}, false
+		proved.Store(int64(compared(second)))
 	}
 	if !seg.sent.Load() {
 		seg.sent.Store(true)
 	}
 	s.near[stripe%stripes].hits.Add(1)
 	return p, true
+}
+
+// there tells whether a part is what was written, and in the kernel's memory, as far as that can be known without reading it.
+func (s *Store) there(p *Part, proved *atomic.Int64, second int64) bool {
+	n := note(proved.Load())
+	switch {
+	case !n.proven(second):
+		return false
+	case n.seen(second, seen) && !within(second, s.restless.Load(), proven):
+		return true
+	case !s.quick.Resident(p.off, p.size):
+		return false
+	}
+	proved.Store(int64(n.lookedAt(second)))
+	return true
 }
 
 // Lent tells whether it is one.

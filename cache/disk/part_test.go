@@ -31,7 +31,7 @@ func TestLend_IsTheBody(t *testing.T) {
 		ref := put1(t, s, a)
 		var proved atomic.Int64
 		p, ok := s.lend(ref, "a", size, &proved, noon)
-		if !ok || p.Size() != int64(size) || proved.Load() != noon.Unix() || !p.Hold() {
+		if !ok || p.Size() != int64(size) || proved.Load() != Compared(noon) || !p.Hold() {
 			t.Fatalf("%d octets: not lent, or not proved", size)
 		}
 		got := make([]byte, size+100)
@@ -83,7 +83,7 @@ func TestLend_ProvesOnceInAMinute(t *testing.T) {
 			t.Fatal("lent from a disk that has to be waited for")
 		}
 		s.file.Suffer(disktest.Faults{})
-		if !lent() || proved.Load() != noon.Unix() {
+		if !lent() || proved.Load()>>32 != noon.Unix() {
 			t.Fatal("not lent, or proved anew, within the minute")
 		}
 		off := s.base(ref.at.slot()) + ref.at.off() + int64(r.IntN(50_000))
@@ -101,6 +101,79 @@ func TestLend_ProvesOnceInAMinute(t *testing.T) {
 		}
 		s.stop()
 	}
+}
+
+// looked is a file that counts how often it is asked what is in memory.
+type looked struct {
+	*disktest.File
+	times int
+}
+
+func (f *looked) Resident(off, size int64) bool {
+	f.times++
+	return f.File.Resident(off, size)
+}
+
+// What has just been in the kernel's memory is not looked at again, until something is missing there that it had less than a minute
+// before; then all is looked at each time, for a minute.
+func TestLend_LooksOnceInTwoSeconds(t *testing.T) {
+	f := &looked{File: new(disktest.File)}
+	c := small(f.File)
+	c.File = f
+	s := start(t, c)
+	defer s.stop()
+	s.file = f.File
+	s.Use(testLife)
+	refs := map[string]Ref{"a": put1(t, s, object("a", 1, 9000)), "b": put1(t, s, object("b", 1, 9000))}
+	proved := map[string]*atomic.Int64{"a": new(atomic.Int64), "b": new(atomic.Int64)}
+	now := noon
+	lend := func(key string, want bool, looks int) {
+		t.Helper()
+		f.times = 0
+		p, ok := s.lend(refs[key], key, 9000, proved[key], now)
+		if ok {
+			p.Return()
+		}
+		if ok != want || f.times != looks {
+			t.Errorf("%s, %v after the beginning: lent %v after %d looks, want %v after %d", key, now.Sub(noon), ok, f.times, want, looks)
+		}
+	}
+	at := func(d time.Duration, cold bool) {
+		now = noon.Add(d)
+		f.Suffer(disktest.Faults{Cold: cold})
+	}
+	lend("a", true, 0) // it is compared
+	lend("b", true, 0)
+	at(seen-1, false)
+	lend("a", true, 0)
+	at(seen, false)
+	lend("a", true, 1)
+	lend("a", true, 0)
+	at(2*seen-1, false)
+	lend("a", true, 0)
+	at(2*seen-1-time.Minute, false) // the clock is set back
+	lend("a", true, 0)              // compared anew
+	at(2*time.Minute, true)
+	lend("a", false, 0) // it was seen long ago: that says nothing
+	at(2*time.Minute, false)
+	lend("a", true, 0)
+	lend("b", true, 0)
+	at(2*time.Minute+seen-1, false)
+	lend("b", true, 0)
+	at(2*time.Minute+30*time.Second, true)
+	lend("a", false, 1)
+	at(2*time.Minute+30*time.Second, false)
+	for range 2 {
+		lend("a", true, 1)
+		lend("b", true, 1)
+	}
+	at(3*time.Minute+30*time.Second-1, false)
+	lend("a", true, 0) // the minute for which it is sent without being compared is over, too
+	lend("a", true, 1)
+	at(3*time.Minute+30*time.Second, false)
+	lend("a", true, 0)
+	lend("b", true, 0)
+	lend("b", true, 0)
 }
 
 // A slot from which somebody sends is passed over, and if there is no other, it is taken: then a call that is under
