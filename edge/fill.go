@@ -79,7 +79,7 @@ func (f *flight) fill() error {
 	if resp.Status == 304 { // to a question without a condition
 		return f.failed(&origin.Error{Kind: origin.Invalid, Op: "ask", Err: errUnasked})
 	}
-	if resp.Status >= 500 && f.fallBack(failing(resp.Status), f.errorTTL(resp.Status), resp.FirstByte) {
+	if resp.Status >= 500 && f.fallBack(failing(resp.Status), met{status: resp.Status}, f.errorTTL(resp.Status), resp.FirstByte) {
 		return nil
 	}
 	h := f.judge(resp)
@@ -398,7 +398,7 @@ func (f *flight) failed(err error) error {
 	}
 	f.e.noteFailure(f.site, f.asked, why, err)
 	pause := f.pause(status, err)
-	if f.fallBack(httpcache.OnUnreachable, pause, 0) {
+	if f.fallBack(httpcache.OnUnreachable, met{why: why}, pause, 0) {
 		return nil
 	}
 	if f.site.RFC && f.old != nil && f.old.Fresh.MustRevalidate {

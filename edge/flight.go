@@ -119,6 +119,7 @@ type head struct {
 	failure Reason        // the answer is made here: what went wrong; Fresh (0) for none
 	outcome Outcome       // of whoever began it
 	reason  Reason        // if not what the lookup said; Fresh (0) for that
+	met     met           // of a stale object that stands in for an answer: for which
 
 	noStore httpcache.NoStoreReason
 	fresh   httpcache.Freshness
@@ -126,6 +127,12 @@ type head struct {
 	from    string // id of the origin that was asked
 	age     string // that the origin's answer arrived with, as its Age field; "" for none
 	retry   int    // of a failure: seconds after which it may be tried again; 0: not said
+}
+
+// met is what asking the origin came to, where something else is the answer: a status, or none and why.
+type met struct {
+	status int
+	why    Reason
 }
 
 // reader is one viewer on a flight. It is used by one goroutine.

@@ -21,6 +21,7 @@ type answer struct {
 	outcome Outcome
 	reason  Reason
 	asked   Reason // why the origin was asked, where reason is what came of it
+	met     met    // and what that was, where this is a stale object
 	noStore httpcache.NoStoreReason
 	latency time.Duration
 	from    string // id of the origin that was asked; "": none was, for this
@@ -267,7 +268,7 @@ func (v *visit) ofFlight(q *query, r *reader, h *head, why Reason) (*answer, ste
 		why = Unshared
 	}
 	a := &answer{
-		status: h.status, fields: h.fields, length: h.length, outcome: h.outcome, reason: why, asked: why,
+		status: h.status, fields: h.fields, length: h.length, outcome: h.outcome, reason: why, asked: why, met: h.met,
 		noStore: h.noStore, latency: h.latency, from: h.from, age: h.age, reader: r, failed: h.failure != 0, failure: h.failure, retry: h.retry,
 		life: f.life, stamp: f.stamp, began: f.since, subject: f.subject.Load(), fresh: h.fresh,
 	}

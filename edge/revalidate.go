@@ -63,7 +63,7 @@ func (f *flight) renew(resp *origin.Response) {
 // fallBack answers a failure of the origin with the stale object, if there is one that may be used. The
 // object keeps its stamp: it is no younger than before, and every rule since counts. For the pause the
 // origin is left alone.
-func (f *flight) fallBack(why httpcache.StaleUse, pause, latency time.Duration) bool {
+func (f *flight) fallBack(why httpcache.StaleUse, what met, pause, latency time.Duration) bool {
 	now := f.e.now()
 	old := f.old
 	if old != nil && f.renews() {
@@ -81,7 +81,7 @@ func (f *flight) fallBack(why httpcache.StaleUse, pause, latency time.Duration) 
 	shown := unmarked(held.Fields)
 	f.begin(&head{
 		status: held.Status, fields: shown, shared: shown, length: int64(len(held.Body)), object: held,
-		forAll: true, outcome: Hit, reason: StaleOnError, latency: latency, from: f.asked.Origin.ID,
+		forAll: true, outcome: Hit, reason: StaleOnError, met: what, latency: latency, from: f.asked.Origin.ID,
 	})
 	return true
 }

@@ -116,7 +116,11 @@ func (v *visit) appendCacheStatus(f message.Fields, a *answer) message.Fields {
 		switch {
 		case a.outcome == RefreshHit:
 			s = append(s, "; fwd-status=304"...)
-		case !a.failed && a.reason != StaleOnError: // of which the status is the stored answer's
+		case a.met.status != 0: // or the status of the stale answer would be meant
+			s = strconv.AppendInt(append(s, "; fwd-status="...), int64(a.met.status), 10)
+		case a.met.why != 0:
+			s = append(append(s, "; detail="...), a.met.why.String()...)
+		case !a.failed && a.reason != StaleOnError:
 			s = strconv.AppendInt(append(s, "; fwd-status="...), int64(a.status), 10)
 		}
 		if a.reader != nil && a.noStore == httpcache.Storable && !a.failed && a.reason != StaleOnError {

@@ -405,8 +405,12 @@ func TestStrict_CacheStatus(t *testing.T) {
 		w.origin.on("/f", ok("v1", "Cache-Control: max-age=1, stale-if-error=60"), status(503, ""))
 		w.get("/f")
 		w.settle(2 * time.Second)
-		want(w.get("/f"), "Warmfront; fwd=stale")
+		want(w.get("/f"), "Warmfront; fwd=stale; fwd-status=503") // without it 200 would be meant: RFC 9211 section 2.3
 		want(w.get("/f"), "Warmfront; hit; ttl=-1")
+		w.origin.on("/g", ok("v1", "Cache-Control: max-age=1"), fails(origin.ReadTimeout))
+		w.get("/g")
+		w.settle(2 * time.Second)
+		want(w.get("/g"), "Warmfront; fwd=stale; detail=origin-read-timeout")
 	})
 	story(t, func(w *world) {
 		w.origin.on("/a", ok("v1"))
