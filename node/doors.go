@@ -219,7 +219,7 @@ func (pl *place) state() telemetry.EdgeState {
 		Disk: telemetry.DiskState{
 			Objects: below.Objects, Bytes: below.Bytes, Capacity: below.Capacity, Evictions: below.Evictions, Hits: below.Hits,
 			Written: below.Written, Skipped: below.Overflow + below.Unearned, Damaged: below.Damaged, Failures: below.Failures,
-			Failing: below.Failing,
+			Failing: below.Failing || pl.undisked,
 		},
 		Ready: pl.edge.Ready() == nil, Objects: c.Objects, Bytes: c.Bytes, Held: c.Held, Capacity: c.Capacity, Evictions: c.Evictions,
 		Rules: s.Rules, Applied: s.Seq, Head: s.Seq, LeaseAge: s.SinceFresh, LeaseFresh: s.Fresh, FillsInFlight: s.Fills,

@@ -35,6 +35,7 @@ type place struct {
 	edge     *edge.Edge
 	store    *memory.Store
 	disk     *disk.Store // nil: none
+	undisked bool        // one was wanted, and could not be opened
 	kin      *kinship
 	origin   *origin.Client
 	servers  []*httpserver.Server // plain HTTP, and https if that is on
@@ -109,6 +110,7 @@ func (d *process) newPlace(name, location string, l, secure net.Listener, packet
 		return nil, err
 	}
 	pl := &place{name: name, location: location, store: store, disk: d.openDisk(name, store, log), origin: fetch, kin: kin, l: l, secure: secure, held: d.ls.held}
+	pl.undisked = d.DiskCache != 0 && pl.disk == nil
 	config := edge.Config{
 		Name: name, Location: location, Log: d.log, Store: store, Disk: pl.disk, Origin: fetch, Logger: log, Observe: d.observe,
 		Join: d.join, Leave: d.leave,
