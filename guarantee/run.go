@@ -109,20 +109,43 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	return report, err
 }
 
-func newRun(c Config) (*run, error) {
+// Check says what is wrong with a wish for an experiment, before anybody is asked anything.
+func (c *Config) Check() error {
 	if len(c.Edges) == 0 {
-		return nil, errors.New("--edges: at least one URL is needed")
+		return errors.New("--edges: at least one URL is needed")
 	}
 	for _, e := range c.Edges {
-		if u, err := url.Parse(e); err != nil || u.Host == "" || u.Path != "" {
-			return nil, fmt.Errorf("--edges: %q is not like http://host:port", e)
+		if !isBase(e) {
+			return fmt.Errorf("--edges: %q is not like http://host:port", e)
 		}
 	}
+	if !slices.Contains(Adapters, c.Adapter) {
+		return fmt.Errorf("--adapter %q: use one of %v", c.Adapter, Adapters)
+	}
 	if c.Objects < turns || c.Objects > 99000 || c.Readers < 1 || c.Writers < 1 || c.Pause <= 0 {
-		return nil, fmt.Errorf("at least %d objects (at most 99000), one reader, one writer and a pause are needed", turns)
+		return fmt.Errorf("at least %d objects (at most 99000), one reader, one writer and a pause are needed", turns)
 	}
 	if c.Large != 0 && (c.Large < 64<<10 || c.Large > 60<<20) {
-		return nil, fmt.Errorf("large objects have 64 KiB to 60 MiB, not %d octets; 0: there are none", c.Large)
+		return fmt.Errorf("large objects have 64 KiB to 60 MiB, not %d octets; 0: there are none", c.Large)
+	}
+	if _, _, err := net.SplitHostPort(c.OriginListen); err != nil {
+		return fmt.Errorf("--origin-listen: %w", err)
+	}
+	if c.Adapter == "warmfront" {
+		return c.checkAPI()
+	}
+	return nil
+}
+
+// isBase tells whether requests can be sent to a URL with a path after it.
+func isBase(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && u.Path == "" && u.RawQuery == "" && !u.ForceQuery && u.Fragment == ""
+}
+
+func newRun(c Config) (*run, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
 	}
 	r := &run{Config: c, history: &history{began: time.Now(), objects: newObjects(c.Objects, c.Large)}}
 	r.absences = make([]atomic.Int64, len(c.Edges))
@@ -130,19 +153,15 @@ func newRun(c Config) (*run, error) {
 	r.reference = fmt.Sprintf("check-guarantee-%d", r.began.UnixNano())
 	r.origin = newOrigin(r.history, c.Seed)
 	r.origin.hold = c.hold
-	var err error
 	switch c.Adapter {
 	case "warmfront":
-		r.own = true
-		r.cache, err = newWarmfront(c)
+		r.own, r.cache = true, newWarmfront(c)
 	case "varnish-ban":
 		r.cache = newVarnishBan(c.Edges)
-	case "varnish-purge", "nginx-purge":
-		r.cache = newPurge(c.Edges)
 	default:
-		err = fmt.Errorf("--adapter %q: use one of %v", c.Adapter, Adapters)
+		r.cache = newPurge(c.Edges)
 	}
-	return r, err
+	return r, nil
 }
 
 // connect makes the viewers' clients. leave closes their connections.

@@ -193,7 +193,9 @@ func TestRun_SaysWhatIsMissing(t *testing.T) {
 		"--edges":           func(c *Config) { c.Edges = nil },
 		"is not like":       func(c *Config) { c.Edges = []string{"127.0.0.1:1"} },
 		"--api":             func(*Config) {},
-		"AWS_ACCESS_KEY_ID": func(c *Config) { c.API = "http://127.0.0.1:1" },
+		"AWS_ACCESS_KEY_ID": func(c *Config) { c.API = "http://127.0.0.1:1/,http://127.0.0.1:2" },
+		`"127.0.0.1:2" is`:  func(c *Config) { c.API = "http://127.0.0.1:1,127.0.0.1:2" },
+		"--origin-listen":   func(c *Config) { c.OriginListen = "8200" },
 		"--adapter":         func(c *Config) { c.Adapter = "squid" },
 		"objects":           func(c *Config) { c.Objects = 1 },
 	} {

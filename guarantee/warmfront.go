@@ -40,17 +40,27 @@ type warmfront struct {
 // silence is for how long one of several control nodes is waited for.
 const silence = 3 * time.Second
 
-func newWarmfront(c Config) (*warmfront, error) {
+// checkAPI says what is missing for the API to be asked.
+func (c *Config) checkAPI() error {
 	if c.API == "" {
-		return nil, errors.New("--api: the URL of the API is needed (or AWS_ENDPOINT_URL_CLOUDFRONT)")
+		return errors.New("--api: the URL of the API is needed (or AWS_ENDPOINT_URL_CLOUDFRONT)")
+	}
+	for _, api := range apis(c.API) {
+		if !isBase(api) {
+			return fmt.Errorf("--api: %q is not like http://host:port", api)
+		}
 	}
 	if c.AccessKeyID == "" || c.SecretAccessKey == "" {
-		return nil, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set; warmfront dev prints them, and writes them to aws.env")
+		return errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set; warmfront dev prints them, and writes them to aws.env")
 	}
+	return nil
+}
+
+func newWarmfront(c Config) *warmfront {
 	return &warmfront{
 		apis: apis(c.API), client: &http.Client{Timeout: 20 * time.Second}, original: c.OriginName, tags: c.Tags, restored: c.Restored,
 		key: sigv4.Signer{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, Region: "us-east-1", Service: "cloudfront"},
-	}, nil
+	}
 }
 
 func (w *warmfront) Open(ctx context.Context, address string) (string, error) {

@@ -39,9 +39,6 @@ func guaranteeCommand() *cobra.Command {
 		Use: "check-guarantee", Short: "Prove, from outside, that Completed means what it says",
 		Long: guaranteeLong, Example: guaranteeExample, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if len(c.Edges) == 0 {
-				return usage("--edges: the URL of at least one edge is needed")
-			}
 			for i, e := range c.Edges {
 				c.Edges[i] = strings.TrimSuffix(e, "/")
 			}
@@ -55,6 +52,9 @@ func guaranteeCommand() *cobra.Command {
 			c.Progress, c.Out = cmd.ErrOrStderr(), cmd.OutOrStdout()
 			if asJSON {
 				c.Out = cmd.ErrOrStderr()
+			}
+			if err := c.Check(); err != nil {
+				return usage("%w", err)
 			}
 			return checkGuarantee(cmd, c, asJSON)
 		},

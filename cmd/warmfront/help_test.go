@@ -99,6 +99,16 @@ func TestMistakes_AreSaidAndEndWith2(t *testing.T) {
 		{"history a b", "see warmfront history --help"},
 		{"history --max 0", "at least one"},
 		{"status", "it is not known where Warmfront is"},
+		{"check-guarantee", "--edges: at least one URL is needed"},
+		{"check-guarantee --edges 127.0.0.1:8081", `"127.0.0.1:8081" is not like http://host:port`},
+		{"check-guarantee --edges http://e1:8081,e2:8081", `"e2:8081" is not like`},
+		{"check-guarantee --edges ftp://e1", `"ftp://e1" is not like`},
+		{"check-guarantee --edges http://e1/path", `"http://e1/path" is not like`},
+		{"check-guarantee --edges http://e1", "--api: the URL of the API is needed"},
+		{"check-guarantee --edges http://e1 --api c1:9000", `--api: "c1:9000" is not like`},
+		{"check-guarantee --edges http://e1 --api http://c1", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set"},
+		{"check-guarantee --edges http://e1 --adapter squid", `--adapter "squid": use one of`},
+		{"check-guarantee --edges http://e1 --origin-listen nonsense", "--origin-listen: address nonsense"},
 		{"status --data /nonexistent", "there is no /nonexistent/aws.env"},
 	} {
 		var stderr bytes.Buffer
