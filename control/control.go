@@ -86,8 +86,9 @@ type Control struct {
 	}
 	progress chan struct{} // capacity 1: something may have become completed
 
-	planned chan struct{}                     // capacity 1: an invalidation was scheduled, or its next turn may have come
-	looked  atomic.Pointer[map[string]Looked] // by invalidation, what waits for a condition
+	planned     chan struct{}                     // capacity 1: an invalidation was scheduled, or its next turn may have come
+	conditional chan struct{}                     // the same, for who looks at conditions
+	looked      atomic.Pointer[map[string]Looked] // by invalidation, what waits for a condition
 
 	watchers watchers
 }
@@ -134,7 +135,7 @@ func New(cfg Config) (*Control, error) {
 		ready:    make(chan struct{}),
 		state:    newState(cfg.Limits),
 		progress: make(chan struct{}, 1),
-		planned:  make(chan struct{}, 1),
+		planned:  make(chan struct{}, 1), conditional: make(chan struct{}, 1),
 	}
 	if l, ok := cfg.Log.(journal.Doubtful); ok {
 		c.tracking.doubtful = l.Doubt()
@@ -168,9 +169,11 @@ func (c *Control) apply(e *journal.Entry) {
 	c.watchers.publish(changes...)
 	c.poke()
 	if slices.ContainsFunc(e.Facts, func(f journal.Fact) bool { return f.Scheduled != nil || f.Completed != nil }) {
-		select {
-		case c.planned <- struct{}{}:
-		default:
+		for _, come := range []chan struct{}{c.planned, c.conditional} {
+			select {
+			case come <- struct{}{}:
+			default:
+			}
 		}
 	}
 }

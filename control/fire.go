@@ -15,7 +15,7 @@ import (
 const (
 	lookEvery   = 5 * time.Second // how often a condition is looked at
 	lookTimeout = 5 * time.Second
-	looksAtOnce = 8
+	looksAtOnce = 128 // all of them, if the limit is as usual: a round lasts no longer than one origin may
 
 	// A timer goes by a monotonic clock and a plan by the wall clock, which may be set: it is read again then.
 	clockCheck = 30 * time.Second
@@ -30,44 +30,70 @@ type due struct {
 	refused          error              // why its origin is not asked
 }
 
-// runPlans puts planned invalidations in force, and others at the next location. Every control node does: the first whose entry gets into the
-// journal has, and the others find that there is nothing left to do.
+// runPlans puts planned invalidations in force whose time has come, and others at the next location. Every control node does: the first whose entry
+// gets into the journal has, and the others find that there is nothing left to do.
 func (c *Control) runPlans(ctx context.Context) {
-	var looked time.Time
 	for {
-		now := c.cfg.Now()
-		ready, conditions, next := c.plans(now)
+		ready, next := c.plans(c.cfg.Now())
 		wait := min(next, clockCheck)
-		if len(conditions) > 0 {
-			if now.Sub(looked) >= lookEvery || now.Before(looked) {
-				ready, looked = append(ready, c.lookAt(ctx, conditions)...), now
-			}
-			wait = min(wait, lookEvery-now.Sub(looked))
-		}
 		for _, p := range ready {
-			put := c.fire
-			if p.turn > 0 {
-				put = c.turn
-			}
-			if err := put(ctx, p); err != nil {
-				c.cfg.Logger.Warn("a scheduled invalidation could not be put in force yet", "invalidation", p.id, "turn", p.turn, "error", err)
+			if !c.put(ctx, p) {
 				wait = retryAfter
 			}
 		}
-		alarm := time.NewTimer(max(wait, 0))
-		select {
-		case <-ctx.Done():
-			alarm.Stop()
+		if !pause(ctx, c.planned, wait) {
 			return
-		case <-c.planned:
-		case <-alarm.C:
 		}
-		alarm.Stop()
 	}
 }
 
-// plans returns what is due, the conditions that are waited for, and how long until the next time comes.
-func (c *Control) plans(now time.Time) (ready, conditions []due, next time.Duration) {
+// runLooks puts in force what waits for a condition, when that holds. It is apart from runPlans, for an origin may take its time, and nothing that
+// is due waits for that.
+func (c *Control) runLooks(ctx context.Context) {
+	var looked time.Time
+	for {
+		now, wait := c.cfg.Now(), clockCheck
+		if conditions := c.conditions(); len(conditions) > 0 {
+			if now.Sub(looked) >= lookEvery || now.Before(looked) {
+				looked = now
+				c.lookAt(ctx, conditions)
+			}
+			wait = lookEvery - c.cfg.Now().Sub(looked)
+		}
+		if !pause(ctx, c.conditional, wait) {
+			return
+		}
+	}
+}
+
+// pause ends when something has come, after a time, or with ctx: false.
+func pause(ctx context.Context, come <-chan struct{}, most time.Duration) bool {
+	alarm := time.NewTimer(max(most, 0))
+	defer alarm.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-come:
+	case <-alarm.C:
+	}
+	return true
+}
+
+// put puts in force what is due; false: not yet.
+func (c *Control) put(ctx context.Context, p due) bool {
+	put := c.fire
+	if p.turn > 0 {
+		put = c.turn
+	}
+	err := put(ctx, p)
+	if err != nil {
+		c.cfg.Logger.Warn("a scheduled invalidation could not be put in force yet", "invalidation", p.id, "turn", p.turn, "error", err)
+	}
+	return err == nil
+}
+
+// plans returns what is due, and how long until the next time comes.
+func (c *Control) plans(now time.Time) (ready []due, next time.Duration) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	next = furthest
@@ -82,20 +108,30 @@ func (c *Control) plans(now time.Time) (ready, conditions []due, next time.Durat
 			}
 		}
 		for _, inv := range d.planned {
-			plan := &inv.planned.Plan
-			p := due{distribution: id, id: inv.fact.InvalidationID, when: plan.When}
-			switch {
-			case plan.When != nil:
-				p.refused = asksOrigin(d.put.Config, plan.When)
-				conditions = append(conditions, p)
+			switch plan := &inv.planned.Plan; {
+			case plan.When != nil: // runLooks
 			case !plan.At.After(now):
-				ready = append(ready, p)
+				ready = append(ready, due{distribution: id, id: inv.fact.InvalidationID})
 			default:
 				next = min(next, plan.At.Sub(now))
 			}
 		}
 	}
-	return ready, conditions, next
+	return ready, next
+}
+
+// conditions returns what waits for one.
+func (c *Control) conditions() (all []due) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for id, d := range c.state.distributions {
+		for _, inv := range d.planned {
+			if when := inv.planned.Plan.When; when != nil {
+				all = append(all, due{distribution: id, id: inv.fact.InvalidationID, when: when, refused: asksOrigin(d.put.Config, when)})
+			}
+		}
+	}
+	return all
 }
 
 // fire puts a planned invalidation in force, unless that was done or it was withdrawn.
@@ -113,8 +149,8 @@ func (c *Control) fire(ctx context.Context, p due) error {
 	return err
 }
 
-// lookAt asks the origins and returns those whose condition holds.
-func (c *Control) lookAt(ctx context.Context, conditions []due) (ready []due) {
+// lookAt asks the origins, and puts in force at once what waits for what one of them says.
+func (c *Control) lookAt(ctx context.Context, conditions []due) {
 	said := make([]string, len(conditions)) // "": it holds
 	at := c.now()
 	room := make(chan struct{}, looksAtOnce)
@@ -122,21 +158,20 @@ func (c *Control) lookAt(ctx context.Context, conditions []due) (ready []due) {
 	for i := range conditions {
 		room <- struct{}{}
 		all.Go(func() {
-			said[i] = c.look(ctx, &conditions[i])
+			if said[i] = c.look(ctx, &conditions[i]); said[i] == "" {
+				c.put(ctx, conditions[i])
+			}
 			<-room
 		})
 	}
 	all.Wait()
 	seen := make(map[string]Looked, len(conditions))
 	for i, p := range conditions {
-		if said[i] == "" {
-			ready = append(ready, p)
-		} else {
+		if said[i] != "" {
 			seen[p.id] = Looked{At: at, Said: said[i]}
 		}
 	}
 	c.looked.Store(&seen)
-	return ready
 }
 
 // look asks one origin: "" when the condition holds, else what it said.
@@ -148,10 +183,12 @@ func (c *Control) look(ctx context.Context, p *due) string {
 	if c.cfg.Look == nil {
 		return "this node looks at no origin"
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	bounded, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	status, values, err := c.cfg.Look(ctx, u, p.when.Field)
+	status, values, err := c.cfg.Look(bounded, u, p.when.Field)
 	switch {
+	case err != nil && bounded.Err() != nil:
+		return fmt.Sprintf("the origin did not answer within %v", lookTimeout)
 	case err != nil:
 		return err.Error()
 	case status >= 400:

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -197,6 +198,41 @@ func TestPlan_WaitsForItsCondition(t *testing.T) {
 		}
 		if asked > 7 {
 			t.Errorf("asked %d times", asked)
+		}
+	})
+}
+
+// Of as many conditions as may wait, for an origin that does not answer, none holds up what another waits for, or what is due.
+func TestPlan_AnOriginThatDoesNotAnswerHoldsUpNothingElse(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		h.cfg.Look = func(ctx context.Context, u *url.URL, _ string) (int, []string, error) {
+			if u.Path == "/slow" {
+				<-ctx.Done()
+				return 0, nil, ctx.Err()
+			}
+			return 200, []string{"v2"}, nil
+		}
+		d := h.create("a")
+		when := func(path string) Terms {
+			return Terms{When: &journal.Condition{URL: "https://origin.example.com" + path, Field: "ETag", Value: "v2"}}
+		}
+		var slow *Invalidation
+		for i := range 98 {
+			slow = h.plan(d, fmt.Sprint("slow", i), when("/slow"), "/a")
+		}
+		timed := h.plan(d, "timed", in(7*time.Second), "/b")
+		met := h.plan(d, "met", when("/"), "/c")
+		time.Sleep(lookEvery)
+		synctest.Wait()
+		h.wantStatus(met, Completed)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		h.wantStatus(timed, Completed)
+		time.Sleep(lookEvery)
+		synctest.Wait()
+		h.wantStatus(slow, Scheduled)
+		if got, _ := h.Looked(slow.ID); got.Said != "the origin did not answer within 5s" || time.Since(got.At) > 2*lookEvery {
+			t.Errorf("%+v", got)
 		}
 	})
 }

@@ -41,6 +41,7 @@ func (c *Control) Run(ctx context.Context) error {
 	running.Go(func() { cancel(c.writer.Run(ctx)) })
 	running.Go(func() { c.declare(ctx) })
 	running.Go(func() { c.runPlans(ctx) })
+	running.Go(func() { c.runLooks(ctx) })
 	running.Wait()
 	return context.Cause(ctx)
 }
