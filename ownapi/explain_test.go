@@ -141,3 +141,11 @@ func TestExplain_WhatWouldDropIt(t *testing.T) {
 		h.wantRefusal(400, "InvalidArgument", "POST", "/explain", `{"distributionId":"`+d.ID+`","path":"/a","items":[`+strings.Repeat(`"/a",`, 100)+`"/a"]}`)
 	})
 }
+
+func TestCheckPath_SaysHowACharacterIsWritten(t *testing.T) {
+	for path, want := range map[string]string{"/a b": `Write " " as %20.`, "/ünï": `Write "ü" as %C3%BC.`, "/a\xff": `Write "\xff" as %FF.`, "/a\x7f": "%7F", "/a#b": "%23"} {
+		if err := checkPath(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}

@@ -1,9 +1,11 @@
 package ownapi
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/edge"
@@ -113,10 +115,20 @@ func checkPath(path string) error {
 		return invalid("The path must begin with a slash.")
 	case len(path) > maxPath:
 		return invalid("The path has more than %d characters.", maxPath)
-	case strings.ContainsFunc(path, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '#' }):
-		return invalid("The path has a character that must be percent-encoded.")
+	}
+	if i := strings.IndexFunc(path, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '#' }); i >= 0 {
+		_, size := utf8.DecodeRuneInString(path[i:])
+		return invalid("The path has a character that must be percent-encoded. Write %q as %s.", path[i:i+size], escaped(path[i:i+size]))
 	}
 	return nil
+}
+
+func escaped(octets string) string {
+	var s strings.Builder
+	for i := range len(octets) {
+		fmt.Fprintf(&s, "%%%02X", octets[i])
+	}
+	return s.String()
 }
 
 const maxHeaders = 20

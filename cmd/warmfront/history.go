@@ -119,7 +119,7 @@ func parseMoment(s string, now time.Time) (time.Time, error) {
 
 // parseTime reads a time as people write it; without a zone it is the local one's.
 func parseTime(s string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", dateTime, "2006-01-02 15:04", time.DateOnly} {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", dateTime, "2006-01-02 15:04", time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
 			return t, true
 		}
@@ -164,6 +164,9 @@ func printHistory(out io.Writer, all []client.Past, with bool) error {
 		what := few(p.Items, 3)
 		if p.Status == control.Scheduled {
 			what += "  " + planText(p.Plan)
+		}
+		if p.Plan != nil && p.Plan.InForce != nil {
+			what += "  in force since " + p.Plan.InForce.Local().Format(dateTime)
 		}
 		for _, more := range []string{whereText(p.Where), softText(p.Mode), paceText(p.Pace), withdrawnText(&p.Invalidation)} {
 			if more != "" {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -67,7 +68,11 @@ func mistakes(cmd *cobra.Command) {
 	switch check := cmd.Args; {
 	case check != nil:
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
+			err := check(cmd, args)
+			if err != nil && strings.HasPrefix(err.Error(), "accepts ") { // cobra.ExactArgs
+				return usage("use %s %s; see %[1]s --help", cmd.CommandPath(), strings.TrimPrefix(cmd.Use, cmd.Name()+" "))
+			}
+			if err != nil {
 				return usage("%w; see %s --help", err, cmd.CommandPath())
 			}
 			return nil
@@ -75,7 +80,7 @@ func mistakes(cmd *cobra.Command) {
 	case cmd.HasSubCommands():
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("there is no command %q; see %s --help", cmd.CommandPath()+" "+args[0], cmd.CommandPath())
+				return usage("there is no command %q%s; see %s --help", cmd.CommandPath()+" "+args[0], otherCommand(cmd, args[0]), cmd.CommandPath())
 			}
 			return nil
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,23 @@ func TestInvalidate_WaitsForWhatIsScheduled(t *testing.T) {
 	}
 	if w := s.wish.When; w == nil || *w != (client.Condition{URL: "http://o/v", Field: "ETag", Value: "v2"}) {
 		t.Errorf("sent %+v", s.wish)
+	}
+}
+
+func TestInvalidate_CtrlCWhileItIsScheduled(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s, asked := &server{receipts: []string{scheduled}}, 0
+	stops := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/receipt") {
+			if asked++; asked > 1 {
+				cancel()
+			}
+		}
+		s.ServeHTTP(w, r)
+	})
+	code, _, said := invalidateAt(t, ctx, stops, "", "/a", "--wait", "--when", "http://o/v ETag: v2")
+	if code != exitRefused || !strings.Contains(said, "interrupted while I1 was scheduled") || !strings.Contains(said, "warmfront withdraw E1 I1\n") {
+		t.Errorf("%d %s", code, said)
 	}
 }
 

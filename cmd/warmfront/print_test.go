@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,6 +138,15 @@ I1  E22           Completed   `+here(1)+`  31 ms  -           -          #news  
 	expect(t, out.String(), `ID  STATUS     CREATED              TOOK   BY  FROM  SELECTORS
 I1  Completed  `+here(1)+`  31 ms  -   -     #news  ticket 7
 `)
+	out.Reset()
+	later := all[1].CreateTime.Add(time.Hour)
+	all[1].Plan = &client.Plan{InForce: &later}
+	if err := printHistory(&out, all[1:], false); err != nil {
+		t.Fatal(err)
+	}
+	if want := "#news  in force since " + later.Local().Format(dateTime) + "  ticket 7\n"; !strings.HasSuffix(out.String(), want) {
+		t.Errorf("%s does not end with %s", &out, want)
+	}
 	out.Reset()
 	if err := printHistory(&out, nil, false); err != nil {
 		t.Fatal(err)

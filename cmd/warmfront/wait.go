@@ -97,6 +97,9 @@ func (c *invalidate) stopped(ctx context.Context, inv client.Created, last *clie
 		why = fmt.Sprintf("%s is not Completed after %s", inv.ID, c.timeout)
 	case ctx.Err() != nil:
 		why = "interrupted while " + inv.ID + " was in progress"
+		if last != nil && last.Invalidation.Status == control.Scheduled {
+			why = "interrupted while " + inv.ID + " was scheduled"
+		}
 	default:
 		return c.failed(err)
 	}
@@ -111,7 +114,11 @@ func (c *invalidate) stopped(ctx context.Context, inv client.Created, last *clie
 	if last != nil {
 		hints = append(hints, doubtLines(last.Doubt)...)
 	}
-	return hint(errors.New(why), append(hints, "It goes on by itself: warmfront history "+inv.DistributionID+" shows how it went.")...)
+	hints = append(hints, "It goes on by itself: warmfront history "+inv.DistributionID+" shows how it went.")
+	if last != nil && last.Invalidation.Status == control.Scheduled {
+		hints = append(hints, "Until it is in force, it can be taken back: warmfront withdraw "+inv.DistributionID+" "+inv.ID)
+	}
+	return hint(errors.New(why), hints...)
 }
 
 // watching is a stream of events that is turned into "look again".
