@@ -85,6 +85,7 @@ type Control struct {
 		doubtful bool // as it was told last
 	}
 	progress chan struct{} // capacity 1: something may have become completed
+	crowd    crowd         // of edges that join and leave
 
 	planned     chan struct{}                     // capacity 1: an invalidation was scheduled, or its next turn may have come
 	conditional chan struct{}                     // the same, for who looks at conditions
@@ -202,9 +203,14 @@ func (c *Control) commit(ctx context.Context, decide func(s *state) ([]journal.F
 // commitTogether is commit for what may share an entry with others; decide also gets the facts before its own there, see
 // journal.Writer.Together. weight is about the bytes of its facts.
 func (c *Control) commitTogether(ctx context.Context, weight int, decide func(s *state, before []journal.Fact) ([]journal.Fact, error)) (e *journal.Entry, part int, err error) {
+	return c.commitWithin(ctx, 0, weight, decide)
+}
+
+// commitWithin is commitTogether for what can wait for company, see journal.Writer.TogetherWithin.
+func (c *Control) commitWithin(ctx context.Context, wait time.Duration, weight int, decide func(s *state, before []journal.Fact) ([]journal.Fact, error)) (e *journal.Entry, part int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
-	e, part, err = c.writer.Together(ctx, weight, func(before []journal.Fact) ([]journal.Fact, error) {
+	e, part, err = c.writer.TogetherWithin(ctx, wait, weight, func(before []journal.Fact) ([]journal.Fact, error) {
 		if err := provided(ctx); err != nil {
 			return nil, err
 		}

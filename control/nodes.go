@@ -57,11 +57,11 @@ func (c *Control) join(ctx context.Context, edge journal.EdgeJoined, check func(
 		return 0, refuse("InvalidArgument", "An edge joins with its name and an incarnation that is new at each start.")
 	}
 	var joined uint64
-	e, _, err := c.commitTogether(ctx, 512, func(s *state, before []journal.Fact) ([]journal.Fact, error) {
+	e, _, err := c.commitWithin(ctx, c.crowd.wait(crowdWindow(c.members())), weightOfMembership, func(s *state, before []journal.Fact) ([]journal.Fact, error) {
 		if err := check(s); err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(before, func(f journal.Fact) bool { return f.EdgeJoined != nil && f.EdgeJoined.Edge == edge.Edge }) {
+		if comesOrGoes(before, edge.Edge) {
 			return nil, journal.ErrNext
 		}
 		switch means, at := c.joining(s, &edge); means {
@@ -97,11 +97,31 @@ func (c *Control) joining(s *state, edge *journal.EdgeJoined) (journal.Joining, 
 // known to be dead, its machine off or its process gone: P4's external fence. While it may still
 // answer, calling it breaks the promise of Completed. Not a member with this incarnation: nothing to do.
 func (c *Control) Leave(ctx context.Context, edge journal.EdgeLeft) error {
-	_, err := c.commit(ctx, func(s *state) ([]journal.Fact, error) {
+	_, _, err := c.commitWithin(ctx, c.crowd.wait(crowdWindow(c.members())), weightOfMembership, func(s *state, before []journal.Fact) ([]journal.Fact, error) {
+		if comesOrGoes(before, edge.Edge) {
+			return nil, journal.ErrNext
+		}
 		if m := s.members[edge.Edge]; m == nil || m.Incarnation != edge.Incarnation {
 			return nil, nil
 		}
 		return []journal.Fact{{EdgeLeft: &edge}}, nil
 	})
 	return err
+}
+
+// weightOfMembership is about how many octets it takes to say that an edge has come or gone.
+const weightOfMembership = 512
+
+// comesOrGoes tells whether one of the facts is about this edge's membership.
+func comesOrGoes(facts []journal.Fact, edge string) bool {
+	return slices.ContainsFunc(facts, func(f journal.Fact) bool {
+		return f.EdgeJoined != nil && f.EdgeJoined.Edge == edge || f.EdgeLeft != nil && f.EdgeLeft.Edge == edge
+	})
+}
+
+// members is how many edges take part.
+func (c *Control) members() int {
+	c.tracking.mu.Lock()
+	defer c.tracking.mu.Unlock()
+	return c.tracking.tracker.Members()
 }

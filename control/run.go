@@ -58,10 +58,7 @@ const (
 
 // probed answers a probe (P1). The more edges there are, the longer may it wait for something that is appended anyway.
 func (c *Control) probed(ctx context.Context) (uint64, error) {
-	c.tracking.mu.Lock()
-	edges := c.tracking.tracker.Members()
-	c.tracking.mu.Unlock()
-	return c.writer.TickWithin(ctx, tickWindow(edges, c.cfg.Timing.Defaults().Probe))
+	return c.writer.TickWithin(ctx, tickWindow(c.members(), c.cfg.Timing.Defaults().Probe))
 }
 
 // tickWindow is how much time is left between two Ticks for probes of so many edges.

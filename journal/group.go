@@ -126,12 +126,30 @@ func (q *queue) back(later []*proposal) {
 // first says which fact of the entry is the first of its own. Whoever waits for a commit under way joins the next. ErrBusy: too many wait, and
 // this one was not decided.
 func (w *Writer) Together(ctx context.Context, weight int, decide func(before []Fact) ([]Fact, error)) (e *Entry, first int, err error) {
+	return w.TogetherWithin(ctx, 0, weight, decide)
+}
+
+// TogetherWithin is Together for who can wait for company: so long, but no longer than until somebody else appends a group.
+func (w *Writer) TogetherWithin(ctx context.Context, wait time.Duration, weight int, decide func(before []Fact) ([]Fact, error)) (e *Entry, first int, err error) {
 	p := &proposal{ctx: ctx, weight: weight, decide: decide, done: make(chan struct{})}
 	if !w.queue.add(p) {
 		return nil, 0, ErrBusy
 	}
+	if wait > 0 {
+		t := time.NewTimer(wait)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-p.done:
+		case <-ctx.Done():
+		}
+	}
 	select {
 	case w.turn <- struct{}{}:
+		if ctx.Err() != nil && w.queue.leave(p) { // both at once: whose time is over leads nobody
+			w.release()
+			return nil, 0, ctx.Err()
+		}
 		w.leadGroups(ctx, p)
 	case <-p.done:
 	case <-ctx.Done():

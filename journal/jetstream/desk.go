@@ -85,7 +85,7 @@ type Admission struct {
 // there is no answer, and the edge asks again; but to what is somebody else's wish, who waits for an answer, it is ErrBusy at once. What an edge has given up to read may still be under way.
 var (
 	mostReads        = bound{64, 8}
-	mostParts        = bound{256, 4}
+	mostParts        = bound{4096, 4} // of a fleet that comes back at once, each waits for company
 	mostWants        = bound{256, 64}
 	mostApplications = bound{16, 16} // of who has no name yet; and of control nodes
 	mostEntering     = bound{4, 4}
