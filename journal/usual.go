@@ -7,7 +7,8 @@ import (
 )
 
 // usual reads an entry as Encode writes it, if it has only facts of which there may be thousands a second: plain invalidations, what
-// declares them completed, and ticks. Of those an edge would otherwise spend more time on reading than on all else.
+// declares them completed, ticks, and the edges that come and go, of which a fleet that starts has thousands, for each of as many edges to
+// read. Of those an edge would otherwise spend more time on reading than on all else.
 //
 // It knows one spelling and nothing else: members in their order, no blank, no escape, ASCII. Whatever differs from that, right or wrong, ends
 // it with nil, and Decode reads all of it again by the rules of JSON. So it never says yes to what JSON would not, and never reads
@@ -75,6 +76,10 @@ func (r *reader) fact() (f Fact) {
 		f.Completed = r.completed()
 	case r.may(`{"Tick":{`):
 		f.Tick = &Tick{}
+	case r.may(`{"EdgeJoined":{`):
+		f.EdgeJoined = r.joined()
+	case r.may(`{"EdgeLeft":{`):
+		f.EdgeLeft = r.left()
 	default:
 		r.fail()
 	}
@@ -171,6 +176,38 @@ func (r *reader) pastApplied() {
 		r.number()
 	}
 	r.must(`}`)
+}
+
+func (r *reader) joined() *EdgeJoined {
+	var j EdgeJoined
+	r.must(`"Edge":`)
+	j.Edge = r.text()
+	r.must(`,"Location":`)
+	j.Location = r.text()
+	r.must(`,"Incarnation":`)
+	j.Incarnation = r.text()
+	if r.may(`,"Address":`) {
+		j.Address = r.text()
+	}
+	if r.may(`,"Epoch":`) {
+		j.Epoch = ID(r.text())
+	}
+	if r.may(`,"After":`) {
+		j.After = r.number()
+	}
+	if r.may(`,"AfterID":`) {
+		j.AfterID = ID(r.text())
+	}
+	return &j
+}
+
+func (r *reader) left() *EdgeLeft {
+	var l EdgeLeft
+	r.must(`"Edge":`)
+	l.Edge = r.text()
+	r.must(`,"Incarnation":`)
+	l.Incarnation = r.text()
+	return &l
 }
 
 func (r *reader) fail() { r.b, r.ok = nil, false }

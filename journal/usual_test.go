@@ -20,6 +20,9 @@ func usuals() []*Entry {
 		{Completed: &Completed{UpTo: 1<<63 - 1, At: at, Edges: []EdgeApplied{{Edge: "FRA50-1", Location: "FRA50", At: at}, {Edge: "FRA50-2", Acked: 7}}}},
 		{Completed: &Completed{}},
 		{Tick: &Tick{}},
+		{EdgeJoined: &EdgeJoined{Edge: "FRA50-1", Location: "FRA50", Incarnation: "i1", Address: "192.0.2.1:4444", Epoch: "0e", After: 6, AfterID: "06"}},
+		{EdgeJoined: &EdgeJoined{Edge: "FRA50-1", After: 6}},
+		{EdgeLeft: &EdgeLeft{Edge: "FRA50-1", Incarnation: "i1"}},
 	}
 	entry := func(facts ...Fact) *Entry {
 		return &Entry{Epoch: "0e", Seq: 7, ID: "07", Prev: "06", Time: at, Facts: facts}
