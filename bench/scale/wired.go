@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -58,7 +59,7 @@ func wired(ctx context.Context, out *bytes.Buffer) error {
 		if err != nil {
 			return fmt.Errorf("-wired: %w", err)
 		}
-		for _, relays := range []int{0, *relayed} {
+		for _, relays := range slices.Compact([]int{0, *relayed}) {
 			fmt.Fprintf(os.Stderr, "%d edges with connections, %d relays\n", n, relays)
 			f, err := measureWired(ctx, n, relays)
 			if err != nil && ctx.Err() != nil {
@@ -135,6 +136,7 @@ func measureWired(ctx context.Context, n, relays int) (f fleetFigures, err error
 		return f, err
 	}
 	defer end()
+	fmt.Fprintf(os.Stderr, "  the journal has %d entries\n", plane.Seq())
 	return invalidateWired(ctx, plane, said, n)
 }
 
@@ -169,6 +171,8 @@ func invalidateWired(ctx context.Context, plane *control.Control, said *acknowle
 		return f, err
 	}
 	var accepted, heard, completed []time.Duration
+	start := time.Now()
+	defer func() { progress(start, "%d invalidations Completed", len(completed)+warm) }()
 	for i := range warm + perWired {
 		began := time.Now()
 		inv, _, err := plane.CreateInvalidation(ctx, who, d.ID, &wire.InvalidationBatch{
@@ -326,16 +330,19 @@ func (t *task) relay(ctx context.Context, a *admission.Authority) error {
 }
 
 func (t *task) edges(ctx context.Context, a *admission.Authority) error {
-	var all errgroup.Group
-	all.SetLimit(64)
 	hear := make([]*listening, t.Edges)
-	for i := range hear {
-		all.Go(func() (err error) {
-			hear[i], err = t.edge(ctx, a, fmt.Sprintf("E%d", i+1))
-			return err
-		})
+	// First all connect: each that has joined is told to all that are connected, and those that join together are told as one.
+	err := inTurn("connected", t.Edges, connectAtOnce, func(i int) (err error) {
+		hear[i], err = t.connect(a, fmt.Sprintf("E%d", i+1))
+		return err
+	})
+	if err == nil {
+		err = inTurn("members", t.Edges, joinAtOnce, func(i int) error { return hear[i].join(ctx) })
 	}
-	if err := all.Wait(); err != nil {
+	if err == nil && len(t.Relays) > 0 {
+		err = inTurn("hear from a relay", t.Edges, joinAtOnce, func(i int) error { return hear[i].throughRelay(ctx) })
+	}
+	if err != nil {
 		return err
 	}
 	fmt.Println("ready")
@@ -343,16 +350,43 @@ func (t *task) edges(ctx context.Context, a *admission.Authority) error {
 	return nil
 }
 
+// How many edges do something at once: as many as make use of all cores; and those that join share entries.
+const (
+	connectAtOnce = 64
+	joinAtOnce    = 1000
+)
+
+// inTurn does something for each of n edges, some at once, and says how far it has come.
+func inTurn(what string, n, atOnce int, do func(i int) error) error {
+	began := time.Now()
+	var all errgroup.Group
+	all.SetLimit(atOnce)
+	var done atomic.Int64
+	for i := range n {
+		all.Go(func() error {
+			err := do(i)
+			if d := done.Add(1); err == nil && (d%1000 == 0 || d == int64(n)) {
+				progress(began, "%d of %d edges %s", d, n, what)
+			}
+			return err
+		})
+	}
+	return all.Wait()
+}
+
+// progress tells who waits.
+func progress(began time.Time, format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "  %s, after %.1f s\n", fmt.Sprintf(format, args...), time.Since(began).Seconds())
+}
+
 // listening is an edge that hears and acknowledges, and does nothing else.
 type listening struct {
 	log         *jetstream.Remote
 	name, start string
-
-	heard chan *journal.Entry
 }
 
-// edge starts one, and returns when it is a member.
-func (t *task) edge(ctx context.Context, a *admission.Authority, name string) (*listening, error) {
+// connect starts one, which hears.
+func (t *task) connect(a *admission.Authority, name string) (*listening, error) {
 	who, err := a.Local(name, name)
 	if err != nil {
 		return nil, err
@@ -363,27 +397,29 @@ func (t *task) edge(ctx context.Context, a *admission.Authority, name string) (*
 	if err != nil {
 		return nil, err
 	}
-	x := &listening{log: log, name: name, start: string(journal.NewID()), heard: make(chan *journal.Entry, 1)}
-	if _, err := log.Live(x.acknowledge); err != nil {
-		return nil, err
-	}
+	x := &listening{log: log, name: name, start: string(journal.NewID())}
+	_, err = log.Live(x.acknowledge)
+	return x, err
+}
+
+// join returns when it is a member.
+func (x *listening) join(ctx context.Context) error {
 	for {
-		err := log.Join(ctx, journal.EdgeJoined{Edge: name, Location: name, Incarnation: x.start})
+		err := x.log.Join(ctx, journal.EdgeJoined{Edge: x.name, Location: x.name, Incarnation: x.start})
 		if err == nil {
-			break
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return nil, errors.Join(err, ctx.Err())
+			return errors.Join(err, ctx.Err())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	return x, x.throughRelay(ctx, len(t.Relays) > 0)
 }
 
 // throughRelay waits until a relay passes on.
-func (x *listening) throughRelay(ctx context.Context, wanted bool) error {
-	for wanted && !x.log.Relayed() {
+func (x *listening) throughRelay(ctx context.Context) error {
+	for !x.log.Relayed() {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
