@@ -275,9 +275,17 @@ var (
 	ErrAway    = errors.New("journal: no control node can be reached")
 )
 
+// mostPart is the greatest question of this kind, in octets. They wait by the thousand.
+const mostPart = 16 << 10
+
 func (l *Log) answerPart(ctx context.Context, d Desk, m *nats.Msg) {
 	var p part
-	err := json.Unmarshal(m.Data, &p)
+	var err error
+	if len(m.Data) > mostPart {
+		err = fmt.Errorf("%w: %d octets, at most %d", ErrRefused, len(m.Data), mostPart)
+	} else {
+		err = json.Unmarshal(m.Data, &p)
+	}
 	if err == nil {
 		err = fits("edge", p.Protocol, p.Version, d.Version)
 	}

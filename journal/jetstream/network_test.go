@@ -333,6 +333,9 @@ func TestNetwork_JoinsAndLeaves(t *testing.T) {
 	if err := r.Join(t.Context(), journal.EdgeJoined{Edge: "IAD89-1"}); !errors.Is(err, ErrRefused) {
 		t.Errorf("join of another: %v", err)
 	}
+	if err := r.Join(t.Context(), journal.EdgeJoined{Edge: "FRA50-1", Address: strings.Repeat("a", mostPart)}); !errors.Is(err, ErrRefused) {
+		t.Errorf("join with too much: %v", err)
+	}
 	b, _ := json.Marshal(part{Protocol: Protocol + 1, Version: "v9", Join: &journal.EdgeJoined{Edge: "FRA50-1"}})
 	m, err := r.nc.Request(partPrefix+"FRA50-1", b, time.Minute)
 	var a partAnswer
