@@ -21,13 +21,20 @@ type edges struct {
 	stop  func()
 }
 
-// atOnce is how many start at the same time. Each that joins is pushed to all that are there, and on one machine hundreds at once hold
-// each other up until they ask again.
-const atOnce = 64
+// How many start at the same time. Those that join together are told to all that are there in one entry. On one machine hundreds that
+// come with TLS at once hold each other up until they ask again; beside the journal there is nothing that they would wait for.
+const (
+	atOnceAfar   = 64
+	atOnceBeside = 1024
+)
 
 // join starts them, each where it takes a seat, and waits until each may serve.
 func (c Config) join(ctx context.Context, take func(i int) (*seat, error)) (*edges, error) {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	atOnce := atOnceAfar
+	if c.Farthest == 0 {
+		atOnce = atOnceBeside
+	}
 	var all sync.WaitGroup
 	e := &edges{}
 	e.stop = func() {
@@ -60,6 +67,7 @@ func (c Config) join(ctx context.Context, take func(i int) (*seat, error)) (*edg
 			return nil, fmt.Errorf("of %d edges: %w", i+1, err)
 		}
 		made = made[:0]
+		c.progress("%d of %d edges serve", i+1, c.Edges)
 	}
 	return e, nil
 }

@@ -34,6 +34,15 @@ type Config struct {
 
 	// Lines lays lines of these lengths to an address. Nil: in this process.
 	Lines func(ctx context.Context, to string, ways []time.Duration) (Laid, error)
+
+	// Progress is told how far it is; nil: nobody waits.
+	Progress func(what string)
+}
+
+func (c Config) progress(format string, args ...any) {
+	if c.Progress != nil {
+		c.Progress(fmt.Sprintf(format, args...))
+	}
 }
 
 // Outcome has a duration for each invalidation, from the call of control.Invalidate.
@@ -167,6 +176,7 @@ func (c Config) measure(ctx context.Context, plane *control.Control, edges *edge
 		}
 		all = append(all, one{inv.ID, inv.Seq, began, time.Since(began)})
 	}
+	c.progress("%d invalidations accepted", len(all))
 	for i, o := range all {
 		completed, err := watch.await(ctx, o.id)
 		if err != nil {
@@ -182,6 +192,7 @@ func (c Config) measure(ctx context.Context, plane *control.Control, edges *edge
 			out.Completed = append(out.Completed, completed.Sub(o.began))
 		}
 	}
+	c.progress("all of them Completed")
 	return out, nil
 }
 

@@ -113,7 +113,10 @@ func fleets(ctx context.Context, out *bytes.Buffer) error {
 }
 
 func measureFleet(ctx context.Context, n int) (f fleetFigures, err error) {
-	o, err := fleet.Run(ctx, fleet.Config{Edges: n, Invalidations: perFleet, Every: 250 * time.Millisecond})
+	began := time.Now()
+	o, err := fleet.Run(ctx, fleet.Config{
+		Edges: n, Invalidations: perFleet, Every: 250 * time.Millisecond, Progress: func(what string) { progress(began, "%s", what) },
+	})
 	if err != nil {
 		return f, err
 	}

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -77,7 +78,26 @@ func wired(ctx context.Context, out *bytes.Buffer) error {
 	return nil
 }
 
+// enoughDescriptors refuses what would end in the middle. Go has raised the soft limit to the hard one at the start.
+func enoughDescriptors(n, relays int) error {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return err
+	}
+	need := n + 256
+	if relays > 0 {
+		need += n // on the way to a relay an edge has a connection to the control node, too
+	}
+	if l.Cur < uint64(need) {
+		return fmt.Errorf("it takes %d file descriptors in a process, and the hard limit is %d (ulimit -Hn)", need, l.Cur)
+	}
+	return nil
+}
+
 func measureWired(ctx context.Context, n, relays int) (f fleetFigures, err error) {
+	if err := enoughDescriptors(n, relays); err != nil {
+		return f, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "warmfront-scale-")
@@ -331,13 +351,17 @@ func (t *task) relay(ctx context.Context, a *admission.Authority) error {
 
 func (t *task) edges(ctx context.Context, a *admission.Authority) error {
 	hear := make([]*listening, t.Edges)
-	// First all connect: each that has joined is told to all that are connected, and those that join together are told as one.
+	// They join before they hear: who has joined is told to all that do, which for thousands at once is thousands times thousands, and is
+	// not what is measured.
 	err := inTurn("connected", t.Edges, connectAtOnce, func(i int) (err error) {
 		hear[i], err = t.connect(a, fmt.Sprintf("E%d", i+1))
 		return err
 	})
 	if err == nil {
 		err = inTurn("members", t.Edges, joinAtOnce, func(i int) error { return hear[i].join(ctx) })
+	}
+	if err == nil {
+		err = inTurn("hear", t.Edges, connectAtOnce, func(i int) error { return hear[i].hear() })
 	}
 	if err == nil && len(t.Relays) > 0 {
 		err = inTurn("hear from a relay", t.Edges, joinAtOnce, func(i int) error { return hear[i].throughRelay(ctx) })
@@ -385,7 +409,7 @@ type listening struct {
 	name, start string
 }
 
-// connect starts one, which hears.
+// connect starts one, which does not hear yet.
 func (t *task) connect(a *admission.Authority, name string) (*listening, error) {
 	who, err := a.Local(name, name)
 	if err != nil {
@@ -397,9 +421,13 @@ func (t *task) connect(a *admission.Authority, name string) (*listening, error) 
 	if err != nil {
 		return nil, err
 	}
-	x := &listening{log: log, name: name, start: string(journal.NewID())}
-	_, err = log.Live(x.acknowledge)
-	return x, err
+	return &listening{log: log, name: name, start: string(journal.NewID())}, nil
+}
+
+// hear makes it hear and acknowledge what is pushed.
+func (x *listening) hear() error {
+	_, err := x.log.Live(x.acknowledge)
+	return err
 }
 
 // join returns when it is a member.
