@@ -43,7 +43,7 @@ func (c *Config) compaction() jetstream.Compaction {
 }
 
 // keepJournalShort compacts the journal while it runs, whenever it has grown; that of several nodes, if this one leads it; else it
-// finds out now and then what another has done. Nobody leads one that is in an operator's NATS: the first by name of those that are there compacts it.
+// finds out now and then what another has done. Nobody leads one that is in an operator's NATS: the first by name compacts it, of those that are there and can.
 func (d *process) keepJournalShort(p *phase) {
 	log, ok := d.log.(*jetstream.Log)
 	if !ok {

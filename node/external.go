@@ -30,6 +30,7 @@ func (c *Config) external() (*jetstream.External, error) {
 	x := &jetstream.External{
 		URLs: c.NATS, Credentials: c.NATSCreds, CA: c.NATSCA, Cert: c.NATSCert, Key: c.NATSKey,
 		Prefix: c.NATSPrefix, Replicas: c.NATSReplicas, SyncAlways: c.NATSSyncAlways, Node: cmp.Or(c.Name, host),
+		Idle: c.JournalEntries == 0,
 	}
 	switch err := x.Check(); {
 	case errors.Is(err, jetstream.ErrUnsafe):

@@ -54,6 +54,7 @@ type External struct {
 	Node   string // this control node's name, for people
 	Joined bool   // it has joined a control plane just now, whose log is there: it never begins one
 	New    bool   // it is of no control plane yet: it begins one, and never follows a log that is there
+	Idle   bool   // it does not compact the log by itself (Compacts), and another one may
 
 	Waiting func(why string) // as Cluster.Waiting
 }

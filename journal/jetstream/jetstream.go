@@ -109,6 +109,7 @@ type Log struct {
 
 	permits     permits                               // of an external NATS
 	uncompacted atomic.Pointer[string]                // why an external log is not compacted by this node
+	failed      atomic.Int32                          // how many of this node's tries to compact it have failed one after the other
 	seen        atomic.Pointer[jetstream.StreamState] // how an external log was when it was last looked at
 
 	known      knowledge // of a cluster

@@ -226,12 +226,12 @@ func (l *Log) everywhere(ctx context.Context, s jetstream.Stream) error {
 	}
 }
 
-// Compacts reports whether it is this node that compacts the log when it has grown: the only one, or who leads; of those that have it in the same external NATS, the first by name of
-// those that know of each other. Should two take themselves for that one, no harm is done.
+// Compacts reports whether it is this node that compacts the log when it has grown: the only one, or who leads; of those that have it in the same external NATS, whose turn it is
+// (turn.go). Should two take themselves for that one, no harm is done.
 func (l *Log) Compacts() bool {
 	switch {
 	case l.c.External != nil:
-		return l.Uncompacted() == "" && l.others.first()
+		return l.others.turn()
 	case l.c.Cluster == nil:
 		return true
 	}

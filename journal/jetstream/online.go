@@ -29,6 +29,7 @@ func (l *Log) Compact(ctx context.Context, r Compaction) (done Compacted, err er
 	case <-ctx.Done():
 		return done, ctx.Err()
 	}
+	defer func() { l.tried(ctx, err) }()
 	s, err := l.js.Stream(ctx, l.c.names().stream)
 	if err != nil {
 		return done, l.wrap("compaction", err)

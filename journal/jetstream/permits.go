@@ -142,7 +142,7 @@ func (l *Log) mayCompact(ctx context.Context, info *jetstream.StreamInfo) (why s
 	}
 	l.fixed.Store(fixed)
 	if before := l.uncompacted.Swap(&why); why != "" && (before == nil || *before != why) {
-		l.log.Warn("the journal in NATS is not compacted, and grows", "why", why)
+		l.log.Warn("the journal in NATS is not compacted by this node, and grows if no other may", "why", why)
 	}
 	return why, nil
 }
@@ -164,7 +164,7 @@ func (p *permits) nowhere() string {
 // earlier is why a log is not compacted that an earlier version has made: its stream was told for good not to be purged.
 const earlier = "an earlier version has made it"
 
-// Uncompacted says why this node does not compact the log while it runs; "": it does, if it is the one that Compacts.
+// Uncompacted says why this node does not compact the log while it runs; "": it does, when it Compacts. Another one may.
 func (l *Log) Uncompacted() string {
 	if l.c.Cluster != nil && l.fixed.Load() {
 		return earlier

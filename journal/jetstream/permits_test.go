@@ -69,7 +69,7 @@ func TestExternal_NotPermittedToCompact(t *testing.T) {
 	write(l)
 	refused(l, "STREAM.NAMES", "STREAM.CREATE.*", "STREAM.PURGE.WARMFRONT_0")
 	l.Close()
-	if n := strings.Count(said.String(), "is not compacted, and grows"); n != 1 || strings.Contains(strings.ToLower(said.String()), "journal connection") {
+	if n := strings.Count(said.String(), "is not compacted by this node"); n != 1 || strings.Contains(strings.ToLower(said.String()), "journal connection") {
 		t.Errorf("said %d times: %s", n, said)
 	}
 	if found, err := Inspect(minute(t), c, nil); err != nil || found.Entries != 31 {

@@ -37,6 +37,7 @@ type present struct {
 	Address string // where edges find it
 	Hello   bool   `json:",omitempty"` // the others are to tell at once
 	Gone    bool   `json:",omitempty"`
+	ability
 
 	at time.Time
 }
@@ -120,7 +121,7 @@ func (l *Log) move(why error) bool {
 
 // tell tells the others; without NATS nobody hears it.
 func (p *presence) tell(s present) {
-	s.ID, s.Node = p.id, p.l.c.External.Node
+	s.ID, s.Node, s.ability = p.id, p.l.c.External.Node, p.l.ability()
 	if n := p.l.c.Network; n != nil {
 		s.Address = cmp.Or(n.Advertise, p.l.Addr())
 	}
@@ -160,12 +161,6 @@ func (p *presence) here() []*present {
 	defer p.mu.Unlock()
 	p.expire()
 	return slices.SortedFunc(maps.Values(p.others), func(a, b *present) int { return strings.Compare(a.Node+a.ID, b.Node+b.ID) })
-}
-
-// first tells whether this node is before all others.
-func (p *presence) first() bool {
-	own := p.l.c.External.Node + p.id
-	return !slices.ContainsFunc(p.here(), func(s *present) bool { return s.Node+s.ID < own })
 }
 
 func (p *presence) many() int { return len(p.here()) }
