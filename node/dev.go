@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -285,26 +283,4 @@ func origins(c Config) (map[string]string, error) {
 		}
 	}
 	return m, nil
-}
-
-// serveHTTP runs an HTTP server on a listener until ctx ends, then lets its answers in flight finish.
-func serveHTTP(s *http.Server, l net.Listener) func(context.Context) error {
-	return func(ctx context.Context) error {
-		done := make(chan error, 1)
-		go func() { done <- s.Serve(l) }()
-		select {
-		case err := <-done:
-			return err
-		case <-ctx.Done():
-		}
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		if err := s.Shutdown(drain); err != nil {
-			s.Close()
-		}
-		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	}
 }

@@ -117,6 +117,6 @@ func (d *process) controlServer(h http.Handler) *http.Server {
 // serveDoor opens the control listener, for one of several.
 func (d *process) serveDoor(p *phase) {
 	d.door = newDoor()
-	serve := serveHTTP(d.controlServer(d.door), patient{d.ls.control})
+	serve := serveHTTP(d.controlServer(d.door), patient{d.ls.control}, doorGrace)
 	p.run(func(ctx context.Context) error { return serve(ctx) })
 }

@@ -55,7 +55,7 @@ func (d *process) startDoors(p *phase) error {
 			return nil
 		})
 	} else {
-		p.run(serveHTTP(d.controlServer(handler), patient{d.ls.control}))
+		p.run(serveHTTP(d.controlServer(handler), patient{d.ls.control}, doorGrace))
 	}
 	p.run(d.countInvalidations)
 	return nil
