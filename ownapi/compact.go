@@ -16,8 +16,8 @@ type Compacted struct {
 // ErrNotCompacted is of a Config.Compact that cannot: the journal is of an earlier version, or where this node may not.
 var ErrNotCompacted = errors.New("the journal is not compacted while it runs")
 
-// mostKept is the longest time for which what is younger may be told to stay.
-const mostKept = 366 * 24 * time.Hour
+// MostKept is the longest time for which what is younger may be told to stay.
+const MostKept = 366 * 24 * time.Hour
 
 // postCompact answers when it is done, however long that takes.
 func postCompact(c *call, w http.ResponseWriter) error {
@@ -32,8 +32,8 @@ func postCompact(c *call, w http.ResponseWriter) error {
 	}
 	var keep *time.Duration
 	if s := in.KeepSeconds; s != nil {
-		if *s < 0 || *s > mostKept.Seconds() {
-			return invalid("keepSeconds is from 0 to %.0f.", mostKept.Seconds())
+		if *s < 0 || *s > MostKept.Seconds() {
+			return invalid("keepSeconds is from 0 to %.0f.", MostKept.Seconds())
 		}
 		keep = new(time.Duration)
 		*keep = time.Duration(*s * float64(time.Second))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/warmfront/warmfront/ownapi"
 	"github.com/warmfront/warmfront/ownapi/client"
 )
 
@@ -15,9 +16,6 @@ as --journal-entries says. Everything goes on meanwhile, and history, receipts a
 journal, a day in general, drops what it has cached; --keep says another time, and that whatever is older goes; without it, nothing does if that is less
 than half. A journal of several control nodes that an earlier version has begun is not compacted while it runs, nor one in a NATS of yours whose account does not permit that;
 warmfront status says why.`
-
-// mostKept is the longest --keep; the API takes no more.
-const mostKept = 366 * 24 * time.Hour
 
 func compactCommand() *cobra.Command {
 	var c connection
@@ -30,7 +28,7 @@ func compactCommand() *cobra.Command {
 			var kept *time.Duration
 			if cmd.Flags().Changed("keep") {
 				d, err := parseDays(keep)
-				if err != nil || d < 0 || d > mostKept {
+				if err != nil || d < 0 || d > ownapi.MostKept {
 					return usage("--keep %q: use a time of up to 366d, as in 7d, 1h or 0s", keep)
 				}
 				kept = &d
@@ -46,7 +44,7 @@ func compactCommand() *cobra.Command {
 			if c.json {
 				return printJSON(cmd.OutOrStdout(), done, false)
 			}
-			return printCompacted(cmd.OutOrStdout(), done)
+			return printCompacted(cmd.OutOrStdout(), done, kept != nil)
 		},
 	}
 	cmd.Flags().StringVar(&keep, "keep", "", "leave whole what is younger than this `time`, as in 7d or 1h, and leave out all before that can be, however little; an edge that was away since before drops its cache (default a day, and only if half of the journal goes)")
@@ -54,12 +52,17 @@ func compactCommand() *cobra.Command {
 	return cmd
 }
 
-func printCompacted(out io.Writer, done client.Compacted) error {
+// printCompacted prints what was done for who said how much is to stay (--keep), or did not.
+func printCompacted(out io.Writer, done client.Compacted, told bool) error {
 	if done.Before == 0 {
 		_, err := fmt.Fprintf(out, "Another control node has just compacted the journal. From entry %s on it is whole.\n", number(done.Base))
 		return err
 	}
 	if done.After == done.Before {
+		if told {
+			_, err := fmt.Fprintf(out, "All that the journal has is needed, or as young as --keep says; it stays as it is: %s.\n", entries(int(done.Before)))
+			return err
+		}
 		_, err := fmt.Fprintf(out, "Most of what the journal has is needed, or too young; it stays as it is: %s.\n", entries(int(done.Before)))
 		return err
 	}

@@ -198,13 +198,17 @@ Journal: 456 entries, compacted up to entry 1,000
 func TestPrintCompacted(t *testing.T) {
 	var out bytes.Buffer
 	for _, c := range []client.Compacted{{Before: 123456, After: 789, Base: 120001}, {Before: 1, After: 1}, {Base: 2001}} {
-		if err := printCompacted(&out, c); err != nil {
+		if err := printCompacted(&out, c, false); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := printCompacted(&out, client.Compacted{Before: 2, After: 2}, true); err != nil { // --keep 0s
+		t.Fatal(err)
 	}
 	expect(t, out.String(), `The journal had 123,456 entries; compacted, it has 789. From entry 120,001 on it is whole.
 Most of what the journal has is needed, or too young; it stays as it is: 1 entry.
 Another control node has just compacted the journal. From entry 2,001 on it is whole.
+All that the journal has is needed, or as young as --keep says; it stays as it is: 2 entries.
 `)
 }
 
