@@ -176,7 +176,7 @@ func (l *Log) findKept(ctx context.Context, s jetstream.StreamState) (k keptStre
 func (l *Log) settleKept(ctx context.Context, s jetstream.Stream, k keptStream) error {
 	state := s.CachedInfo().State
 	if state.LastSeq < k.base {
-		return l.lost("the log ends with entry %d, and was compacted up to entry %d", state.LastSeq, k.base)
+		return l.lost("the log ends with entry %d, and was compacted up to entry %d; what that has kept is the stream %s", state.LastSeq, k.base, k.name)
 	}
 	if state.FirstSeq < k.base {
 		if err := l.purge(ctx, s, k); err != nil {
@@ -193,7 +193,7 @@ func (l *Log) settleKept(ctx context.Context, s jetstream.Stream, k keptStream) 
 func (l *Log) fitsBase(ctx context.Context, sh *shape, k keptStream) error {
 	e, err := l.slotIn(ctx, sh, k.base)
 	if err == nil && (e.ID != k.id || e.Base != 0) {
-		err = l.damaged("what was kept of the entries below %d is of another log: it goes on with %.8s, entry %d is %.8s", k.base, k.id, k.base, e.ID)
+		err = l.damaged("what was kept of the entries below %d, the stream %s, is of another log: it goes on with %.8s, entry %d is %.8s", k.base, k.name, k.id, k.base, e.ID)
 	}
 	return err
 }

@@ -84,7 +84,7 @@ func (l *Log) Compact(ctx context.Context, r Compaction) (done Compacted, err er
 		return Compacted{}, nil
 	}
 	if err != nil {
-		return done, fmt.Errorf("compaction: %w", err)
+		return done, fmt.Errorf("compaction: %w", l.elsewhere(err))
 	}
 	l.c.step("kept")
 	if err := w.quiet(ctx, r.Quiet); err != nil {
@@ -214,6 +214,15 @@ func (l *Log) keep(ctx context.Context, log jetstream.Stream, x *rest, id journa
 		return k, l.damaged("what was kept, up to entry %d, is not whole", x.base)
 	}
 	return k, nil
+}
+
+// elsewhere says of an error in writing to several nodes what it may come of: who compacts has made sure of room on its own disk alone.
+func (l *Log) elsewhere(err error) error {
+	var api *jetstream.APIError
+	if l.c.Cluster == nil || errors.Is(err, journal.ErrFull) || !errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &api) {
+		return err
+	}
+	return fmt.Errorf("%w (there is room on the disk here, and it is not known whether there is on those of the other nodes)", err)
 }
 
 // keepEntries are sent before an answer is waited for: few, since others append too.

@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/warmfront/warmfront/journal"
 )
 
@@ -311,5 +313,41 @@ func TestLogCompact_KeptDamaged(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Where a log and what was kept of it do not fit together, the stream is named in which that is: to remove it may be the way out.
+func TestKept_NamedWhereItDoesNotFit(t *testing.T) {
+	l := mustOpen(t, Config{Dir: t.TempDir()})
+	s, err := l.js.Stream(minute(t), streamName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "WARMFRONT_0_KEPT_100_abc"
+	if err := l.settleKept(minute(t), s, keptStream{name: name, base: 100}); !errors.Is(err, ErrLost) || !strings.Contains(err.Error(), name) {
+		t.Errorf("of a log that is shorter: %v", err)
+	}
+	if err := l.settleKept(minute(t), s, keptStream{name: name, base: 1, id: "another"}); !errors.Is(err, journal.ErrDamaged) || !strings.Contains(err.Error(), name) {
+		t.Errorf("of another log: %v", err)
+	}
+}
+
+// Room is made sure of on the disk of who compacts. If the others do not take what is kept, the error says that theirs may be full.
+func TestCompact_SaysThatOthersMayBeFull(t *testing.T) {
+	for _, c := range []struct {
+		of   Config
+		err  error
+		says bool
+	}{
+		{Config{Cluster: &Cluster{}}, fmt.Errorf("append: %w", context.DeadlineExceeded), true},
+		{Config{Cluster: &Cluster{}}, &jetstream.APIError{Description: "insufficient storage"}, true},
+		{Config{Cluster: &Cluster{}}, fmt.Errorf("here: %w", journal.ErrFull), false},
+		{Config{Cluster: &Cluster{}}, context.Canceled, false},
+		{Config{}, context.DeadlineExceeded, false},
+	} {
+		err := (&Log{c: c.of}).elsewhere(c.err)
+		if !errors.Is(err, c.err) || strings.Contains(err.Error(), "other nodes") != c.says {
+			t.Errorf("of %v: %v", c.err, err)
+		}
 	}
 }

@@ -44,6 +44,7 @@ func (c Config) questions(nowhere string) []question {
 		{"$JS.API.STREAM.CREATE." + nowhere, other, false},
 		{"$JS.API.STREAM.UPDATE." + nowhere, other, false},
 		{"$JS.API.STREAM.DELETE." + nowhere, ``, false},
+		{c.names().kept + "0", ``, false}, // to what no stream has: none is of the base 0
 		{"$JS.API.STREAM.PURGE." + c.names().stream, fmt.Sprintf(`{"seq":1,"filter":"%snone"}`, c.names().kept), false}, // of what is before the first, and of nothing
 	}
 }
@@ -134,7 +135,11 @@ func (l *Log) mayCompact(ctx context.Context, info *jetstream.StreamInfo) (why s
 		var subjects []string
 		for _, q := range refused {
 			fixed = fixed || q.reads
-			subjects = append(subjects, strings.Replace(q.subject, l.permits.nowhere(), "*", 1))
+			subject := strings.Replace(q.subject, l.permits.nowhere(), "*", 1)
+			if kept := l.c.names().kept; strings.HasPrefix(subject, kept) {
+				subject = kept + "*"
+			}
+			subjects = append(subjects, subject)
 		}
 		if len(subjects) > 0 {
 			why = "its account does not permit to publish to " + strings.Join(subjects, ", ")

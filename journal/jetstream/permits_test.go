@@ -27,10 +27,10 @@ func permitted(t *testing.T, y *yours, c Config, publish ...string) Config {
 
 // What an account permits that was made for a version before compactions, and what it must permit besides.
 var (
-	forTheLog = []string{"WARMFRONT.>", "$JS.API.STREAM.INFO.WARMFRONT_0", "$JS.API.STREAM.CREATE.WARMFRONT_0",
+	forTheLog = []string{"WARMFRONT.log.0", "WARMFRONT.ack.0.*", "WARMFRONT.control", "WARMFRONT.ask", "WARMFRONT.inbox.>", "$JS.API.STREAM.INFO.WARMFRONT_0", "$JS.API.STREAM.CREATE.WARMFRONT_0",
 		"$JS.API.STREAM.UPDATE.WARMFRONT_0", "$JS.API.STREAM.MSG.GET.WARMFRONT_0", "$JS.API.DIRECT.GET.WARMFRONT_0"}
 	toLook    = []string{"$JS.API.STREAM.NAMES", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*", "$JS.API.DIRECT.GET.*"}
-	toCompact = []string{"$JS.API.STREAM.CREATE.*", "$JS.API.STREAM.UPDATE.*", "$JS.API.STREAM.DELETE.*", "$JS.API.STREAM.PURGE.WARMFRONT_0"}
+	toCompact = []string{"$JS.API.STREAM.CREATE.*", "$JS.API.STREAM.UPDATE.*", "$JS.API.STREAM.DELETE.*", "WARMFRONT.kept.0.*", "$JS.API.STREAM.PURGE.WARMFRONT_0"}
 )
 
 // An account that does not permit to compact is named once, and everything else goes on; also when a compaction was cut off before. What was compacted cannot be read
