@@ -16,14 +16,18 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 )
 
 // TestHandover_NoRequestFails restarts an edge under load, as a supervisor does that holds its socket (systemd's socket units):
 // SIGTERM, the end, the next process. Not one request may fail, of viewers that keep their connections as long as they may and of
-// viewers that connect anew for each request, by http and https, HTTP/2 too; none of them asks twice. Of HTTP/2 two viewers share a
-// connection: what the edge has told them by GOAWAY not to have looked at, they may ask on another.
+// viewers that connect anew for each request, by http and https, HTTP/2 and HTTP/3 too; none of them asks twice. Of HTTP/2 and of HTTP/3 two viewers share a
+// connection: what the edge has told them not to have looked at, by GOAWAY or by H3_REQUEST_REJECTED, they may ask on another. Who connects by HTTP/3 while no
+// process answers says its hello again, and the next one does.
 func TestHandover_NoRequestFails(t *testing.T) {
-	const restarts, viewers, between = 3, 12, 400
+	const restarts, kinds, each, between = 3, 4, 4, 100
 	w := newWorld(t.TempDir())
 	defer w.close()
 	site, err := newSite(&versions{})
@@ -35,7 +39,7 @@ func TestHandover_NoRequestFails(t *testing.T) {
 	if err := w.startControl(controlAtFixed()); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.create("d", map[string]string{"origin": "site"}); err != nil {
+	if err := w.create("d", map[string]string{"origin": "site", "version": "http2and3"}); err != nil {
 		t.Fatal(err)
 	}
 	delete(w.origins, "site")
@@ -51,15 +55,21 @@ func TestHandover_NoRequestFails(t *testing.T) {
 	if err := s.start(); err != nil {
 		t.Fatal(err)
 	}
-	var answers atomic.Int64
-	stop, failed := make(chan struct{}), make(chan error, viewers)
+	var answers [kinds]atomic.Int64
+	stop, failed := make(chan struct{}), make(chan error, kinds*each)
 	var all sync.WaitGroup
 	shared := multiplexed(s.sockets[1].Addr().String(), d.domain)
 	defer shared.CloseIdleConnections()
-	for i := range viewers {
-		v := &strict{address: s.sockets[min(i/4, 1)].Addr().String(), host: d.domain, anew: i%2 == 0, secure: i/4 >= 1}
-		if i/4 == 2 {
+	quick := multiplexedByQUIC(s.packets.LocalAddr().String(), d.domain)
+	defer quick.Close()
+	for i := range kinds * each {
+		kind := i / each
+		v := &strict{address: s.sockets[min(kind, 1)].Addr().String(), host: d.domain, anew: i%2 == 0, secure: kind >= 1}
+		switch kind {
+		case 2:
 			v.shared = shared
+		case 3:
+			v.quick = quick
 		}
 		all.Go(func() {
 			for n := 0; ; n++ {
@@ -69,34 +79,37 @@ func TestHandover_NoRequestFails(t *testing.T) {
 				default:
 				}
 				if err := v.ask(fmt.Sprintf("/page/%d", n%20)); err != nil {
-					failed <- fmt.Errorf("request %d of a viewer, anew %t, https %t, HTTP/2 %t: %w", n, v.anew, v.secure, v.shared != nil, err)
+					failed <- fmt.Errorf("request %d of a viewer, anew %t, https %t, HTTP/2 %t, HTTP/3 %t: %w", n, v.anew, v.secure, v.shared != nil, v.quick != nil, err)
 					return
 				}
-				answers.Add(1)
+				answers[kind].Add(1)
 			}
 		})
 	}
-	reach := func(n int64) {
+	more := func() { // of each kind
 		t.Helper()
-		err := w.until(patience, func() (bool, error) {
-			select {
-			case err := <-failed:
-				return false, err
-			default:
-				return answers.Load() >= n, nil
+		for i := range answers {
+			least := answers[i].Load() + between
+			err := w.until(patience, func() (bool, error) {
+				select {
+				case err := <-failed:
+					return false, err
+				default:
+					return answers[i].Load() >= least, nil
+				}
+			})
+			if err != nil {
+				t.Error(err)
 			}
-		})
-		if err != nil {
-			t.Error(err)
 		}
 	}
 	for range restarts {
-		reach(answers.Load() + between)
+		more()
 		if err := s.restart(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	reach(answers.Load() + between)
+	more()
 	close(stop)
 	all.Wait()
 	select {
@@ -104,14 +117,15 @@ func TestHandover_NoRequestFails(t *testing.T) {
 		t.Error(err)
 	default:
 	}
-	t.Logf("%d requests, %d restarts", answers.Load(), restarts)
+	t.Logf("requests by http, https, HTTP/2 and HTTP/3: %d, %d, %d, %d; %d restarts", answers[0].Load(), answers[1].Load(), answers[2].Load(), answers[3].Load(), restarts)
 }
 
-// supervisor holds an edge's sockets, for http and https, and starts the edge with them.
+// supervisor holds an edge's sockets, for http, https and HTTP/3, and starts the edge with them.
 type supervisor struct {
 	w       *world
 	sockets [2]net.Listener
-	files   [2]*os.File
+	packets *net.UDPConn // on the port of the second
+	files   [3]*os.File
 	edge    *process
 }
 
@@ -127,7 +141,12 @@ func holdSockets(w *world) (*supervisor, error) {
 			return nil, err
 		}
 	}
-	return s, nil
+	var err error
+	if s.packets, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(s.sockets[1].Addr().(*net.TCPAddr).AddrPort())); err != nil {
+		return nil, err
+	}
+	s.files[2], err = s.packets.File()
+	return s, err
 }
 
 func (s *supervisor) start() error {
@@ -143,13 +162,13 @@ func (s *supervisor) start() error {
 		}
 	}
 	command := func(name string, args ...string) *exec.Cmd {
-		cmd := exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ LISTEN_FDS=2 exec "$@"`, "sh", name}, args...)...)
-		cmd.ExtraFiles = s.files[:] // descriptors 3 and 4
+		cmd := exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ LISTEN_FDS=3 exec "$@"`, "sh", name}, args...)...)
+		cmd.ExtraFiles = s.files[:] // descriptors 3 to 5
 		cmd.Env = append(os.Environ(), "WARMFRONT_EDGE_TOKEN="+token)
 		return cmd
 	}
 	var err error
-	s.edge, err = launchWith(command, dir, []string{"edge", "--http", s.sockets[0].Addr().String(), "--https", s.sockets[1].Addr().String(), "--http3=false",
+	s.edge, err = launchWith(command, dir, []string{"edge", "--http", s.sockets[0].Addr().String(), "--https", s.sockets[1].Addr().String(),
 		"--drain-grace", "5s", "--cache-size", "32MiB"})
 	return err
 }
@@ -165,24 +184,28 @@ func (s *supervisor) close() {
 	if s.edge != nil {
 		s.edge.kill()
 	}
-	for i := range s.sockets {
-		s.files[i].Close()
-		s.sockets[i].Close()
+	for _, f := range s.files {
+		f.Close()
 	}
+	for _, l := range s.sockets {
+		l.Close()
+	}
+	s.packets.Close()
 }
 
 // strict is a viewer that asks nothing twice: a request that is not answered has failed.
 type strict struct {
 	address, host string
-	anew          bool            // a connection for each request
-	secure        bool            // by https
-	shared        *http.Transport // by HTTP/2; with anew one of its own
+	anew          bool             // a connection for each request
+	secure        bool             // by https
+	shared        *http.Transport  // by HTTP/2; with anew one of its own
+	quick         *http3.Transport // by HTTP/3; the same
 	conn          net.Conn
 	in            *bufio.Reader
 }
 
 func (v *strict) ask(path string) (err error) {
-	if v.shared != nil {
+	if v.shared != nil || v.quick != nil {
 		return v.askMultiplexed(path)
 	}
 	if v.conn == nil {
@@ -235,11 +258,30 @@ func multiplexed(address, host string) *http.Transport {
 	}
 }
 
+// multiplexedByQUIC speaks HTTP/3 with an edge.
+func multiplexedByQUIC(address, host string) *http3.Transport {
+	return &http3.Transport{
+		TLSClientConfig: &tls.Config{ServerName: host, InsecureSkipVerify: true, NextProtos: []string{http3.NextProtoH3}},
+		QUICConfig:      &quic.Config{HandshakeIdleTimeout: patience},
+		Dial: func(ctx context.Context, _ string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {
+			return quic.DialAddrEarly(ctx, address, t, q)
+		},
+	}
+}
+
 func (v *strict) askMultiplexed(path string) error {
-	by := v.shared
-	if v.anew {
-		by = multiplexed(v.address, v.host)
-		defer by.CloseIdleConnections()
+	by, major := http.RoundTripper(v.shared), 2
+	switch {
+	case v.quick != nil && v.anew:
+		own := multiplexedByQUIC(v.address, v.host)
+		defer own.Close()
+		by, major = own, 3
+	case v.quick != nil:
+		by, major = v.quick, 3
+	case v.anew:
+		own := multiplexed(v.address, v.host)
+		defer own.CloseIdleConnections()
+		by = own
 	}
 	req, err := http.NewRequest("GET", "https://"+v.host+path, nil)
 	if err != nil {
@@ -250,7 +292,7 @@ func (v *strict) askMultiplexed(path string) error {
 		return err
 	}
 	defer resp.Body.Close()
-	if resp.ProtoMajor != 2 {
+	if resp.ProtoMajor != major {
 		return fmt.Errorf("an answer by %s", resp.Proto)
 	}
 	return whole(resp)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,15 +41,20 @@ type h3side struct {
 	listener  *quic.EarlyListener
 	stop      context.Context // ends when no request is to be begun any more
 	halt      context.CancelFunc
-	shaking   atomic.Int64 // handshakes
+	shaking   atomic.Int64  // handshakes
+	accepted  chan struct{} // closed when accept has ended
+
+	coming  sync.WaitGroup // connections that have been admitted and not accepted
+	serving sync.WaitGroup // connections that have been accepted
 
 	mu    sync.Mutex
+	shut  bool                 // nobody new is admitted; guarded by mu
 	conns map[*h3conn]struct{} // guarded by mu
 }
 
 // listenH3 prepares the side of a server that has a UDP socket.
 func (e *engine) listenH3(s *Server) (*h3side, error) {
-	h := &h3side{e: e, packets: s.Packets, conns: map[*h3conn]struct{}{}}
+	h := &h3side{e: e, packets: s.Packets, accepted: make(chan struct{}), conns: map[*h3conn]struct{}{}}
 	h.stop, h.halt = context.WithCancel(e.base)
 	h.transport = &quic.Transport{
 		Conn:                h.packets,
@@ -92,6 +98,7 @@ func (l *Limits) quic() *quic.Config {
 type arrival struct {
 	serverName atomic.Value // string
 	settled    sync.Once
+	entered    sync.Once
 	h          *h3side
 }
 
@@ -105,30 +112,51 @@ func arrivalOf(ctx context.Context) *arrival {
 // shaken is called when the handshake is over, either way.
 func (a *arrival) shaken() { a.settled.Do(func() { a.h.shaking.Add(-1) }) }
 
+// arrived is called when the connection is accepted, or has ended before.
+func (a *arrival) arrived() { a.entered.Do(a.h.coming.Done) }
+
 var errTooMany = errors.New("httpserver: too many connections")
 
 // admit counts a connection, or turns it away. That costs one packet; there is no answer in HTTP before a
-// handshake. ctx ends with the connection.
+// handshake. ctx ends with the connection. Once it is shut nobody new is answered: a viewer that is refused gives up, one that hears nothing says its
+// hello again, which is for the next process then, if that has the socket too. quic-go refuses whom an error turns away, and calls this in the goroutine
+// that looks at hellos, and at nothing else: that ends here.
 func (h *h3side) admit(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
-	who := client(addrPort(info.RemoteAddr).Addr())
-	if h.stop.Err() != nil || !h.e.gate.admitOther(who) {
-		return nil, errTooMany
+	if !h.expect() {
+		runtime.Goexit()
 	}
 	a := &arrival{h: h}
+	who := client(addrPort(info.RemoteAddr).Addr())
+	if !h.e.gate.admitOther(who) {
+		a.arrived()
+		return nil, errTooMany
+	}
 	a.serverName.Store("")
 	h.shaking.Add(1)
 	context.AfterFunc(ctx, func() {
 		a.shaken()
+		a.arrived()
 		h.e.failed3(context.Cause(ctx))
 		h.e.gate.leaveOther(who)
 	})
 	return context.WithValue(ctx, arrivalKey{}, a), nil
 }
 
+// expect counts somebody who is coming, unless nobody may come any more.
+func (h *h3side) expect() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.shut {
+		h.coming.Add(1)
+	}
+	return !h.shut
+}
+
 // doubts tells whether a viewer must first show that its address is its own, which costs it a round trip
 // (RFC 9000 section 8.1.2). Whoever sends from addresses of others can then not take the places that are left.
+// At the end nobody is asked to: the next process would not know what we have asked.
 func (h *h3side) doubts(addr net.Addr) bool {
-	return h.shaking.Load() >= maxHandshakes || h.e.gate.crowded(client(addrPort(addr).Addr()))
+	return h.stop.Err() == nil && (h.shaking.Load() >= maxHandshakes || h.e.gate.crowded(client(addrPort(addr).Addr())))
 }
 
 // named3 notes the name of a hello, which crypto/tls tells only when the handshake is complete: requests
@@ -158,7 +186,8 @@ func (h *h3side) accept() error {
 		h.mu.Lock()
 		h.conns[c] = struct{}{}
 		h.mu.Unlock()
-		h.e.running.Go(c.serve)
+		h.serving.Go(c.serve)
+		c.came.arrived()
 	}
 }
 
@@ -169,10 +198,26 @@ func (h *h3side) leave(c *h3conn) {
 	delete(h.conns, c)
 }
 
-// drain begins to end: nobody new, no request that is not begun yet.
+// drain ends it: nobody new, no request that is not begun yet. Handshakes that are under way come to their end first, for quic-go refuses who is in one
+// when its listener closes; their viewers are told then, like the others, that what they ask has not been looked at. When no connection is left the
+// socket is not read any more: what comes is for the next process, if that has it too.
 func (h *h3side) drain() {
 	h.halt()
+	h.mu.Lock()
+	h.shut = true
+	h.mu.Unlock()
+	come := make(chan struct{})
+	go func() { h.coming.Wait(); close(come) }()
+	select {
+	case <-come:
+	case <-h.accepted: // since the socket has failed
+	case <-h.e.base.Done():
+	}
 	h.listener.Close()
+	<-h.accepted
+	h.serving.Wait()
+	h.close()
+	<-come
 }
 
 // close gives everything back. No connection is left.

@@ -31,18 +31,20 @@ type h3served struct {
 // serveH3 runs s with HTTP/3 under a.test until the test ends.
 func serveH3(t *testing.T, s *Server) *h3served {
 	t.Helper()
-	packets, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
+	if s.Packets == nil {
+		var err error
+		if s.Packets, err = net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
+			t.Fatal(err)
+		}
 	}
+	at := s.Packets.LocalAddr().(*net.UDPAddr)
 	show, pool := selfSigned(t, "a.test", "b.test")
-	s.Packets = packets
 	if s.Handler == nil {
 		s.Handler = handlerFunc(echo)
 	}
 	s.TLS = &TLS{Certificate: show, Names: names{"a.test": {HTTP3: true}, "b.test": {HTTP2: true}}}
 	_, stop := start(t, s)
-	return &h3served{t, packets.LocalAddr().(*net.UDPAddr), &tls.Config{RootCAs: pool, ServerName: "a.test", NextProtos: []string{protoHTTP3}}, stop}
+	return &h3served{t, at, &tls.Config{RootCAs: pool, ServerName: "a.test", NextProtos: []string{protoHTTP3}}, stop}
 }
 
 // client is a viewer that is not ours.

@@ -142,32 +142,27 @@ func (s *Server) Run(ctx context.Context) error {
 			l.Close()
 			return err
 		}
-		defer h.close()
 		e.h3.Store(h)
 	}
 	stop := make(chan struct{})
 	var warden sync.WaitGroup
 	warden.Go(func() { e.watch(stop) })
-	accepting, accepted := 1, make(chan error, 2)
-	go func() { accepted <- e.accept(l) }()
+	accepted, ended := make(chan error, 2), make(chan struct{})
+	go func() { defer close(ended); accepted <- e.accept(l) }()
 	if h != nil {
-		accepting++
-		go func() { accepted <- h.accept() }()
+		go func() { defer close(h.accepted); accepted <- h.accept() }()
 	}
 	select {
 	case err = <-accepted:
-		accepting--
 		err = fmt.Errorf("httpserver: accept on %s: %w", l.Addr(), err)
 	case <-ctx.Done():
 	}
 	e.leaving.Store(true)
 	l.Close()
 	if h != nil {
-		h.drain()
+		e.running.Go(h.drain)
 	}
-	for range accepting {
-		<-accepted
-	}
+	<-ended
 	e.drain(cut)
 	e.pipes.close()
 	close(stop)
