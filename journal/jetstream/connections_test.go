@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/warmfront/warmfront/journal"
 )
 
 // Whatever an edge is called, it hears no answers that are another's.
@@ -150,4 +152,35 @@ func TestNetwork_ApplicantsAreFew(t *testing.T) {
 		t.Errorf("%d connections with a token, want %d", there, maxApplicants)
 	}
 	connected(t, p.dial(t, l.Addr(), "FRA50-1"))
+}
+
+// All edges that a control node has room for acknowledge the same entry at once. What came while it was busy with another was dropped
+// beyond 4,096, and Completed waited for what is sent again.
+func TestAcks_OfAllEdgesHaveRoom(t *testing.T) {
+	l := open(t, Config{Dir: t.TempDir()})
+	held := make(chan struct{})
+	var got atomic.Int64
+	stop, err := l.Acks(func(journal.Ack) {
+		<-held
+		got.Add(1)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	release := sync.OnceFunc(func() { close(held) })
+	defer release()
+	for range maxConnections {
+		if err := l.Ack(t.Context(), journal.Ack{Edge: "FRA50-1", Incarnation: "i", Seq: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.engine.nc.Flush(); err != nil { // they have come: the answer is behind them
+		t.Fatal(err)
+	}
+	release()
+	if err := l.Ack(t.Context(), journal.Ack{Edge: "FRA50-1", Incarnation: "i", Seq: 2}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "every acknowledgement is heard", func() bool { return got.Load() > maxConnections })
 }

@@ -50,6 +50,12 @@ func (l *session) complain(_ *nats.Conn, sub *nats.Subscription, err error) {
 // away reports whether there is no connection now, and there will be one.
 func (l *session) away() bool { return l.remote && !l.nc.IsConnected() }
 
+// What a subscription holds that is not handled yet (L9); beyond it is lost what comes. All edges may acknowledge at once, and once more.
+const (
+	mostPending       = 2 * maxConnections
+	mostPendingOctets = 16 << 20
+)
+
 // subscribe returns when the engine knows the subscription; after stop has returned, f is not called any more.
 func (l *session) subscribe(subject, queue string, f func(*nats.Msg)) (stop func(), err error) {
 	if l.closed.Load() {
@@ -67,7 +73,7 @@ func (l *session) subscribe(subject, queue string, f func(*nats.Msg)) (stop func
 	if err != nil {
 		return nil, l.wrap("subscribe", err)
 	}
-	err = sub.SetPendingLimits(4096, 16<<20)
+	err = sub.SetPendingLimits(mostPending, mostPendingOctets)
 	if err == nil && !l.away() { // who is away subscribes when it is back, before it sends anything else
 		err = l.nc.FlushTimeout(readTimeout)
 	}
