@@ -108,9 +108,9 @@ func (s *Store) FindHead(key []byte, least, most int64) (o *cache.Object, ref Re
 		return nil, ref, false
 	}
 	sh.index.use(p.hash)
+	seg := s.segmentOf(at)
 	sh.mu.Unlock()
-	seg := s.slots[at.slot()].Load()
-	if seg == nil || !s.compare(seg, at, &p) || p.size < least || p.size > most {
+	if seg.segment == nil || !s.compare(seg.segment, at, &p) || p.size < least || p.size > most {
 		return nil, ref, false
 	}
 	rec, err := record.Cut(p.octets)

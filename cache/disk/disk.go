@@ -318,15 +318,16 @@ func (s *Store) find(l *life, key []byte, use bool, most int64) (_ *cache.Object
 	if at != 0 && use {
 		sh.index.use(hash)
 	}
+	seg := s.segmentOf(at)
 	sh.mu.Unlock()
 	if at == 0 || !s.reads.well() {
 		return nil, Ref{}, true
 	}
-	o, number, ok := s.read(hash, at, now)
+	o, ok := s.read(seg, hash, at, now)
 	if o == nil || o.Key != string(key) || o.Epoch != l.name {
 		return nil, Ref{}, ok
 	}
-	return o, Ref{s: s, hash: hash, at: at, number: number}, true
+	return o, Ref{s: s, hash: hash, at: at, number: seg.number}, true
 }
 
 // Put lets o be written, in place of what was under its key. It returns false when o is not taken: it is too

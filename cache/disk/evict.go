@@ -88,7 +88,10 @@ func (s *Store) wait(hash uint64, at place, l *life) *item {
 		return nil
 	}
 	sh := s.shard(hash)
-	o, _, _ := s.read(hash, at, false)
+	sh.mu.Lock()
+	seg := s.segmentOf(at)
+	sh.mu.Unlock()
+	o, _ := s.read(seg, hash, at, false)
 	if o == nil || o.Epoch != l.name {
 		return nil
 	}

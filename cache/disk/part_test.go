@@ -266,7 +266,7 @@ func (r *running) oneIn(slot int) map[string]Ref {
 			if x.at == 0 || x.at.slot() != slot || len(found) > 0 {
 				continue
 			}
-			if o, _, _ := r.read(x.hash, x.at, false); o != nil && len(o.Body) == 9000 {
+			if o, _ := r.read(r.segmentOf(x.at), x.hash, x.at, false); o != nil && len(o.Body) == 9000 {
 				if _, ref := r.Find([]byte(o.Key)); ref.at.same(x.at) {
 					found[o.Key] = ref
 				}

@@ -18,7 +18,7 @@ type segment struct {
 	users [stripes]inUse // who sends from it; see part.go
 	sent  atomic.Bool    // somebody has
 
-	// swept is up to which number of the journal all its objects were found alive.
+	// swept is up to which number of the journal all its objects were found alive: those that the index still has.
 	swept atomic.Uint64
 
 	// Guarded by Store.mu. end is where the records end. views and table grow while the segment is open, and
@@ -34,35 +34,50 @@ type segment struct {
 // base is where the slot begins in the file.
 func (s *Store) base(slot int) int64 { return slotsAt + int64(slot)*s.super.slot }
 
+// sweptSegment is a segment, and up to where what is in it was found alive. A sweep takes out what is dead before it says so: what
+// the index had in the segment when that was looked up is alive up to there, and what a later look says holds only for what
+// is in the index by then. So it is read with the index and its shard's mu, and goes with what is found.
+type sweptSegment struct {
+	*segment // nil: there is none
+	upTo     uint64
+}
+
+// segmentOf is where a place in the index lies. With its shard's mu.
+func (s *Store) segmentOf(at place) (g sweptSegment) {
+	if g.segment = s.slots[at.slot()].Load(); g.segment != nil {
+		g.upTo = g.swept.Load()
+	}
+	return g
+}
+
 // read fetches the record at a place, and forgets it if it is not what was written. With now it does not wait for the
-// disk: ok is false if it would have to. It also returns the number of the segment.
-func (s *Store) read(hash uint64, at place, now bool) (_ *cache.Object, number uint64, ok bool) {
-	seg := s.slots[at.slot()].Load()
-	if seg == nil {
-		return nil, 0, true
+// disk: ok is false if it would have to.
+func (s *Store) read(seg sweptSegment, hash uint64, at place, now bool) (_ *cache.Object, ok bool) {
+	if seg.segment == nil {
+		return nil, true
 	}
 	buf := make([]byte, min(at.size(), s.super.slot-at.off()))
 	if now {
 		if !s.quick.ReadNow(buf, s.base(seg.slot)+at.off()) {
-			return nil, 0, false
+			return nil, false
 		}
 	} else if _, err := s.file.ReadAt(buf, s.base(seg.slot)+at.off()); err != nil {
 		s.counts.failures.Add(1)
 		s.reads.failed(err)
-		return nil, 0, true
+		return nil, true
 	}
 	s.reads.worked()
 	o, err := seg.decode(buf, hash, at.off())
 	if err != nil {
-		s.spoiled(seg, hash, at)
-		return nil, 0, true
+		s.spoiled(seg.segment, hash, at)
+		return nil, true
 	}
 	o.Keeper, o.Serial = s, uint64(at&^uses)
-	return o, seg.number, true
+	return o, true
 }
 
 // decode makes an object of a record of this segment. It refers to buf.
-func (g *segment) decode(buf []byte, hash uint64, off int64) (*cache.Object, error) {
+func (g sweptSegment) decode(buf []byte, hash uint64, off int64) (*cache.Object, error) {
 	f, ok := openFrame(buf, g.seed)
 	if !ok || f.hash != hash {
 		return nil, errBroken
@@ -74,12 +89,12 @@ func (g *segment) decode(buf []byte, hash uint64, off int64) (*cache.Object, err
 	return g.object(rec, off), nil
 }
 
-func (g *segment) object(rec record.Record, off int64) *cache.Object {
+func (g sweptSegment) object(rec record.Record, off int64) *cache.Object {
 	o := rec.Object(zero, nil)
 	if off < g.old {
 		o.FetchStart = LongAgo
 	}
-	o.SetChecked(g.swept.Load())
+	o.SetChecked(g.upTo)
 	return o
 }
 

@@ -97,6 +97,7 @@ func (s *Store) visit(l *life, seg *segment, visit func(*cache.Sight) bool, swee
 	}
 	left := map[string]bool{}
 	sweep.marked() // what was before does not count
+	as := sweptSegment{seg, seg.swept.Load()}
 	for len(views) > 0 {
 		v, ok := readView(views)
 		if !ok {
@@ -107,7 +108,7 @@ func (s *Store) visit(l *life, seg *segment, visit func(*cache.Sight) bool, swee
 		if !s.isAt(v.hash, at) {
 			continue
 		}
-		o := seg.object(v.rec, v.off)
+		o := as.object(v.rec, v.off)
 		if !visit(s.sight(o, int64(v.rec.BodySize()), uint64(at))) {
 			return complete, false, nil
 		}

@@ -143,3 +143,63 @@ func TestRange_OfWhatIsMarked(t *testing.T) {
 		t.Errorf("nothing is marked, and checked up to %d", o.Checked())
 	}
 }
+
+// interrupted is a file with which something happens before it is read.
+type interrupted struct {
+	*disktest.File
+	by func()
+}
+
+func (f *interrupted) ReadAt(b []byte, off int64) (int, error) {
+	f.interrupt()
+	return f.File.ReadAt(b, off)
+}
+
+func (f *interrupted) ReadNow(b []byte, off int64) bool {
+	f.interrupt()
+	return f.File.ReadNow(b, off)
+}
+
+func (f *interrupted) interrupt() {
+	if by := f.by; by != nil {
+		f.by = nil
+		by()
+	}
+}
+
+// E4: a sweep takes out what somebody has just found and is still reading. That it has found all that is left to be alive says
+// nothing about this one: who has found it must hold it against the rules.
+func TestRange_OvertakesWhoReads(t *testing.T) {
+	const key = "0000"
+	for name, find := range map[string]func(*Store) *cache.Object{
+		"Find":    func(s *Store) *cache.Object { o, _ := s.Find([]byte(key)); return o },
+		"FindNow": func(s *Store) *cache.Object { o, _, _ := s.FindNow([]byte(key), 1<<20); return o },
+		"FindHead": func(s *Store) *cache.Object {
+			o, _, _ := s.FindHead([]byte(key), 1, 1<<20)
+			return o
+		},
+	} {
+		f := &interrupted{File: new(disktest.File)}
+		c := small(f.File)
+		c.File = f
+		s := start(t, c)
+		s.Use(testLife)
+		for i := 0; s.after(0) == nil || !s.after(0).isComplete(s.Store); i++ {
+			mustPut(t, s, object(fmt.Sprintf("%04d", i), 1, 3000))
+			s.settle(t)
+		}
+		dropped := false
+		f.by = func() {
+			s.Range(func(o *cache.Sight) bool {
+				dropped = dropped || o.Key == key && o.Drop()
+				return true
+			}, &Sweep{To: 5, Since: func(string, uint64) bool { return true }})
+		}
+		if o := find(s.Store); !dropped || o == nil || o.Checked() != 1 {
+			t.Errorf("%s: dropped %v, found %v, checked up to %d", name, dropped, o != nil, o.Checked())
+		}
+		if o := s.Peek([]byte("0001")); o == nil || o.Checked() != 5 {
+			t.Errorf("%s: the next one was not swept", name)
+		}
+	}
+}
