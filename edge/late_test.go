@@ -14,6 +14,17 @@ import (
 // halfway is a request that has found what is stored, and then comes to nothing for a while.
 func (w *world) halfway(path string) (v *visit, q *query, a *answer) {
 	w.t.Helper()
+	v, q = w.pinned(path)
+	a, st := v.obtain(q, 0)
+	if st != found || a.object == nil || a.reader != nil {
+		w.t.Fatal("not stored")
+	}
+	return v, q, a
+}
+
+// pinned is a request that has got no further than that.
+func (w *world) pinned(path string) (v *visit, q *query) {
+	w.t.Helper()
 	v = &visit{e: w.edge, ctx: context.Background(), r: request(path)}
 	v.ticket, v.now = w.edge.open(), w.edge.now()
 	q = &v.main
@@ -21,11 +32,7 @@ func (w *world) halfway(path string) (v *visit, q *query, a *answer) {
 		w.t.Fatal("refused")
 	}
 	q.key = q.behavior.AppendKey(nil, q.site.Distribution, q.req)
-	a, st := v.obtain(q, 0)
-	if st != found || a.object == nil || a.reader != nil {
-		w.t.Fatal("not stored")
-	}
-	return v, q, a
+	return v, q
 }
 
 // L4, S3: a map that was found before a rule waits for a slice that somebody else fetches after it. Nothing in the
@@ -68,6 +75,40 @@ func TestL4_AMapThatWaitsForAYoungerSlice(t *testing.T) {
 		if got := other.fields.Get("X-Text"); got != "new" {
 			t.Errorf("the other one was answered with %q", got)
 		}
+	})
+}
+
+// The other way round: who has pinned before a rule joins the fetch of the map that has been begun after it. A slice from before the
+// rule, which its pin does not know, is alive for it, and belongs to that map by its validator; and nothing keeps the rule.
+func TestL4_AMapThatIsYoungerThanAStoredSlice(t *testing.T) {
+	library(t, func(w *world, a *archive) {
+		w.get("/a")
+		w.store.Remove(w.object("/a"))
+		v, q := w.pinned("/a")
+
+		w.invalidate("/a")
+		hold := make(chan struct{})
+		a.change(func() { a.hold[""] = hold })
+		other := w.ask("HEAD /a")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			defer v.release()
+			had, st := v.obtain(q, 0)
+			if st != found || !had.isMap() || had.reader == nil {
+				t.Error("it has not come along")
+				return
+			}
+			b, st := v.throughSlices(q, had, 0)
+			w.edge.sweeper.sweep(context.Background())
+			if st == found && v.decide(q, b) == found && b.walk.good(&b.walk.first) {
+				t.Error("it is answered with octets of before the rule")
+			}
+		}()
+		synctest.Wait()
+		close(hold)
+		<-done
+		other.is(t, "200 Miss")
 	})
 }
 

@@ -52,6 +52,9 @@ func (v *visit) throughSlices(q *query, a *answer, slot int) (*answer, step) {
 		v.e.drop(a.object)
 		return nil, again
 	}
+	if a.reader != nil && v.unheld(q, a.reader.f) {
+		return nil, again // what is stored of it would be looked at as of before a rule that may be forgotten when it is used
+	}
 	w := &walk{v: v, q: q, of: a.object, is: is, alone: v.alone || v.unstored}
 	w.key = append(append(make([]byte, 0, len(w.of.Key)+9), w.of.Key...), 's', 0, 0, 0, 0, 0, 0, 0, 0)
 	w.source = a.reader.takeSource()
