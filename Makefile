@@ -51,6 +51,7 @@ unit: console ## Go tests with the race detector, without it those that measure 
 	$(GO) test -race -vet=off -timeout 30m -parallel 4 $(LONGEST) ./...
 	$(GO) test -vet=off ./cache/memory ./httpserver ./simulation/machines
 	$(GO) test -vet=off -tags planted ./simulation/machines -run FindPlantedMistakes
+	$(GO) test -vet=off -tags planted ./edge -run Ever
 	cd tools && $(GO) test -count=1 ./replay
 
 model: deps ## the protocol's model, all its states, and every planted mistake found; MODEL=full takes the long ones too

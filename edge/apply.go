@@ -166,6 +166,7 @@ func (e *Edge) foldInvalidated(d *draft, entry *journal.Entry, inv *journal.Inva
 		next.soft = last.soft.AddWhere(entry.Seq, where, items...)
 	} else {
 		next.index = last.index.AddWhere(entry.Seq, where, items...)
+		next.ever = last.ever.with(entry.Seq, where, items...)
 	}
 	next.newest = max(next.index.Newest(), next.soft.Newest())
 	if inv.Pace != nil || len(last.paces) > 0 {
@@ -185,6 +186,7 @@ func foldForgotten(d *draft, seq uint64, f *journal.Forgotten) {
 	}
 	next := *last
 	next.index = last.index.Add(seq, everything)
+	next.ever = last.ever.with(seq, nil, everything)
 	next.newest = max(next.index.Newest(), next.soft.Newest())
 	d.put(f.DistributionID, &next)
 	d.touch(f.DistributionID)

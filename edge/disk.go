@@ -276,6 +276,7 @@ func (l *load) found(there *cache.Object, ref disk.Ref) {
 		}
 		return
 	}
+	e.confirm(x, &o.Subject, o.Stamp)
 	if x.marked(o) != 0 {
 		// In memory nothing would keep its rule, if the disk let go of it now.
 		if there := e.store.Peek([]byte(l.key)); there != nil && there.Away() {

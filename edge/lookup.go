@@ -94,6 +94,7 @@ func (e *Edge) judge(q *query, o *cache.Object, now time.Time) (st state, rule u
 	if rule = q.site.check(o); rules.Kills(rule) {
 		return dead, rule
 	}
+	e.confirm(q.site, &o.Subject, o.Stamp)
 	switch {
 	case e.overwritten(q.site, &o.Subject, began(o)):
 		return overwritten, 0
@@ -335,6 +336,11 @@ func (v *visit) decide(q *query, a *answer) step {
 	}
 	if !v.leased(q, a) {
 		return v.unleased(a)
+	}
+	if a.object != nil {
+		v.e.confirm(x, &a.object.Subject, a.object.Stamp)
+	} else {
+		v.e.confirm(x, a.subject, a.stamp)
 	}
 	return found
 }

@@ -169,7 +169,10 @@ func (w *walk) stored(n int64, s *Snap) (o *cache.Object, ok bool) {
 	if o = w.v.e.get(s, numbered(w.key, n)); o == nil {
 		return nil, false
 	}
-	return w.usable(o, n, s)
+	if o, ok = w.usable(o, n, s); ok {
+		w.v.e.confirm(s.sites.of(o.Distribution), &o.Subject, o.Stamp)
+	}
+	return o, ok
 }
 
 // usable tells whether a stored slice may be used, as of a snapshot. What can never be used again is dropped: then there

@@ -42,6 +42,7 @@ type site struct {
 	tags   invalidation.TagList // how CacheTagHeader is read
 	rev    uint64               // sequence of the entry that made this configuration
 	unread bool                 // or that made another one, which this edge does not understand: nothing of other edges' is meant by it
+	ever   ever                 // what it has forgotten too, in a build for tests
 	index  *invalidation.Index
 	soft   *invalidation.Index // rules that mark stale (marked.go)
 	newest uint64              // the number of the newest rule of both, read on every hit

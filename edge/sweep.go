@@ -178,6 +178,7 @@ func (s *sweep) passes(o *cache.Glimpse) bool {
 	if x.index.Match(&s.subject, checked) != 0 || o.Status != signpost && x.soft.Match(&s.subject, checked) != 0 { // of a slice the octets count
 		return false
 	}
+	s.e.confirm(x, &s.subject, o.Stamp)
 	o.Mark.SetChecked(x.newest)
 	return true
 }
@@ -203,6 +204,7 @@ func (s *sweep) visit(o *cache.Sight, memory bool) {
 		checked := o.Checked()
 		rule := site.checkSight(o)
 		if rule == 0 {
+			s.e.confirm(site, &o.Subject, o.Stamp)
 			s.visitMarked(site, o, checked, memory)
 			return
 		}
