@@ -22,7 +22,7 @@ func mistakes(t *testing.T) (names []string) {
 	for _, m := range regexp.MustCompile(`mistake = "([a-z-]+)"`).FindAllStringSubmatch(string(b), -1) {
 		names = append(names, m[1])
 	}
-	if len(names) < 28 {
+	if len(names) < 32 {
 		t.Fatalf("mistakes found: %q", names)
 	}
 	return names
@@ -49,7 +49,7 @@ func TestGuarantee_FindsMistakes(t *testing.T) {
 
 // What some mistakes need to show.
 var (
-	onDisk   = []string{"load-unchecked", "load-races-sweep", "restart-trusted", "serves-early", "mark-uncompared"}
+	onDisk   = []string{"load-unchecked", "load-races-sweep", "restart-trusted", "serves-early", "mark-uncompared", "stored-anew", "age-anew"}
 	restarts = []string{"restart-trusted", "serves-early"}
 	restored = []string{"mark-uncompared"}
 	tiered   = []string{"parent-behind", "parent-unchecked", "abroad-unchecked", "rest-forgotten"}

@@ -305,6 +305,10 @@ func (l *load) mistaken(o *cache.Object, x *site) {
 	switch {
 	case planted(loadUnchecked):
 		o.SetChecked(x.newest)
+	case planted(storedAnew):
+		o.Subject.Stored = l.e.now()
+	case planted(ageAnew):
+		o.Fresh.Stored = l.e.now()
 	case planted(loadRacesSweep):
 		<-time.After(50 * time.Millisecond) // as if the disk were slow
 	case planted(restartTrusted):

@@ -66,6 +66,9 @@ func (x *site) marked(o *cache.Object) (rule uint64) {
 // judgeMarked says whether a marked object may be shown while it is revalidated: for no longer than without the mark, and
 // not if it must not be used stale. That its origin has failed before the rule came says nothing.
 func judgeMarked(o *cache.Object, now time.Time) state {
+	if planted(mustUnheeded) && o.Fresh.IsFresh(now) {
+		return usableMarked
+	}
 	if o.Fresh.MustRevalidate || o.Fresh.MayServeStale(now, httpcache.WhileRevalidating) != httpcache.StaleAllowed {
 		return stale
 	}

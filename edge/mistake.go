@@ -30,6 +30,8 @@ const (
 	markForgotten mistake = "mark-forgotten" // L4: a rule that marks stale goes although something is stored that it marks
 	markUnasked   mistake = "mark-unasked"   // what is marked stale is shown, and no request to the origin is begun
 
+	mustUnheeded mistake = "must-unheeded" // what is marked stale is shown although its origin says must-revalidate
+
 	paceTurnless mistake = "pace-turnless" // what is marked stale and paced never has a turn, and is shown until a viewer may not have it any more
 
 	variantUnnamed mistake = "variant-unnamed" // of what differs by Accept-Language or a cookie, an invalidation of the URL means the plain one only
@@ -37,7 +39,11 @@ const (
 
 	missedUnheeded mistake = "missed-unheeded" // L5: what was accepted while an edge was cut off is passed over when it is back
 
+	spellingUnread mistake = "spelling-unread" // an escape in an item means the character in that spelling only
+
 	classUnread mistake = "class-unread" // conditions: a class of statuses means nothing
+	storedAnew  mistake = "stored-anew"  // conditions: what comes from disk was stored when it was loaded
+	ageAnew     mistake = "age-anew"     // the Age of what comes from disk is counted from when it was loaded
 
 	loadUnchecked  mistake = "load-unchecked"   // L3: what comes from disk is taken to be checked already
 	loadRacesSweep mistake = "load-races-sweep" // E4: rules go although a load with a smaller position is under way

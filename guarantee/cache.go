@@ -149,7 +149,7 @@ func banOf(item string) string {
 	if tag, ok := strings.CutPrefix(item, "#"); ok {
 		return `obj.http.Cache-Tag ~ (^|,)` + tag + `(,|$)`
 	}
-	re := strings.NewReplacer(".", `\.`, "?", `\?`, "*", ".*").Replace(item)
+	re := strings.NewReplacer(".", `\.`, "?", `\?`, "*", ".*", "[", `\[`, "]", `\]`).Replace(unspelled(item))
 	return "req.url ~ ^" + re + "$"
 }
 

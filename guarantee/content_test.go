@@ -64,7 +64,7 @@ func TestSelector_MatchesAsARegexpDoes(t *testing.T) {
 		if item[0] == '#' {
 			continue
 		}
-		re := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(item), `\*`, ".*") + "$")
+		re := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(unspelled(item)), `\*`, ".*") + "$")
 		for _, o := range objects {
 			if matches(item, o) != re.MatchString(o.Target()) {
 				t.Fatalf("%s and %s", item, o)

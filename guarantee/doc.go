@@ -24,6 +24,7 @@
 //	         was begun later is certain when it is made of octets that left the origin later: each answer of
 //	         the origin carries the instant at which it was sent
 //	revived  a 304 confirms to a viewer what is older than the floor
+//	misdated a hit says an Age that is less than the time since its edge has first shown the same
 //	mixed    an answer has octets of two versions, or a head and a body that disagree
 //	torn     an answer ends early, and nothing says so
 //

@@ -33,6 +33,7 @@ type Fill struct {
 	Sent      Instant // no octet of it had been sent before
 	Condition string  // what was asked for: If-None-Match, If-Modified-Since, Range; ""
 	Status    int
+	By        []string // the edges that it was asked by, by their Via; the last has sent the request
 }
 
 // Answer is what a reader got.
@@ -46,6 +47,8 @@ type Answer struct {
 	Version         uint64 // 0: no content of the origin
 	Fill            uint64
 	Left            Instant // when its fill left the origin; 0: not known
+	Had             Instant // by then the edge that signs had got its fill, from the origin itself; 0: not known
+	Age             int64   // as the cache says; negative: it says none
 	Begun           Instant // it cannot have been begun before: Sent, or Left
 	Protocol        string
 	Coding          string // of what was sent as it is: made by the cache; ""
@@ -54,9 +57,9 @@ type Answer struct {
 	Via             string  // by which the edge signs; ""
 	Absent          Instant // when an edge, any, was last known to be absent
 	Away            Instant // when this edge was
+	Opened          Instant // when the connection was opened by which it came: who has answered has been there since
 	Excused         bool    // older than the floor of other edges: its own is cut off, and the cache says so
 	Cut             bool    // ended early, visibly
-	Refused         bool    // nobody listened at the edge's address
 }
 
 // Class is the kind of a violation.
@@ -69,12 +72,13 @@ const (
 	Revived
 	Overwritten
 	Lingering
+	Misdated
 	Mixed
 	Torn
 	classes
 )
 
-var classNames = [classes]string{"none", "old", "late", "revived", "overwritten", "lingering", "mixed", "torn"}
+var classNames = [classes]string{"none", "old", "late", "revived", "overwritten", "lingering", "misdated", "mixed", "torn"}
 
 func (c Class) String() string { return classNames[c] }
 
@@ -109,6 +113,7 @@ type record struct {
 	some   []floor           // what invalidations demand that have conditions, or bind some edges only, by their instants; guarded by mu
 	asks   map[string][]*ask // by the edge's Via; guarded by mu
 	paces  []*softPace       // in order of their creation; guarded by mu
+	sights sights            // guarded by mu
 	events [120]Event
 	n      int // events ever; guarded by mu
 
@@ -125,13 +130,16 @@ type floor struct {
 	of      []string      // tags, of which a version has to have one to be meant; nil: none
 }
 
-// means tells whether it is certain that a version of the object is meant.
-func (f *floor) means(o *Object, version uint64) bool {
-	return f.by.Where.means(o, version) && (f.of == nil || slices.Contains(f.of, o.edition(version)))
+// means tells whether it is certain that what an answer shows of the object is meant.
+func (f *floor) means(o *Object, a *Answer) bool {
+	return f.by.Where.means(o, a) && (f.of == nil || slices.Contains(f.of, o.edition(a.Version)))
 }
 
 // binds tells whether something is demanded of what an edge begins at an instant.
 func (f *floor) binds(at Instant, via string) bool {
+	if via == "" && len(f.unbound) > 0 {
+		return false // it may be one of these
+	}
 	return f.after < at && !slices.Contains(f.unbound, via) && (f.only == nil || slices.Contains(f.only, via))
 }
 
@@ -148,10 +156,12 @@ func (r *record) note(e Event) {
 	r.n++
 }
 
-func (r *record) add(e Event) {
+// sent notes an answer of the origin.
+func (r *record) sent(f *Fill) {
 	r.mu.Lock()
-	r.note(e)
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	r.note(Event{At: f.Sent, Fill: f})
+	r.sights.sent(f)
 }
 
 // last returns the events in order. With mu.
@@ -218,20 +228,23 @@ func (o *Object) judge(a *Answer) *Violation {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.note(Event{At: a.End, Answer: a})
+	r.sights.see(a)
 	v := &Violation{Class: a.Wrong, Object: o, Answer: *a}
 	if v.Class == None && a.Version > 0 && a.Method != "POST" { // its answer says what it has made, and shows nothing
-		if f, ok := o.below(a.Version, a.Sent, a.Via); ok {
+		if f, ok := o.below(a, a.Sent); ok {
 			v.below(Old, f)
 			if a.Status == 304 {
 				v.Class = Revived
 			}
-		} else if f, ok := o.below(a.Version, a.Begun, a.Via); ok {
+		} else if f, ok := o.below(a, a.Begun); ok {
 			v.below(Late, f)
-		} else if f := r.posts[a.Edge].demanded(a.Sent, ""); a.Version < f.version && a.Away < f.after {
+		} else if f := r.posts[a.Edge].demanded(a.Sent, ""); a.Version < f.version && max(a.Away, a.Opened) < f.after {
 			v.below(Overwritten, f)
 		} else if f, why := o.lingers(a); f != nil {
 			v.below(Lingering, f.floor)
 			v.Answer.Why = why
+		} else if why := o.misdates(a); why != "" {
+			v.Class, v.Answer.Why = Misdated, why
 		}
 		a.Excused = r.floors.excused(a)
 	}
@@ -281,6 +294,10 @@ func (h *history) create(writer int, b *Batch) *demand {
 	d := &demand{Invalidation: &Invalidation{Number: int(h.batches.Add(1)), Writer: writer, Items: b.Items, Soft: b.Soft, Where: b.Where, Turns: b.Turns, Pace: b.Pace}, objects: objects}
 	d.floors = make([]uint64, len(objects))
 	d.Created = h.now()
+	if w := b.Where; w != nil && w.Before != 0 {
+		w.Until = d.Created + w.Before
+		w.Moment = h.began.Add(w.Until)
+	}
 	for i, o := range objects {
 		// The version is read before the request leaves: what is written meanwhile is demanded by
 		// whoever writes it.
@@ -315,8 +332,8 @@ func (h *history) demands(d *demand, unbound, only []string) {
 		switch {
 		case d.Soft && o.softly():
 			o.log.marked(f, d.paceOf(i), h.now)
-		case d.Soft:
-		case d.Where != nil || only != nil || f.of != nil:
+		case d.Soft && !o.strictly():
+		case d.Soft || d.Where != nil || only != nil || f.of != nil:
 			o.log.narrowed(f, h.now)
 		default:
 			o.log.completed(f, h.now)
@@ -356,7 +373,7 @@ func (h *history) matched(items []string) []*Object {
 
 func (v *Violation) String() string {
 	switch v.Class {
-	case Mixed, Torn:
+	case Misdated, Mixed, Torn:
 		return fmt.Sprintf("%s answer for %s: %s", v.Class, v.Object, v.Answer.Why)
 	case Late:
 		return fmt.Sprintf("late: an answer for %s showed version %d; it was made of what left the origin %s after version %d was demanded of every answer",

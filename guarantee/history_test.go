@@ -77,7 +77,7 @@ func TestJudge_FloorsDoNotSink(t *testing.T) {
 	}
 }
 
-// What the cache says it does not promise of an edge is not demanded of it; what came before, and of others, is.
+// What the cache says it does not promise of an edge is not demanded of it, nor of who does not say who they are; what came before, and of others, is.
 func TestJudge_UnboundEdges(t *testing.T) {
 	s := newStory()
 	o := s.objects[0]
@@ -89,7 +89,7 @@ func TestJudge_UnboundEdges(t *testing.T) {
 		version uint64
 		class   Class
 		excused bool
-	}{{"", 6, Old, false}, {"other", 6, Old, false}, {"cut", 6, None, true}, {"cut", 4, Old, true}, {"cut", 7, None, false}} {
+	}{{"", 6, None, false}, {"", 4, Old, false}, {"other", 6, Old, false}, {"cut", 6, None, true}, {"cut", 4, Old, true}, {"cut", 7, None, false}} {
 		a := &Answer{Via: c.via, Method: "GET", Status: 200, Version: c.version, Sent: 300, Begun: 300, End: 301}
 		class := None
 		if v := o.judge(a); v != nil {
@@ -295,11 +295,11 @@ func TestTimeline(t *testing.T) {
 	s := newStory()
 	o := s.objects[0]
 	fill := &Fill{Number: 12, Version: 1, Asked: 2 * time.Millisecond, Sent: 9 * time.Millisecond, Status: 200}
-	o.log.add(Event{At: 3 * time.Millisecond, Written: 2})
+	o.log.note(Event{At: 3 * time.Millisecond, Written: 2})
 	by := &Invalidation{Number: 3, Writer: 1, Items: []string{"/s0/*", "#topic0"}, Completed: 8 * time.Millisecond}
-	o.log.add(Event{At: 4 * time.Millisecond, Created: by})
+	o.log.note(Event{At: 4 * time.Millisecond, Created: by})
 	o.log.completed(floor{version: 2, by: by}, func() Instant { return by.Completed })
-	o.log.add(Event{At: fill.Sent, Fill: fill})
+	o.log.sent(fill)
 	v := o.judge(&Answer{Reader: 2, Edge: 1, Method: "GET", Sent: 10 * time.Millisecond, Begun: 10 * time.Millisecond, End: 11 * time.Millisecond,
 		Status: 200, Version: 1, Fill: 12, Cache: "Hit from cloudfront"})
 	var b bytes.Buffer

@@ -21,6 +21,10 @@ func (a *Answer) origins(o *Object, h http.Header) {
 	a.Version, _ = strconv.ParseUint(h.Get(versionField), 10, 64)
 	number, sent, _ := strings.Cut(h.Get(fillField), " ")
 	a.Fill, _ = strconv.ParseUint(number, 10, 64)
+	a.Age = -1
+	if n, err := strconv.ParseInt(h.Get("Age"), 10, 32); err == nil {
+		a.Age = n
+	}
 	if n, err := strconv.ParseInt(sent, 10, 64); err == nil {
 		a.Left = Instant(n)
 		a.Begun = max(a.Begun, a.Left)

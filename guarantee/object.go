@@ -19,7 +19,7 @@ const (
 	Background              // good for a second, may be served stale while it is renewed
 	Ranged                  // 64 KiB, parts of it are asked for
 	Dated                   // good for a second; its only validator is a date that never changes
-	Variant                 // differs by query string
+	Variant                 // differs by query string, which is spelled in several ways
 	Failing                 // an error in three of four versions
 	Encoded                 // gzip for those who accept it
 	Compressed              // sent as it is, in pieces: a cache may compress it
@@ -108,7 +108,7 @@ func newObject(i int, kind Kind, turn int) *Object {
 	o := &Object{Number: i, Kind: kind, least: leastLines[kind]}
 	if kind == Variant {
 		name = turn / variants
-		o.Query = "v=" + strconv.Itoa(turn%variants)
+		o.Query = "v[]=" + strconv.Itoa(turn%variants)
 	}
 	o.Path = fmt.Sprintf("/s%d/%s/n%03d.%s", name%sections, kind, name, extensions[name%len(extensions)])
 	o.Tags = []string{"topic" + strconv.Itoa((i*7+turn)%topics), "kind-" + kind.String()}

@@ -67,7 +67,7 @@ func (o *origin) pause(r *http.Request) {
 }
 
 func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := o.targets[r.URL.RequestURI()]
+	x := o.targets[unspelled(r.URL.RequestURI())]
 	if x == nil {
 		x = o.targets[r.URL.Path] // a cache whose key has no query may still send one
 	}
@@ -87,7 +87,7 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	whole := false
 	if r.Method == "GET" && r.Header.Get("Range") == "" {
-		ended := x.log.asked(viasOf(r.Header), o.now)
+		ended := x.log.asked(askersOf(r.Header), o.now)
 		defer func() { ended(whole) }() // also when it breaks off
 	}
 	switch {
@@ -112,8 +112,8 @@ type reply struct {
 
 var control = [kinds]string{
 	Small: "max-age=3600", Slow: "max-age=3600", Revalidated: "max-age=1", Background: "max-age=1, stale-while-revalidate=30",
-	Ranged: "max-age=3600", Dated: "max-age=1", Variant: "max-age=3600", Failing: "max-age=3600", Encoded: "max-age=3600",
-	Compressed: "max-age=3600", Written: "max-age=3600", Tongued: "max-age=3600", Shaded: "max-age=3600", Large: "max-age=1", Rebuilt: "max-age=3600",
+	Ranged: "max-age=3600", Dated: "max-age=1", Variant: "max-age=3600, must-revalidate", Failing: "max-age=3600", Encoded: "max-age=3600, must-revalidate",
+	Compressed: "max-age=3600", Written: "max-age=3600", Tongued: "max-age=3600, proxy-revalidate", Shaded: "max-age=3600", Large: "max-age=1", Rebuilt: "max-age=3600",
 }
 
 // longAgo is the date of all dated objects. Builds that are reproducible give all files one date; a
@@ -187,8 +187,9 @@ func (a *reply) head(status int) {
 	if status == http.StatusNotModified {
 		a.reused.Add(1)
 	}
+	a.By = viasOf(a.r.Header)
 	f := a.Fill
-	a.Object.log.add(Event{At: a.Sent, Fill: &f})
+	a.Object.log.sent(&f)
 }
 
 // content sends the body, whole or the part that is asked for.

@@ -3,13 +3,11 @@ package guarantee
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -24,6 +22,7 @@ type reader struct {
 // question is a request that a reader has made up.
 type question struct {
 	object *Object
+	target string // the object's, in some spelling
 	edge   int
 	method string
 	fields [][2]string
@@ -70,10 +69,15 @@ func (r *reader) read(ctx context.Context) {
 // one object at once and right when it matters.
 func (r *reader) question() *question {
 	q := &question{edge: r.rnd.IntN(len(r.Edges)), method: "GET"}
-	if hot := r.hot.Load(); hot != nil && r.rnd.IntN(3) == 0 {
+	if x := r.rest.Load(); x != nil && x.until > r.now() && r.rnd.IntN(8) == 0 {
+		q.object = x.object
+	} else if hot := r.hot.Load(); hot != nil && r.rnd.IntN(3) == 0 {
 		q.object = hot
 	} else {
 		q.object = r.objects[r.rnd.IntN(len(r.objects))]
+	}
+	if q.target = q.object.Target(); r.own {
+		q.target = spellings[r.rnd.IntN(len(spellings))].Replace(q.target)
 	}
 	q.third = r.third != nil && strings.HasPrefix(r.Edges[q.edge], "https:") && r.rnd.IntN(2) == 0
 	if q.object.differs() && r.own {
@@ -201,7 +205,9 @@ func (r *reader) ask(ctx context.Context, q *question) *Answer {
 	for _, f := range q.fields {
 		a.Asking = strings.TrimPrefix(a.Asking+", "+f[0]+": "+f[1], ", ")
 	}
-	req, err := http.NewRequestWithContext(ctx, q.method, r.Edges[q.edge]+q.object.Target(), nil)
+	a.Sent = r.now()
+	a.Begun = a.Sent
+	req, err := http.NewRequestWithContext(a.opening(ctx), q.method, r.Edges[q.edge]+q.target, nil)
 	if err != nil {
 		panic("BUG: " + err.Error()) // Edges and paths were parsed before
 	}
@@ -209,8 +215,6 @@ func (r *reader) ask(ctx context.Context, q *question) *Answer {
 	for _, f := range q.fields {
 		req.Header.Set(f[0], f[1])
 	}
-	a.Sent = r.now()
-	a.Begun = a.Sent
 	viewers := r.viewers
 	if q.third {
 		viewers = r.third
@@ -218,7 +222,7 @@ func (r *reader) ask(ctx context.Context, q *question) *Answer {
 	resp, err := viewers.Do(req)
 	a.Head = r.now()
 	if err != nil {
-		a.End, a.Cut, a.Why, a.Refused = a.Head, true, err.Error(), errors.Is(err, syscall.ECONNREFUSED)
+		a.End, a.Cut, a.Why = a.Head, true, err.Error()
 		return a
 	}
 	r.buffer.Reset()

@@ -26,7 +26,7 @@ type tallies struct {
 	confirmed  atomic.Int64    // 304
 	excused    atomic.Int64    // of edges that are cut off, for which Completed does not speak
 	survived   atomic.Int64    // made of what had left the origin before the edge was last absent
-	absences   []atomic.Int64  // of each edge: the instant at which nobody listened there, last
+	absences   []atomic.Int64  // of each edge: the instant at which no answer came from there, last
 	failure    atomic.Pointer[string]
 	done       atomic.Int64 // invalidations completed
 	raced      atomic.Int64 // of these, while the origin kept an older answer back
@@ -70,9 +70,7 @@ func (t *tallies) tally(q *question, a *Answer) {
 	switch {
 	case a.Status == 0:
 		t.failed.Add(1)
-		if a.Refused {
-			t.absences[q.edge].Store(int64(a.End))
-		}
+		t.absences[q.edge].Store(int64(a.End)) // nobody listens there, or who did is gone
 		t.failure.CompareAndSwap(nil, &a.Why)
 		return
 	case a.Version == 0:

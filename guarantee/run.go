@@ -69,6 +69,7 @@ type run struct {
 	own       bool          // the cache is Warmfront: it promises something about POST, and can mark stale
 	reference string
 	hot       atomic.Pointer[Object]
+	rest      atomic.Pointer[rest]
 	bindings  bindings
 	end       context.CancelFunc
 	out       sync.Mutex // of Out
@@ -183,7 +184,7 @@ func (r *run) connect() (leave func(), err error) {
 		}
 	}
 	const most = 60 * time.Second
-	both := &http.Transport{DisableCompression: true, Proxy: nil, MaxIdleConnsPerHost: r.Readers, TLSClientConfig: t, ForceAttemptHTTP2: true}
+	both := &http.Transport{DisableCompression: true, Proxy: nil, MaxIdleConnsPerHost: r.Readers, TLSClientConfig: t, ForceAttemptHTTP2: true, DialContext: r.dial}
 	r.viewers = &http.Client{Transport: both, Timeout: most}
 	if !r.HTTP3 {
 		return both.CloseIdleConnections, nil

@@ -8,7 +8,7 @@ import (
 )
 
 // matches tells whether an item means the object, whatever its version: the definition of the language, and nothing else.
-// The objects' names have no character that could be spelled in two ways.
+// An item cannot have a bracket but as an escape, which means it in each of its spellings.
 func matches(item string, o *Object) bool {
 	if tag, ok := strings.CutPrefix(item, "#"); ok {
 		for _, t := range o.Tags {
@@ -18,7 +18,7 @@ func matches(item string, o *Object) bool {
 		}
 		return false
 	}
-	return glob(item, o.Target())
+	return glob(unspelled(item), o.Target())
 }
 
 // meant tells whether some item means the object, whatever its version.
@@ -72,6 +72,14 @@ func glob(pattern, s string) bool {
 	return false
 }
 
+// spellings are those of brackets, in requests; in items only the last ones.
+var spellings = [...]*strings.Replacer{strings.NewReplacer(), strings.NewReplacer("[", "%5B", "]", "%5D"), strings.NewReplacer("[", "%5b", "]", "%5d")}
+
+// unspelled is the spelling that objects' targets have.
+func unspelled(s string) string { return brackets.Replace(s) }
+
+var brackets = strings.NewReplacer("%5B", "[", "%5D", "]", "%5b", "[", "%5d", "]")
+
 // shape is what an item looks like, for the summary.
 func shape(item string) string {
 	stars := strings.Count(item, "*")
@@ -98,6 +106,11 @@ var shapes = []string{"exact", "prefix", "suffix", "wildcard", "tag", "tag of a 
 // pick makes an item that matches o, and mostly others too. Each shape is drawn about as often as it
 // takes for the objects to stay cached long enough between invalidations.
 func pick(r *rand.Rand, o *Object) string {
+	return spellings[1+r.IntN(len(spellings)-1)].Replace(pickRaw(r, o))
+}
+
+// pickRaw is pick, of an item as nobody may spell it.
+func pickRaw(r *rand.Rand, o *Object) string {
 	parts := strings.Split(o.Target(), "/") // "", section, kind, name
 	section, kind, name := parts[1], parts[2], parts[3]
 	switch n := r.IntN(100); {

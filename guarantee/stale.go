@@ -37,11 +37,14 @@ const (
 // if it has one, tells versions apart.
 func (o *Object) softly() bool {
 	switch o.Kind {
-	case Small, Slow, Revalidated, Background, Variant, Written:
+	case Small, Slow, Revalidated, Background, Written:
 		return true
 	}
 	return false
 }
+
+// strictly tells whether the origin says that the object is not to be used stale. Then marking demands of it what removing does.
+func (o *Object) strictly() bool { return o.Kind == Encoded || o.Kind == Tongued || o.Kind == Variant }
 
 // softFloor is what an invalidation demands that has marked stale.
 type softFloor struct {
@@ -91,6 +94,14 @@ func viasOf(h http.Header) (names []string) {
 		}
 	}
 	return names
+}
+
+// askersOf are those through whom a request has come, the last one last; who does not sign is "".
+func askersOf(h http.Header) []string {
+	if all := viasOf(h); len(all) > 0 {
+		return all
+	}
+	return []string{""}
 }
 
 // asked notes a request that has come through edges; the last of them has sent it to the origin. ended is called once, when its answer has left, or was broken off.
@@ -158,29 +169,26 @@ func (f *floor) plain() bool {
 
 // lingers says why an answer must not be any more, "" if it may. With mu.
 func (o *Object) lingers(a *Answer) (f *softFloor, why string) {
-	if a.Via == "" {
-		return nil, ""
-	}
-	r := &o.log
+	r, who := &o.log, a.signature()
 	for _, f := range r.soft {
-		if f.version <= a.Version || !f.binds(a.Sent, a.Via) || !f.means(o, a.Version) {
+		if f.version <= a.Version || !f.binds(a.Sent, a.Via) || !f.means(o, a) {
 			continue
 		}
 		answered, going := r.asking(a, f)
 		if answered != nil {
 			return f, fmt.Sprintf("the answer to a request that its edge had sent after the invalidation had ended %s before", ms(a.Sent-answered.end))
 		}
-		s := f.shown[a.Via]
+		s := f.shown[who]
 		switch {
 		case going:
-			delete(f.shown, a.Via)
+			delete(f.shown, who)
 		case s == nil || s.first <= a.Absent:
-			f.shown[a.Via] = &showings{first: a.End, last: a.End, n: 1}
+			f.shown[who] = &showings{first: a.End, last: a.End, n: 1}
 		default:
 			if a.Sent > s.last+momentLong {
 				s.n, s.last = s.n+1, a.End
 			}
-			if s.first+grace < a.Sent && (s.n >= pacedShowings || !r.pacedAt(a)) {
+			if max(s.first, a.Opened)+grace < a.Sent && (s.n >= pacedShowings || !r.pacedAt(a)) {
 				return f, fmt.Sprintf("its edge has shown that %s before, %d times since at other moments, and has asked for nothing", ms(a.Sent-s.first), s.n-1)
 			}
 		}
@@ -190,13 +198,16 @@ func (o *Object) lingers(a *Answer) (f *softFloor, why string) {
 
 // asking returns a request that ends that the answer may be as old as it is; and tells whether one allows it. With mu.
 func (r *record) asking(a *Answer, f *softFloor) (answered *ask, going bool) {
+	if a.Via == "" {
+		return nil, r.askedSince(f.by.Created)
+	}
 	for _, x := range r.asks[a.Via] {
 		switch {
 		case x.at <= a.Absent:
 		case x.goes(a, f):
 			going = true
 		// What comes soon after Completed may have been decided on before; and another edge may have kept it waiting.
-		case x.whole && !x.through && x.at > f.after+grace/2:
+		case x.whole && !x.through && x.at > max(f.after+grace/2, a.Opened):
 			answered = x
 		}
 	}
@@ -207,6 +218,24 @@ func (r *record) asking(a *Answer, f *softFloor) (answered *ask, going bool) {
 		}
 	}
 	return answered, going
+}
+
+// signature is by whom the answer is, as far as is known: one that does not sign is one of those who answer at an address.
+func (a *Answer) signature() string {
+	if a.Via == "" {
+		return fmt.Sprint("at address ", a.Edge)
+	}
+	return a.Via
+}
+
+// askedSince tells whether anybody has asked for the object since an instant: of who does not sign it might have been the one. With mu.
+func (r *record) askedSince(at Instant) bool {
+	for _, asks := range r.asks {
+		if n := len(asks); n > 0 && asks[n-1].at > at {
+			return true
+		}
+	}
+	return false
 }
 
 // goes tells whether it was sent after the invalidation was created, and was under way still when the answer was asked for, as far as is known; or has failed.

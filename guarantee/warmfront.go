@@ -352,7 +352,7 @@ func (w *warmfront) wish(ctx context.Context, b Batch) (id string, err error) {
 		wish["mode"] = "stale"
 	}
 	if b.Where != nil {
-		wish["where"] = b.Where.wish(time.Now())
+		wish["where"] = b.Where.wish()
 	}
 	pace := map[string]any{}
 	if b.Turns != nil {
@@ -388,7 +388,7 @@ func (w *warmfront) wish(ctx context.Context, b Batch) (id string, err error) {
 }
 
 // wish is the conditions in the words of Warmfront's own API.
-func (w *Where) wish(now time.Time) map[string]any {
+func (w *Where) wish() map[string]any {
 	all := map[string]any{}
 	for name, value := range map[string]string{"status": w.Status, "contentType": w.Type, "host": w.Host} {
 		if value != "" {
@@ -396,7 +396,7 @@ func (w *Where) wish(now time.Time) map[string]any {
 		}
 	}
 	if w.Before != 0 {
-		all["storedBefore"] = now.Add(w.Before)
+		all["storedBefore"] = w.Moment
 	}
 	return all
 }

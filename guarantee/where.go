@@ -14,22 +14,27 @@ type Where struct {
 	Status string        // "404", "4xx"; "": any
 	Type   string        // "text/css", "text/*"; "": any
 	Host   string        // ""; any
-	Before time.Duration // stored before so long after now, may be negative; 0: whenever
+	Before time.Duration // stored before so long after the invalidation was created, may be negative; 0: whenever
+	Until  Instant       // that, on the run's clock; set when it is created, as Moment is
+	Moment time.Time
 
 	here bool // Host is the one that the readers ask for
 }
 
-// means tells whether it is certain that a version of an object is meant, whoever has stored it, and when. Of the time at
-// which an edge has stored something the checker knows only that it is not an hour away.
-func (w *Where) means(o *Object, version uint64) bool {
+// skew is by how much the clocks of the checker and of an edge may differ.
+const skew = time.Second
+
+// means tells whether it is certain that what an answer shows of the object is meant. Of the time at which an edge has stored something
+// the checker knows that it is over when the edge has shown it.
+func (w *Where) means(o *Object, a *Answer) bool {
 	if w == nil {
 		return true
 	}
-	status := strconv.Itoa(o.status(version))
+	version, status := a.Version, strconv.Itoa(o.status(a.Version))
 	return (w.Status == "" || w.Status == status || strings.TrimSuffix(w.Status, "xx") == status[:1]) &&
 		(w.Type == "" || glob(w.Type, o.contentType(version))) &&
 		(w.Host == "" || w.here || !o.hosted()) &&
-		w.Before >= 0
+		(w.Before == 0 || w.Before > skew || !o.large() && a.Had > 0 && a.Had+skew < w.Until)
 }
 
 // words are the conditions that are given, by name.
@@ -85,9 +90,10 @@ func narrow(r *rand.Rand, o *Object, host string) *Where {
 				w.Host, w.here = "elsewhere.example.com", false
 			}
 		default:
-			w.Before = time.Hour
+			// Mostly a moment that has been just now: what an edge has had for a while was stored before, what is new was not.
+			w.Before = -time.Duration(r.Int64N(int64(3*time.Second))) - 1
 			if r.IntN(3) == 0 {
-				w.Before = -time.Hour
+				w.Before = time.Hour
 			}
 		}
 	}
@@ -110,13 +116,17 @@ func (r *record) narrowed(f floor, now func() Instant) {
 	r.some = append(r.some, f)
 }
 
-// below finds what demands more than a version of what an edge begins at an instant. With mu.
-func (o *Object) below(version uint64, at Instant, via string) (f floor, ok bool) {
-	if f := o.log.floors.demanded(at, via); version < f.version {
+// below finds what demands more than an answer shows of what an edge begins at an instant. With mu.
+func (o *Object) below(a *Answer, at Instant) (f floor, ok bool) {
+	if f := o.log.floors.demanded(at, a.Via); a.Version < f.version {
 		return f, true
 	}
 	for _, f := range o.log.some {
-		if version < f.version && f.binds(at, via) && f.means(o, version) {
+		at := at
+		if f.by.Soft { // who had been waiting when it marked gets what comes
+			at = a.Sent
+		}
+		if a.Version < f.version && f.binds(at, a.Via) && f.means(o, a) {
 			return f, true
 		}
 	}

@@ -41,10 +41,11 @@ func TestWhere_MeansWhatIsCertain(t *testing.T) {
 		{"another host, of what is for all", &Where{Host: "b"}, dated, 1, true},
 		{"in an hour", &Where{Before: time.Hour}, dated, 1, true},
 		{"an hour ago", &Where{Before: -time.Hour}, dated, 1, false},
+		{"a moment ago", &Where{Before: -time.Second, Until: 9 * time.Second}, dated, 1, false},
 		{"all of it", &Where{Status: "4xx", Type: "text/css", Host: "b", Before: time.Hour}, failing, 1, true},
 		{"one of it not", &Where{Status: "4xx", Type: "text/css"}, failing, 3, false},
 	} {
-		if got := c.w.means(c.o, c.version); got != c.want {
+		if got := c.w.means(c.o, &Answer{Version: c.version}); got != c.want {
 			t.Errorf("%s, version %d: %v", c.name, c.version, got)
 		}
 	}
@@ -90,7 +91,9 @@ func TestNarrow_IsAboutTheObject(t *testing.T) {
 		if len(w.words()) == 0 {
 			t.Fatalf("%+v narrows nothing", w)
 		}
-		if w.means(o, o.version.Load()) || o.version.Load() > 1 && w.means(o, o.version.Load()-1) {
+		w.Until = time.Hour
+		shown := func(version uint64) *Answer { return &Answer{Version: version, Had: 1} }
+		if w.means(o, shown(o.version.Load())) || o.version.Load() > 1 && w.means(o, shown(o.version.Load()-1)) {
 			met++
 		}
 	}

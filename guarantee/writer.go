@@ -30,6 +30,12 @@ func (w *writer) write(ctx context.Context) error {
 
 // publish changes what some selectors match, invalidates it, and demands it when that is Completed.
 func (w *writer) publish(ctx context.Context) error {
+	if w.own {
+		if o := w.lay(); o != nil {
+			defer w.laid(o)
+			return w.invalidate(ctx, o, &Batch{Items: []string{o.Target()}, Soft: true, Pace: 2000 + w.rnd.IntN(8000)})
+		}
+	}
 	about := w.about()
 	items := []string{pick(w.rnd, about)}
 	for w.rnd.IntN(3) == 0 && len(items) < 4 {
@@ -37,6 +43,9 @@ func (w *writer) publish(ctx context.Context) error {
 	}
 	if w.rnd.IntN(8) == 0 { // nobody is told of this: whoever finds out by asking the origin is right, and who does not is not wrong
 		w.run.write(w.objects[w.rnd.IntN(len(w.objects))])
+	}
+	if w.disturbs(items) {
+		return nil
 	}
 	b := &Batch{Items: items}
 	if w.own {
@@ -78,7 +87,7 @@ func (w *writer) race(ctx context.Context, about *Object, b *Batch) error {
 		return w.invalidate(ctx, about, b)
 	}
 	defer end()
-	if err := w.invalidate(ctx, about, &Batch{Items: []string{about.Target()}}); err != nil {
+	if err := w.invalidate(ctx, about, &Batch{Items: []string{spellings[1].Replace(about.Target())}}); err != nil {
 		return err
 	}
 	select {

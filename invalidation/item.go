@@ -1,6 +1,10 @@
 package invalidation
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/warmfront/warmfront/internal/mistake"
+)
 
 // The limits of the language, as CloudFront has them.
 const (
@@ -95,6 +99,9 @@ func (it *Item) shape(d Dialect) {
 }
 
 func (it *Item) hasSpelled() bool {
+	if mistake.Made(spellingUnread) {
+		return false
+	}
 	for i := range len(it.text) {
 		if _, ok := spelled(it.text, i, it.literal); ok {
 			return true
