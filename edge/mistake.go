@@ -40,10 +40,9 @@ const (
 	missedUnheeded mistake = "missed-unheeded" // L5: what was accepted while an edge was cut off is passed over when it is back
 
 	spellingUnread mistake = "spelling-unread" // an escape in an item means the character in that spelling only
-
-	classUnread mistake = "class-unread" // conditions: a class of statuses means nothing
-	storedAnew  mistake = "stored-anew"  // conditions: what comes from disk was stored when it was loaded
-	ageAnew     mistake = "age-anew"     // the Age of what comes from disk is counted from when it was loaded
+	classUnread    mistake = "class-unread"    // conditions: a class of statuses means nothing
+	storedAnew     mistake = "stored-anew"     // conditions: what comes from disk was stored when it was loaded
+	ageAnew        mistake = "age-anew"        // the Age of what comes from disk is counted from when it was loaded
 
 	loadUnchecked  mistake = "load-unchecked"   // L3: what comes from disk is taken to be checked already
 	loadRacesSweep mistake = "load-races-sweep" // E4: rules go although a load with a smaller position is under way
