@@ -30,7 +30,7 @@ func (w *world) putIn(f *disktest.File) {
 	w.t.Helper()
 	var err error
 	w.file = f
-	if w.config.Disk, err = disk.Open(disk.Config{File: f, Capacity: 16 << 20}); err != nil {
+	if w.config.Disk, err = disk.Open(disk.Config{File: f, Capacity: 16 << 20, Linger: -1}); err != nil {
 		w.t.Fatal(err)
 	}
 }

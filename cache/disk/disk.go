@@ -26,6 +26,10 @@ type Config struct {
 
 	Logger *slog.Logger // default: discard
 
+	// Linger is how long what is less than a batch of 1 MiB waits for company before it is written; default 100 ms, negative: as long as
+	// something else waits.
+	Linger time.Duration
+
 	slot int64 // for tests
 }
 
@@ -147,6 +151,9 @@ func Open(cfg Config) (*Store, error) {
 	}
 	if cfg.Queue == 0 {
 		cfg.Queue = min(64<<20, cfg.Capacity/8)
+	}
+	if cfg.Linger == 0 {
+		cfg.Linger = linger
 	}
 	s := &Store{cfg: cfg, file: cfg.File, log: cfg.Logger, queue: make(chan *item, maxQueue)}
 	s.quick, _ = cfg.File.(Quick)

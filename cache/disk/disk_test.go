@@ -30,6 +30,9 @@ func small(file *disktest.File) Config {
 
 func start(t testing.TB, c Config) *running {
 	t.Helper()
+	if c.Linger == 0 {
+		c.Linger = -1 // or whoever settles waits for it
+	}
 	s, err := Open(c)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/warmfront/warmfront/cache/disk/disktest"
 	"github.com/warmfront/warmfront/cache/record"
@@ -73,5 +74,45 @@ func TestWriter_NothingIsRefusedForAGap(t *testing.T) {
 	}
 	if with == 0 || without == 0 {
 		t.Errorf("%d with a gap, %d without", with, without)
+	}
+}
+
+// What is put while others wait is written with them, and found meanwhile; a batch waits for nobody, and nor does the end.
+func TestWriter_FewWaitForCompany(t *testing.T) {
+	c := Config{File: new(disktest.File), Capacity: slotsAt + 4*(4<<20), slot: 4 << 20, Queue: 8 << 20, Linger: time.Hour}
+	s := start(t, c)
+	s.Use(testLife)
+	s.At(Mark{Seq: 1})
+	wrote := make(chan int, 100)
+	s.file.Suffer(disktest.Faults{Write: func(_ int64, n int) error { wrote <- n; return nil }})
+	const size = batch / 8
+	put := func(from, to int) {
+		for i := from; i < to; i++ {
+			o := object(fmt.Sprint(i), 1, size)
+			mustPut(t, s, o)
+			if !equal(s.Get([]byte(o.Key)), o) {
+				t.Fatalf("%d is not found", i)
+			}
+		}
+	}
+	put(0, batch/size)
+	for _, whole := range []bool{false, true} { // the segment's header, and the batch
+		if n := <-wrote; n >= batch != whole {
+			t.Fatalf("%d octets were written at once", n)
+		}
+	}
+	put(20, 23)
+	s.stop()
+	if n := <-wrote; n < 3*size || n >= 4*size {
+		t.Errorf("at the end %d octets were written at once, want those of three objects", n)
+	}
+	c.File = s.file
+	s.file.Suffer(disktest.Faults{})
+	again := start(t, c)
+	again.Use(testLife)
+	for i := 20; i < 23; i++ {
+		if key := fmt.Sprint(i); !equal(again.Get([]byte(key)), object(key, 1, size)) {
+			t.Errorf("%s is lost", key)
+		}
 	}
 }
