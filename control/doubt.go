@@ -50,6 +50,11 @@ func (c *Control) tellDoubt() {
 	switch {
 	case is && !was:
 		c.tellDoubtful(missing)
+		if l, ok := c.cfg.Log.(journal.Doubtful); ok {
+			if err := l.Doubted(); err != nil {
+				c.cfg.Logger.Error("that this journal is doubted cannot be kept: it must not be restarted before all edges follow it", "error", err)
+			}
+		}
 	case was && !is:
 		c.cfg.Logger.Info("all edges follow this journal: invalidations complete at once again")
 		if l, ok := c.cfg.Log.(journal.Doubtful); ok {

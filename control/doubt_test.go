@@ -11,19 +11,21 @@ import (
 	"github.com/warmfront/warmfront/journal/memory"
 )
 
-// doubted is a log that was opened in spite of a loss.
+// doubted is a log that may have been opened in spite of a loss.
 type doubted struct {
 	*memory.Log
-	settled int
+	doubt          bool
+	found, settled int // how often it was said
 }
 
-func (d *doubted) Doubt() bool    { return d.settled == 0 }
-func (d *doubted) Settled() error { d.settled++; return nil }
+func (d *doubted) Doubt() bool    { return d.doubt }
+func (d *doubted) Doubted() error { d.found++; d.doubt = true; return nil }
+func (d *doubted) Settled() error { d.settled++; d.doubt = false; return nil }
 
 // The control plane comes up with a log that has lost an edge's join: it completes nothing at once before all are known again.
 func TestDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := &doubted{Log: memory.New()}
+		log := &doubted{Log: memory.New(), doubt: true}
 		h := startAs(t, log.Log, log, Limits{})
 		defer h.stop()
 		began := time.Now()
@@ -47,6 +49,40 @@ func TestDoubt(t *testing.T) {
 		h.wantStatus(h.create("two"), Deployed)
 		if d := h.Doubt(); d != nil {
 			t.Errorf("still doubted: %+v", d)
+		}
+	})
+}
+
+// An edge has what the log has lost. The control plane that learns so is restarted before that is settled: the next one must not complete at once,
+// for another edge may have joined in what is gone.
+func TestDoubt_OutlastsARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &doubted{Log: memory.New()}
+		h := startAs(t, log.Log, log, Limits{})
+		e := h.join("FRA50-1")
+		h.wantStatus(h.create("one"), InProgress)
+		e.ackAll()
+		entries, err := log.Read(t.Context(), log.Last(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = log.Ack(t.Context(), journal.Ack{Edge: e.name, Incarnation: e.inc, Epoch: entries[0].Epoch, Seq: entries[0].Seq, ID: "lost"})
+		synctest.Wait()
+		if err != nil || h.Doubt() == nil {
+			t.Fatalf("not doubted: %v", err)
+		}
+		h.stop()
+		h = startAs(t, log.Log, log, Limits{})
+		defer h.stop()
+		e.h = h
+		d := h.create("two")
+		e.ackAll()
+		h.wantStatus(d, InProgress)
+		time.Sleep(journal.Timing{}.Wait() + time.Second)
+		e.ackAll()
+		h.wantStatus(d, Deployed)
+		if log.found != 1 || log.settled != 1 {
+			t.Errorf("found out %d times, settled %d times", log.found, log.settled)
 		}
 	})
 }

@@ -83,9 +83,11 @@ type Laggard interface {
 	End(ctx context.Context) (uint64, error)
 }
 
-// Doubtful is a Log that may be without something that edges follow: it was opened in spite of a loss, restored, or put back from a copy.
+// Doubtful is a Log that may be without something that edges follow: it was opened in spite of a loss, restored, or put back from a copy, or has
+// turned out to be so.
 type Doubtful interface {
 	Doubt() bool    // when it was opened
+	Doubted() error // it has turned out to be: it is doubted at the next start, too
 	Settled() error // it need not be doubted any more, at the next start either
 }
 

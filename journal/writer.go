@@ -275,8 +275,14 @@ func (e compactedBeyond) Error() string {
 
 func (e compactedBeyond) Is(target error) bool { return target == ErrBroken }
 
-// stop makes the writer refuse from now on (W4).
+// stop makes the writer refuse from now on (W4). What it had read was the log, and is not there any more: whoever opens what is there next must know, and may have
+// read none of that.
 func (w *Writer) stop(err error) error {
+	if l, ok := w.c.Log.(Doubtful); ok && !errors.As(err, new(compactedBeyond)) {
+		if noted := l.Doubted(); noted != nil {
+			err = fmt.Errorf("%w; and that this is so cannot be noted: %w", err, noted)
+		}
+	}
 	w.broken.CompareAndSwap(nil, &err)
 	return err
 }

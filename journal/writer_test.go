@@ -460,3 +460,46 @@ func TestWriter_NothingToDoIsCertain(t *testing.T) {
 		}
 	}
 }
+
+// distrusted counts how often it was said of a log that it is to be doubted.
+type distrusted struct {
+	journal.Log
+	found int
+}
+
+func (d *distrusted) Doubt() bool    { return false }
+func (d *distrusted) Doubted() error { d.found++; return errors.New("no disk") }
+func (d *distrusted) Settled() error { return nil }
+
+// W4: a node that has found its log broken is started again. What it knew is gone with it, but for what the log keeps.
+func TestW4_IsKept(t *testing.T) {
+	for broken, want := range map[bool]int{true: 1, false: 0} {
+		l := memory.New()
+		log := &distrusted{Log: l}
+		w := journal.NewWriter(journal.WriterConfig{Log: log})
+		for range 4 {
+			if _, err := w.Commit(t.Context(), tick); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if broken {
+			l.RollBack(3)
+		} else { // compacted further than it had read
+			other := journal.NewWriter(journal.WriterConfig{Log: l})
+			for range 5 {
+				if _, err := other.Commit(t.Context(), tick); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l.Compact(8, nil)
+		}
+		for range 2 {
+			if _, err := w.Commit(t.Context(), tick); !errors.Is(err, journal.ErrBroken) || strings.Contains(err.Error(), "no disk") != broken {
+				t.Errorf("broken: %t: %v", broken, err)
+			}
+		}
+		if log.found != want {
+			t.Errorf("broken: %t: it is said to be doubted %d times, not %d", broken, log.found, want)
+		}
+	}
+}

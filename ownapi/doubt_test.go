@@ -12,6 +12,7 @@ import (
 type doubted struct{ *journalmemory.Log }
 
 func (doubted) Doubt() bool    { return true }
+func (doubted) Doubted() error { return nil }
 func (doubted) Settled() error { return nil }
 
 // While the journal is doubted, the machines and the receipts of what is in progress say so; afterwards they do not.

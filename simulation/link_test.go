@@ -254,6 +254,12 @@ func (l *link) Doubt() bool {
 	return l.w.mistake != unknownMembers && l.w.mistake != ackByNumber && l.w.record.doubted()
 }
 
+// Doubted implements journal.Doubtful.
+func (l *link) Doubted() error {
+	l.w.record.doubts()
+	return nil
+}
+
 // Settled implements journal.Doubtful.
 func (l *link) Settled() error {
 	l.w.record.settled()

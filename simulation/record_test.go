@@ -113,6 +113,12 @@ func (r *record) doubted() bool {
 	return r.doubt
 }
 
+func (r *record) doubts() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.doubt = true
+}
+
 func (r *record) settled() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -30,6 +30,9 @@ var _ journal.Doubtful = (*Log)(nil)
 // Doubt implements journal.Doubtful. Without a network the edges are of this process, and none of them has outlived the one before.
 func (l *Log) Doubt() bool { return l.doubt && l.c.Network != nil }
 
+// Doubted implements journal.Doubtful.
+func (l *Log) Doubted() error { return l.c.doubts() }
+
 // Settled implements journal.Doubtful.
 func (l *Log) Settled() error {
 	err := os.Remove(l.c.path(doubtful))

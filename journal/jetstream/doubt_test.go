@@ -45,6 +45,14 @@ func TestDoubt(t *testing.T) {
 	}
 	doubts(Config{Dir: dir}, false)
 
+	l := open(t, Config{Dir: dir})
+	if err := l.Doubted(); err != nil { // an edge has what is lost
+		t.Error(err)
+	}
+	l.Close()
+	doubts(Config{Dir: dir}, true)
+	settle(dir)
+
 	copied := filepath.Join(t.TempDir(), "copy")
 	copyTree(t, copied, dir)
 	doubts(Config{Dir: copied}, true)
