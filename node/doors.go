@@ -218,7 +218,7 @@ func (pl *place) state() telemetry.EdgeState {
 	return telemetry.EdgeState{
 		Disk: telemetry.DiskState{
 			Objects: below.Objects, Bytes: below.Bytes, Capacity: below.Capacity, Evictions: below.Evictions, Hits: below.Hits,
-			Written: below.Written, Skipped: below.Overflow + below.Unearned, Damaged: below.Damaged, Failures: below.Failures,
+			Written: below.Written, Waiting: below.Waiting, Skipped: below.Overflow + below.Unearned, Damaged: below.Damaged, Failures: below.Failures,
 			Failing: below.Failing || pl.undisked,
 		},
 		Ready: pl.edge.Ready() == nil, Objects: c.Objects, Bytes: c.Bytes, Held: c.Held, Capacity: c.Capacity, Evictions: c.Evictions,

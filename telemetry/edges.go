@@ -48,6 +48,7 @@ type DiskState struct {
 	Evictions                uint64
 	Hits                     uint64 // objects read
 	Written                  uint64 // octets
+	Waiting                  int64  // octets that are about to be written
 	Skipped                  uint64 // objects that were not written: nobody had asked for them before, or too many waited
 	Damaged                  uint64 // records that were not what had been written
 	Failures                 uint64 // reads and writes
@@ -101,6 +102,7 @@ var edgeGauges = func() []edgeGauge {
 		g("disk_evictions_total", "Objects dropped from disk to make room.", counter, func(s EdgeState) float64 { return float64(s.Disk.Evictions) }),
 		g("disk_hits_total", "Objects read from disk because memory did not have them.", counter, func(s EdgeState) float64 { return float64(s.Disk.Hits) }),
 		g("disk_written_bytes_total", "Octets written to disk.", counter, func(s EdgeState) float64 { return float64(s.Disk.Written) }),
+		g("disk_waiting_bytes", "Octets that wait to be written to disk.", gauge, func(s EdgeState) float64 { return float64(s.Disk.Waiting) }),
 		g("disk_skipped_total", "Objects not written to disk: asked for once, or too many were waiting.", counter, func(s EdgeState) float64 { return float64(s.Disk.Skipped) }),
 		g("disk_damaged_total", "Records on disk that were not what had been written, and were not served.", counter, func(s EdgeState) float64 { return float64(s.Disk.Damaged) }),
 		g("disk_failures_total", "Reads and writes of the disk that failed.", counter, func(s EdgeState) float64 { return float64(s.Disk.Failures) }),

@@ -136,6 +136,7 @@ type Stats struct {
 	Unearned     uint64 // objects that were not, because nobody had asked for them before
 	Rewritten    uint64 // octets that were written again to outlive their segment
 	Written      uint64 // octets that were written in all
+	Waiting      int64  // octets that are about to be: a process that is killed loses what they are of
 	Failures     uint64 // reads and writes that failed
 	Failing      bool   // and nothing is written or read for a while
 }
@@ -421,6 +422,7 @@ func (s *Store) Stats() Stats {
 		Stats: cache.Stats{Objects: s.objects.Load(), Bytes: s.bytes.Load(), Capacity: s.cfg.Capacity, Evictions: c.evicted.Load()},
 		Hits:  hits, Misses: c.misses.Load(), Damaged: c.damaged.Load(), Stored: c.stored.Load(),
 		Overflow: c.overflow.Load(), Unearned: c.unearned.Load(), Rewritten: c.rewritten.Load(), Written: c.written.Load(),
+		Waiting:  s.queued.Load(),
 		Failures: c.failures.Load(), Failing: !s.writes.well(),
 	}
 }
