@@ -89,6 +89,8 @@ type writer struct {
 	end   int64  // where the next record goes
 	buf   []byte // the records in front of that which are not in the file yet
 	wrote []wrote
+	// reserved is for the record that the segment was begun for, while it gets what outlives the one before in its slot.
+	reserved int64
 
 	// Where records are encoded: one that is taken, and, while room is made for it, those that are kept.
 	taken, kept []byte
@@ -204,7 +206,7 @@ func (w *writer) room(l *life, rec, view int64) bool {
 	}
 	w.flush()
 	w.finish()
-	return w.begin(l)
+	return w.begin(l, need)
 }
 
 // left is how many octets there are for a record with its view and its entry.
@@ -213,7 +215,7 @@ func (w *writer) left() int64 {
 	for i := range w.wrote {
 		views, table = views+viewSize+int64(len(w.wrote[i].view)), table+entrySize
 	}
-	return w.s.super.slot - trailerSize - w.end - views - table
+	return w.s.super.slot - trailerSize - w.end - views - table - w.reserved
 }
 
 // A body of leastPaged octets or more begins with a page, or less than 8 octets behind where one begins, unless its record is the
@@ -372,8 +374,8 @@ func (w *writer) finish() {
 	seg.complete, seg.trailer, seg.views, seg.table = true, t, nil, nil
 }
 
-// begin opens the next segment, in the slot of the oldest.
-func (w *writer) begin(l *life) bool {
+// begin opens the next segment, in the slot of the oldest, for a record that takes need octets with all that belongs to it.
+func (w *writer) begin(l *life, need int64) bool {
 	s := w.s
 	s.mu.Lock()
 	at, number := s.target(), s.next
@@ -406,9 +408,10 @@ func (w *writer) begin(l *life) bool {
 	s.slots[at].Store(seg)
 	s.open, s.at, s.next = seg, at, number+1
 	s.mu.Unlock()
-	w.seg, w.end = seg, headerSize
+	w.seg, w.end, w.reserved = seg, headerSize, need
 	for _, it := range kept {
 		w.keep(it)
 	}
+	w.reserved = 0
 	return true
 }
