@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/cache/disk/disktest"
 )
 
@@ -50,5 +51,76 @@ func TestWriter_NothingRunsIntoTheNextSlot(t *testing.T) {
 			t.Errorf("%d octets: %d records are damaged", size, n)
 		}
 		s.stop()
+	}
+}
+
+// A process that ends before it has read the journal, and so before it knows whose life it has found, leaves the file's greatest mark as
+// it was: by that the next one finds out whether the journal is still the same (E1).
+func TestOpen_KeepsTheMarkOfALifeThatNobodyUsed(t *testing.T) {
+	for _, objects := range []int{3, 60} { // of one segment, and of several
+		s := start(t, small(new(disktest.File)))
+		s.Use(testLife)
+		want := Mark{}
+		for i := range objects {
+			want = Mark{Seq: 100 + uint64(i), ID: [16]byte{byte(i)}}
+			s.At(want)
+			mustPut(t, s, object(fmt.Sprint(i), 1, 3000))
+			s.settle(t)
+		}
+		s.stop()
+		for again := range 3 {
+			s = start(t, small(s.file.Killed()))
+			if life, mark := s.Kept(); life != testLife || mark != want {
+				t.Errorf("%d objects, %d starts for nothing: kept %q up to %d, want %d", objects, again, life, mark.Seq, want.Seq)
+			}
+			s.stop()
+		}
+	}
+}
+
+// overtaken is a file with which something happens when much is written to it.
+type overtaken struct {
+	*disktest.File
+	by func()
+}
+
+func (f *overtaken) WriteAt(b []byte, off int64) (int, error) {
+	if by := f.by; by != nil && len(b) >= batch {
+		f.by = nil
+		by()
+	}
+	return f.File.WriteAt(b, off)
+}
+
+// What the writer has in hand when another life begins gets no mark of that: the process that comes after it would find that in the
+// journal of the next life, and go on with the last (E1).
+func TestUse_OvertakesTheWriter(t *testing.T) {
+	f := &overtaken{File: new(disktest.File)}
+	c := Config{File: f, Capacity: slotsAt + 3*(8<<20), slot: 8 << 20, Queue: 32 << 20}
+	s := start(t, c)
+	s.Use(testLife)
+	s.At(Mark{Seq: 5})
+	large := func(i int) *cache.Object { return object(fmt.Sprint(i), 1, 1200<<10) }
+	for i := range 18 {
+		mustPut(t, s, large(i))
+		s.settle(t)
+	}
+	if s.Get([]byte("0")) == nil || s.Full() {
+		t.Fatal("not as many as there is room for")
+	}
+	changed := make(chan struct{})
+	f.by = func() { // what outlives its segment is being written
+		defer close(changed)
+		s.Clear()
+		s.Use("epoch/other")
+		s.At(Mark{Seq: 1000})
+	}
+	mustPut(t, s, large(18))
+	<-changed
+	s.settle(t)
+	c.File = f.Killed()
+	s = start(t, c)
+	if life, mark := s.Kept(); life != testLife || mark.Seq != 5 {
+		t.Errorf("kept %q up to %d", life, mark.Seq)
 	}
 }

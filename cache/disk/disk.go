@@ -161,12 +161,13 @@ func Open(cfg Config) (*Store, error) {
 	for i := range s.shards {
 		s.shards[i].pending = map[uint64]*item{}
 	}
-	s.mark.Store(&Mark{})
 	s.reads.log, s.reads.what = cfg.Logger, "read"
 	s.writes.log, s.writes.what = cfg.Logger, "write"
 	if err := s.load(); err != nil {
 		return nil, err
 	}
+	latest := s.latest
+	s.mark.Store(&latest) // what is found is of up to there, also if the process ends before anybody says where it is
 	return s, nil
 }
 
@@ -199,6 +200,7 @@ func (s *Store) Use(name string) {
 	}
 	s.life.Store(l)
 	if !stays { // after that: what is put meanwhile is of the life before, and would wait for ever
+		s.mark.Store(&Mark{})
 		s.clear()
 	}
 }

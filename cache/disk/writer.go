@@ -76,6 +76,7 @@ func (s *Store) Run(ctx context.Context) error {
 				w.take(<-s.queue)
 			}
 			w.flush()
+			w.mark = *s.mark.Load()
 			w.finish()
 			return nil
 		}
@@ -89,6 +90,9 @@ type writer struct {
 	end   int64  // where the next record goes
 	buf   []byte // the records in front of that which are not in the file yet
 	wrote []wrote
+	// mark is what records get. It was read before it was looked whose life it is: after a change of that there would be one of
+	// the next journal in records of the last.
+	mark Mark
 	// reserved is for the record that the segment was begun for, while it gets what outlives the one before in its slot.
 	reserved int64
 
@@ -107,6 +111,7 @@ type wrote struct {
 // take appends one item.
 func (w *writer) take(it *item) {
 	s := w.s
+	w.mark = *s.mark.Load()
 	taken := false
 	defer func() {
 		if !taken {
@@ -254,7 +259,7 @@ func (w *writer) append(it *item, rec, view []byte) {
 	clear(w.buf[from-int(gap) : from+frameSize])
 	copy(w.buf[from+frameSize:], rec)
 	clear(w.buf[from+int(size):])
-	f := frame{hash: it.hash, mark: *w.s.mark.Load(), size: int64(len(rec))}
+	f := frame{hash: it.hash, mark: w.mark, size: int64(len(rec))}
 	f.seal(w.buf[from:], w.seg.seed)
 	if it.object != nil {
 		e.off, e.size = w.end, size
@@ -345,7 +350,7 @@ func (w *writer) finish() {
 		return
 	}
 	t := trailer{
-		mark: *s.mark.Load(), end: seg.end, views: int64(len(seg.views)), viewsSum: sum(seg.seed, seg.views),
+		mark: w.mark, end: seg.end, views: int64(len(seg.views)), viewsSum: sum(seg.seed, seg.views),
 		size: int64(len(seg.table)), tabSum: sum(seg.seed, seg.table),
 	}
 	if t.end+t.views+t.size > s.super.slot-trailerSize {
