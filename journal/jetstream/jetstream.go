@@ -328,8 +328,8 @@ func (l *Log) ailingReplica() error {
 		return err
 	}
 	// Of what was kept, which has just been made perhaps, nothing depends on all replicas.
-	if h := l.srv.Healthz(&server.HealthzOptions{Account: server.DEFAULT_GLOBAL_ACCOUNT, Stream: streamName}); h.Error != "" {
-		return fmt.Errorf("journal: replica of %s: %s", l.c.Cluster.Node, h.Error)
+	if trouble := troubleOf(l.srv.Healthz(&server.HealthzOptions{Account: server.DEFAULT_GLOBAL_ACCOUNT, Stream: streamName, Details: true})); trouble != "" {
+		return fmt.Errorf("journal: replica of %s: %s", l.c.Cluster.Node, trouble)
 	}
 	return nil
 }
@@ -346,11 +346,23 @@ func (l *Log) ailing() error {
 	if err := l.stopped.Load(); err != nil {
 		return *err
 	}
-	h := l.srv.Healthz(&server.HealthzOptions{})
-	if h.Error == "" {
+	trouble := troubleOf(l.srv.Healthz(&server.HealthzOptions{Details: true}))
+	if trouble == "" {
 		return nil
 	}
-	err := fmt.Errorf("%w: %s. Make room if the disk is full, and restart; what was confirmed is safe", journal.ErrStopped, h.Error)
+	err := fmt.Errorf("%w: %s. Make room if the disk is full, and restart; what was confirmed is safe", journal.ErrStopped, trouble)
 	l.stopped.Store(&err)
 	return err
+}
+
+// troubleOf is what of the engine's health says that it does not write; "": nothing. The engine also waits a thousandth of a second for
+// connections to be possible, which they are as long as this process is: where the machine is so busy that this takes longer, nothing
+// has stopped, and whoever took that for a stop would not write again until a restart.
+func troubleOf(h *server.HealthStatus) string {
+	for _, e := range h.Errors {
+		if e.Type != server.HealthzErrorConn {
+			return e.Error
+		}
+	}
+	return ""
 }
