@@ -77,6 +77,19 @@ func samePace(a, b *journal.Pace) bool {
 	return a.ByLocation == nil || a.ByLocation.Pause == b.ByLocation.Pause && slices.Equal(a.ByLocation.First, b.ByLocation.First)
 }
 
+// completions are what has declared it, or turns of it, completed.
+func (inv *invalidationState) completions() (all []*journal.Completed) {
+	if inv.completed != nil {
+		all = append(all, inv.completed)
+	}
+	for _, w := range inv.waves {
+		if w.completed != nil {
+			all = append(all, w.completed)
+		}
+	}
+	return all
+}
+
 // view makes the public form; the state is held for reading.
 func (inv *invalidationState) view() *Invalidation {
 	v := &Invalidation{

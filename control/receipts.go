@@ -12,7 +12,8 @@ import (
 type Receipt struct {
 	Invalidation *Invalidation
 	Took         time.Duration // from accepted, or in force, to Completed; so far, while in progress
-	Edges        []ReceiptRow  // by name; of a completed one, none beyond journal.CompletedEdges
+	Edges        []ReceiptRow  // by name; of a completed one that was for more than journal.CompletedEdges, only those that were silent
+	Members      int           // for how many edges it was; those that are none any more do not count
 }
 
 // ReceiptRow is one edge's line of a receipt. Times are the edge's clock's and at the latest: edges
@@ -43,12 +44,26 @@ func (c *Control) Receipt(distributionID, id string) (*Receipt, error) {
 // receipt makes it; the state is held for reading.
 func (c *Control) receipt(inv *invalidationState) *Receipt {
 	r := &Receipt{Invalidation: inv.view()}
-	if inv.planned != nil {
-		return r // no edge has heard of it
+	switch {
+	case inv.planned != nil: // no edge has heard of it
+	case len(inv.waves) > 0:
+		c.rolloutReceipt(r, inv)
+	default:
+		c.plainReceipt(r, inv)
 	}
-	if len(inv.waves) > 0 {
-		return c.rolloutReceipt(r, inv)
+	for _, e := range r.Edges {
+		if !e.Former {
+			r.Members++
+		}
 	}
+	for _, done := range inv.completions() {
+		r.Members = max(r.Members, done.Members)
+	}
+	return r
+}
+
+// plainReceipt is of one that is for all edges at once.
+func (c *Control) plainReceipt(r *Receipt, inv *invalidationState) {
 	accepted, d := inv.fact.CreateTime, c.state.distributions[inv.fact.DistributionID]
 	if done := inv.completed; done != nil {
 		r.Took = since(accepted, done.At)
@@ -59,19 +74,18 @@ func (c *Control) receipt(inv *invalidationState) *Receipt {
 				r.Took = max(r.Took, row.Took)
 			}
 		}
-		return r
+		return
 	}
 	now := c.now()
 	r.Took = since(accepted, now)
 	for _, row := range c.trackedRows(d, inv.seq) {
 		r.Edges = append(r.Edges, row.since(accepted, now))
 	}
-	return r
 }
 
 // rolloutReceipt is of one that comes location by location: what each completed wave's fact has of the edges that it was
 // for, how those get on whose turn it is, and who waits.
-func (c *Control) rolloutReceipt(r *Receipt, inv *invalidationState) *Receipt {
+func (c *Control) rolloutReceipt(r *Receipt, inv *invalidationState) {
 	accepted, now, d := inv.fact.CreateTime, c.now(), c.state.distributions[inv.fact.DistributionID]
 	end := now
 	if inv.completed != nil {
@@ -104,7 +118,6 @@ func (c *Control) rolloutReceipt(r *Receipt, inv *invalidationState) *Receipt {
 		}
 	}
 	slices.SortFunc(r.Edges, func(a, b ReceiptRow) int { return strings.Compare(a.Edge, b.Edge) })
-	return r
 }
 
 // since fills in how long it took, or has taken so far.

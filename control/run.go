@@ -156,7 +156,9 @@ func (c *Control) declarable() (done *journal.Completed, due time.Duration) {
 	if len(c.state.open) > 0 {
 		var upTo uint64
 		if upTo, due = tracker.Declarable(c.state.open[0].seq, c.state.openUpTo, now); upTo > 0 {
-			return &journal.Completed{UpTo: upTo, At: c.now(), Edges: completedEdges(tracker, upTo, now)}, 0
+			done := &journal.Completed{UpTo: upTo, At: c.now()}
+			done.Edges, done.Members = completedEdges(tracker, upTo, now)
+			return done, 0
 		}
 	}
 	ended, again := tracker.Settled(now)
@@ -169,24 +171,29 @@ func (c *Control) declarable() (done *journal.Completed, due time.Duration) {
 	return nil, due
 }
 
-// completedEdges are the members' parts. Those that joined later began with it, and have none.
-func completedEdges(t *journal.Tracker, upTo uint64, now time.Duration) (edges []journal.EdgeApplied) {
+// completedEdges are the members' parts, and, where that is not all of them, how many members there were. Those that joined later
+// began with it, and have none.
+func completedEdges(t *journal.Tracker, upTo uint64, now time.Duration) (edges []journal.EdgeApplied, members int) {
 	many := t.Members() > journal.CompletedEdges
 	for _, r := range t.Rows(upTo, now) {
 		row := journal.EdgeApplied{Edge: r.Edge, Location: r.Location}
 		switch {
 		case !r.Applied:
 			row.Acked = r.Acked
-		case many, r.AppliedAt.IsZero():
+		case r.AppliedAt.IsZero():
 			continue
 		default:
 			row.At = r.AppliedAt.UTC().Round(0)
 		}
-		if edges = append(edges, row); len(edges) == journal.CompletedEdges {
-			break
+		members++
+		if (!many || !r.Applied) && len(edges) < journal.CompletedEdges {
+			edges = append(edges, row)
 		}
 	}
-	return edges
+	if members == len(edges) {
+		members = 0
+	}
+	return edges, members
 }
 
 func (c *Control) declareCompleted(ctx context.Context, done *journal.Completed) error {

@@ -309,9 +309,11 @@ type Completed struct {
 	UpTo  uint64
 	At    time.Time     // the declarer's wall clock; for receipts only
 	Edges []EdgeApplied `json:",omitempty"` // the members then; of more than CompletedEdges only those that were silent
+
+	Members int `json:",omitempty"` // how many there were, where Edges does not name all; else 0
 }
 
-// CompletedEdges bounds Completed.Edges: beyond it, receipts keep no line of an edge that has acknowledged.
+// CompletedEdges bounds Completed.Edges: beyond it, no line is kept of an edge that has acknowledged. It may remember itself.
 const CompletedEdges = 256
 
 // EdgeApplied is one edge's part in a Completed.

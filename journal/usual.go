@@ -143,6 +143,9 @@ func (r *reader) completed() *Completed {
 		}
 		r.must(`]`)
 	}
+	if r.may(`,"Members":`) {
+		c.Members = int(r.number())
+	}
 	return &c
 }
 

@@ -19,6 +19,8 @@ func usuals() []*Entry {
 		{Invalidated: &Invalidated{Items: []string{"/"}, By: Actor{AccessKey: "AKIAEXAMPLE"}}},
 		{Completed: &Completed{UpTo: 1<<63 - 1, At: at, Edges: []EdgeApplied{{Edge: "FRA50-1", Location: "FRA50", At: at}, {Edge: "FRA50-2", Acked: 7}}}},
 		{Completed: &Completed{}},
+		{Completed: &Completed{UpTo: 7, At: at, Edges: []EdgeApplied{{Edge: "FRA50-2", Acked: 7}}, Members: 300}},
+		{Completed: &Completed{UpTo: 7, At: at, Members: 300}},
 		{Tick: &Tick{}},
 		{EdgeJoined: &EdgeJoined{Edge: "FRA50-1", Location: "FRA50", Incarnation: "i1", Address: "192.0.2.1:4444", Epoch: "0e", After: 6, AfterID: "06"}},
 		{EdgeJoined: &EdgeJoined{Edge: "FRA50-1", After: 6}},

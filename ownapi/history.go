@@ -33,9 +33,6 @@ func (w *invalidationWish) terms() control.Terms {
 
 // postWithdraw takes back an invalidation that is scheduled, or the turns that it still has.
 func postWithdraw(ctx context.Context, c *call) (any, error) {
-	if _, err := c.parameters(); err != nil {
-		return nil, err
-	}
 	if err := c.decode(&struct{}{}); err != nil {
 		return nil, err
 	}
@@ -48,9 +45,6 @@ func postWithdraw(ctx context.Context, c *call) (any, error) {
 
 func postInvalidation(ctx context.Context, c *call) (any, error) {
 	var wish invalidationWish
-	if _, err := c.parameters(); err != nil {
-		return nil, err
-	}
 	if err := c.decode(&wish); err != nil {
 		return nil, err
 	}
@@ -69,8 +63,9 @@ func postInvalidation(ctx context.Context, c *call) (any, error) {
 // pastBody is an invalidation of the history with all that is known of it.
 type pastBody struct {
 	receiptHead
-	TookMs float64      `json:"tookMs"`
-	Edges  []receiptRow `json:"edges"`
+	TookMs    float64      `json:"tookMs"`
+	EdgeCount int          `json:"edgeCount"`
+	Edges     []receiptRow `json:"edges"` // that the journal has a line of
 }
 
 func searchHistory(ctx context.Context, c *call) (any, error) {
@@ -98,11 +93,10 @@ func searchHistory(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := c.h.rowsOf(ctx, p.Items...)
+	said, i := c.h.remembered(ctx, p.Items...), -1
 	return pageOf(p, func(r *control.Receipt) pastBody {
-		edges := rows[0]
-		rows = rows[1:]
-		return pastBody{c.h.headOf(r.Invalidation), ms(r.Took), edges}
+		i++
+		return pastBody{c.h.headOf(r.Invalidation), ms(r.Took), r.Members, said.rows(i, r)}
 	}), nil
 }
 

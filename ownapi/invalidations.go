@@ -2,6 +2,8 @@ package ownapi
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/distribution"
@@ -93,6 +95,7 @@ func pageOf[A, B any](p control.Page[A], f func(A) B) pageBody[B] {
 type receiptBody struct {
 	Invalidation receiptHead  `json:"invalidation"`
 	TookMs       float64      `json:"tookMs"`
+	EdgeCount    int          `json:"edgeCount"` // for how many edges it was, former ones not counted
 	Edges        []receiptRow `json:"edges"`
 	Doubt        *doubtBody   `json:"doubt"` // why time alone completes it
 }
@@ -131,7 +134,9 @@ func getReceipt(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := receiptBody{Invalidation: c.h.headOf(r.Invalidation), TookMs: ms(r.Took), Edges: c.h.rowsOf(ctx, r)[0]}
+	said := c.h.remembered(ctx, r)
+	b := receiptBody{Invalidation: c.h.headOf(r.Invalidation), TookMs: ms(r.Took), EdgeCount: r.Members, Edges: append(said.rows(0, r), said.unlisted(0, r)...)}
+	slices.SortStableFunc(b.Edges, func(a, b receiptRow) int { return strings.Compare(a.Edge, b.Edge) })
 	if r.Invalidation.Status == control.InProgress {
 		b.Doubt = c.h.doubt()
 	}
@@ -142,34 +147,62 @@ func (h *Handler) headOf(inv *control.Invalidation) receiptHead {
 	return receiptHead{h.invalidationOf(inv), inv.DistributionID, inv.CallerReference}
 }
 
-// rowsOf gives the edges' lines for each receipt, with what the edges have counted. All are asked at once.
-func (h *Handler) rowsOf(ctx context.Context, all ...*control.Receipt) [][]receiptRow {
+// memories are what edges remember of some invalidations, by edge.
+type memories map[string]reply[[]*edge.Receipt]
+
+// remembered asks all edges at once what they have counted.
+func (h *Handler) remembered(ctx context.Context, all ...*control.Receipt) memories {
 	of := make([]ReceiptOf, len(all))
 	for i, r := range all {
 		of[i] = ReceiptOf{r.Invalidation.DistributionID, r.Invalidation.ID}
 	}
-	said := map[string]reply[[]*edge.Receipt]{}
+	said := memories{}
 	for _, r := range survey(ctx, h, briefly, func(ctx context.Context, p *Place) ([]*edge.Receipt, error) { return p.Edge.Receipts(ctx, of) }) {
 		said[r.Name] = r
 	}
-	out := make([][]receiptRow, len(all))
-	for i, r := range all {
-		out[i] = []receiptRow{}
-		for _, e := range r.Edges {
-			row := receiptRow{Edge: e.Edge, Location: e.Location, Applied: e.Applied, At: instant(e.At), TookMs: ms(e.Took), Lagging: e.Lagging, Unbound: e.Unbound, Waits: e.Waits, Former: e.Former}
-			if row.Former {
-				out[i] = append(out[i], row)
-				continue
+	return said
+}
+
+// rows gives the lines that are kept of the i-th, with what the edges have counted.
+func (m memories) rows(i int, r *control.Receipt) []receiptRow {
+	rows := []receiptRow{}
+	for _, e := range r.Edges {
+		row := receiptRow{Edge: e.Edge, Location: e.Location, Applied: e.Applied, At: instant(e.At), TookMs: ms(e.Took), Lagging: e.Lagging, Unbound: e.Unbound, Waits: e.Waits, Former: e.Former}
+		if !row.Former {
+			said := m[e.Edge]
+			row.Error = silence(said.err)
+			if i < len(said.is) && said.is[i] != nil {
+				row.count(said.is[i], r.Invalidation.Mode)
 			}
-			x := said[e.Edge]
-			row.Error = silence(x.err)
-			if i < len(x.is) && x.is[i] != nil {
-				row.count(x.is[i], r.Invalidation.Mode)
-			}
-			out[i] = append(out[i], row)
 		}
+		rows = append(rows, row)
 	}
-	return out
+	return rows
+}
+
+// unlisted gives lines of edges of which none is kept of the i-th, since there were many: those that remember it themselves.
+func (m memories) unlisted(i int, r *control.Receipt) (rows []receiptRow) {
+	if r.Members <= len(r.Edges) {
+		return nil
+	}
+	listed := map[string]bool{}
+	for _, e := range r.Edges {
+		listed[e.Edge] = listed[e.Edge] || !e.Former
+	}
+	accepted := r.Invalidation.CreateTime
+	if since := r.Invalidation.InForce; !since.IsZero() {
+		accepted = since
+	}
+	for name, said := range m {
+		if listed[name] || i >= len(said.is) || said.is[i] == nil {
+			continue
+		}
+		x := said.is[i]
+		row := receiptRow{Edge: name, Location: said.Location, Applied: true, At: instant(x.Applied), TookMs: ms(max(x.Applied.Sub(accepted), 0))}
+		row.count(x, r.Invalidation.Mode)
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 // count fills in what an edge has counted.

@@ -1,7 +1,9 @@
 package ownapi
 
 import (
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,7 +35,9 @@ type (
 			Applied, Counted bool
 			At               *time.Time
 			Objects, Bytes   *int64
+			TookMs           float64
 		}
+		EdgeCount int
 	}
 )
 
@@ -77,6 +81,43 @@ func TestReceipt_CountsWhatWasDropped(t *testing.T) {
 			}
 		}
 		h.wantRefusal(404, "NotFound", "GET", "/distributions/"+d.ID+"/invalidations/I0/receipt", "")
+	})
+}
+
+// The journal keeps no line of each of hundreds of edges: those remember themselves what they did. The history does not ask them.
+func TestReceipt_OfMoreEdgesThanTheJournalNames(t *testing.T) {
+	at(t, func(h *house) {
+		d := h.create(nil)
+		h.view(1, d, "/img/a")
+		var all sync.WaitGroup
+		for i := range journal.CompletedEdges {
+			all.Go(func() {
+				if _, err := h.control.Join(h.t.Context(), journal.EdgeJoined{Edge: fmt.Sprintf("SIN%03d", i), Location: "SIN50", Incarnation: "x"}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		inv := h.invalidate(d, "/img/*")
+		h.settle(time.Minute)
+		total := journal.CompletedEdges + len(edgeNames)
+		r := ask[receiptT](h, 200, "GET", "/distributions/"+d.ID+"/invalidations/"+inv.ID+"/receipt", "")
+		if r.Invalidation.Status != control.Completed || r.EdgeCount != total || len(r.Edges) != total {
+			t.Fatalf("%s, for %d edges, %d lines; want %d", r.Invalidation.Status, r.EdgeCount, len(r.Edges), total)
+		}
+		for i, objects := range []int64{0, 1} {
+			e := r.Edges[i]
+			if e.Edge != edgeNames[i] || !e.Applied || !e.Counted || e.At == nil || *e.Objects != objects || e.TookMs > 1000 {
+				t.Errorf("%+v", e)
+			}
+		}
+		if e := r.Edges[2]; e.Edge != "SIN000" || e.Applied || e.Objects != nil {
+			t.Errorf("%+v", e)
+		}
+		p := ask[pageT[receiptT]](h, 200, "GET", "/history", "")
+		if got := p.Items[0]; got.EdgeCount != total || len(got.Edges) != journal.CompletedEdges {
+			t.Errorf("the history has %d lines of %d edges", len(got.Edges), got.EdgeCount)
+		}
 	})
 }
 

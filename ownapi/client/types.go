@@ -79,15 +79,17 @@ type Condition struct {
 // Past is an invalidation of the history, with how it went.
 type Past struct {
 	ReceiptHead
-	TookMs float64      `json:"tookMs"` // so far, while in progress
-	Edges  []ReceiptRow `json:"edges"`
+	TookMs    float64      `json:"tookMs"` // so far, while in progress
+	EdgeCount int          `json:"edgeCount"`
+	Edges     []ReceiptRow `json:"edges"` // of more than 256, only those that were silent
 }
 
 // Receipt is how an invalidation went, edge by edge.
 type Receipt struct {
 	Invalidation ReceiptHead  `json:"invalidation"`
 	TookMs       float64      `json:"tookMs"` // so far, while in progress
-	Edges        []ReceiptRow `json:"edges"`
+	EdgeCount    int          `json:"edgeCount"`
+	Edges        []ReceiptRow `json:"edges"` // fewer where some have applied it, and do not remember when
 	Doubt        *Doubt       `json:"doubt"` // nil: nothing but edges is waited for
 }
 

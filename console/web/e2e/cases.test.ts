@@ -179,6 +179,40 @@ describe("what is large", () => {
   });
 });
 
+describe("a large fleet", () => {
+  test("300 edge locations", async () => {
+    world = await fakeWorld();
+    seat = await Seat.take(world, "case");
+    const { page } = seat;
+    const fleet = world.fake.world;
+    fleet.edges = Array.from({ length: 300 }, (_, i) => {
+      const edge = `E${String(i).padStart(3, "0")}`;
+      return { edge, location: edge, url: "http://127.0.0.1:8081", delay: 50 };
+    });
+    fleet.stopped.add("E250");
+    await seat.open(`/distributions/${world.distribution}/invalidations/create?path=/images/*`);
+    await seat.signIn();
+    await page.getByText("Of 300 edge locations, those with the most copies:").waitFor();
+    await page.getByLabel("Add object paths").press("Control+Enter");
+    await page.getByText("Applied by 299 of 300 edge locations").first().waitFor();
+    const receipt = page.getByRole("table", { name: "Receipt" });
+    await receipt.getByText("E250", { exact: true }).waitFor(); // who is waited for is seen
+    expect(await receipt.getByRole("row").count()).toBe(26);
+    await seat.shot("300-edges");
+    expect(await seat.barriers()).toEqual([]);
+    fleet.stopped.clear();
+    await page.getByText("Applied by 300 of 300 edge locations").first().waitFor();
+    await page.getByLabel("Search edge locations").fill("e29");
+    await expect.poll(() => receipt.getByRole("row").count()).toBe(11);
+    // The journal has no lines of so many: those that remember it themselves tell.
+    for (let i = 0; i < 300; i++) if (i % 100 !== 0) fleet.forgetful.add(`E${String(i).padStart(3, "0")}`);
+    await page.reload();
+    await page.getByText("Applied by 300 of 300 edge locations").first().waitFor();
+    await page.getByText("What 297 of them did is not known any more.").first().waitFor();
+    await seat.shot("300-edges-forgotten");
+  });
+});
+
 describe("a telephone", () => {
   test("the walk fits on it", async () => {
     world = await fakeWorld();

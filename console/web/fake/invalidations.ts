@@ -57,7 +57,8 @@ export function receipt(world: World, d: Stored, id: string): Receipt {
   return {
     invalidation: { ...line(inv), items: inv.items, distributionId: d.id, callerReference: inv.reference },
     tookMs: (inv.completed ?? Date.now()) - inv.created,
-    edges: (inv.plan ? [] : world.edges).map(({ edge, location }) => {
+    edgeCount: inv.plan ? 0 : world.edges.length,
+    edges: (inv.plan ? [] : world.edges.filter((e) => !world.forgetful.has(e.edge))).map(({ edge, location }) => {
       const row = inv.rows.get(edge)!;
       const turn = !inv.pace?.byLocation || inv.waves.some((w) => (w.locations.length > 0 ? w.locations.includes(location) : !w.others.includes(location)));
       const waits = turn && row.at === undefined && Date.now() - inv.created > 1500;

@@ -42,6 +42,7 @@ export class World {
   edges = ["FRA50-P1", "IAD89-P2", "NRT57-P3"].map((edge, i) => ({ edge, location: edge, url: `http://127.0.0.1:${8081 + i}`, delay: 180 + 260 * i }));
   doubt: Doubt | null = null; // why time alone completes
   stopped = new Set<string>(); // edges that do not apply anything
+  forgetful = new Set<string>(); // edges that do not remember what they have applied
   distributions = new Map<string, Stored>();
   audit: AuditEntry[] = [];
   seq = 100;

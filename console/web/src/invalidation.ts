@@ -90,6 +90,7 @@ export interface ReceiptRow {
 export interface Receipt {
   invalidation: Invalidation & { distributionId: string; callerReference: string };
   tookMs: number;
+  edgeCount: number; // for how many edges it was; of hundreds some may have no row any more
   edges: ReceiptRow[];
   doubt: Doubt | null; // null: nothing but edges is waited for
 }

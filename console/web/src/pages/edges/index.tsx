@@ -4,7 +4,7 @@ import Header from "@cloudscape-design/components/header";
 import ProgressBar from "@cloudscape-design/components/progress-bar";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
-import Table, { type TableProps } from "@cloudscape-design/components/table";
+import type { TableProps } from "@cloudscape-design/components/table";
 import { usePage } from "../../app/page";
 import { client } from "../../client";
 import { bytes, count, duration, percent, plural, utcTime } from "../../format";
@@ -12,6 +12,7 @@ import type { EdgeNode } from "../../own";
 import { Doubted } from "../../parts/Doubted";
 import { Empty } from "../../parts/Empty";
 import { LoadFailure } from "../../parts/LoadFailure";
+import { PagedTable } from "../../parts/PagedTable";
 import { Time } from "../../parts/Time";
 import { useLoad } from "../../use";
 import { ControlNodes, Relays } from "./Tables";
@@ -34,7 +35,7 @@ export default function Edges() {
     <SpaceBetween size="l">
       <LoadFailure of={nodes} />
       {nodes.data?.doubt && <Doubted doubt={nodes.data.doubt} />}
-      <Table
+      <PagedTable
         variant="full-page"
         stickyHeader
         wrapLines

@@ -6,7 +6,7 @@ import LiveRegion from "@cloudscape-design/components/live-region";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { bytes, count, plural, rate } from "../../format";
-import type { Mode, Preview, Where } from "../../own";
+import type { EdgeCount, Mode, Preview, Where } from "../../own";
 import { Failure } from "../../parts/Failure";
 import { PreviewTable } from "./PreviewTable";
 import { usePreview } from "./usePreview";
@@ -53,12 +53,19 @@ function Totals({ total, done }: { total: Preview["total"]; done: string }) {
         Asked for: how often these objects answered requests in the last minutes. Origin requests: how many of that reach the origin in the
         first minute after; each edge fetches each object once.
       </Box>
+      {total.edges.length > shown && <Box variant="small">{`Of ${count(total.edges.length)} edge locations, those with the most copies:`}</Box>}
       <KeyValuePairs
         columns={3}
-        items={total.edges.map((e) => ({ label: e.edge, value: `${plural(e.objects, "object")}, ${bytes(e.bytes)}, ${rate(e.requestsPerMinute)}/min` }))}
+        items={largest(total.edges).map((e) => ({ label: e.edge, value: `${plural(e.objects, "object")}, ${bytes(e.bytes)}, ${rate(e.requestsPerMinute)}/min` }))}
       />
     </SpaceBetween>
   );
+}
+
+const shown = 12; // edges
+
+function largest(edges: EdgeCount[]): EdgeCount[] {
+  return edges.length > shown ? [...edges].sort((a, b) => b.objects - a.objects).slice(0, shown) : edges;
 }
 
 function Big({ children }: { children: string }) {

@@ -1,9 +1,12 @@
+import { useCollection } from "@cloudscape-design/collection-hooks";
 import Alert from "@cloudscape-design/components/alert";
 import Header from "@cloudscape-design/components/header";
 import LiveRegion from "@cloudscape-design/components/live-region";
+import Pagination from "@cloudscape-design/components/pagination";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator, { type StatusIndicatorProps } from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
+import TextFilter from "@cloudscape-design/components/text-filter";
 import { bytes, count, duration, plural } from "../../format";
 import type { Receipt, ReceiptRow } from "../../own";
 import { Doubted } from "../../parts/Doubted";
@@ -13,13 +16,33 @@ import { Spread } from "./Spread";
 
 // ReceiptPanel says edge by edge how the invalidation went.
 export function ReceiptPanel({ receipt }: { receipt: Receipt }) {
-  const { doubt, edges, invalidation } = receipt;
+  const { doubt, edges, edgeCount, invalidation } = receipt;
   const applied = edges.filter((e) => e.applied);
   const asked = edges.filter((e) => !e.former);
   const former = edges.length - asked.length;
+  const forgotten = Math.max(0, edgeCount - asked.length); // have applied it, and do not remember when
+  const done = applied.length + forgotten;
+  const all = asked.length + forgotten;
+  const many = edges.length > pageSize;
+  const { items, filterProps, paginationProps, collectionProps } = useCollection(many ? waitingFirst(edges) : edges, {
+    filtering: {
+      filteringFunction: (e, text) => `${e.edge} ${e.location} ${e.lagging}`.toLowerCase().includes(text.toLowerCase()),
+      empty: forgotten > 0 ? (
+        <Empty title="No lines">The journal keeps no lines of so many edge locations, and none of them remembers this invalidation any more.</Empty>
+      ) : (
+        <Empty title="No edge locations">There was no edge when it was created: it was complete at once.</Empty>
+      ),
+      noMatch: <Empty title="No matches" />,
+    },
+    pagination: { pageSize },
+  });
   const sum = (of: (e: ReceiptRow) => number | null) => applied.reduce((n, e) => n + (of(e) ?? 0), 0);
   const counting = applied.some((e) => !e.counted && e.objects !== null);
-  const text = `Applied by ${applied.length} of ${plural(asked.length, "edge location")}${former > 0 ? `, and ${plural(former, "former edge")} to be waited for` : ""}; ${counting ? "so far " : ""}${plural(sum((e) => e.objects), "object")}, ${bytes(sum((e) => e.bytes))} ${invalidation.mode === "stale" ? "marked stale" : "dropped"}.`;
+  const text = [
+    `Applied by ${count(done)} of ${plural(all, "edge location")}${former > 0 ? `, and ${plural(former, "former edge")} to be waited for` : ""};`,
+    `${counting ? "so far " : ""}${plural(sum((e) => e.objects), "object")}, ${bytes(sum((e) => e.bytes))} ${invalidation.mode === "stale" ? "marked stale" : "dropped"}.`,
+    forgotten > 0 && `What ${plural(forgotten, "of them", "of them")} did is not known any more.`,
+  ].filter(Boolean).join(" ");
   const unbound = edges.filter((e) => e.unbound).map((e) => e.edge);
   return (
     <SpaceBetween size="s">
@@ -32,21 +55,30 @@ export function ReceiptPanel({ receipt }: { receipt: Receipt }) {
       )}
       {doubt && <Doubted doubt={doubt} />}
       <Table
-        items={edges}
+        {...collectionProps}
+        items={items}
         columnDefinitions={columns}
         trackBy={(e) => `${e.edge} ${e.former}`}
         wrapLines
         ariaLabels={{ tableLabel: "Receipt" }}
         header={
-          <Header variant="h2" counter={`(${applied.length}/${asked.length})`} description={<LiveRegion tagName="span">{text}</LiveRegion>}>
+          <Header variant="h2" counter={`(${count(done)}/${count(all)})`} description={<LiveRegion tagName="span">{text}</LiveRegion>}>
             Receipt
           </Header>
         }
         footer={edges.length > 0 && <Spread rows={edges} running={invalidation.status !== "Completed"} />}
-        empty={<Empty title="No edge locations">There was no edge when it was created: it was complete at once.</Empty>}
+        filter={many && <TextFilter {...filterProps} filteringPlaceholder="Search edge locations" filteringAriaLabel="Search edge locations" />}
+        pagination={many && <Pagination {...paginationProps} />}
       />
     </SpaceBetween>
   );
+}
+
+const pageSize = 25;
+
+// waitingFirst puts those in front of many that are waited for.
+function waitingFirst(edges: ReceiptRow[]): ReceiptRow[] {
+  return [...edges].sort((a, b) => Number(a.applied) - Number(b.applied));
 }
 
 const columns: TableProps.ColumnDefinition<ReceiptRow>[] = [

@@ -7,6 +7,7 @@ import { niceEnd } from "./scale";
 const width = 1000;
 const pad = 12;
 const rail = 16;
+const named = 12; // edges that are told one by one to who does not see the drawing
 
 // Spread draws on one line when each edge had applied the invalidation: how far apart they are shows at
 // a glance.
@@ -17,7 +18,7 @@ export function Spread({ rows, running }: { rows: ReceiptRow[]; running: boolean
   const applied = rows.filter((r) => r.applied).sort((a, b) => a.tookMs - b.tookMs);
   const first = applied[0];
   const last = applied.at(-1);
-  const says = rows.map((r) => `${r.edge} ${r.applied ? `after ${duration(r.tookMs)}` : "not yet"}`).join("; ");
+  const says = rows.length > named ? summary(applied, rows.length) : rows.map((r) => `${r.edge} ${r.applied ? `after ${duration(r.tookMs)}` : "not yet"}`).join("; ");
   return (
     <div>
       <Box fontSize="body-s" color="text-body-secondary">

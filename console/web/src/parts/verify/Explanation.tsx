@@ -3,11 +3,12 @@ import Header from "@cloudscape-design/components/header";
 import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
-import Table, { type TableProps } from "@cloudscape-design/components/table";
+import type { TableProps } from "@cloudscape-design/components/table";
 import { bytes, count, plural } from "../../format";
 import type { ExplainedEdge, Explanation as Explained } from "../../own";
 import { plainName } from "../../policies";
 import { Link } from "../Link";
+import { PagedTable } from "../PagedTable";
 import { Time } from "../Time";
 
 // Explanation says how the edges see a URL: whose it is, under which key, where it is stored, and what
@@ -40,7 +41,7 @@ export function Explanation({ of: e, invalidation }: { of: Explained; invalidati
           },
         ]}
       />
-      <Table variant="embedded" items={e.edges} columnDefinitions={columns} trackBy="edge" wrapLines ariaLabels={{ tableLabel: "Where it is stored" }} />
+      <PagedTable variant="embedded" items={e.edges} columnDefinitions={columns} trackBy="edge" wrapLines ariaLabels={{ tableLabel: "Where it is stored" }} />
     </SpaceBetween>
   );
 }

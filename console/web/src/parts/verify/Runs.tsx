@@ -2,9 +2,10 @@ import Badge from "@cloudscape-design/components/badge";
 import Box from "@cloudscape-design/components/box";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
-import Table, { type TableProps } from "@cloudscape-design/components/table";
+import type { TableProps } from "@cloudscape-design/components/table";
 import type { Invalidation, Match, VerifiedEdge } from "../../own";
 import { duration } from "../../format";
+import { PagedTable } from "../PagedTable";
 import { Time } from "../Time";
 import { type Run, beforeAndAfter } from "./runs";
 
@@ -33,7 +34,7 @@ export function Runs({ runs, invalidation }: { runs: Run[]; invalidation: Invali
   if (last) columns.push({ id: "last", header: <Heading text="Now" run={last} />, cell: (r) => <Answer of={r.last} was={r.after} dropped={last.dropped} here={invalidation?.id} /> });
   return (
     <SpaceBetween size="xs">
-      <Table variant="embedded" items={rows} columnDefinitions={columns} trackBy="edge" wrapLines ariaLabels={{ tableLabel: "Answers of the edges" }} />
+      <PagedTable variant="embedded" items={rows} columnDefinitions={columns} trackBy="edge" wrapLines ariaLabels={{ tableLabel: "Answers of the edges" }} />
       {invalidation && !before && (
         <Box variant="small">To have a “before” to compare with, verify a path on the distribution’s Verify tab before you invalidate it.</Box>
       )}
