@@ -230,12 +230,12 @@ func (c *invalidate) create(ctx context.Context, d client.Distribution, items []
 		Items: items, CallerReference: c.reference, Comment: c.comment, At: c.planned.At, When: c.planned.When, Where: c.planned.Where, Pace: c.planned.Pace, Mode: c.planned.Mode})
 	var no *client.Error
 	switch {
-	case err == nil || errors.Is(err, context.Canceled):
-	case errors.As(err, &no) && no.Status < 500:
-	default:
-		// It may have been accepted although the answer did not come.
-		return inv, hint(fmt.Errorf("it is not known whether the invalidation was accepted: %w", err),
-			"Try again with the same selectors and --reference "+c.reference+": it is then the same invalidation.")
+	case err == nil, errors.As(err, &no) && no.Status < 500:
+		return inv, c.failed(err)
+	case errors.Is(err, context.Canceled):
+		err = errors.New("interrupted")
 	}
-	return inv, c.failed(err)
+	// It may have been accepted although the answer did not come.
+	return inv, hint(fmt.Errorf("it is not known whether the invalidation was accepted: %w", err),
+		"Try again with the same selectors and --reference "+c.reference+": it is then the same invalidation.")
 }

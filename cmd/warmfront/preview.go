@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/ownapi/client"
@@ -101,13 +102,25 @@ func requests(n float64) string {
 	return fmt.Sprintf("at most %.0f requests", math.Ceil(n))
 }
 
+// edgesShown is how many edges have a line of their own below a selector; of more, those that would drop most.
+const edgesShown = 12
+
 func printEdgeCounts(out io.Writer, edges []client.EdgeCount) {
 	if len(edges) == 0 {
 		return
+	}
+	more := len(edges) - edgesShown
+	if more > 0 {
+		edges = slices.Clone(edges)
+		slices.SortStableFunc(edges, func(a, b client.EdgeCount) int { return cmp.Compare(b.Objects, a.Objects) })
+		edges = edges[:edgesShown]
 	}
 	var t table
 	for _, e := range edges {
 		t.row("  "+e.Edge, count(e.Objects, "object"), size(e.Bytes))
 	}
 	t.print(out)
+	if more > 0 {
+		fmt.Fprintf(out, "  and %s, each with no more\n", count(more, "other edge"))
+	}
 }

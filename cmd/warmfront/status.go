@@ -152,10 +152,12 @@ func printStatus(out io.Writer, s *status) error {
 	return printLines(out, statusLines(s))
 }
 
-func statusLines(s *status) []string {
+func statusLines(s *status) []string { return append(statusTable(s), statusFoot(s)...) }
+
+// statusTable has a line for each machine.
+func statusTable(s *status) []string {
 	var t table
 	t.row("NODE", "ROLE", "LOCATION", "VERSION", "READY", "LEASE", "APPLIED", "BEHIND", "HITS", "OBJECTS", "CACHED", "FILL", "EVICTED")
-	var problems, relays []string
 	for _, n := range s.Control {
 		role, position := "control", "-"
 		if n.Leads {
@@ -165,23 +167,30 @@ func statusLines(s *status) []string {
 			position = fmt.Sprint(n.Position)
 		}
 		t.row(n.Name, role, "-", dash(n.Version), yes(n.Ready), "-", position, "", "", "", "", "", "")
-		if n.Problem != "" {
-			problems = append(problems, clean(n.Name+": "+n.Problem))
-		}
 	}
 	for _, n := range s.Relays {
 		t.row(n.Name, "relay", "-", dash(n.Version), yes(n.Ready), "-", fmt.Sprint(n.Position), "", "", "", "", "", "")
-		if n.Ready {
-			relays = append(relays, clean(fmt.Sprintf("Relay %s at %s passes on to %s", n.Name, n.Address, count(n.Edges, "edge"))))
-		}
 	}
 	for _, n := range s.Edges {
 		t.row(edgeRow(&n)...)
 	}
-	all := []string{clean(fmt.Sprintf("Warmfront %s at %s, %s", s.Version, s.Endpoint, count(len(s.Edges), "edge"))), ""}
-	all = append(all, t.lines()...)
-	problems = append(problems, doubtLines(s.Doubt)...)
-	all = append(append(append(all, problems...), relays...), placeLines(s.Places)...)
+	return append([]string{clean(fmt.Sprintf("Warmfront %s at %s, %s", s.Version, s.Endpoint, count(len(s.Edges), "edge"))), ""}, t.lines()...)
+}
+
+// statusFoot says what is wrong, how they hang together, and how it goes on the whole.
+func statusFoot(s *status) (all []string) {
+	for _, n := range s.Control {
+		if n.Problem != "" {
+			all = append(all, clean(n.Name+": "+n.Problem))
+		}
+	}
+	all = append(all, doubtLines(s.Doubt)...)
+	for _, n := range s.Relays {
+		if n.Ready {
+			all = append(all, clean(fmt.Sprintf("Relay %s at %s passes on to %s", n.Name, n.Address, count(n.Edges, "edge"))))
+		}
+	}
+	all = append(all, placeLines(s.Places)...)
 	return append(append(all, "", trafficLine(s.Traffic)), journalLine(s.Control)...)
 }
 
@@ -293,7 +302,8 @@ func (c *connection) showStatus(to *screen, s *status) error {
 	case c.json:
 		return printJSON(to.out, s, true)
 	case to.live():
-		to.draw(append(statusLines(s), "", "Ctrl-C ends this. "+time.Now().Format(dateTime)))
+		foot := append(statusFoot(s), "", "Ctrl-C ends this. "+time.Now().Format(dateTime))
+		to.draw(append(statusTable(s), foot...), len(foot))
 		return nil
 	}
 	fmt.Fprintln(to.out, time.Now().Format(dateTime))
@@ -304,7 +314,7 @@ func (c *connection) showTrouble(to *screen, err error) error {
 	switch {
 	case c.json: // a line that is no status would break who reads it
 	case to.live():
-		to.draw([]string{clean(err.Error()), "It is asked again until it answers. Ctrl-C ends this."})
+		to.draw([]string{clean(err.Error()), "It is asked again until it answers. Ctrl-C ends this."}, 0)
 	default:
 		fmt.Fprintln(to.out, clean(err.Error()))
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -35,10 +36,11 @@ func screenOf(out io.Writer) *screen {
 func (s *screen) live() bool { return s.size != nil }
 
 // draw replaces the block. A line that would wrap, or a block that is higher than the terminal, could
-// not be drawn over again: what does not fit is cut, and counted.
-func (s *screen) draw(block []string) {
+// not be drawn over again: what does not fit is cut, and counted, but never the last foot lines, which say
+// how it stands as a whole.
+func (s *screen) draw(block []string, foot int) {
 	width, height := s.size()
-	block = fold(block, height-1)
+	block = fold(block, height-1, foot)
 	var b strings.Builder
 	if s.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", s.drawn)
@@ -52,13 +54,16 @@ func (s *screen) draw(block []string) {
 	s.drawn = len(block)
 }
 
-// fold shortens a block to at most so many lines.
-func fold(block []string, most int) []string {
+// fold shortens a block to at most so many lines, of which the last foot stay; one at its beginning does, too.
+func fold(block []string, most, foot int) []string {
 	most = max(most, 2)
 	if len(block) <= most {
 		return block
 	}
-	return append(append([]string{}, block[:most-1]...), fmt.Sprintf("… and %s more", number(len(block)-most+1)))
+	foot = min(foot, most-2)
+	head := most - 1 - foot
+	more := fmt.Sprintf("… and %s more", number(len(block)-head-foot))
+	return slices.Concat(block[:head], []string{more}, block[len(block)-foot:])
 }
 
 // cut shortens a line to at most so many characters.

@@ -84,9 +84,9 @@ func newTerminal(t *testing.T, width, height int) (*terminal, *screen) {
 func TestScreen_DrawsOverWhatItHasDrawn(t *testing.T) {
 	f, s := newTerminal(t, 20, 10)
 	fmt.Fprintln(f, "$ command")
-	s.draw([]string{"one", "two", "three"})
-	s.draw([]string{"1", "2"})
-	s.draw([]string{"I", "II", "III", "IIII"})
+	s.draw([]string{"one", "two", "three"}, 0)
+	s.draw([]string{"1", "2"}, 0)
+	s.draw([]string{"I", "II", "III", "IIII"}, 0)
 	if got := f.text(); got != "$ command\nI\nII\nIII\nIIII" {
 		t.Errorf("%s", got)
 	}
@@ -102,13 +102,13 @@ func TestScreen_NothingWrapsOrScrollsAway(t *testing.T) {
 		for i := range 20 {
 			block = append(block, fmt.Sprintf("a long line: %d", i))
 		}
-		s.draw(block)
+		s.draw(block, 0)
 		want := "a long lin…\na long lin…\na long lin…\n… and 17 m…"
 		if got := f.text(); got != want {
 			t.Fatalf("%s", got)
 		}
 	}
-	s.draw([]string{"short"})
+	s.draw([]string{"short"}, 0)
 	if got := f.text(); got != "short" {
 		t.Errorf("%s", got)
 	}
@@ -122,9 +122,20 @@ func TestScreen_OfAPipeIsNotLive(t *testing.T) {
 
 func TestFold(t *testing.T) {
 	block := []string{"a", "b", "c", "d"}
-	for most, want := range map[int][]string{0: {"a", "… and 3 more"}, 3: {"a", "b", "… and 2 more"}, 4: block, 9: block} {
-		if got := fold(block, most); !slices.Equal(got, want) {
-			t.Errorf("%d: %q", most, got)
+	for _, k := range []struct {
+		most, foot int
+		want       []string
+	}{
+		{0, 0, []string{"a", "… and 3 more"}},
+		{0, 1, []string{"a", "… and 3 more"}},
+		{3, 0, []string{"a", "b", "… and 2 more"}},
+		{3, 1, []string{"a", "… and 2 more", "d"}},
+		{3, 4, []string{"a", "… and 2 more", "d"}},
+		{4, 1, block},
+		{9, 1, block},
+	} {
+		if got := fold(block, k.most, k.foot); !slices.Equal(got, k.want) {
+			t.Errorf("%d with a foot of %d: %q", k.most, k.foot, got)
 		}
 	}
 	if !slices.Equal(block, []string{"a", "b", "c", "d"}) {

@@ -103,22 +103,35 @@ func (c *invalidate) stopped(ctx context.Context, inv client.Created, last *clie
 	default:
 		return c.failed(err)
 	}
-	var hints []string
-	if last != nil {
-		for _, e := range last.Edges {
-			if !e.Applied && !e.Waits {
-				hints = append(hints, strings.TrimSuffix("waiting for "+where(e.Edge, e.Location)+", which "+e.Lagging, ", which "))
-			}
-		}
-	}
-	if last != nil {
-		hints = append(hints, doubtLines(last.Doubt)...)
-	}
-	hints = append(hints, "It goes on by itself: warmfront history "+inv.DistributionID+" shows how it went.")
+	hints := append(waitedFor(last), "It goes on by itself: warmfront history "+inv.DistributionID+" shows how it went.")
 	if last != nil && last.Invalidation.Status == control.Scheduled {
 		hints = append(hints, "Until it is in force, it can be taken back: warmfront withdraw "+inv.DistributionID+" "+inv.ID)
 	}
 	return hint(errors.New(why), hints...)
+}
+
+// waitedNamed is how many edges are named that are waited for.
+const waitedNamed = 10
+
+// waitedFor says what keeps an invalidation from being Completed; nothing where no receipt has come.
+func waitedFor(r *client.Receipt) (hints []string) {
+	if r == nil {
+		return nil
+	}
+	more := 0
+	for _, e := range r.Edges {
+		switch {
+		case e.Applied || e.Waits:
+		case len(hints) == waitedNamed:
+			more++
+		default:
+			hints = append(hints, strings.TrimSuffix("waiting for "+where(e.Edge, e.Location)+", which "+e.Lagging, ", which "))
+		}
+	}
+	if more > 0 {
+		hints = append(hints, "waiting for "+count(more, "more edge"))
+	}
+	return append(hints, doubtLines(r.Doubt)...)
 }
 
 // watching is a stream of events that is turned into "look again".
@@ -159,8 +172,8 @@ func (p *progress) show(r *client.Receipt) {
 	switch {
 	case p.screen == nil:
 	case p.screen.live():
-		lines := append(append([]string{clean(p.title)}, edgeLines(r)...), doubtLines(r.Doubt)...)
-		p.screen.draw(append(lines, summary(r)))
+		foot := append(doubtLines(r.Doubt), summary(r))
+		p.screen.draw(slices.Concat([]string{clean(p.title)}, edgeLines(r), foot), len(foot))
 	default:
 		p.say(r)
 		delete(p.said, "")
@@ -209,7 +222,7 @@ func (p *progress) trouble(err error) {
 	switch {
 	case p.screen == nil:
 	case p.screen.live():
-		p.screen.draw([]string{clean(p.title), clean(err.Error()), "It is asked again until it answers."})
+		p.screen.draw([]string{clean(p.title), clean(err.Error()), "It is asked again until it answers."}, 0)
 	case p.said[""] != err.Error():
 		if p.said == nil {
 			p.said = map[string]string{}
@@ -286,6 +299,20 @@ func allDropped(r *client.Receipt) string {
 	return ""
 }
 
+// untold says of how many edges it is not known any more what they have dropped.
+func untold(r *client.Receipt) string {
+	n := r.EdgeCount - len(r.Edges)
+	for _, e := range r.Edges {
+		if e.Former {
+			n++
+		}
+	}
+	if n <= 0 {
+		return ""
+	}
+	return ", and what is not known any more of " + count(n, "edge")
+}
+
 // unbound names the edges for which Completed does not speak.
 func unbound(r *client.Receipt) string {
 	var names []string
@@ -303,7 +330,7 @@ func unbound(r *client.Receipt) string {
 
 func summary(r *client.Receipt) string {
 	if r.Invalidation.Status == "Completed" {
-		return "Completed in " + took(r.TookMs) + allDropped(r) + unbound(r)
+		return "Completed in " + took(r.TookMs) + allDropped(r) + untold(r) + unbound(r)
 	}
 	if r.Invalidation.Status == control.Scheduled {
 		return "Scheduled: " + planText(r.Invalidation.Plan)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -82,6 +83,9 @@ fra-1 in FRA50: was replaced, in 30s
 
 func TestSummary_NamesWhomCompletedDoesNotSpeakFor(t *testing.T) {
 	want := "Completed in 32.0 s, dropped 2 objects, 2.0 KiB so far, but not at gru-1 in GRU50: cut off, and showing what there was (warmfront:isolation=serve-stale)"
+	if got := summary(receipt(t, strings.Replace(unheard, `"edges"`, `"edgeCount":300,"edges"`, 1))); got != strings.Replace(want, ", but", ", and what is not known any more of 298 edges, but", 1) {
+		t.Errorf("%s\nwant %s", got, want)
+	}
 	if got := summary(receipt(t, unheard)); got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
@@ -147,7 +151,7 @@ Completed in 5.2 s, dropped 3 objects, 3.0 KiB so far
 	}
 }
 
-// Of more edges than fit, those that are waited for are seen.
+// Of more edges than fit, those that are waited for are seen, and how far it is.
 func TestProgress_ManyEdges(t *testing.T) {
 	r := receipt(t, begun)
 	r.Edges = nil
@@ -159,7 +163,11 @@ func TestProgress_ManyEdges(t *testing.T) {
 	p.show(r)
 	p.show(r)
 	got := strings.Split(f.text(), "\n")
-	if len(got) != 9 || got[1] != "  edge-250  waiting  5.0 ms" || got[8] != "… and 294 more" {
+	if len(got) != 9 || got[1] != "  edge-250  waiting  5.0 ms" || got[7] != "… and 294 more" || got[8] != "InProgress: 299 of 300 edges, 12 ms" {
+		t.Errorf("%s", f.text())
+	}
+	r.Invalidation.Status = "Completed"
+	if p.show(r); !strings.HasSuffix(f.text(), "\nCompleted in 12 ms") {
 		t.Errorf("%s", f.text())
 	}
 }
@@ -286,6 +294,38 @@ func TestInvalidate_CtrlC(t *testing.T) {
 	code, _, said := invalidateAt(t, ctx, stops, "", "/a", "--wait")
 	if code != exitRefused || !strings.Contains(said, "interrupted while I1 was in progress") || !strings.Contains(said, "goes on by itself") {
 		t.Errorf("%d %s", code, said)
+	}
+}
+
+// Who is stopped before the answer has come does not know either.
+func TestInvalidate_CtrlCBeforeItIsAccepted(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &server{}
+	hangs := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != "POST" {
+			s.ServeHTTP(w, r)
+			return
+		}
+		io.Copy(io.Discard, r.Body) // only then is it noticed that the client has gone
+		cancel()
+		<-r.Context().Done()
+	})
+	code, _, said := invalidateAt(t, ctx, hangs, "", "/a")
+	if code != exitRefused || !strings.Contains(said, "not known whether the invalidation was accepted: interrupted") || !strings.Contains(said, "--reference warmfront-20") {
+		t.Errorf("%d %s", code, said)
+	}
+}
+
+// Of many edges that are waited for, the first are named.
+func TestWaitedFor_Many(t *testing.T) {
+	r := receipt(t, begun)
+	r.Edges = nil
+	for i := range 300 {
+		r.Edges = append(r.Edges, client.ReceiptRow{Edge: fmt.Sprintf("edge-%03d", i), Applied: i%2 == 0})
+	}
+	got := waitedFor(r)
+	if len(got) != 11 || got[0] != "waiting for edge-001" || got[10] != "waiting for 140 more edges" {
+		t.Errorf("%q", got)
 	}
 }
 
