@@ -30,6 +30,9 @@ func (l Limits) AWS() Limits {
 	return l
 }
 
+// Limits are those that it holds.
+func (c *Control) Limits() Limits { return c.cfg.Limits }
+
 func (l Limits) withDefaults() Limits {
 	for _, f := range []struct {
 		field *int

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -23,7 +24,10 @@ type call struct {
 
 // parameters checks that the query has none but these, each once, and returns a lookup.
 func (c *call) parameters(known ...string) (func(string) string, error) {
-	all := c.URL.Query()
+	all, err := url.ParseQuery(c.URL.RawQuery)
+	if err != nil {
+		return nil, invalid("The query cannot be read: %v.", err)
+	}
 	for name, values := range all {
 		switch {
 		case len(name) > 6 && name[:6] == "X-Amz-": // of a presigned request
@@ -60,8 +64,14 @@ func (c *call) page() (marker string, max int, err error) {
 
 const maxPage = 100
 
-// decode reads the body strictly into v.
+// decode reads the body strictly into v. What has a body has no parameters.
 func (c *call) decode(v any) error {
+	if _, err := c.parameters(); err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(c.body)) == 0 {
+		return invalid("The body is missing. Send JSON: {} if there is nothing to say.")
+	}
 	d := json.NewDecoder(bytes.NewReader(c.body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {

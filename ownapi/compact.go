@@ -21,9 +21,6 @@ const MostKept = 366 * 24 * time.Hour
 
 // postCompact answers when it is done, however long that takes.
 func postCompact(c *call, w http.ResponseWriter) error {
-	if _, err := c.parameters(); err != nil {
-		return err
-	}
 	var in struct {
 		KeepSeconds *float64 `json:"keepSeconds"`
 	}

@@ -41,7 +41,10 @@ func getAbout(_ context.Context, c *call) (any, error) {
 //go:embed openapi.json
 var openAPI []byte
 
-func getOpenAPI(context.Context, *call) (any, error) { return json.RawMessage(openAPI), nil }
+func getOpenAPI(_ context.Context, c *call) (any, error) {
+	_, err := c.parameters()
+	return json.RawMessage(openAPI), err
+}
 
 type nodeBody struct {
 	Edge       string    `json:"edge"`

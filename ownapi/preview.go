@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -12,8 +13,6 @@ import (
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/invalidation"
 )
-
-const maxPreview = 3000 // items, as many as an invalidation may have
 
 type previewBody struct {
 	Items []previewItem `json:"items"`
@@ -48,6 +47,9 @@ type previewItem struct {
 	Sample []string `json:"sample"`
 }
 
+// mostCounts bounds items times edges of an answer: beyond it only the total names edges.
+const mostCounts = 20_000
+
 type itemError struct {
 	Reason string `json:"reason"`
 	Hint   string `json:"hint"`
@@ -56,6 +58,7 @@ type itemError struct {
 // preview is a preview in the making.
 type preview struct {
 	body  previewBody
+	each  bool                // edges are named for each item
 	items []invalidation.Item // those that are items
 	at    []int               // where they stand in body.Items
 }
@@ -69,8 +72,10 @@ func postPreview(ctx context.Context, c *call) (any, error) {
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	if len(in.Items) == 0 || len(in.Items) > maxPreview {
-		return nil, invalid("Send 1 to %d items.", maxPreview)
+	if most := c.h.cfg.Control.Limits().ItemsPerInvalidation; len(in.Items) > most { // as of the real one
+		return nil, refuse(http.StatusRequestEntityTooLarge, "BatchTooLarge", "There are %d items, more than %d. Split them, or use a wildcard path for many.", len(in.Items), most)
+	} else if len(in.Items) == 0 {
+		return nil, invalid("Name at least one item, for example /images/*, or /* for everything.")
 	}
 	narrowed, err := parseWhere(in.Where.fact())
 	if err != nil {
@@ -89,6 +94,7 @@ func postPreview(ctx context.Context, c *call) (any, error) {
 	replies := survey(ctx, c.h, patiently, func(ctx context.Context, place *Place) (*edge.Preview, error) {
 		return place.Edge.Preview(ctx, d.ID, p.items, narrowed)
 	})
+	p.each = len(p.items)*len(replies) <= mostCounts
 	for _, r := range replies {
 		if errors.Is(r.err, edge.ErrNoDistribution) { // not applied there yet: nothing is stored
 			r.is, r.err = &edge.Preview{Items: make([]edge.Previewed, len(p.items))}, nil
@@ -142,19 +148,19 @@ func warning(line string, item invalidation.Item, dialect invalidation.Dialect, 
 func (p *preview) add(name string, found *edge.Preview) {
 	for i, x := range found.Items {
 		out := &p.body.Items[p.at[i]]
-		out.count(name, x.Tally, found.Within)
+		out.count(name, x.Tally, found.Within, p.each)
 		for _, s := range x.Sample {
 			if len(out.Sample) < 10 && !contains(out.Sample, s) {
 				out.Sample = append(out.Sample, s)
 			}
 		}
 	}
-	p.body.Total.count(name, found.Total, found.Within)
+	p.body.Total.count(name, found.Total, found.Within, true)
 }
 
 // count adds one edge's objects. Each of them is fetched once, by the first who asks for it; so at most as many
 // requests come to the origin in a minute as there are objects, and no more than are asked for.
-func (t *previewTotal) count(name string, x edge.Tally, within time.Duration) {
+func (t *previewTotal) count(name string, x edge.Tally, within time.Duration, named bool) {
 	rate := 0.0
 	if within > 0 {
 		rate = x.Hits / within.Minutes()
@@ -163,7 +169,9 @@ func (t *previewTotal) count(name string, x edge.Tally, within time.Duration) {
 	t.Bytes += x.Bytes
 	t.RequestsPerMinute += rate
 	t.OriginRequests += min(rate, float64(x.Objects))
-	t.Edges = append(t.Edges, edgeCount{name, x.Objects, x.Bytes, rate})
+	if named {
+		t.Edges = append(t.Edges, edgeCount{name, x.Objects, x.Bytes, rate})
+	}
 }
 
 // rounded is the answer, with rates to a tenth.

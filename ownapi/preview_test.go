@@ -87,7 +87,7 @@ func TestPreview_Refusals(t *testing.T) {
 	at(t, func(h *house) {
 		d := h.create(nil)
 		many, _ := json.Marshal(map[string]any{"items": slices.Repeat([]string{"/a"}, 3001)})
-		h.wantRefusal(400, "InvalidArgument", "POST", "/distributions/"+d.ID+"/preview", string(many))
+		h.wantRefusal(413, "BatchTooLarge", "POST", "/distributions/"+d.ID+"/preview", string(many)) // as the invalidation would be
 		h.wantRefusal(400, "InvalidArgument", "POST", "/distributions/"+d.ID+"/preview", `{"items":[]}`)
 		h.wantRefusal(404, "NotFound", "POST", "/distributions/E0/preview", `{"items":["/a"]}`)
 		for range maxScans {

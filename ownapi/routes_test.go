@@ -94,6 +94,26 @@ func TestRoutes_WhatIsNone(t *testing.T) {
 	})
 }
 
+// A parameter that is not known is refused by name: who writes ?preview=1 must not be taken at half their word.
+func TestRoutes_UnknownParametersAreRefused(t *testing.T) {
+	at(t, func(h *house) {
+		for i := range routes {
+			rt := &routes[i]
+			got := ask[refused](h, 400, rt.method, target(rt)+"?dry-run=1", bodyOf(rt))
+			if !strings.Contains(got.Message, `"dry-run"`) {
+				t.Errorf("%s: %+v", rt.name, got)
+			}
+			h.wantRefusal(400, "InvalidArgument", rt.method, target(rt)+"?a=1;b=2", bodyOf(rt))
+			if rt.method != "POST" && rt.method != "PUT" {
+				continue
+			}
+			if got := ask[refused](h, 400, rt.method, target(rt), " "); !strings.Contains(got.Message, "The body is missing") {
+				t.Errorf("%s: %+v", rt.name, got)
+			}
+		}
+	})
+}
+
 func TestRoutes_BeforeTheJournalIsRead(t *testing.T) {
 	h := open(t, journalmemory.New(), nil)
 	w := httptest.NewRecorder()

@@ -93,6 +93,9 @@ func putUser(ctx context.Context, c *call) (any, error) {
 }
 
 func deleteUser(ctx context.Context, c *call) (any, error) {
+	if _, err := c.parameters(); err != nil {
+		return nil, err
+	}
 	name := c.PathValue("name")
 	return nil, c.changeAccess(ctx, "DeleteUser", "user/"+name, func() ([]auth.Record, error) {
 		if err := c.noKeyAbove(name, ""); err != nil {
@@ -169,6 +172,9 @@ func postKey(ctx context.Context, c *call) (any, error) {
 const maxKeys = 1000
 
 func deleteKey(ctx context.Context, c *call) (any, error) {
+	if _, err := c.parameters(); err != nil {
+		return nil, err
+	}
 	id := c.PathValue("id")
 	return nil, c.changeAccess(ctx, "DeleteAccessKey", "access-key/"+id, func() ([]auth.Record, error) { return c.h.cfg.Access.RemoveKey(id) })
 }
