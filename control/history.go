@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/warmfront/warmfront/journal"
 )
 
 // HistoryFilter says which invalidations are wanted; a zero field wants all.
@@ -70,7 +72,15 @@ func (f *HistoryFilter) wants(inv *invalidationState) bool {
 		f.By != "" && v.By.User != f.By && v.By.AccessKey != f.By && v.By.Address != f.By:
 		return false
 	}
-	return f.Text == "" || has(v.Comment) || has(v.ID) || has(v.CallerReference) || has(WhereText(v.Where)) || slices.ContainsFunc(v.Items, has)
+	return f.Text == "" || has(v.Comment) || has(v.ID) || has(v.CallerReference) || has(WhereText(v.Where)) || has(whenText(v.Plan)) || slices.ContainsFunc(v.Items, has)
+}
+
+// whenText is the condition that an invalidation waits or waited for; "" for none.
+func whenText(p *journal.Plan) string {
+	if p == nil || p.When == nil {
+		return ""
+	}
+	return p.When.URL + " " + p.When.Field + ": " + p.When.Value
 }
 
 // newestBefore begins a walk through the invalidations of one distribution, or of all when id is "".

@@ -86,6 +86,21 @@ func TestHistory_SearchFindsWhatALinearLookFinds(t *testing.T) {
 	})
 }
 
+// What is searched is all that says what an invalidation is about: also what it waits for.
+func TestHistory_FindsConditions(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		d := h.create("a")
+		h.plan(d, "waits", Terms{When: &journal.Condition{URL: "https://origin.example.com/version.txt", Field: "ETag", Value: `"v42"`}}, "/a")
+		h.plan(d, "narrow", Terms{Where: &journal.Where{ContentType: []string{"image/png"}}}, "/a")
+		h.invalidate(d, "plain", "/a")
+		for text, want := range map[string]string{"VERSION.TXT": "waits", `etag: "v42"`: "waits", "image/png": "narrow", "plain": "plain"} {
+			if got := h.found(HistoryFilter{Text: text}, 100); !slices.Equal(got, []string{want}) {
+				t.Errorf("%s: %v, want %s", text, got, want)
+			}
+		}
+	})
+}
+
 func TestHistory_HasReceipts(t *testing.T) {
 	bubble(t, func(t *testing.T, h *harness) {
 		edge := h.join("FRA50-1")

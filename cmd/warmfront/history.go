@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -55,30 +56,54 @@ func historyCommand() *cobra.Command {
 				}
 				c.Distribution = d.ID
 			}
-			var all []client.Past
-			print := func(p client.Past) error { all = append(all, p); return nil }
-			if c.json { // as they come: there may be many
-				print = func(p client.Past) error { return printJSON(cmd.OutOrStdout(), p, true) }
-			}
-			if err := api.History(cmd.Context(), c.Search, c.most, print); err != nil {
-				return c.failed(err)
-			}
-			if c.json {
-				return nil
-			}
-			return printHistory(cmd.OutOrStdout(), all, len(args) == 0)
+			return c.run(cmd, api, len(args) == 0)
 		},
 	}
 	f := cmd.Flags()
 	f.IntVar(&c.most, "max", 20, "how many at most")
 	f.BoolVar(&c.all, "all", false, "all of them")
-	f.StringVar(&c.Text, "text", "", "only those with this `text` in a selector, the comment, the reference or the id")
+	f.StringVar(&c.Text, "text", "", "only those with this `text` in a selector, a condition, the comment, the reference or the id")
 	f.StringVar(&c.By, "by", "", "only those of a `user`, an access key or an address")
 	f.StringVar(&c.Status, "status", "", "only those with this `status`: "+strings.Join(statuses, ", "))
 	f.StringVar(&c.since, "since", "", "only those accepted since a `time`: 7d, 90m, 2026-11-25, 2026-11-25T18:00:00Z")
 	f.StringVar(&c.until, "until", "", "only those accepted before a `time`")
 	c.flags(cmd, "print each invalidation as JSON, one a line, with what each edge did")
 	return cmd
+}
+
+// errEnough ends a search that has found more than is wanted.
+var errEnough = errors.New("there are more")
+
+// run prints what is found; with says whether distributions are named. Of more than is wanted it says so.
+func (c *history) run(cmd *cobra.Command, api *client.Client, with bool) error {
+	var all []client.Past
+	n, ask := 0, c.most
+	if ask > 0 {
+		ask++
+	}
+	err := api.History(cmd.Context(), c.Search, ask, func(p client.Past) error {
+		if n++; n == ask {
+			return errEnough
+		}
+		if c.json { // as they come: there may be many
+			return printJSON(cmd.OutOrStdout(), p, true)
+		}
+		all = append(all, p)
+		return nil
+	})
+	more := err == errEnough
+	if err != nil && !more {
+		return c.failed(err)
+	}
+	if !c.json {
+		if err := printHistory(cmd.OutOrStdout(), all, with); err != nil {
+			return err
+		}
+	}
+	if more {
+		fmt.Fprintln(cmd.ErrOrStderr(), "There are older ones: --all, or a greater --max, shows them.")
+	}
+	return nil
 }
 
 var statuses = []string{control.Scheduled, control.InProgress, control.Completed, control.Withdrawn}
