@@ -128,6 +128,9 @@ describe.each(worlds())("the walk in the %s world", (name, start) => {
     await page.getByRole("button", { name: "Create invalidation (Ctrl+Enter)" }).click();
     await page.getByText("Nothing has been dropped yet.").waitFor();
     await page.getByText("Tomorrow's edition").waitFor();
+    await page.getByRole("link", { name: "Invalidations" }).first().click();
+    await page.getByRole("row", { name: /Scheduled *[A-Z][a-z]{2} \d+, 20/ }).getByRole("link").first().click(); // the list says when
+    await page.getByText("Nothing has been dropped yet.").waitFor();
     await page.getByRole("button", { name: "Withdraw" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Withdraw" }).click();
     await page.getByText("Withdrawn", { exact: true }).first().waitFor();
@@ -159,6 +162,9 @@ describe.each(worlds())("the walk in the %s world", (name, start) => {
   test("marked stale", async () => {
     const { page } = seat;
     await page.getByRole("button", { name: "Copy to new" }).click();
+    // With the paths comes how gently, not when.
+    expect(await page.getByLabel("Pace", { exact: true }).inputValue()).toBe("20");
+    await page.getByLabel("One edge location after the other").uncheck();
     await page.getByLabel("Mark stale").click();
     await page.getByText("would mark stale now").waitFor();
     await seat.shot("16-stale", true);

@@ -1,4 +1,5 @@
 import { useCollection } from "@cloudscape-design/collection-hooks";
+import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
 import Header from "@cloudscape-design/components/header";
 import Pagination from "@cloudscape-design/components/pagination";
@@ -32,7 +33,7 @@ export function Invalidations({ id }: { id: string }) {
   );
   const { items, filterProps, filteredItemsCount, paginationProps, collectionProps, actions } = useCollection(list.data?.items ?? [], {
     filtering: {
-      filteringFunction: (i, text) => [i.id, i.status, i.by.user, i.by.accessKey, i.comment, ...i.items].some((s) => s.toLowerCase().includes(text.toLowerCase())),
+      filteringFunction: (i, text) => [i.id, i.status, i.by.user, i.by.accessKey, i.comment, i.plan?.when?.url ?? "", ...i.items].some((s) => s.toLowerCase().includes(text.toLowerCase())),
       empty: !list.error && <Empty title="No invalidations" action={create}>You have not dropped anything from the caches yet.</Empty>,
       noMatch: <Empty title="No matches" action={<Button onClick={() => actions.setFiltering("")}>Clear filter</Button>} />,
     },
@@ -88,13 +89,19 @@ export function Invalidations({ id }: { id: string }) {
 function columns(home: string): TableProps.ColumnDefinition<Invalidation>[] {
   return [
     { id: "id", header: "Invalidation ID", isRowHeader: true, sortingField: "id", cell: (i) => <Link href={`${home}/${i.id}`}>{i.id}</Link> },
-    { id: "status", header: "Status", sortingField: "status", cell: (i) => <InvalidationStatus status={i.status} /> },
+    { id: "status", header: "Status", sortingField: "status", cell: (i) => <><InvalidationStatus status={i.status} /><Due of={i} /></> },
     { id: "created", header: "Date created", sortingField: "createTime", cell: (i) => <Time at={i.createTime} /> },
     { id: "by", header: "Created by", sortingComparator: (a, b) => a.by.user.localeCompare(b.by.user), cell: (i) => i.by.user || "–" },
     { id: "items", header: "Items", sortingField: "itemCount", cell: (i) => <span title={i.items.slice(0, 10).join("\n")}>{count(i.itemCount)}</span> },
     { id: "first", header: "Paths and tags", cell: (i) => sample(i) },
     { id: "comment", header: "Comment", cell: (i) => i.comment || "–" },
   ];
+}
+
+// Due says when a scheduled one comes into force.
+function Due({ of: { status, plan } }: { of: Invalidation }) {
+  if (status !== "Scheduled" || !plan) return null;
+  return <Box variant="small" display="block">{plan.when ? `when ${plan.when.url} answers with ${plan.when.field}: ${plan.when.value}` : <Time at={plan.at} />}</Box>;
 }
 
 function sample(i: Invalidation): string {

@@ -25,6 +25,17 @@ export function paceOf(t: TypedPace): Pace | null | undefined {
   return { requestsPerSecond: perSecond, refetch: t.refetch && perSecond > 0, byLocation: t.byLocation ? { first, pauseSeconds: pause } : null };
 }
 
+// typedPaceOf is the reverse.
+export function typedPaceOf({ requestsPerSecond, refetch, byLocation }: Pace): TypedPace {
+  return {
+    perSecond: requestsPerSecond > 0 ? String(requestsPerSecond) : "",
+    refetch,
+    byLocation: byLocation !== null,
+    first: byLocation?.first.join(", ") ?? "",
+    pause: byLocation ? String(byLocation.pauseSeconds) : noPace.pause,
+  };
+}
+
 function badRate(s: string): string | undefined {
   const n = Number(s);
   return s.trim() === "" || (n >= 0.1 && n <= 10000) ? undefined : "From 0.1 to 10,000.";

@@ -1,4 +1,3 @@
-import { GetInvalidationCommand } from "@aws-sdk/client-cloudfront";
 import Button from "@cloudscape-design/components/button";
 import Grid from "@cloudscape-design/components/grid";
 import Header from "@cloudscape-design/components/header";
@@ -9,12 +8,13 @@ import { flash } from "../../app/flash";
 import { distributionCrumb, distributionsCrumb, usePage } from "../../app/page";
 import { client } from "../../client";
 import { awsWildcards, createInvalidation, getDistribution, invalidationMode } from "../../distributions";
-import type { Mode, Receipt, Where } from "../../own";
+import type { Invalidation, Mode, Receipt } from "../../own";
 import { Await } from "../../parts/Await";
 import { Failure } from "../../parts/Failure";
 import { lines } from "../../paths";
 import { useLoad, useWork } from "../../use";
 import { ModeField } from "./ModeField";
+import { typedPaceOf } from "./PaceFields";
 import { PathEditor } from "./PathEditor";
 import { PreviewPanel } from "./PreviewPanel";
 import { TermsEditor, noTerms, termsOf } from "./TermsEditor";
@@ -33,32 +33,22 @@ export default function CreateInvalidation() {
   );
   const start = useLoad(
     async (signal) => {
-      const [found, items, where] = await Promise.all([
-        getDistribution(id, signal),
-        copy ? itemsOf(id, copy, signal) : params.getAll("path"),
-        copy ? conditionsOf(id, copy, signal) : null,
-      ]);
-      return { aws: awsWildcards(found.tags), preset: invalidationMode(found.tags), items, where, name: found.tags["Name"] || found.config.Comment };
+      const [found, was] = await Promise.all([getDistribution(id, signal), copy ? invalidation(id, copy, signal) : null]);
+      const items = was?.items ?? params.getAll("path");
+      return { aws: awsWildcards(found.tags), preset: invalidationMode(found.tags), items, was, name: found.tags["Name"] || found.config.Comment };
     },
     [id, copy],
   );
   return (
     <Await of={start} what="the distribution">
-      {({ name, aws, preset, items, where }) => <Form key={copy} id={id} name={name} aws={aws} preset={preset} initial={items.join("\n")} where={where} />}
+      {({ name, aws, preset, items, was }) => <Form key={copy} id={id} name={name} aws={aws} preset={preset} initial={items.join("\n")} was={was} />}
     </Await>
   );
 }
 
-async function itemsOf(id: string, inv: string, signal: AbortSignal): Promise<string[]> {
-  const { Invalidation: of } = await client.cloudfront((sdk) =>
-    sdk.send(new GetInvalidationCommand({ DistributionId: id, Id: inv }), { abortSignal: signal }),
-  );
-  return of?.InvalidationBatch?.Paths?.Items ?? [];
-}
-
-async function conditionsOf(id: string, inv: string, signal: AbortSignal): Promise<Where | null> {
+async function invalidation(id: string, inv: string, signal: AbortSignal): Promise<Invalidation> {
   const path = `/distributions/${encodeURIComponent(id)}/invalidations/${encodeURIComponent(inv)}/receipt`;
-  return (await client.own<Receipt>("GET", path, undefined, signal)).invalidation.where;
+  return (await client.own<Receipt>("GET", path, undefined, signal)).invalidation;
 }
 
 interface Props {
@@ -67,15 +57,15 @@ interface Props {
   aws: boolean;
   preset: Mode;
   initial: string;
-  where: Where | null; // of what is copied
+  was: Invalidation | null; // what is copied: what it does and how gently, not when and why
 }
 
-function Form({ id, name, aws, preset, initial, where }: Props) {
+function Form({ id, name, aws, preset, initial, was }: Props) {
   const navigate = useNavigate();
   const [text, setText] = useState(initial);
-  const [narrowed, setNarrowed] = useState(typedOf(where));
-  const [typed, setTyped] = useState(noTerms);
-  const [mode, setMode] = useState(preset);
+  const [narrowed, setNarrowed] = useState(typedOf(was?.where ?? null));
+  const [typed, setTyped] = useState(was?.pace ? { ...noTerms, pace: typedPaceOf(was.pace) } : noTerms);
+  const [mode, setMode] = useState(was?.mode ?? preset);
   const [tried, setTried] = useState(false);
   const [reference, setReference] = useState(newReference);
   const checked = useChecked(text, aws);

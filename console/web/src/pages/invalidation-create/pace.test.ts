@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { noPace, paceOf } from "./PaceFields";
+import { noPace, paceOf, typedPaceOf } from "./PaceFields";
 
 test("nothing is wanted", () => {
   expect(paceOf(noPace)).toBeNull();
@@ -14,6 +14,16 @@ test("a pace, and locations in turn", () => {
     refetch: false,
     byLocation: { first: ["GRU50", "FRA50"], pauseSeconds: 0 },
   });
+});
+
+test("and back", () => {
+  for (const pace of [
+    { requestsPerSecond: 0.5, refetch: true, byLocation: null },
+    { requestsPerSecond: 0, refetch: false, byLocation: { first: ["GRU50", "FRA50"], pauseSeconds: 0 } },
+    { requestsPerSecond: 20, refetch: false, byLocation: { first: [], pauseSeconds: 90 } },
+  ]) {
+    expect(paceOf(typedPaceOf(pace))).toEqual(pace);
+  }
 });
 
 test("what is no number", () => {
