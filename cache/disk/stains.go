@@ -37,9 +37,6 @@ func stainOf(hash uint64) (at int, mask byte) {
 // unless the disk has failed: then it is tried again the next time that anything is stained. Only the first time it takes as
 // long as the disk takes; who cannot wait lets another goroutine do it. Stained knows of it at once.
 func (s *Store) Stain(name []byte) {
-	if s.life.Load() == nil {
-		return
-	}
 	at, mask := stainOf(s.hash(name))
 	t := &s.stains
 	t.mu.Lock()

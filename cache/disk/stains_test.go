@@ -49,3 +49,12 @@ func TestStain_ABrokenSectorStainsAll(t *testing.T) {
 		t.Error("octets that are not what was written say that nothing has changed")
 	}
 }
+
+// What is written to before it is known whose life was found is stained like anything else: it may be found again.
+func TestStain_BeforeALifeIsUsed(t *testing.T) {
+	s := start(t, small(new(disktest.File)))
+	s.Stain([]byte("thing"))
+	if s = start(t, small(s.file.Killed())); !s.Stained([]byte("thing")) {
+		t.Error("it has lost its stain")
+	}
+}
