@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -13,12 +14,16 @@ import (
 type quickFile struct {
 	*os.File
 	fd      uintptr
+	grain   int64        // holes are whole multiples of it
 	free    bool         // who sends what is in the kernel's memory takes no lock that others hold for long
 	reading atomic.Int64 // reads that may be waiting for the disk
 }
 
 func quicken(f *os.File) File {
-	q := &quickFile{File: f, fd: f.Fd()}
+	q := &quickFile{File: f, fd: f.Fd(), grain: pageSize}
+	if is := (unix.Statfs_t{}); unix.Fstatfs(int(q.fd), &is) == nil {
+		q.grain = max(q.grain, int64(is.Bsize))
+	}
 	// Objects are read one by one, each as a whole: what lies behind one is nobody's next wish.
 	_ = unix.Fadvise(int(q.fd), 0, 0, unix.FADV_RANDOM)
 	q.free = untimed(int(q.fd)) && lockless(int(q.fd))
@@ -59,8 +64,12 @@ func (f *quickFile) ReadAt(p []byte, off int64) (int, error) {
 // Prompt implements Quick.
 func (f *quickFile) Prompt() bool { return f.free && f.reading.Load() == 0 }
 
-// Punch implements Quick.
+// Punch implements Quick. Where the kernel keeps files in larger pages, or the file system in larger blocks, than slots are aligned to,
+// a part of one would be overwritten with zeros in its place, also under who sends it: there it cannot be done.
 func (f *quickFile) Punch(off, size int64) error {
+	if off%f.grain != 0 || size%f.grain != 0 {
+		return errors.ErrUnsupported
+	}
 	return unix.Fallocate(int(f.fd), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, size)
 }
 

@@ -162,3 +162,28 @@ func tellsOfAll() bool {
 	_, _, errno := syscall.RawSyscall(451, ^uintptr(0), 0, 0)
 	return errno != syscall.ENOSYS
 }
+
+// Where slots are not aligned to what holes are made of nothing is sent: zeros would be written under who sends.
+func TestPunch_OnlyWhole(t *testing.T) {
+	f, err := OpenFile(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := f.(*quickFile)
+	q.grain = 64 << 10
+	s := start(t, Config{File: f, Capacity: MinCapacity})
+	defer s.Close()
+	defer s.stop()
+	if s.sends {
+		t.Error("it sends from pages that are a part of two slots")
+	}
+	b := bytes.Repeat([]byte("x"), 1<<20)
+	if _, err := f.WriteAt(b, slotsAt); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len(b))
+	err = q.Punch(slotsAt, 1<<20)
+	if n, _ := f.ReadAt(got, slotsAt); n != len(b) || !bytes.Equal(got, b) || err == nil {
+		t.Errorf("octets are overwritten: %v", err)
+	}
+}
