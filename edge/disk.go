@@ -469,7 +469,7 @@ func (s *sweep) disk(on func(visited int) bool) {
 	s.e.disk.Range(func(o *cache.Sight) bool {
 		s.visit(o, false)
 		return on(1)
-	}, &disk.Sweep{To: snap.seq, Since: since, Marked: s.met})
+	}, &disk.Sweep{Life: snap.life, To: snap.seq, Since: since, Marked: s.met})
 }
 
 // livingOnDisk is living for what is not in memory.
@@ -483,7 +483,7 @@ func (e *Edge) livingOnDisk(ctx context.Context, snap *Snap, distribution string
 		}
 		n++
 		return n%scanBatch != 0 || ctx.Err() == nil
-	}, &disk.Sweep{Since: func(d string, _ uint64) bool { return d == distribution }})
+	}, &disk.Sweep{Life: snap.life, Since: func(d string, _ uint64) bool { return d == distribution }})
 }
 
 // peek is for people: what is stored under a key, wherever, and it counts as no use.

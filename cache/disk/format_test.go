@@ -192,7 +192,7 @@ func FuzzOpen(f *testing.F) {
 				o.Drop()
 			}
 			return true
-		}, &Sweep{To: m.Seq, Since: func(string, uint64) bool { return true }})
+		}, &Sweep{Life: testLife, To: m.Seq, Since: func(string, uint64) bool { return true }})
 		w := &writer{s: s}
 		for i := range 40 {
 			o := object(fmt.Sprint(i), 1, 100)

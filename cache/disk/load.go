@@ -58,7 +58,8 @@ func (s *Store) format(slot int64) error {
 	return s.file.Sync()
 }
 
-// loadSegments finds the segments of the youngest life, in the order in which they were written.
+// loadSegments finds the segments of the youngest life, in the order in which they were written. Of two with one number, as there may
+// be after a start at which the first of them could not be read, a walk would see one: so only that is taken.
 func (s *Store) loadSegments() {
 	all := s.heads()
 	if len(all) == 0 {
@@ -69,7 +70,7 @@ func (s *Store) loadSegments() {
 	var kept []*segment
 	for _, x := range all {
 		s.inSlot[x.slot].Store(x.segment)
-		if x.life == s.kept {
+		if x.life == s.kept && (len(kept) == 0 || kept[len(kept)-1].number < x.number) {
 			s.slots[x.slot].Store(x.segment)
 			kept = append(kept, x.segment)
 		}

@@ -9,7 +9,9 @@ import (
 
 // Sweep says what Range is for: to find what is dead.
 type Sweep struct {
-	To uint64 // visit removes what is dead by a rule up to this number
+	// Life is whose numbers these are. In any other nothing is visited: they say nothing about what is there.
+	Life string
+	To   uint64 // visit removes what is dead by a rule up to this number
 	// Since tells whether a rule above a number may mean objects of a distribution. A segment for whose
 	// distributions it returns false was found alive up to there, and is passed over.
 	Since func(distribution string, swept uint64) bool
@@ -27,7 +29,7 @@ func (s *Sweep) marked() bool { return s != nil && s.Marked != nil && s.Marked()
 // on until nothing has, over what is new.
 func (s *Store) Range(visit func(*cache.Sight) bool, sweep *Sweep) {
 	l := s.life.Load()
-	if l == nil {
+	if l == nil || sweep != nil && sweep.Life != l.name {
 		return
 	}
 	for from, moved := uint64(0), uint64(0); ; {
