@@ -92,7 +92,18 @@ type load struct {
 	whole  bool  // memory has the head: now it gets the body too
 	head   bool  // the body has not been kept, and object has none
 	done   chan struct{}
-	object *cache.Object // found, dead or alive; nil: nothing. Set before done is closed
+	object *cache.Object // found, dead or alive; nil: nothing. Set before done is closed, as told is
+	told   bool          // a rule of snap kills it, or marks it
+}
+
+// of is what has been found, for who has pinned s. If a rule has something to say of that, nobody else is told of it than those who have that
+// rule too: it may be forgotten in other snapshots, for nothing that is stored needs it any more, and for a load the sweeper keeps only
+// rules above its own position.
+func (l *load) of(s *Snap) *cache.Object {
+	if l.told && l.snap != s {
+		return nil
+	}
+	return l.object
 }
 
 func (l *loads) shard(hash uint64) *loadShard { return &l.shards[hash%flightShards] }
@@ -141,14 +152,14 @@ func (e *Edge) get(s *Snap, key []byte) *cache.Object {
 	}
 	select {
 	case <-l.done: // often enough without waiting
-		return l.object
+		return l.of(s)
 	default:
 	}
 	late := time.NewTimer(diskWait)
 	defer late.Stop()
 	select {
 	case <-l.done:
-		return l.object
+		return l.of(s)
 	case <-late.C:
 		return nil
 	}
@@ -264,6 +275,7 @@ func (l *load) found(there *cache.Object, ref disk.Ref) {
 	}
 	l.object = o
 	if rule := x.check(o); rule != 0 {
+		l.told = true
 		if isSignpost(o) {
 			ref.Drop()
 			return
@@ -278,6 +290,7 @@ func (l *load) found(there *cache.Object, ref disk.Ref) {
 	}
 	e.confirm(x, &o.Subject, o.Stamp)
 	if x.marked(o) != 0 {
+		l.told = true
 		// In memory nothing would keep its rule, if the disk let go of it now.
 		if there := e.store.Peek([]byte(l.key)); there != nil && there.Away() {
 			e.store.Remove(there)
