@@ -120,6 +120,9 @@ func (v *visit) explain(a *answer) (*answer, step) {
 	if st == found && b.isMap() {
 		b, st = v.throughSlices(p, b, 1)
 	}
+	if v.ticket.snap == nil {
+		a.on = nil // it took time: an error that was found stored may have had a lease that there is not any more
+	}
 	if st == found {
 		st = v.decide(p, b)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/journal"
 	journalmemory "github.com/warmfront/warmfront/journal/memory"
@@ -298,4 +299,31 @@ func TestIsolation_IsSaidOnce(t *testing.T) {
 			w.settle(time.Minute)
 		}
 	}, func(w *world) { w.config.Logger = slog.New(slog.NewTextHandler(&said, nil)) })
+}
+
+// S3: an error that was found with a lease waits for its page, and there is none any more when that comes.
+func TestS3_AnErrorThatWaitsForItsPageWithoutALease(t *testing.T) {
+	story(t, func(w *world) {
+		w.configure(func(p *journal.DistributionPut) {
+			p.Config.CustomErrorResponses = &wire.CustomErrorResponses{Quantity: wire.Ptr[int64](1), Items: []wire.CustomErrorResponse{{
+				ErrorCode: wire.Ptr[int64](404), ResponsePagePath: wire.Ptr("/sorry"), ResponseCode: wire.Ptr("404"), ErrorCachingMinTTL: wire.Ptr[int64](600),
+			}}}
+		})
+		page, gate := gated(ok("sorry"))
+		w.origin.on("/a", status(404, "nothing"), ok("here it is"))
+		w.origin.on("/sorry", ok("sorry"), page)
+		w.expect("404 Error sorry", "/a")
+		w.store.Remove(w.object("/sorry"))
+		w.settle(time.Minute)
+		w.cutOff()
+		w.settle(15 * time.Second)
+		v := w.ask("/a")
+		w.settle(20 * time.Second)
+		if v.over() || !w.edge.isolated() {
+			t.Fatalf("over %v, isolated %v", v.over(), w.edge.isolated())
+		}
+		close(gate)
+		synctest.Wait()
+		v.is(t, "200 Miss here it is")
+	})
 }
