@@ -51,7 +51,7 @@ func (f *flight) spend() {
 	switch there := f.e.store.Peek([]byte(o.Key)); {
 	case there != nil && !o.Is(there):
 	case f.key != o.Key, // it has no place of its own any more
-		!stays: // rules that would kill it may be forgotten already (L4)
+		!stays, f.held: // rules that would kill it may be forgotten already (L4): for one that is held none are kept
 		f.e.drop(o)
 	default:
 		f.e.store.Put(f.expired(o, f.e.now()))

@@ -1,11 +1,13 @@
 package edge
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/warmfront/warmfront/cache"
 	"github.com/warmfront/warmfront/origin"
 )
 
@@ -51,4 +53,44 @@ func TestMarked_Gone(t *testing.T) {
 		w.settle(time.Second)
 		w.expect("502 Error page", "/a")
 	})
+}
+
+// duringGet is a store that lets something happen when an object has been taken out.
+type duringGet struct {
+	cache.Store
+	then func()
+}
+
+func (s *duringGet) Get(key []byte) *cache.Object {
+	o := s.Store.Get(key)
+	if then := s.then; then != nil {
+		s.then = nil
+		then()
+	}
+	return o
+}
+
+// L4: the flight of the last attempt goes by its open ticket, and no rule is kept for it. What it was to renew does not come back by it.
+func TestL4_NotBackByTheLastAttempt(t *testing.T) {
+	store := &duringGet{}
+	story(t, func(w *world) {
+		w.origin.on("/a", ok("v1", "Cache-Control: max-age=1000, stale-if-error=1000"), ok("v2", "Cache-Control: private"), fails(origin.Connect))
+		w.get("/a")
+		w.mark("/a")
+		v, q := w.pinned("/a")
+		v.final = true
+		store.then = func() {
+			w.invalidate("/a")
+			w.edge.sweeper.sweep(context.Background())
+			if n := w.edge.Stats().Rules; n != 0 {
+				t.Fatalf("%d rules are kept", n)
+			}
+		}
+		if _, st := v.obtain(q, 0); st != found {
+			t.Fatal(st)
+		}
+		v.release()
+		synctest.Wait()
+		w.expect("502 Error page", "/a")
+	}, unswept, func(w *world) { store.Store, w.config.Store = w.store, store })
 }
