@@ -136,7 +136,7 @@ func (t *flights) board(f *flight, alone, solo bool) (*reader, boarding) {
 		delete(sh.byKey, f.key) // it cannot store any more
 		there = nil
 	}
-	if there != nil && f.site.overtakes(there) {
+	if there != nil && f.replaces(there) {
 		there.displaced = true // it may store as long as nothing younger is stored; and if it is about to, f comes after it
 		f.overtook = true
 		delete(sh.byKey, f.key)

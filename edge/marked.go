@@ -80,6 +80,18 @@ func (x *site) overtakes(f *flight) bool {
 	return f.cut == nil && f.stamp < x.soft.Newest() && x.soft.Match(f.subject.Load(), f.stamp) != 0
 }
 
+// replaces tells that f, which is about to begin, takes the place of a flight of its key: what that brings will be marked, or, as long
+// as its tags are not known, what f is to renew is marked by a rule that came after it.
+func (f *flight) replaces(there *flight) bool {
+	return f.site.overtakes(there) || f.renews() && there.cut == nil && there.stamp < f.site.marked(f.seen) && there.headless()
+}
+
+func (f *flight) headless() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.head == nil
+}
+
 // ofMarked answers with a marked object, while one request to the origin for it is under way. If there is no room for one
 // that nobody waits for, the viewer waits for it. If there is no room for any, it is as when one has just begun: the next
 // viewer tries.

@@ -108,3 +108,27 @@ func TestMarked_DisplacedWithTheSameStamp(t *testing.T) {
 		}
 	})
 }
+
+// What was asked for before a rule that marks by a tag has no tags before its head comes. It is no request that was sent after the rule.
+func TestMarked_ByATagWhileItIsRenewed(t *testing.T) {
+	story(t, func(w *world) {
+		second, gate2 := gated(ok("v1", "Cache-Tag: t"))
+		third, gate3 := gated(ok("v2", "Cache-Tag: t"))
+		w.origin.on("/a", ok("v1", "Cache-Control: max-age=1, stale-while-revalidate=1000", "Cache-Tag: t"), second, third)
+		w.get("/a")
+		w.settle(2 * time.Second)
+		w.expect("200 Hit v1", "/a")
+		w.mark("#t")
+		w.expect("200 Hit v1", "/a")
+		w.wantWhy("Hit marked-stale")
+		if n := w.origin.times("/a"); n != 3 {
+			t.Errorf("asked %d times", n)
+		}
+		close(gate3)
+		synctest.Wait()
+		w.expect("200 Hit v2", "/a")
+		close(gate2)
+		synctest.Wait()
+		w.expect("200 Hit v2", "/a")
+	})
+}
