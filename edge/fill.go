@@ -275,7 +275,7 @@ func (f *flight) room(h *head) ([]byte, error) {
 	}
 	for !f.tape.whole {
 		least := f.slowest()
-		f.tape.trim(least)
+		f.hold(-f.tape.trim(least))
 		if f.tape.size-least < tapeWindow {
 			break
 		}
@@ -284,11 +284,16 @@ func (f *flight) room(h *head) ([]byte, error) {
 		}
 	}
 	p, grown := f.tape.room(h.length)
-	f.tape.reserved += grown
-	if f.e.flights.bytes.Add(grown) > f.e.cfg.FillMemory && f.tape.whole {
+	if f.hold(grown) > f.e.cfg.FillMemory && f.tape.whole {
 		f.letGo()
 	}
 	return p, nil
+}
+
+// hold counts octets that the flight's body takes from now on, or fewer than nothing, and returns what all take. With f.mu.
+func (f *flight) hold(n int64) (all int64) {
+	f.tape.reserved += n
+	return f.e.flights.bytes.Add(n)
 }
 
 // letGo ends the collecting of the body: from here on the flight cannot store. With f.mu.

@@ -420,8 +420,7 @@ func (f *flight) end(err error) {
 	if f.timer != nil {
 		f.timer.Stop()
 	}
-	f.e.flights.bytes.Add(-f.tape.reserved)
-	f.tape.reserved = 0
+	f.hold(-f.tape.reserved)
 	f.lend()
 	var rest *source
 	if f.leaderGone {

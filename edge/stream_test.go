@@ -153,6 +153,30 @@ func TestL9_FillMemoryIsBounded(t *testing.T) {
 	}, func(w *world) { w.config.FillMemory = 100_000 })
 }
 
+// What has passed through the window is held no more: a long download does not keep what others fetch meanwhile from being kept.
+func TestL9_WhatHasStreamedThroughIsNotHeld(t *testing.T) {
+	story(t, func(w *world) {
+		long := ok(strings.Repeat("x", 32<<20), "Cache-Control: no-store")
+		long.rest = make(chan struct{})
+		w.origin.on("/long", long)
+		w.origin.on("/a", ok("v1"))
+		v := w.ask("/long")
+		if n := len(v.text()); n != 16<<20 {
+			t.Fatalf("%d octets have come", n)
+		}
+		if n := w.edge.Stats().FillBytes; n > tapeWindow+4*tapeChunk {
+			t.Errorf("%d octets held", n)
+		}
+		w.expect("200 Miss v1", "/a")
+		w.expect("200 Hit v1", "/a")
+		close(long.rest)
+		synctest.Wait()
+		if n := w.edge.Stats().FillBytes; n != 0 || v.body.Len() != 32<<20 {
+			t.Errorf("%d octets still counted, %d octets have come", n, v.body.Len())
+		}
+	}, func(w *world) { w.config.FillMemory = 8 << 20 })
+}
+
 func TestAbort_OneViewerDoesNotEndTheFillOfOthers(t *testing.T) {
 	story(t, func(w *world) {
 		half := ok("0123456789")

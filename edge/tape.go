@@ -100,14 +100,16 @@ func (t *tape) wrote(n int) {
 	t.size += int64(n)
 }
 
-// trim lets go of the chunks before off, but for the last one.
-func (t *tape) trim(off int64) {
+// trim lets go of the chunks before off, but for the last one, and returns how much was allocated for them.
+func (t *tape) trim(off int64) (freed int64) {
 	for len(t.chunks) > 1 && t.base+int64(len(t.chunks[0])) <= off {
+		freed += int64(cap(t.chunks[0]))
 		t.base += int64(len(t.chunks[0]))
 		t.chunks[0] = nil
 		t.chunks = t.chunks[1:]
 		t.pages = nil
 	}
+	return freed
 }
 
 // body returns the whole body without slack worth mentioning, and the pages in which it lies, if it does.
