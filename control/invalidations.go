@@ -185,12 +185,20 @@ func (l Limits) checkInProgress(d *distributionState, items []string, before []j
 	}
 	if l.WildcardsInProgress > 0 {
 		wild := wildcards(items)
+		if wild > l.WildcardsInProgress {
+			return refuse("TooManyInvalidationsInProgress",
+				"Processing your request would exceed the maximum of %d wildcard paths in progress by itself: it has %d. Split it.", l.WildcardsInProgress, wild)
+		}
 		if wildInProgress+wild > l.WildcardsInProgress {
 			return refuse("TooManyInvalidationsInProgress",
 				"Processing your request would exceed the maximum of %d wildcard paths in progress: %d are. Wait until some are completed.",
 				l.WildcardsInProgress, wildInProgress)
 		}
 		inProgress, more = inProgress-wildInProgress, more-wild
+	}
+	if more > l.InvalidationsInProgress {
+		return refuse("TooManyInvalidationsInProgress",
+			"Processing your request would exceed the maximum of %d paths in progress by itself: it has %d. Split it, or use one wildcard path for many.", l.InvalidationsInProgress, more)
 	}
 	if inProgress+more > l.InvalidationsInProgress {
 		return refuse("TooManyInvalidationsInProgress",

@@ -283,12 +283,16 @@ func TestRefused_AWSQuotasCountWildcardsApart(t *testing.T) {
 			t.Helper()
 			_, _, err := h.CreateInvalidation(t.Context(), someone, d.ID, batch(reference, items...))
 			wantCode(t, err, "TooManyInvalidationsInProgress")
+			if alone := len(items) > 2; strings.Contains(err.Error(), "by itself") != alone || strings.Contains(err.Error(), "Wait until") == alone {
+				t.Errorf("%d: %v", len(items), err) // for what is too much by itself there is nothing to wait for
+			}
 		}
 		wild := make([]string, 15)
 		for i := range wild {
 			wild[i] = fmt.Sprintf("/%d/*", i)
 		}
 		refused("sixteen at once", append(wild, "/*.css")...)
+		refused("three at once", "/a", "/b", "/c")
 		h.invalidate(d, "fifteen", wild...)
 		refused("one more", "/a/*")
 		h.invalidate(d, "others are counted apart", "/a", "#tag")
