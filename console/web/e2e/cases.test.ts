@@ -179,6 +179,26 @@ describe("what is large", () => {
   });
 });
 
+describe("what is long", () => {
+  test("a path of thousands of characters leaves room for what is said of it", async () => {
+    world = await fakeWorld();
+    seat = await Seat.take(world, "case");
+    const { page } = seat;
+    await seat.open(`/distributions/${world.distribution}/invalidations/create`);
+    await seat.signIn();
+    const fits = () =>
+      page.locator("table").evaluateAll((all) => all.every((t) => t.getBoundingClientRect().right <= (t.closest("[class*=container]") ?? t).getBoundingClientRect().right + 1));
+    await page.getByLabel("Add object paths").fill(`/images/*\n/${"x".repeat(3900)}`);
+    await page.getByText(/^\/x+…$/).waitFor();
+    expect(await fits()).toBe(true);
+    await seat.shot("long-path");
+    await page.getByLabel("Add object paths").press("Control+Enter");
+    await page.getByText("Applied by 3 of 3").first().waitFor();
+    expect(await fits()).toBe(true);
+    await seat.shot("long-path-receipt", true);
+  });
+});
+
 describe("a large fleet", () => {
   test("300 edge locations", async () => {
     world = await fakeWorld();

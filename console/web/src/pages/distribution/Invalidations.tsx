@@ -14,6 +14,7 @@ import type { Invalidation } from "../../own";
 import { Empty } from "../../parts/Empty";
 import { LoadFailure } from "../../parts/LoadFailure";
 import { Link } from "../../parts/Link";
+import { short } from "../../parts/Path";
 import { InvalidationStatus } from "../../parts/Status";
 import { Time } from "../../parts/Time";
 import { useLoad, useMay } from "../../use";
@@ -101,10 +102,10 @@ function columns(home: string): TableProps.ColumnDefinition<Invalidation>[] {
 // Due says when a scheduled one comes into force.
 function Due({ of: { status, plan } }: { of: Invalidation }) {
   if (status !== "Scheduled" || !plan) return null;
-  return <Box variant="small" display="block">{plan.when ? `when ${plan.when.url} answers with ${plan.when.field}: ${plan.when.value}` : <Time at={plan.at} />}</Box>;
+  return <Box variant="small" display="block">{plan.when ? `when ${short(plan.when.url, 60)} answers with ${short(`${plan.when.field}: ${plan.when.value}`, 40)}` : <Time at={plan.at} />}</Box>;
 }
 
 function sample(i: Invalidation): string {
-  const shown = i.items.slice(0, 2).join(", ");
+  const shown = i.items.slice(0, 2).map((item) => short(item, 40)).join(", ");
   return i.itemCount > 2 ? `${shown}, …` : shown;
 }

@@ -4,6 +4,7 @@ import Table, { type TableProps } from "@cloudscape-design/components/table";
 import { useState } from "react";
 import { bytes, count, plural, rate } from "../../format";
 import type { PreviewItem } from "../../own";
+import { Path } from "../../parts/Path";
 
 const pageSize = 10;
 const sampled = 10; // URLs that a sample has at most
@@ -60,7 +61,7 @@ const columns: TableProps.ColumnDefinition<Row>[] = [
     isRowHeader: true,
     cell: ({ item, url }) => (
       <>
-        <Box variant="code">{item?.item ?? url}</Box>
+        <Path text={item?.item ?? url ?? ""} most={200} />
         {item && item.sample.length >= sampled && (
           <Box variant="small" display="block">{`a sample of ${plural(item.sample.length, "URL")}`}</Box>
         )}
@@ -68,7 +69,7 @@ const columns: TableProps.ColumnDefinition<Row>[] = [
       </>
     ),
   },
-  { id: "objects", header: "Objects", cell: ({ item }) => (item ? count(item.objects) : "") },
-  { id: "bytes", header: "Size", cell: ({ item }) => (item ? bytes(item.bytes) : "") },
-  { id: "rate", header: "Requests", cell: ({ item }) => (item ? `${rate(item.requestsPerMinute)}/min` : "") },
+  { id: "objects", header: "Objects", minWidth: 80, cell: ({ item }) => (item ? count(item.objects) : "") },
+  { id: "bytes", header: "Size", minWidth: 80, cell: ({ item }) => (item ? bytes(item.bytes) : "") },
+  { id: "rate", header: "Requests", minWidth: 90, cell: ({ item }) => (item ? `${rate(item.requestsPerMinute)}/min` : "") },
 ];

@@ -1,8 +1,8 @@
 import Alert from "@cloudscape-design/components/alert";
-import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { plural } from "../../format";
+import { Path } from "../../parts/Path";
 import type { Line } from "../../paths";
 
 const shown = 8;
@@ -20,15 +20,11 @@ export function Problems({ lines, replace }: { lines: Line[]; replace: (fixes: M
       <SpaceBetween size="xs">
         {lines.slice(0, shown).map((l) => (
           <div key={l.number}>
-            <b>Line {l.number}</b> <Box variant="code">{short(l.typed.trim())}</Box>: {l.problem?.what}. {l.problem?.hint}
+            <b>Line {l.number}</b> <Path text={l.typed.trim()} most={60} />: {l.problem?.what}. {l.problem?.hint}
           </div>
         ))}
         {lines.length > shown && <div>… and {plural(lines.length - shown, "more line")}.</div>}
       </SpaceBetween>
     </Alert>
   );
-}
-
-function short(text: string): string {
-  return text.length > 60 ? text.slice(0, 59) + "…" : text;
 }

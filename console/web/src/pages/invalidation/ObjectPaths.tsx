@@ -1,5 +1,4 @@
 import { useCollection } from "@cloudscape-design/collection-hooks";
-import Box from "@cloudscape-design/components/box";
 import CopyToClipboard from "@cloudscape-design/components/copy-to-clipboard";
 import Header from "@cloudscape-design/components/header";
 import Pagination from "@cloudscape-design/components/pagination";
@@ -7,6 +6,7 @@ import Table from "@cloudscape-design/components/table";
 import TextFilter from "@cloudscape-design/components/text-filter";
 import { count } from "../../format";
 import { Empty } from "../../parts/Empty";
+import { Path } from "../../parts/Path";
 
 export function ObjectPaths({ items: all, count: total }: { items: string[]; count: number }) {
   const many = all.length > 10;
@@ -18,7 +18,7 @@ export function ObjectPaths({ items: all, count: total }: { items: string[]; cou
     <Table
       {...collectionProps}
       items={items}
-      columnDefinitions={[{ id: "path", header: "Path or tag", isRowHeader: true, cell: (i) => <Box variant="code">{i.path}</Box> }]}
+      columnDefinitions={[{ id: "path", header: "Path or tag", isRowHeader: true, cell: (i) => <Path text={i.path} /> }]}
       contentDensity="compact"
       wrapLines
       ariaLabels={{ tableLabel: "Object paths" }}

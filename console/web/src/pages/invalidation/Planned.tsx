@@ -1,8 +1,8 @@
-import Box from "@cloudscape-design/components/box";
 import Container from "@cloudscape-design/components/container";
 import Header from "@cloudscape-design/components/header";
 import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import type { Invalidation, Plan } from "../../own";
+import { Path } from "../../parts/Path";
 import { Time } from "../../parts/Time";
 import { Withdraw } from "./Withdraw";
 
@@ -25,7 +25,7 @@ export function Planned({ id, of, plan, reload }: { id: string; of: Invalidation
         columns={3}
         items={[
           plan.when
-            ? { label: "In force when", value: <><Box variant="code">{plan.when.url}</Box> answers with <Box variant="code">{`${plan.when.field}: ${plan.when.value}`}</Box></> }
+            ? { label: "In force when", value: <><Path text={plan.when.url} /> answers with <Path text={`${plan.when.field}: ${plan.when.value}`} /></> }
             : { label: "In force at", value: <Time at={plan.at} /> },
           of.status === "Withdrawn" ? { label: "Withdrawn", value: <Time at={plan.withdrawn} /> } : { label: "In force since", value: <Time at={plan.inForce} /> },
           { label: "Looked at last", value: plan.lookedAt ? <><Time at={plan.lookedAt} />: {plan.waiting}</> : "–" },
