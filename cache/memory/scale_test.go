@@ -81,7 +81,7 @@ func TestBound_ResidentMemory(t *testing.T) {
 	}
 	const capacity = 96 << 20
 	r := rand.New(rand.NewPCG(9, 1))
-	before := alone()
+	before, heap := alone(), heapInUse()
 	s := open(t, Config{Capacity: capacity})
 	for phase, sizes := range [][2]int{{50, 300}, {20_000, 90_000}, {100, 3_000}, {10_000, 16_000}, {1 << 20, 3 << 20}, {50, 40_000}} {
 		for sum := 0; sum < 2*capacity; {
@@ -96,6 +96,9 @@ func TestBound_ResidentMemory(t *testing.T) {
 			st.Bytes*100/capacity, st.Held*100/capacity, grown*100/capacity)
 		if st.Held > capacity || grown > capacity*105/100 || phase > 0 && st.Bytes < capacity*85/100 {
 			t.Errorf("bodies of %d to %d: %+v, %d bytes resident", sizes[0], sizes[1], st, grown)
+		}
+		if grown := heapInUse() - heap; grown > capacity/50 { // which the collector lets double
+			t.Errorf("bodies of %d to %d: %d octets of them are in the heap", sizes[0], sizes[1], grown)
 		}
 	}
 }
