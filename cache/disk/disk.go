@@ -80,6 +80,7 @@ type Store struct {
 
 	restless      atomic.Int64 // when the kernel was last found to have given up what it had had a short time before: see part.go
 	reads, writes health
+	unread        atomic.Uint64 // the place that could not be read the last time that something could not
 	counts        counts
 	near          [stripes]near
 	objects       atomic.Int64

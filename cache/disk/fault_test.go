@@ -270,6 +270,35 @@ func TestFaults_FailingReadsAreMisses(t *testing.T) {
 	})
 }
 
+// One place that cannot be read does not keep everything else from being read: what lies there is given up the second time.
+func TestFaults_OnePlaceThatCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := new(disktest.File)
+		s := start(t, small(f))
+		s.Use(testLife)
+		bad := put1(t, s, object("bad", 1, 100)).at
+		mustPut(t, s, object("good", 1, 100))
+		synctest.Wait()
+		f.Suffer(disktest.Faults{Read: func(off int64, n int) error {
+			if at := s.base(bad.slot()) + bad.off(); off <= at && at < off+int64(n) {
+				return disktest.ErrIO
+			}
+			return nil
+		}})
+		for range 5 {
+			s.Get([]byte("bad"))
+			time.Sleep(leastPause)
+			if s.Get([]byte("good")) == nil {
+				t.Error("the other one is not found a second later")
+			}
+		}
+		if st := s.Stats(); s.Has([]byte("bad")) || st.Failures != 2 || st.Objects != 1 {
+			t.Errorf("%+v", st)
+		}
+		s.stop()
+	})
+}
+
 func TestFaults_FullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := new(disktest.File)

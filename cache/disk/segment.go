@@ -64,6 +64,9 @@ func (s *Store) read(seg sweptSegment, hash uint64, at place, now bool) (_ *cach
 	} else if _, err := s.file.ReadAt(buf, s.base(seg.slot)+at.off()); err != nil {
 		s.counts.failures.Add(1)
 		s.reads.failed(err)
+		if at &^= uses; s.unread.Swap(uint64(at)) == uint64(at) {
+			s.lost(hash, at) // it is this one, and not the disk: what is asked for again and again would have that left alone for ever
+		}
 		return nil, true
 	}
 	s.reads.worked()
