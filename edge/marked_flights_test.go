@@ -132,3 +132,26 @@ func TestMarked_ByATagWhileItIsRenewed(t *testing.T) {
 		w.expect("200 Hit v2", "/a")
 	})
 }
+
+// The first question after the rule ends it also when what that has brought is gone again, before what was in the air comes.
+func TestMarked_DisplacedByWhatIsGone(t *testing.T) {
+	story(t, func(w *world) {
+		first, gate := gated(ok("v1"))
+		third, gate3 := gated(ok("v3"))
+		w.origin.on("/a", first, ok("v2"), third)
+		early := w.ask("/a")
+		w.mark("/a")
+		w.expect("200 Miss v2", "/a")
+		w.store.Remove(w.object("/a"))
+		close(gate)
+		synctest.Wait()
+		early.is(t, "200 Miss v1")
+		next := w.ask("/a")
+		if next.over() {
+			t.Errorf("the next who asks gets %q", next.text())
+		}
+		close(gate3)
+		synctest.Wait()
+		next.is(t, "200 Miss v3")
+	})
+}

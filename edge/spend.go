@@ -24,6 +24,11 @@ func (f *flight) expired(o *cache.Object, now time.Time) *cache.Object {
 // spend ends that a marked object is shown while it is revalidated, when nothing has come in its place. What was displaced
 // by this flight, and so is marked, does not come in its place later either.
 func (f *flight) spend() {
+	if f.kept && f.overtook { // what it has brought may be gone again when that comes
+		f.shard.pen.Lock()
+		f.e.flights.forgo(f)
+		f.shard.pen.Unlock()
+	}
 	if f.kept || f.unasked || f.spent || !f.overtook && !f.renews() {
 		return
 	}
