@@ -104,3 +104,30 @@ func TestPace_MarkedWhoseOriginFails(t *testing.T) {
 		}
 	})
 }
+
+// What may be shown when its origin fails is shown where no turn comes, and stays marked: the next question for it waits for a turn too.
+func TestPace_MarkedAndExpired(t *testing.T) {
+	pacedStory(t, func(w *world, o *counting) {
+		w.fill(3, "Cache-Control: max-age=1, stale-if-error=3600")
+		for i := range 3 {
+			w.origin.on(fmt.Sprint("/o/", i), ok("v2"))
+		}
+		w.settle(2 * time.Second)
+		w.markAt(0.15, "/o/*") // one in 6.7 s: the third is refused at first
+		o.forget()
+		w.crowd(3)
+		for range 3 {
+			w.settle(paceWait + time.Second)
+			w.crowd(3)
+		}
+		w.settle(time.Minute)
+		if len(o.at) != 3 {
+			t.Errorf("asked %d times", len(o.at))
+		}
+		for i := 1; i < len(o.at); i++ {
+			if d := o.at[i].Sub(o.at[i-1]); d < 6*time.Second {
+				t.Errorf("question %d comes %s after the one before", i, d)
+			}
+		}
+	})
+}

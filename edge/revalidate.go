@@ -65,18 +65,20 @@ func (f *flight) renew(resp *origin.Response) {
 // origin is left alone.
 func (f *flight) fallBack(why httpcache.StaleUse, what met, pause, latency time.Duration) bool {
 	now := f.e.now()
-	old := f.old
+	old, unasked := f.old, false
 	if old != nil && f.renews() {
-		old = f.expired(old, now)
+		old, unasked = f.expired(old, now), f.unasked
 	}
 	if old == nil || old.Fresh.MayServeStale(now, why) != httpcache.StaleAllowed ||
 		f.e.allows(f.site, began(old)) == none {
 		return false
 	}
 	held := held(old, now, why, pause)
-	f.put(held, heldOn)
-	if old != f.old {
-		f.e.forgetOnDisk(old.Key) // there it is not spent
+	if !unasked { // no turn has come for it: what is stored stays marked
+		f.put(held, heldOn)
+		if old != f.old {
+			f.e.forgetOnDisk(old.Key) // there it is not spent
+		}
 	}
 	shown := unmarked(held.Fields)
 	f.begin(&head{
