@@ -134,6 +134,7 @@ describe.each(worlds())("the walk in the %s world", (name, start) => {
     await page.getByRole("button", { name: "Withdraw" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Withdraw" }).click();
     await page.getByText("Withdrawn", { exact: true }).first().waitFor();
+    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe("Copy to new"); // the keyboard is not lost with the button
     await seat.shot("13-withdrawn", true);
     expect(await seat.barriers()).toEqual([]);
   });

@@ -9,7 +9,7 @@ import { Time } from "../../parts/Time";
 import { Withdraw } from "./Withdraw";
 
 // Paced says how an invalidation spares the origin, and how far it is.
-export function Paced({ id, pace, receipt, reload }: { id: string; pace: Pace; receipt: Receipt; reload: () => void }) {
+export function Paced({ id, pace, receipt, reload, gone }: { id: string; pace: Pace; receipt: Receipt; reload: () => void; gone: () => void }) {
   const { invalidation: of, edges } = receipt;
   const sum = (n: (number | null)[]) => n.reduce<number>((all, x) => all + (x ?? 0), 0);
   const owed = edges.some((e) => e.owed !== null);
@@ -20,7 +20,7 @@ export function Paced({ id, pace, receipt, reload }: { id: string; pace: Pace; r
         <Header
           variant="h2"
           description={comes ? "Its turn has not come everywhere." : undefined}
-          actions={comes && <Withdraw id={id} of={of} reload={reload} what="It stays in force where its turn has come. The other locations will never apply it." />}
+          actions={comes && <Withdraw id={id} of={of} reload={reload} gone={gone} what="It stays in force where its turn has come. The other locations will never apply it." />}
         >
           Pace
         </Header>

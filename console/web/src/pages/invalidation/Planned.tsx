@@ -7,7 +7,7 @@ import { Time } from "../../parts/Time";
 import { Withdraw } from "./Withdraw";
 
 // Planned says what a scheduled invalidation waits for, or what became of it.
-export function Planned({ id, of, plan, reload }: { id: string; of: Invalidation; plan: Plan; reload: () => void }) {
+export function Planned({ id, of, plan, reload, gone }: { id: string; of: Invalidation; plan: Plan; reload: () => void; gone: () => void }) {
   const waits = of.status === "Scheduled";
   return (
     <Container
@@ -15,7 +15,7 @@ export function Planned({ id, of, plan, reload }: { id: string; of: Invalidation
         <Header
           variant="h2"
           description={waits ? "Nothing has been dropped yet." : undefined}
-          actions={waits && <Withdraw id={id} of={of} reload={reload} what="It will not come into force. Once it is, it cannot be withdrawn." />}
+          actions={waits && <Withdraw id={id} of={of} reload={reload} gone={gone} what="It will not come into force. Once it is, it cannot be withdrawn." />}
         >
           Schedule
         </Header>

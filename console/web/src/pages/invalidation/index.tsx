@@ -1,8 +1,9 @@
-import Button from "@cloudscape-design/components/button";
+import Button, { type ButtonProps } from "@cloudscape-design/components/button";
 import Container from "@cloudscape-design/components/container";
 import Header from "@cloudscape-design/components/header";
 import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import SpaceBetween from "@cloudscape-design/components/space-between";
+import { useCallback, useRef } from "react";
 import { useNavigate, useParams } from "react-router";
 import { distributionCrumb, distributionsCrumb, usePage } from "../../app/page";
 import { client } from "../../client";
@@ -33,11 +34,13 @@ export default function Invalidation() {
     [id, inv],
     { on: (c) => c.kind === "invalidation" && c.id === inv, every: nextLook },
   );
+  const copy = useRef<ButtonProps.Ref>(null);
+  const gone = useCallback(() => copy.current?.focus(), []);
   return (
     <SpaceBetween size="l">
       <Header
         variant="h1"
-        actions={<Button disabled={!may.invalidate} onClick={() => navigate(`${home}/create?copy=${inv}`)}>Copy to new</Button>}
+        actions={<Button ref={copy} disabled={!may.invalidate} onClick={() => navigate(`${home}/create?copy=${inv}`)}>Copy to new</Button>}
       >
         <Copyable text={inv} what="invalidation ID" />
       </Header>
@@ -46,8 +49,8 @@ export default function Invalidation() {
           <SpaceBetween size="l">
             <Details id={id} receipt={r} />
             {r.invalidation.where && <Narrowed where={r.invalidation.where} />}
-            {r.invalidation.plan && <Planned id={id} of={r.invalidation} plan={r.invalidation.plan} reload={receipt.reload} />}
-            {r.invalidation.pace && inForce(r) && <Paced id={id} pace={r.invalidation.pace} receipt={r} reload={receipt.reload} />}
+            {r.invalidation.plan && <Planned id={id} of={r.invalidation} plan={r.invalidation.plan} reload={receipt.reload} gone={gone} />}
+            {r.invalidation.pace && inForce(r) && <Paced id={id} pace={r.invalidation.pace} receipt={r} reload={receipt.reload} gone={gone} />}
             {inForce(r) && <ReceiptPanel receipt={r} />}
             {inForce(r) && <VerifyPanel id={id} suggestions={suggested(r.invalidation.items)} invalidation={r.invalidation} />}
             <ObjectPaths items={r.invalidation.items} count={r.invalidation.itemCount} />
