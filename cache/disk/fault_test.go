@@ -42,7 +42,7 @@ func (w *world) store() {
 	w.s.At(Mark{Seq: w.seq})
 	key, size := w.key(), w.r.IntN(2000)
 	if w.r.IntN(10) == 0 {
-		size = w.r.IntN(40_000)
+		size = w.r.IntN(61_000) // as much as a segment takes
 	}
 	o := object(key, int(w.seq), size)
 	o.Epoch = w.name()
@@ -102,6 +102,11 @@ func (w *world) send(key string) {
 // kept, or what was before.
 func (w *world) reopen(file *disktest.File, reliable bool) {
 	w.s.stop()
+	if w.r.IntN(3) == 0 { // one that ends before it knows whose life it has found
+		s := start(w.t, small(file))
+		s.stop()
+		file = file.Killed()
+	}
 	w.s = start(w.t, small(file))
 	if !reliable {
 		clear(w.gone)
