@@ -203,7 +203,7 @@ func (w *Writer) append(ctx context.Context, e *Entry) (stored bool, err error) 
 			return true, nil
 		case errors.Is(rerr, ErrBroken):
 			return false, rerr
-		case slot != "":
+		case slot != "", w.cur.at.Seq >= e.Seq: // or a compaction has left out what was there
 			return false, nil
 		}
 		// Empty, or unknown: the same entry once more. It cannot be stored twice.

@@ -503,3 +503,44 @@ func TestW4_IsKept(t *testing.T) {
 		}
 	}
 }
+
+// short is a log whose reads bring two entries, and one of them fails.
+type short struct {
+	*memory.Log
+	reads, fails int
+}
+
+func (s *short) Read(ctx context.Context, from uint64, max int) ([]*journal.Entry, error) {
+	if s.reads++; s.reads == s.fails {
+		return nil, errors.New("not now")
+	}
+	return s.Log.Read(ctx, from, min(max, 2))
+}
+
+// A writer that has not read all that a compaction has kept finds no entry in the slot behind: there never will be one.
+func TestWriter_WithinWhatWasKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := memory.New()
+		grown := journal.NewWriter(journal.WriterConfig{Log: l})
+		for range 8 {
+			if _, err := grown.Commit(t.Context(), tick); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all, err := l.Read(t.Context(), 1, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Compact(7, []*journal.Entry{all[0], all[2], all[4]})
+		w := journal.NewWriter(journal.WriterConfig{Log: &short{Log: l, fails: 2}})
+		if err := w.CatchUp(t.Context()); err == nil || w.Position().Seq != 3 {
+			t.Fatalf("%v, at %v", err, w.Position())
+		}
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if e, err := w.Commit(ctx, tick); err != nil || e.Seq != 10 || time.Since(began) > time.Second {
+			t.Errorf("%+v, %v, after %v", e, err, time.Since(began))
+		}
+	})
+}
