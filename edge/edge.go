@@ -328,9 +328,8 @@ func (e *Edge) Run(ctx context.Context) error {
 	g.wg.Wait()
 	e.flights.stop()
 	stopDisk()
-	joined := e.snap.Load().joined
 	e.unjoin()
-	if joined {
+	if e.member.asked.Load() != nil {
 		bye, done := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
 		e.member.leave(bye)
 		done()

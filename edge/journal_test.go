@@ -307,6 +307,39 @@ func TestP2_LeavesAfterHeadsOfReplacedSnapshots(t *testing.T) {
 	})
 }
 
+// An edge is stopped that has asked to join, and has not read that it has. It is a member all the same, and nobody must wait for it.
+func TestP2_LeavesThoughItsJoinWasNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.configure(nil)
+		join, away := w.config.Join, false
+		w.log.SetFaults(journalmemory.Faults{
+			Push: func(*journal.Entry) journalmemory.Push { return journalmemory.Dropped },
+			Read: func(uint64) error {
+				if away {
+					return errors.New("cut off")
+				}
+				return nil
+			},
+		})
+		w.config.Join = func(ctx context.Context, j journal.EdgeJoined) error {
+			err := join(ctx, j)
+			away = true
+			return err
+		}
+		w.start()
+		if w.edge.Stats().Joined {
+			t.Fatal("it knows that it has joined")
+		}
+		away = false
+		w.stop()
+		entries, err := w.log.Read(context.Background(), w.log.Last(), 1)
+		if err != nil || len(entries) != 1 || entries[0].Facts[0].EdgeLeft == nil {
+			t.Fatalf("the journal ends with %+v, %v", entries, err)
+		}
+	})
+}
+
 // A join acknowledges all that is before it, and nothing of the new log kills what was decided on the old one.
 func TestP2_JoinsAnotherLogAfterTheHeadsOfTheOldOne(t *testing.T) {
 	story(t, func(w *world) {

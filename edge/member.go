@@ -16,6 +16,9 @@ type member struct {
 	name atomic.Pointer[string] // of the incarnation; a new one for each join
 	seen atomic.Pointer[string] // the incarnation whose EdgeJoined was applied last
 
+	// asked is the incarnation that has asked to join last, nil: none has. It may be a member from then on, whether or not this edge has read that.
+	asked atomic.Pointer[string]
+
 	rejoin  chan string   // capacity 1: the membership was lost, and why
 	read    chan struct{} // capacity 1: something has been applied
 	pending chan *closed  // snapshots that were replaced while this edge was a member
@@ -141,8 +144,10 @@ func (m *member) join(ctx context.Context) {
 				return
 			}
 		}
+		name := m.name.Load()
+		m.asked.Store(name)
 		err := m.e.cfg.Join(ctx, journal.EdgeJoined{
-			Edge: m.e.cfg.Name, Location: m.e.cfg.Location, Incarnation: m.incarnation(), Address: m.e.cfg.Address,
+			Edge: m.e.cfg.Name, Location: m.e.cfg.Location, Incarnation: *name, Address: m.e.cfg.Address,
 			Epoch: s.epoch, After: s.seq, AfterID: s.id,
 		})
 		if err == nil || ctx.Err() != nil {
@@ -168,7 +173,7 @@ func (m *member) join(ctx context.Context) {
 
 // leave ends the membership; the last answer has been given. ctx is a fresh one with a time limit.
 func (m *member) leave(ctx context.Context) {
-	err := m.e.cfg.Leave(ctx, journal.EdgeLeft{Edge: m.e.cfg.Name, Incarnation: m.incarnation()})
+	err := m.e.cfg.Leave(ctx, journal.EdgeLeft{Edge: m.e.cfg.Name, Incarnation: *m.asked.Load()})
 	if err != nil {
 		// Completions take the slow path until the next join under this name (P4).
 		m.e.log.Warn("could not leave cleanly", "edge", m.e.cfg.Name, "err", err)
