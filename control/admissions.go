@@ -211,8 +211,10 @@ func (c *Control) mustBeDead(s *state, edge string) error {
 }
 
 // JoinAdmitted is Join for an edge on another machine: only one that is admitted joins, and where it was admitted to. The end of
-// its admission, which may come while it asks, is then the end of its membership.
-func (c *Control) JoinAdmitted(ctx context.Context, edge journal.EdgeJoined) error {
+// its admission, which may come while it asks, is then the end of its membership. serial is of the certificate that it has; "": it does not say, being of
+// an earlier version. Who was let in by it may be admitted no more by the time that its join is decided: another machine, which has its name by now, must not be
+// taken for the one that has joined.
+func (c *Control) JoinAdmitted(ctx context.Context, edge journal.EdgeJoined, serial string) error {
 	_, err := c.join(ctx, edge, func(s *state) error {
 		switch a := s.admitted[edge.Edge]; {
 		case admission.IsRelay(edge.Edge):
@@ -221,6 +223,10 @@ func (c *Control) JoinAdmitted(ctx context.Context, edge journal.EdgeJoined) err
 			return refuse("AccessDenied", "There is no edge %.70q that was admitted with a token.", edge.Edge)
 		case a.fact.Location != edge.Location:
 			return refuse("AccessDenied", "The edge %s was admitted to %s, not to %.70q.", edge.Edge, a.fact.Location, edge.Location)
+		default:
+			if view := a.view(); serial != "" && !view.Shows(serial) {
+				return refuse("AccessDenied", "The certificate %.40q is not one of edge %s any more: another machine has its name.", serial, edge.Edge)
+			}
 		}
 		return nil
 	})

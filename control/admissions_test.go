@@ -295,24 +295,49 @@ func TestAdmission_RemovesNobodyWhoHasJoinedMeanwhile(t *testing.T) {
 func TestAdmission_OnlyTheAdmittedJoin(t *testing.T) {
 	bubble(t, func(t *testing.T, h *harness) {
 		e := journal.EdgeJoined{Edge: "FRA50-1", Location: "FRA50", Incarnation: "i"}
-		wantCode(t, h.JoinAdmitted(t.Context(), e), "AccessDenied")
+		wantCode(t, h.JoinAdmitted(t.Context(), e, ""), "AccessDenied")
 		h.invite("a", "FRA50-1")
 		if err := h.AdmitEdge(t.Context(), "a", "h", "1"); err != nil {
 			t.Fatal(err)
 		}
 		elsewhere := e
 		elsewhere.Location = "IAD89"
-		wantCode(t, h.JoinAdmitted(t.Context(), elsewhere), "AccessDenied")
-		if err := h.JoinAdmitted(t.Context(), e); err != nil || len(h.Nodes()) != 1 {
+		wantCode(t, h.JoinAdmitted(t.Context(), elsewhere, ""), "AccessDenied")
+		if err := h.JoinAdmitted(t.Context(), e, ""); err != nil || len(h.Nodes()) != 1 {
 			t.Errorf("%v, %+v", err, h.Nodes())
 		}
 		time.Sleep(journal.Timing{}.Wait() + time.Second)
 		if err := h.RemoveEdge(t.Context(), someone, "FRA50-1"); err != nil {
 			t.Fatal(err)
 		}
-		wantCode(t, h.JoinAdmitted(t.Context(), e), "AccessDenied")
+		wantCode(t, h.JoinAdmitted(t.Context(), e, ""), "AccessDenied")
 		if len(h.Nodes()) != 0 {
 			t.Errorf("a member that nobody can remove: %+v", h.Nodes())
+		}
+	})
+}
+
+// A machine asks to join, and while that waits for company another machine gets its name. Were the join taken for the other one's, the first
+// would be put out by the other's own, as one that is known to have ended, and nobody would wait for what it still shows.
+func TestAdmission_AnotherMachineHasTheName(t *testing.T) {
+	bubble(t, func(t *testing.T, h *harness) {
+		h.invite("a", "FRA50-1")
+		h.invite("b", "FRA50-1")
+		if err := errors.Join(h.AdmitEdge(t.Context(), "a", "h", "1"), h.AdmitEdge(t.Context(), "b", "h", "2")); err != nil {
+			t.Fatal(err)
+		}
+		before, after := journal.EdgeJoined{Edge: "FRA50-1", Location: "FRA50", Incarnation: "before"}, journal.EdgeJoined{Edge: "FRA50-1", Location: "FRA50", Incarnation: "after"}
+		wantCode(t, h.JoinAdmitted(t.Context(), before, "1"), "AccessDenied")
+		if err := h.JoinAdmitted(t.Context(), after, "2"); err != nil {
+			t.Error(err)
+		}
+		if err := h.RenewEdge(t.Context(), "FRA50-1", "2", "3"); err != nil {
+			t.Fatal(err)
+		}
+		for _, serial := range []string{"2", "3"} { // it may not have got the other yet
+			if err := h.JoinAdmitted(t.Context(), after, serial); err != nil {
+				t.Errorf("by %s: %v", serial, err)
+			}
 		}
 	})
 }

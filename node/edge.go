@@ -43,7 +43,7 @@ func Edge(ctx context.Context, c Config) error {
 	log, err := jetstream.Dial(jetstream.RemoteConfig{
 		Addresses: who.Addresses, TLS: who.TLS(), Edge: who.Edge, Version: c.Version, Logger: c.Logger.With("role", "journal"),
 		Relays: c.Relays, RelayTLS: who.ToRelay(), Pushed: who.Pushed,
-		Moved: c.moved(who),
+		Serial: who.Serial, Moved: c.moved(who),
 	})
 	if err != nil {
 		return err

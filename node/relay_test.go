@@ -43,7 +43,7 @@ func TestRelay_EdgeBehindOne(t *testing.T) {
 		all := d.fleet.connected()
 		return len(all) == 1 && all[0].Name == "FRA50-1"
 	})
-	if err := d.control.JoinAdmitted(t.Context(), journal.EdgeJoined{Edge: admission.Relay("fra1"), Incarnation: "i"}); err == nil || !strings.Contains(err.Error(), "is a relay") {
+	if err := d.control.JoinAdmitted(t.Context(), journal.EdgeJoined{Edge: admission.Relay("fra1"), Incarnation: "i"}, ""); err == nil || !strings.Contains(err.Error(), "is a relay") {
 		t.Errorf("a relay that joins: %v", err)
 	}
 	if err := d.control.RemoveEdge(t.Context(), journal.Actor{User: "test"}, admission.Relay("fra1")); err != nil {

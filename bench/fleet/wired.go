@@ -45,7 +45,7 @@ func openGated(ctx context.Context, dir string) (*gate, error) {
 
 // seats answers edges until stop, and gives each a line of its own.
 func (g *gate) seats(ctx context.Context, c Config, plane *control.Control) (take func(i int) (*seat, error), stop func(), err error) {
-	deaf, err := g.log.ServeEdges(jetstream.Desk{Join: joining(plane), Leave: plane.Leave, Tick: plane.Tick})
+	deaf, err := g.log.ServeEdges(jetstream.Desk{Join: func(ctx context.Context, j journal.EdgeJoined, _ string) error { return joining(plane)(ctx, j) }, Leave: plane.Leave, Tick: plane.Tick})
 	if err != nil {
 		return nil, nil, err
 	}

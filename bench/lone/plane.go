@@ -83,7 +83,7 @@ func Start(ctx context.Context, dir string, cert tls.Certificate) (*Plane, error
 
 func (p *Plane) desk() jetstream.Desk {
 	return jetstream.Desk{
-		Join: func(ctx context.Context, j journal.EdgeJoined) error {
+		Join: func(ctx context.Context, j journal.EdgeJoined, _ string) error {
 			_, err := p.control.Join(ctx, j)
 			return err
 		},

@@ -126,7 +126,7 @@ func measureWired(ctx context.Context, n, relays int) (f fleetFigures, err error
 	}
 	defer stop()
 	closeDesk, err := log.ServeEdges(jetstream.Desk{
-		Join: func(ctx context.Context, j journal.EdgeJoined) error {
+		Join: func(ctx context.Context, j journal.EdgeJoined, _ string) error {
 			_, err := plane.Join(ctx, j)
 			return err
 		},

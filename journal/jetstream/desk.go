@@ -20,7 +20,8 @@ const Protocol = 2
 // Desk is what a control node does for edges on other machines, beside answering probes. All members but Enter and
 // Addresses are required, and called concurrently.
 type Desk struct {
-	Join  func(context.Context, journal.EdgeJoined) error
+	// Join makes an edge a member. serial is of the certificate that it has; "": it is of an earlier version, and does not say.
+	Join  func(ctx context.Context, j journal.EdgeJoined, serial string) error
 	Leave func(context.Context, journal.EdgeLeft) error
 
 	// Tick appends an entry and returns its number: with replicas it tells the end of the log, which a read does not.
@@ -251,6 +252,7 @@ type part struct {
 	Join     *journal.EdgeJoined `json:",omitempty"`
 	Leave    *journal.EdgeLeft   `json:",omitempty"`
 	Renew    *Renewal            `json:",omitempty"`
+	Serial   string              `json:",omitempty"` // of the certificate of who joins
 }
 
 func (p *part) what() string {
@@ -308,7 +310,7 @@ func (l *Log) answerPart(ctx context.Context, d Desk, m *nats.Msg) {
 func (d Desk) part(ctx context.Context, name string, p part) error {
 	switch {
 	case p.Join != nil && token(p.Join.Edge) == name:
-		return d.Join(ctx, *p.Join)
+		return d.Join(ctx, *p.Join, p.Serial)
 	case p.Leave != nil && token(p.Leave.Edge) == name:
 		return d.Leave(ctx, *p.Leave)
 	}

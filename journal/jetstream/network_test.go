@@ -315,8 +315,8 @@ func TestNetwork_JoinsAndLeaves(t *testing.T) {
 	l := open(t, Config{Dir: t.TempDir(), Network: p.network(t)})
 	var did []string
 	desk(t, l, Desk{
-		Join: func(_ context.Context, j journal.EdgeJoined) error {
-			did = append(did, "join "+j.Edge+" "+j.Incarnation)
+		Join: func(_ context.Context, j journal.EdgeJoined, serial string) error {
+			did = append(did, "join "+j.Edge+" "+j.Incarnation+" by "+serial)
 			return nil
 		},
 		Leave:   func(_ context.Context, j journal.EdgeLeft) error { return errors.New("not now") },
@@ -324,7 +324,8 @@ func TestNetwork_JoinsAndLeaves(t *testing.T) {
 	})
 	r := p.dial(t, l.Addr(), "FRA50-1")
 	connected(t, r)
-	if err := r.Join(t.Context(), journal.EdgeJoined{Edge: "FRA50-1", Incarnation: "i"}); err != nil || len(did) != 1 || did[0] != "join FRA50-1 i" {
+	r.c.Serial = func() string { return "7" }
+	if err := r.Join(t.Context(), journal.EdgeJoined{Edge: "FRA50-1", Incarnation: "i"}); err != nil || len(did) != 1 || did[0] != "join FRA50-1 i by 7" {
 		t.Errorf("%v, %v", did, err)
 	}
 	if err := r.Leave(t.Context(), journal.EdgeLeft{Edge: "FRA50-1"}); err == nil || err.Error() != "not now" {

@@ -36,6 +36,9 @@ type RemoteConfig struct {
 	RelayTLS *tls.Config
 	Pushed   func(entry, signature []byte) bool
 
+	// Serial is the number of the edge's certificate, which may be another one in time. Not required.
+	Serial func() string
+
 	// Moved is told where the control nodes are, when one says. Not required.
 	Moved func(addresses []string)
 }
@@ -323,7 +326,11 @@ func (l *Remote) question(subject string, q any) (*nats.Subscription, error) {
 
 // Join has the control plane append the fact (P2).
 func (l *Remote) Join(ctx context.Context, j journal.EdgeJoined) error {
-	_, err := l.part(ctx, part{Join: &j})
+	p := part{Join: &j}
+	if l.c.Serial != nil {
+		p.Serial = l.c.Serial()
+	}
+	_, err := l.part(ctx, p)
 	return err
 }
 
