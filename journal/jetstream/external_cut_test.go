@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -198,5 +199,54 @@ func TestEndOf(t *testing.T) {
 		if got, err := endOf([]byte(answer)); (err == nil) != (want > 0) || err == nil && got != want {
 			t.Errorf("%s: %d, %v", answer, got, err)
 		}
+	}
+}
+
+// A control node that has read what the stream has lost does not start on what is left, also if it had appended none of that itself.
+func TestExternal_LostWhatWasRead(t *testing.T) {
+	y := newYours(t, 1)
+	_, js := y.conn(t)
+	writes, reads := mustOpen(t, y.config(t, "")), mustOpen(t, y.config(t, ""))
+	w := journal.NewWriter(journal.WriterConfig{Log: writes, TickWindow: 1})
+	for range 5 {
+		if _, err := w.Tick(minute(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := journal.NewWriter(journal.WriterConfig{Log: reads}).CatchUp(minute(t)); err != nil {
+		t.Fatal(err)
+	}
+	writes.Close()
+	reads.Close()
+
+	s, err := js.Stream(t.Context(), "WARMFRONT_0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []*nats.Msg
+	for seq := range uint64(3) {
+		m, err := s.GetMsg(t.Context(), seq+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left = append(left, message(seq+1, m.Data))
+		left[seq].Subject = m.Subject
+	}
+	is := s.CachedInfo().Config
+	if err := js.DeleteStream(t.Context(), is.Name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateStream(t.Context(), is); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range left {
+		if _, err := js.PublishMsg(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, l := range []*Log{writes, reads} {
+		c := l.c
+		c.Dir = filepath.Dir(c.Dir)
+		refuses(t, c, ErrLost, "the log ends with entry 3, entry 6 was confirmed")
 	}
 }

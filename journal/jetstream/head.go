@@ -13,7 +13,7 @@ import (
 )
 
 // head is the file that remembers the last confirmed entry, as a witness against the store. It is written
-// after each append and never synced: it survives the death of the process, and after a power cut it is at
+// after each append, and each read of what others may have appended, and never synced: it survives the death of the process, and after a power cut it is at
 // worst a little behind, which makes it a weaker witness and never a false one.
 //
 // Two lines of equal size, written in turn, so that a torn write leaves the other:
@@ -103,6 +103,17 @@ func (h *head) note(p journal.Position) error {
 	}
 	h.pos, h.line = p, 1-h.line
 	return nil
+}
+
+// witnesses remembers an entry that others may have appended: whoever has read it knows that it was confirmed. Of a log that nobody else writes that is
+// known already.
+func (l *Log) witnesses(e *journal.Entry) {
+	if !l.MayLag() || !l.opened.Load() || l.closed.Load() || e.Base > 0 {
+		return
+	}
+	if err := l.head.note(journal.PositionOf(e)); err != nil && !l.closed.Load() {
+		l.log.Warn("journal head not written", "err", err) // a weaker witness
+	}
 }
 
 // forget makes a new beginning.

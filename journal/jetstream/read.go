@@ -50,6 +50,9 @@ func (l *Log) Read(ctx context.Context, from uint64, max int) ([]*journal.Entry,
 	if err != nil {
 		return nil, err
 	}
+	if n := len(entries); n > 0 {
+		l.witnesses(entries[n-1])
+	}
 	return entries, nil
 }
 
