@@ -146,9 +146,9 @@ func (w *Writer) TogetherWithin(ctx context.Context, wait time.Duration, weight 
 	}
 	select {
 	case w.turn <- struct{}{}:
-		if ctx.Err() != nil && w.queue.leave(p) { // both at once: whose time is over leads nobody
+		if err := over(ctx); err != nil && w.queue.leave(p) { // both at once: whose time is over leads nobody
 			w.release()
-			return nil, 0, ctx.Err()
+			return nil, 0, err
 		}
 		w.leadGroups(ctx, p)
 	case <-p.done:
@@ -163,6 +163,14 @@ func (w *Writer) TogetherWithin(ctx context.Context, wait time.Duration, weight 
 	case <-ctx.Done(): // it is in a group that another leads
 		return nil, 0, fmt.Errorf("%w: %w", ErrDoubt, ctx.Err())
 	}
+}
+
+// over is ctx.Err, a moment earlier perhaps: the timer of a deadline that has come may not have gone off yet.
+func over(ctx context.Context) error {
+	if until, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(until) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // leadGroups commits groups until p has been in one, and gives the turn back.
