@@ -25,7 +25,7 @@ const (
 	writeUnnoted   mistake = "write-unnoted"   // RFC 9111 section 4.4: an unsafe request makes nothing old
 	packedAnew     mistake = "packed-anew"     // L2: what is compressed here is stamped when it has been
 	sliceUnchecked mistake = "slice-unchecked" // L3: the map is held against the rules, its slices are not
-	sliceOfAny     mistake = "slice-of-any"    // the version of a slice is not compared with the map's
+	sliceOfAny     mistake = "slice-of-any"    // neither the version of a slice nor its tags are compared with the map's
 
 	markForgotten mistake = "mark-forgotten" // L4: a rule that marks stale goes although something is stored that it marks
 	markUnasked   mistake = "mark-unasked"   // what is marked stale is shown, and no request to the origin is begun

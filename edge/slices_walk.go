@@ -180,8 +180,8 @@ func (w *walk) stored(n int64, s *Snap) (o *cache.Object, ok bool) {
 func (w *walk) usable(o *cache.Object, n int64, s *Snap) (_ *cache.Object, ok bool) {
 	e := w.v.e
 	x := s.sites.of(o.Distribution)
-	if o.Epoch != s.life || x == nil || !isSlice(o) || !leads(o.Fields, sliceField) || version(o) != version(w.of) && !planted(sliceOfAny) ||
-		int64(len(o.Body)) != w.is.Range(n).Length || !slices.Equal(o.Subject.Tags, w.of.Subject.Tags) ||
+	if o.Epoch != s.life || x == nil || !isSlice(o) || !leads(o.Fields, sliceField) || int64(len(o.Body)) != w.is.Range(n).Length ||
+		(version(o) != version(w.of) || !slices.Equal(o.Subject.Tags, w.of.Subject.Tags)) && !planted(sliceOfAny) ||
 		e.overwritten(x, &o.Subject, began(o)) {
 		e.drop(o)
 		return nil, false
