@@ -131,6 +131,20 @@ func TestLines_MuchComesWhole(t *testing.T) {
 	}
 }
 
+// Who reads nothing until the other side has gone gets everything all the same.
+func TestLines_TheEndWaitsForTheRest(t *testing.T) {
+	x, here, there := laidTo(t, time.Millisecond)
+	defer x.close()
+	sent := bytes.Repeat([]byte("line"), 6<<20)
+	if _, err := here.Write(sent); err != nil {
+		t.Fatal(err)
+	}
+	here.Close()
+	if got, err := io.ReadAll(there); err != nil || !bytes.Equal(got, sent) {
+		t.Errorf("%d of %d octets, %v", len(got), len(sent), err)
+	}
+}
+
 // A process for lines says where they begin, and ends with who has asked for them.
 func TestServeLines(t *testing.T) {
 	in, asks := io.Pipe()

@@ -40,6 +40,7 @@ type end struct {
 	out   []byte // arrived, and the socket has no room for it
 	asked uint32 // what the kernel is to tell of
 	ended bool   // nothing more comes here, and the kernel tells of nothing
+	last  bool   // nothing more will arrive: it is closed when out is empty
 }
 
 // most is how many octets are under way on one connection in one direction; who sends more waits. With 150 ms one way it is 200 MB a second.
@@ -211,6 +212,8 @@ func (x *lines) deliver() {
 	for p := x.under.arrived(time.Now()); p != nil; p = x.under.arrived(time.Now()) {
 		switch {
 		case p.to.fd < 0: // nobody wants it
+		case p.end && len(p.to.out) > 0 && !p.to.ended:
+			p.to.last = true
 		case p.end:
 			x.hangUp(p.to)
 		default:
@@ -234,6 +237,10 @@ func (x *lines) write(c *end, b []byte) {
 	n = max(n, 0)
 	c.out = append(c.out[:0], b[n:]...)
 	c.other.held -= n
+	if c.last && len(c.out) == 0 {
+		x.hangUp(c)
+		return
+	}
 	x.ask(c)
 	x.ask(c.other)
 }
