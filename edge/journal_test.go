@@ -312,11 +312,12 @@ func TestP2_LeavesThoughItsJoinWasNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.configure(nil)
-		join, away := w.config.Join, false
+		var away atomic.Bool
+		join := w.config.Join
 		w.log.SetFaults(journalmemory.Faults{
 			Push: func(*journal.Entry) journalmemory.Push { return journalmemory.Dropped },
 			Read: func(uint64) error {
-				if away {
+				if away.Load() {
 					return errors.New("cut off")
 				}
 				return nil
@@ -324,14 +325,14 @@ func TestP2_LeavesThoughItsJoinWasNotRead(t *testing.T) {
 		})
 		w.config.Join = func(ctx context.Context, j journal.EdgeJoined) error {
 			err := join(ctx, j)
-			away = true
+			away.Store(true)
 			return err
 		}
 		w.start()
 		if w.edge.Stats().Joined {
 			t.Fatal("it knows that it has joined")
 		}
-		away = false
+		away.Store(false)
 		w.stop()
 		entries, err := w.log.Read(context.Background(), w.log.Last(), 1)
 		if err != nil || len(entries) != 1 || entries[0].Facts[0].EdgeLeft == nil {
