@@ -38,7 +38,7 @@ func (v view) Date() string {
 	if len(v.Rows) == 0 {
 		return ""
 	}
-	return v.Rows[0].Began.Format("2 January 2006")
+	return v.Rows[0].Began.Format(day)
 }
 
 // Runs says how many rounds there were and how long a run was, as in the first row.
@@ -53,8 +53,10 @@ func (v view) Runs() string {
 	return ""
 }
 
+const day = "2 January 2006"
+
 // Versions are those of all servers, without the ones that differ only in how they were started. Rows may have been measured anew with a later
-// build: then each is named, with the rows that are not of the first.
+// build: then each is named, with the rows that are not of the first, and their day if it was another.
 func (v view) Versions() string {
 	var all []string
 	first, later := map[string]string{}, map[string]bool{}
@@ -74,6 +76,9 @@ func (v view) Versions() string {
 				all = append(all, name+" "+s.Version)
 			case s.Version != first[name] && !later[of]:
 				later[of] = true
+				if at := row.Began; !at.IsZero() && at.Format(day) != v.Rows[0].Began.Format(day) {
+					of += " on " + at.Format(day)
+				}
 				all = append(all, of)
 			}
 		}

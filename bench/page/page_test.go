@@ -164,8 +164,8 @@ func TestNumbers(t *testing.T) {
 func TestVersions_NamesRowsOfALaterBuild(t *testing.T) {
 	r := sample()
 	r.Rows[1].Servers[0].Version = "1.3"
-	r.Rows = append(r.Rows, result.Row{Name: "way", Title: "The way", Servers: []result.Server{{Name: "3 edges", Version: "1.4"}, {Name: "30 edges", Version: "1.4"}}})
-	if got, want := (view{Results: r}).Versions(), `Warmfront 1.2, nginx 1.2, Warmfront 1.3 for "Many", HAProxy 1.2, Warmfront 1.4 for "The way"`; got != want {
+	r.Rows = append(r.Rows, result.Row{Name: "way", Title: "The way", Began: time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC), Servers: []result.Server{{Name: "3 edges", Version: "1.4"}, {Name: "30 edges", Version: "1.4"}}})
+	if got, want := (view{Results: r}).Versions(), `Warmfront 1.2, nginx 1.2, Warmfront 1.3 for "Many", HAProxy 1.2, Warmfront 1.4 for "The way" on 3 January 2026`; got != want {
 		t.Errorf("%s", got)
 	}
 }
