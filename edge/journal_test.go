@@ -324,9 +324,8 @@ func TestP2_LeavesThoughItsJoinWasNotRead(t *testing.T) {
 			},
 		})
 		w.config.Join = func(ctx context.Context, j journal.EdgeJoined) error {
-			err := join(ctx, j)
 			away.Store(true)
-			return err
+			return join(ctx, j)
 		}
 		w.start()
 		if w.edge.Stats().Joined {
