@@ -14,7 +14,8 @@ const (
 )
 
 // Resume judges by the next entry, which is seq. mark is the greatest number of the life on disk, same that the entry is that one; base is
-// from where on nothing is missing in the journal. synced: a probe was answered, so the journal has been read.
+// from where on nothing is missing in the journal. synced: a probe was answered, so the journal has been read. A life without a mark proves
+// nothing, and does not go on.
 func Resume(mark, seq, base uint64, same, synced bool) Resumption {
 	switch {
 	case mistake.Made(markUncompared):
@@ -23,7 +24,7 @@ func Resume(mark, seq, base uint64, same, synced bool) Resumption {
 		return Undecided
 	case base > mark && mark > 0:
 		return Missed
-	case mark == 0, seq == mark && same:
+	case mark > 0 && seq == mark && same:
 		return GoesOn
 	}
 	return RolledBack

@@ -34,3 +34,28 @@ func TestAnswered_BeforeTheFirstProof(t *testing.T) {
 		}
 	}
 }
+
+// What an earlier process has stored counts if the journal has the entry up to which it was stored, and all since; what has no such entry
+// never does.
+func TestResume(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		mark, seq, base uint64
+		same, synced    bool
+		want            rules.Resumption
+	}{
+		{"not read so far", 9, 3, 0, false, false, rules.Undecided},
+		{"it is there", 9, 9, 0, true, false, rules.GoesOn},
+		{"it is there, where the journal goes back to", 9, 9, 9, true, false, rules.GoesOn},
+		{"there is another", 9, 9, 0, false, false, rules.RolledBack},
+		{"the journal ends before it", 9, 8, 0, false, true, rules.RolledBack},
+		{"the journal does not go back so far", 9, 2, 10, false, false, rules.Missed},
+		{"nothing is known of it", 0, 1, 0, false, false, rules.RolledBack},
+		{"nothing is known of it, and the first entry seems to be it", 0, 0, 0, true, false, rules.RolledBack},
+		{"nothing is known of it, and the journal was compacted", 0, 1, 5, false, true, rules.RolledBack},
+	} {
+		if got := rules.Resume(c.mark, c.seq, c.base, c.same, c.synced); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
