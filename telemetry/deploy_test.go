@@ -39,9 +39,10 @@ func described(t *testing.T) map[string][]string {
 }
 
 var (
-	metricName   = regexp.MustCompile(`\bwarmfront_[a-z0-9_]+\b`)
+	metricName   = regexp.MustCompile(`\b(?:warmfront|process|go)_[a-z0-9_]+\b`)
 	metricSuffix = regexp.MustCompile(`_(bucket|count|sum)$`)
-	selector     = regexp.MustCompile(`\b(warmfront_[a-z0-9_]+)\{([^}]*)\}`)
+	selector     = regexp.MustCompile(`\b((?:warmfront|process|go)_[a-z0-9_]+|up)\{([^}]*)\}`)
+	jobMatcher   = regexp.MustCompile(`job(=~|=)"([^"]*)"`)
 	matcher      = regexp.MustCompile(`([a-z_]+) *(?:=~|!~|!=|=)`)
 	grouping     = regexp.MustCompile(`by \(([a-z_, ]+)\)`)
 )
@@ -62,6 +63,7 @@ func checkExpr(t *testing.T, where, expr string, all map[string][]string) {
 	}
 	for _, s := range selector.FindAllStringSubmatch(expr, -1) {
 		known := append(slices.Clone(all[s[1]]), all[metricSuffix.ReplaceAllString(s[1], "")]...)
+		known = append(known, "instance", "job") // which Prometheus adds
 		for _, l := range matcher.FindAllStringSubmatch(s[2], -1) {
 			if !slices.Contains(known, l[1]) {
 				t.Errorf("%s: %s has no label %s", where, s[1], l[1])
@@ -80,6 +82,35 @@ func checkExpr(t *testing.T, where, expr string, all map[string][]string) {
 	}
 }
 
+// jobs are the names under which Prometheus is told to look for Warmfront.
+func jobs(t *testing.T) (names []string) {
+	t.Helper()
+	var config struct {
+		ScrapeConfigs []struct {
+			JobName string `yaml:"job_name"`
+		} `yaml:"scrape_configs"`
+	}
+	readFile(t, "../deploy/prometheus/prometheus.yaml", yaml.Unmarshal, &config)
+	for _, c := range config.ScrapeConfigs {
+		names = append(names, c.JobName)
+	}
+	return names
+}
+
+// checkJobs holds the jobs that an expression wants against those.
+func checkJobs(t *testing.T, where, expr string, names []string) {
+	t.Helper()
+	for _, m := range jobMatcher.FindAllStringSubmatch(expr, -1) {
+		wants := func(job string) bool { return job == m[2] }
+		if m[1] == "=~" {
+			wants = regexp.MustCompile("^(?:" + m[2] + ")$").MatchString
+		}
+		if !slices.ContainsFunc(names, wants) {
+			t.Errorf("%s: there is no job %q", where, m[2])
+		}
+	}
+}
+
 func TestDeploy_AlertsNameMetricsThatThereAre(t *testing.T) {
 	var rules struct {
 		Groups []struct {
@@ -90,11 +121,12 @@ func TestDeploy_AlertsNameMetricsThatThereAre(t *testing.T) {
 		}
 	}
 	readFile(t, "../deploy/prometheus/warmfront.rules.yaml", yaml.Unmarshal, &rules)
-	all := described(t)
+	all, watched := described(t), jobs(t)
 	var names []string
 	for _, g := range rules.Groups {
 		for _, r := range g.Rules {
 			checkExpr(t, r.Alert, r.Expr, all)
+			checkJobs(t, r.Alert, r.Expr, watched)
 			names = append(names, r.Alert)
 			if s := r.Labels["severity"]; s != "page" && s != "ticket" {
 				t.Errorf("%s has severity %q", r.Alert, s)

@@ -265,6 +265,16 @@ func TestDeploy_Container(t *testing.T) {
 			}
 		}
 	}
+	// What a tree has for itself would lie over what the build has just installed there.
+	ignored, err := os.ReadFile("../../.dockerignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{".git", "bin", "**/node_modules", "console/web/dist"} {
+		if !slices.Contains(strings.Split(string(ignored), "\n"), name) {
+			t.Errorf("%s is built from", name)
+		}
+	}
 	mod, err := os.ReadFile("../../go.mod")
 	if err != nil {
 		t.Fatal(err)
