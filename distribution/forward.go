@@ -159,13 +159,13 @@ func nominations(f message.Fields) (set map[string]bool) {
 			continue
 		}
 		for item := range strings.SplitSeq(f[i].Value, ",") {
-			switch item = strings.ToLower(strings.Trim(item, " \t")); item {
-			case "", "close", "keep-alive":
+			switch item = strings.Trim(item, " \t"); {
+			case item == "", named(item, "close"), named(item, "keep-alive"):
 			default:
 				if set == nil {
 					set = map[string]bool{}
 				}
-				set[item] = true
+				set[strings.ToLower(item)] = true
 			}
 		}
 	}

@@ -29,7 +29,8 @@ type keyHeader struct {
 // the old one is not found under the new meaning. What the viewer did not send adds nothing; such a
 // request looked the same to the origin before, and still shares its entry. A header in several lines is one value
 // (RFC 9110 section 5.3), and is sent as one, or the answer of an origin that reads the first line only would be
-// found by who sends both in one. 'r' stands for RFC semantics:
+// found by who sends both in one. One that the viewer's Connection names ends here (RFC 9110 section 7.6.1): no origin
+// sees it, so it is not in the key either, or what is for nobody would be found by all who send it. 'r' stands for RFC semantics:
 // what was stored by the other rules is not found after a change.
 
 func beginPart(dst []byte) (_ []byte, at int) {
@@ -58,8 +59,11 @@ func (b *Behavior) AppendKey(dst []byte, d *Distribution, r *message.Request) []
 	dst = appendPart(dst, d.RootedPath(r.Path))
 	dst = append(dst, byte(b.acceptEncoding(r)&^acceptsNeither))
 	dst = b.key.appendQuery(dst, r)
-	for i := range b.key.headers {
-		dst = b.key.headers[i].append(dst, r)
+	if len(b.key.headers) > 0 {
+		ending := nominations(r.Fields)
+		for i := range b.key.headers {
+			dst = b.key.headers[i].append(dst, r, ending)
+		}
 	}
 	dst = b.key.appendCookies(dst, r)
 	if d.RFC {
@@ -95,8 +99,8 @@ func (k *keyPlan) has(lower string) bool {
 	return slices.ContainsFunc(k.headers, func(h keyHeader) bool { return h.name == lower })
 }
 
-// append appends the header as the origin gets it.
-func (h *keyHeader) append(dst []byte, r *message.Request) []byte {
+// append appends the header as the origin gets it. ending are those that it does not get.
+func (h *keyHeader) append(dst []byte, r *message.Request, ending map[string]bool) []byte {
 	switch {
 	case h.made != madeNone:
 		mark := len(dst)
@@ -112,6 +116,8 @@ func (h *keyHeader) append(dst []byte, r *message.Request) []byte {
 	case h.name == "x-forwarded-for":
 		dst, at := beginPart(append(appendPart(append(dst, 'h'), h.name), 'v'))
 		return endPart(appendForwardedFor(dst, r), at)
+	case ending[h.name]:
+		return dst
 	}
 	mark := len(dst)
 	dst, at := beginPart(append(appendPart(append(dst, 'h'), h.name), 'v'))

@@ -51,6 +51,10 @@ func TestKey_WhatItTellsApart(t *testing.T) {
 			[]*message.Request{request("GET /", "x-version: 1", "ACCEPT: text/html", "Other: 1")},
 			[]*message.Request{request("GET /", "Accept: Text/html", "X-Version: 1"), request("GET /", "Accept: text/html"), request("GET /", "Accept: 1", "X-Version: text/html"),
 				request("GET /", "Accept: text/html", "Accept: ", "X-Version: 1"), request("GET /")}},
+		{"ending here", withPolicies(t, cacheBy("Accept X-Version", "", "", false, false), nil), request("GET /", "X-Version: 1"),
+			[]*message.Request{request("GET /", "X-Version: 1", "Accept: a", "Connection: accept"), request("GET /", "Connection: close, ACCEPT", "Accept: a", "Accept: b", "X-Version: 1")},
+			[]*message.Request{request("GET /", "X-Version: 1", "Accept: a", "Connection: Keep-Alive, X-Accept"), request("GET /", "X-Version: 1", "Accept: a"),
+				request("GET /", "X-Version: 1", "Connection: x-version")}},
 		{"lists", withPolicies(t, cacheBy("Accept", "", "", false, false), nil), request("GET /", `Accept: a, b;q="1, 2"`),
 			[]*message.Request{request("GET /", "Accept: a", `Accept: b;q="1, 2"`)},
 			[]*message.Request{request("GET /", `Accept: b;q="1, 2", a`), request("GET /", `Accept: a, B;q="1, 2"`), request("GET /", `Accept: a, b;q="1,2"`), request("GET /", `Accept: a,b;q="1, 2"`), request("GET /", "Accept: a", "Accept: ", `Accept: b;q="1, 2"`)}},
@@ -83,6 +87,42 @@ func TestKey_RootObjectIsItsFile(t *testing.T) {
 	d := compiled(t, rich())
 	if key(d, request("GET /")) != key(d, request("GET /index.html")) {
 		t.Error("/ and /index.html have different keys")
+	}
+}
+
+// What the origin gets of a keyed header is what the key says, however the viewer writes it: an answer to something else would
+// be found by others.
+func TestKey_EqualKeysAskTheSame(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	pick := func(l ...string) string { return l[r.IntN(len(l))] }
+	for names, d := range map[string]*Distribution{
+		"X-A X-B Accept User-Agent Authorization X-Forwarded-For CloudFront-Is-Mobile-Viewer Cookie": withPolicies(t,
+			cacheBy("X-A X-B Accept User-Agent Authorization X-Forwarded-For CloudFront-Is-Mobile-Viewer", "a b", "", false, false), nil),
+		"Accept-Encoding": withLegacy(t, &wire.ForwardedValues{QueryString: ptr(false), Cookies: &wire.CookiePreference{Forward: ptr("none")}, Headers: names1("Accept-Encoding")}),
+	} {
+		b, asked := d.Behaviors[0], map[string]string{}
+		for range 5_000 {
+			var lines []string
+			for range r.IntN(5) {
+				lines = append(lines, pick("X-A", "x-b", "Accept", "User-Agent", "Authorization", "X-Forwarded-For", "Cookie", "Accept-Encoding")+": "+pick("", "a=1", "b=2", "gzip", "Mobile"))
+			}
+			for range r.IntN(3) {
+				lines = append(lines, "Connection: "+pick("close", "x-a", "X-B, accept", "user-agent", "authorization,host", "cookie", "x-forwarded-for", "Accept-Encoding"))
+			}
+			q := request("GET /", lines...)
+			f, sent := b.Forward(d, q).Fields, ""
+			for n := range strings.FieldsSeq(names) {
+				sent += fmt.Sprintf("%s %q ", n, f.Values(n))
+			}
+			k := key(d, q)
+			if before, there := asked[k]; there && before != sent {
+				t.Fatalf("one key for\n%s\n%s", before, sent)
+			}
+			asked[k] = sent
+		}
+		if len(asked) < 20 {
+			t.Errorf("%s: only %d keys", names, len(asked))
+		}
 	}
 }
 

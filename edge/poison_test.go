@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/internal/message"
+	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
 )
 
@@ -235,6 +237,22 @@ func TestPoison_VaryOnWhatIsNotKeyed(t *testing.T) {
 		if strings.Contains(strings.ToLower(v.fields.Joined("Vary")), "x-evil") {
 			t.Errorf("Vary: %q", v.fields.Joined("Vary"))
 		}
+	})
+}
+
+// A keyed field that Connection names ends here: what the origin answers without it is not for all who send it.
+func TestPoison_KeyedFieldThatEndsHere(t *testing.T) {
+	story(t, func(w *world) {
+		w.configure(func(p *journal.DistributionPut) {
+			p.CachePolicies["policy"].ParametersInCacheKeyAndForwardedToOrigin.HeadersConfig = &wire.CachePolicyHeadersConfig{
+				HeaderBehavior: wire.Ptr("whitelist"), Headers: &wire.Headers{Quantity: wire.Ptr[int64](1), Items: []string{"Accept-Language"}},
+			}
+		})
+		w.origin.on("/a", echo("Accept-Language"))
+		w.expect("200 Miss", "/a", "Accept-Language: de", "Connection: accept-language")
+		w.expect("200 Miss de", "/a", "Accept-Language: de")
+		w.expect("200 Hit", "/a")
+		w.expect("200 Hit de", "/a", "Accept-Language: de", "Connection: close")
 	})
 }
 
