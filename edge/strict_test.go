@@ -135,6 +135,18 @@ func TestVary_GoneAgain(t *testing.T) {
 	})
 }
 
+// A variant outlives its signpost. What was chosen by one field is not found by the same words in another.
+func TestVary_AnotherFieldIsAnotherVariant(t *testing.T) {
+	strictStory(t, func(w *world) {
+		w.origin.on("/a", ok("by foo", "Vary: Foo", "Cache-Control: max-age=60"), ok("by bar", "Vary: Bar", "Cache-Control: max-age=60"))
+		w.expect("200 Miss by foo", "/a", "Foo: x")
+		w.store.Remove(w.object("/a")) // evicted
+		w.expect("200 Miss by bar", "/a", "Bar: y")
+		w.expect("200 Miss by bar", "/a", "Bar: x")
+		w.expect("200 Hit by bar", "/a", "Bar: x")
+	})
+}
+
 func TestVary_WhatTheOriginIsNotToldDoesNotCount(t *testing.T) {
 	strictStory(t, func(w *world) {
 		w.origin.on("/a", ok("same", "Vary: Cookie, Accept-Encoding", "Cache-Control: max-age=60"))

@@ -169,6 +169,9 @@ func TestVariant(t *testing.T) {
 			t.Errorf("%v and %v: same is %v", tt.a, tt.b, got)
 		}
 	}
+	if Variant([]string{"foo"}, fields("Foo", "1")) == Variant([]string{"bar"}, fields("Bar", "1")) {
+		t.Error("what another field says is the same")
+	}
 }
 
 func TestWithinPart(t *testing.T) {

@@ -18,10 +18,12 @@ func VaryNames(f message.Fields) []string {
 }
 
 // Variant tells requests apart by the fields named (RFC 9111 section 4.1): two requests with equal
-// variants may have the same answer. names are sorted, in lower case; f is what the origin got.
+// variants may have the same answer. names are sorted, in lower case; f is what the origin got. They are in the
+// variant too: an answer may still be there that was chosen by others, and the same words mean something else in them.
 func Variant(names []string, f message.Fields) [sha256.Size]byte {
 	var b []byte
 	for _, n := range names {
+		b = append(binary.BigEndian.AppendUint32(b, uint32(len(n))), n...)
 		lines := f.Values(n)
 		if len(lines) == 0 {
 			b = append(b, 0) // absent is not the same as empty
