@@ -172,6 +172,9 @@ func (h *head) frame(minor byte, method string, s *seen) error {
 	switch {
 	case h.bodied(method):
 		h.closes = h.closes || !h.chunked && h.length < 0
+	case h.status == 304:
+		// What it says is the length of a 200 (RFC 9110 section 8.6); none is not 0.
+		h.length, h.chunked = -1, false
 	case method == "HEAD":
 		h.chunked = false
 	default:
