@@ -120,6 +120,24 @@ func TestH2Floods_SmallWindowIsNone(t *testing.T) {
 	}
 }
 
+// Octets of a body that is refused are given back once: who sends such bodies could otherwise send ahead more and more.
+func TestH2_RefusedOctetsAreGivenBackOnce(t *testing.T) {
+	const each, times = h2.MaxSize, connCredit / h2.MaxSize
+	c := viewer2(t, h2server(t, &Server{Handler: handlerFunc(waits)}))
+	for i := range uint32(times) {
+		c.headers(2*i+1, false, req("POST", "/waits", "content-length", strconv.Itoa(each+1))...)
+		c.fr.WriteData(2*i+1, true, make([]byte, each)) // which is less
+	}
+	c.get(2*times+1, "/")
+	c.answer(2*times + 1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	given := c.windows[0] - (connCredit - h2.DefaultWindow)
+	if c.ends[1] != "PROTOCOL_ERROR" || given > each*times || given < each*times/2 {
+		t.Errorf("%s; %d octets have come and %d are given back", c.ends[1], each*times, given)
+	}
+}
+
 // A block of a few hundred octets must not become megabytes.
 func TestH2Hpack_BombIsTooLarge(t *testing.T) {
 	c := viewer2(t, h2server(t, &Server{}))

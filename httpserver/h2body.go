@@ -69,12 +69,15 @@ func (s *h2stream) refusal() refusal {
 	return refusal{}
 }
 
-// arrive takes octets of the body. It reports false when there are more, or fewer, than were promised. With mu.
+// arrive takes octets of the body. It reports false when there are more, or fewer, than were promised: then it has
+// taken none. With mu.
 func (s *h2stream) arrive(data []byte, end bool) bool {
 	if s.left >= 0 {
-		if s.left -= int64(len(data)); s.left < 0 {
+		left := s.left - int64(len(data))
+		if left < 0 || end && left > 0 {
 			return false
 		}
+		s.left = left
 	}
 	if s.over { // nobody reads it
 		s.h.credited(s, len(data))
