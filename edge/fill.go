@@ -213,8 +213,8 @@ func (f *flight) begin(h *head) {
 	if !h.forAll {
 		f.closed = true
 	}
-	if h.failure == 0 && !h.sliced && f.cut == nil {
-		f.e.flights.shy.note(f.hash, f.e.clock(), !h.forAll)
+	if h.failure == 0 && !h.sliced && f.cut == nil && f.span == "" && h.noStore != httpcache.RequestNoStore {
+		f.e.flights.shy.note(f.manner(), f.e.clock(), !h.forAll)
 	}
 	drop := len(f.readers) == 0 && !f.worthFinishing()
 	landed := f.done()

@@ -186,7 +186,7 @@ func (v *visit) fetch(q *query, old *cache.Object, why Reason, slot int) (*answe
 	}
 	alone := v.alone || v.unstored || v.final || q.behavior.CachingDisabled
 	solo := q.behavior.ForwardsCookies
-	if v.e.flights.shy.has(f.hash, f.began) {
+	if v.e.flights.shy.has(f.manner(), f.began) {
 		if solo = true; v.wantsRange(q) && !v.final {
 			v.direct = true
 			return nil, found

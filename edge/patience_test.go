@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
 )
 
@@ -226,6 +227,35 @@ func TestCollapse_ReleasedWaitersAskInParallel(t *testing.T) {
 			v.is(t, "200 Miss for another")
 		}
 	})
+}
+
+// What one viewer is answered because of how it asked does not have all others ask for themselves.
+func TestCollapse_NobodySwitchesItOff(t *testing.T) {
+	forwards := func(p *journal.DistributionPut) { rfc(p); p.Tags = nil }
+	for _, c := range []struct {
+		field string
+		first *reply
+		how   func(*journal.DistributionPut)
+	}{
+		{"Range: bytes=1000-", status(416, "no such range"), nil},
+		{"Authorization: Basic x", ok("for one"), forwards},
+		{"Cache-Control: no-store", ok("for one"), rfc},
+	} {
+		story(t, func(w *world) {
+			w.configure(c.how)
+			slow, gate := gated(ok("v1", "Cache-Control: max-age=60"))
+			w.origin.on("/a", c.first, slow)
+			w.get("/a", c.field)
+			one, two := w.ask("/a"), w.ask("/a")
+			close(gate)
+			synctest.Wait()
+			one.is(t, "200 Miss v1")
+			two.is(t, "200 Hit v1")
+			if n := w.origin.times("/a"); n != 2 {
+				t.Errorf("%s: asked %d times, want 2", c.field, n)
+			}
+		})
+	}
 }
 
 // Both answers come at once: the second has given the first up, which came all the same. Then the second is the answer,

@@ -17,6 +17,15 @@ type shy struct {
 
 const shyMask = 1<<24 - 1
 
+// manner is by what a flight's key is remembered. What is answered to one who shows an Authorization says nothing about others, nor
+// does the answer to a range: nobody must be able to have others ask for themselves.
+func (f *flight) manner() uint64 {
+	if f.behavior.ShowsAuthorization() && f.request.Fields.Has("Authorization") {
+		return ^f.hash
+	}
+	return f.hash
+}
+
 func (s *shy) slot(hash uint64) *atomic.Uint64 { return &s.slots[hash>>32%uint64(len(s.slots))] }
 
 // has tells whether the key is remembered. now is the journal's clock.
