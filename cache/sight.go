@@ -73,6 +73,11 @@ type Lender interface {
 // Pager is a Store that has pages for large bodies (pages.Pool.Blank): Put leaves a body where it is that was written there.
 type Pager interface {
 	Blank(n int) *pages.Octets
+	// Apart is how many octets of pages hold what is not stored, or no more: what is coming, what viewers are still being sent,
+	// and what nobody refers to any more and is not collected yet.
+	Apart() int64
+	// Collect has the last of these collected, once a second at most. It may take as long as the garbage collector does.
+	Collect()
 }
 
 // View is a stored object on loan.

@@ -152,17 +152,25 @@ func (e *Edge) get(s *Snap, key []byte) *cache.Object {
 	}
 	select {
 	case <-l.done: // often enough without waiting
-		return l.of(s)
+		return e.affords(l.of(s))
 	default:
 	}
 	late := time.NewTimer(diskWait)
 	defer late.Stop()
 	select {
 	case <-l.done:
-		return l.of(s)
+		return e.affords(l.of(s))
 	case <-late.C:
 		return nil
 	}
+}
+
+// affords returns what has been read from disk, unless there is no memory for viewers who take their time with it.
+func (e *Edge) affords(o *cache.Object) *cache.Object {
+	if o != nil && len(o.Body) >= tapeChunk && e.crowded() {
+		return nil
+	}
+	return o
 }
 
 // load joins or begins the load of a key; nil: there cannot be one now. What can be had without waiting is loaded when it

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/warmfront/warmfront/cache"
@@ -30,6 +31,9 @@ func (f *flight) run() {
 		f.vacate()
 		f.spend()
 		f.end(err)
+		if f.spilled && f.e.pager != nil {
+			f.e.pager.Collect() // perhaps nobody holds any more what was in its way
+		}
 	}()
 	err = f.fill()
 }
@@ -276,29 +280,88 @@ func (f *flight) room(h *head) ([]byte, error) {
 	for !f.tape.whole {
 		least := f.slowest()
 		f.hold(-f.tape.trim(least))
-		if f.tape.size-least < tapeWindow {
+		if f.tape.size-least < f.window() {
 			break
 		}
-		if err := f.await(f.ctx); err != nil {
+		if err := f.awaitSlowest(least); err != nil {
 			return nil, err
 		}
 	}
+	if f.tape.whole && f.tape.full() && max(h.length, f.tape.size) >= tapeChunk && f.e.crowded() {
+		f.letGo()
+		f.spilled = true
+	}
+	had := f.tape.paged
 	p, grown := f.tape.room(h.length)
-	if f.hold(grown) > f.e.cfg.FillMemory && f.tape.whole {
+	f.e.flights.paged.Add(f.tape.paged - had)
+	if f.hold(grown) > f.e.cfg.FillMemory {
 		f.letGo()
 	}
 	return p, nil
 }
 
-// hold counts octets that the flight's body takes from now on, or fewer than nothing, and returns what all take. With f.mu.
-func (f *flight) hold(n int64) (all int64) {
+// hold counts octets that the flight's body takes from now on, or fewer than nothing, and returns what all take that are to
+// be stored; 0 if this one is not. With f.mu.
+func (f *flight) hold(n int64) (kept int64) {
 	f.tape.reserved += n
-	return f.e.flights.bytes.Add(n)
+	f.e.flights.bytes.Add(n)
+	if f.tape.whole {
+		return f.e.flights.kept.Add(n)
+	}
+	return 0
 }
 
 // letGo ends the collecting of the body: from here on the flight cannot store. With f.mu.
 func (f *flight) letGo() {
+	if f.tape.whole {
+		f.e.flights.kept.Add(-f.tape.reserved)
+	}
 	f.tape.whole, f.closed = false, true
+}
+
+// window is how far a fill that is not kept may run ahead of its slowest reader: less, when all of them take as much as they may.
+func (f *flight) window() int64 {
+	if t := f.e.flights; t.bytes.Load()-t.kept.Load()+t.lent.Load() > f.e.cfg.FillMemory {
+		return tapeChunk
+	}
+	return tapeWindow
+}
+
+// awaitSlowest waits for a change of a flight whose window is full since its slowest reader is at least. One who does not get on
+// for silence must not be everybody's pace: if others wait it is cut off. With f.mu.
+func (f *flight) awaitSlowest(least int64) error {
+	now := f.e.clock()
+	if f.stuck.at != least || f.stuck.since == 0 {
+		f.stuck.at, f.stuck.since = least, now
+	}
+	left := silence - (now - f.stuck.since)
+	if left <= 0 && f.cutOff(least) {
+		return nil
+	}
+	if left <= 0 {
+		left = silence
+	}
+	t := time.AfterFunc(left, func() {
+		f.mu.Lock()
+		f.notify()
+		f.mu.Unlock()
+	})
+	defer t.Stop()
+	return f.await(f.ctx)
+}
+
+// cutOff takes the readers off that are at least and have decided, if another has all that there is and waits. With f.mu.
+func (f *flight) cutOff(least int64) (any bool) {
+	waits := func(r *reader) bool { return r.off >= f.tape.size && r.lent == 0 && !r.pending }
+	if !slices.ContainsFunc(f.readers, waits) {
+		return false
+	}
+	f.readers = slices.DeleteFunc(f.readers, func(r *reader) bool {
+		r.behind = r.off == least && !r.pending
+		any = any || r.behind
+		return r.behind
+	})
+	return any
 }
 
 // slowest returns how far every reader has come. With f.mu.
@@ -342,10 +405,20 @@ func (f *flight) complete(h *head) error {
 	o := f.object(h.status, f.marked(h.shared), body, h.fresh)
 	o.Pages = in
 	f.put(o, fetched)
+	f.readStored(o)
 	if f.part != nil {
 		f.e.drop(f.part)
 	}
 	return nil
+}
+
+// readStored lets those who still read the body do so where the store has it, be it only there that it takes memory.
+func (f *flight) readStored(o *cache.Object) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.kept && o.Pages != nil && f.tape.pages == nil && len(f.tape.chunks) == 1 && f.tape.base == 0 {
+		f.tape.chunks[0], f.tape.pages = o.Body[:len(o.Body):len(o.Body)], o.Pages
+	}
 }
 
 // object makes what this flight stores; its stamp is the flight's.

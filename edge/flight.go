@@ -76,6 +76,7 @@ type flight struct {
 	vacated bool // it has given back its place; used by the flight's own goroutine
 	prepaid bool // a turn of the pace was taken before it began; the same
 	unasked bool // the pace has let no question through; the same
+	spilled bool // it is not kept because of what viewers hold; the same
 	retry   int  // seconds after which it may be tried again, of one that an invalidation's pace has refused; the same
 
 	ctx    context.Context
@@ -93,9 +94,13 @@ type flight struct {
 	sealed    bool // complete, and on its way into the store: the right to store cannot be lost any more
 	readers   []*reader
 	undecided int
-	source    *source     // what is left of the answer, for the viewer that began it; nil: nothing, or taken
-	idle      bool        // counted in flights.background
-	timer     *time.Timer // ends an idle flight
+	source    *source  // what is left of the answer, for the viewer that began it; nil: nothing, or taken
+	idle      bool     // counted in flights.background
+	stuck     struct { // where the slowest reader of a full window is, and since when
+		at    int64
+		since time.Duration
+	}
+	timer *time.Timer // ends an idle flight
 
 	lent        int64 // octets of a slice that has come, and that is still being read
 	sourceTaken bool  // and with it the flight's context
@@ -142,6 +147,7 @@ type reader struct {
 	off     int64 // guarded by f.mu
 	lent    int64 // octets given out by next, not yet consumed
 	pending bool  // undecided; guarded by f.mu
+	behind  bool  // cut off; guarded by f.mu
 	gone    bool
 }
 
@@ -151,6 +157,7 @@ var (
 	errLong     = errors.New("edge: body goes on beyond its length")
 	errUnasked  = errors.New("edge: 304 to a question without a condition")
 	errBroken   = errors.New("edge: fill panicked")
+	errBehind   = errors.New("edge: too slow for those who wait for the same body")
 )
 
 // lead makes the first reader. Before launch.
@@ -290,6 +297,9 @@ func (r *reader) next(ctx context.Context) (p []byte, ready bool, err error) {
 	defer f.mu.Unlock()
 	r.off += r.lent
 	r.lent = 0
+	if r.behind {
+		return nil, false, errBehind
+	}
 	if !f.tape.whole {
 		f.notify() // the fill may be waiting for this reader
 	}
@@ -421,6 +431,8 @@ func (f *flight) end(err error) {
 		f.timer.Stop()
 	}
 	f.hold(-f.tape.reserved)
+	f.e.flights.paged.Add(-f.tape.paged)
+	f.tape.paged = 0
 	f.lend()
 	var rest *source
 	if f.leaderGone {

@@ -32,7 +32,9 @@ type flights struct {
 
 	count      atomic.Int64 // flights whose fetch goes on
 	bytes      atomic.Int64 // octets that they hold
-	lent       atomic.Int64 // octets of slices that have come and are still being read
+	kept       atomic.Int64 // of that, what is to be stored
+	lent       atomic.Int64 // octets that have come and are still being read: slices, and what lies in no store's pages
+	paged      atomic.Int64 // octets of pages in which bodies are coming
 	background atomic.Int64 // flights that nobody waits for
 	seconds    atomic.Int64 // second questions: see patience.go
 	shy        shy

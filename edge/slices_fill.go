@@ -136,10 +136,11 @@ func (r *reader) takeSource() *source {
 	return src
 }
 
-// lend counts what viewers hold who take their time with a slice that has come. With f.mu.
+// lend counts what viewers hold who take their time with what has come: a slice, or what is not in the store's pages, which
+// that counts. With f.mu.
 func (f *flight) lend() {
 	now := int64(0)
-	if f.cut != nil && f.ended && len(f.readers) > 0 {
+	if f.ended && len(f.readers) > 0 && (f.cut != nil || f.tape.pages == nil) {
 		now = f.tape.size - f.tape.base
 	}
 	f.e.flights.lent.Add(now - f.lent)

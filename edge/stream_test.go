@@ -2,11 +2,14 @@ package edge
 
 import (
 	"bytes"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/warmfront/warmfront/cache/memory"
 	"github.com/warmfront/warmfront/cloudfront/wire"
 	"github.com/warmfront/warmfront/origin"
 )
@@ -136,6 +139,124 @@ func TestStream_SlowestGoesAway(t *testing.T) {
 			t.Errorf("over %v, aborted %v, %d octets", quick.over(), quick.aborted, quick.body.Len())
 		}
 	}, func(w *world) { w.config.MaxObject = 1 << 20 })
+}
+
+// Who stands still is not everybody's pace for long; nor is he hurried when nobody waits for him.
+func TestStream_WhoStandsStillIsCutOff(t *testing.T) {
+	large := strings.Repeat("0123456789abcdef", 1<<18) // 4 MiB
+	story(t, func(w *world) {
+		r := ok(large)
+		r.length = -1
+		r.head = make(chan struct{})
+		w.origin.on("/a", r)
+		quick := w.ask("/a")
+		slow := w.askAs(&viewer{holdBody: make(chan struct{})}, "/a")
+		close(r.head)
+		w.settle(silence - time.Second)
+		if quick.over() {
+			t.Error("cut off too early")
+		}
+		w.settle(2 * time.Second)
+		if !quick.over() || quick.aborted || quick.text() != large {
+			t.Errorf("the quick one: over %v, aborted %v, %d octets", quick.over(), quick.aborted, quick.body.Len())
+		}
+		close(slow.holdBody)
+		synctest.Wait()
+		if got := slow.text(); !slow.over() || !slow.aborted || !strings.HasPrefix(large, got) || len(got) == len(large) {
+			t.Errorf("the slow one: over %v, aborted %v, %d octets", slow.over(), slow.aborted, len(got))
+		}
+		alone := w.askAs(&viewer{holdBody: make(chan struct{})}, "/a")
+		w.settle(3 * silence)
+		close(alone.holdBody)
+		synctest.Wait()
+		if !alone.over() || alone.aborted || alone.text() != large {
+			t.Errorf("alone: over %v, aborted %v, %d octets", alone.over(), alone.aborted, alone.body.Len())
+		}
+		if n := w.edge.Stats().FillBytes; n != 0 {
+			t.Errorf("%d octets still counted", n)
+		}
+	}, func(w *world) { w.config.MaxObject = 1 << 20 })
+}
+
+// Windows are bounded too, and leave room for what is to be kept.
+func TestL9_WindowsAreBounded(t *testing.T) {
+	const memory, viewers = 1 << 20, 12
+	large := strings.Repeat("x", 2<<20)
+	story(t, func(w *world) {
+		var slow []*viewer
+		for range viewers {
+			w.origin.on("/large", ok(large, "Cache-Control: no-store"))
+			slow = append(slow, w.askAs(&viewer{holdBody: make(chan struct{})}, "/large"))
+		}
+		if n, most := w.edge.Stats().FillBytes, int64(memory+tapeWindow+viewers*2*tapeChunk); n > most {
+			t.Errorf("%d octets are held, at most %d may be", n, most)
+		}
+		w.origin.on("/a", ok(strings.Repeat("y", 100_000)))
+		w.get("/a")
+		if w.object("/a") == nil {
+			t.Error("viewers of other things keep it from being stored")
+		}
+		for _, v := range slow {
+			close(v.holdBody)
+			synctest.Wait()
+			if !v.over() || v.aborted || v.body.Len() != len(large) {
+				t.Fatalf("over %v, aborted %v, %d octets", v.over(), v.aborted, v.body.Len())
+			}
+		}
+		if f := w.edge.flights; f.bytes.Load() != 0 || f.kept.Load() != 0 || f.lent.Load() != 0 || f.paged.Load() != 0 {
+			t.Errorf("still counted: %d, %d, %d, %d", f.bytes.Load(), f.kept.Load(), f.lent.Load(), f.paged.Load())
+		}
+	}, func(w *world) { w.config.FillMemory = memory })
+}
+
+// What is being sent stays in memory though the store has dropped it. So viewers who take their time with one thing after the
+// other, be its length said or not, do not have all of it kept.
+func TestL9_BodiesInDeliveryAreBounded(t *testing.T) {
+	const fills, size, viewers = 4 << 20, 2 << 20, 30
+	story(t, func(w *world) {
+		body := strings.Repeat("x", size)
+		var slow []*viewer
+		for i := range viewers {
+			r := ok(body)
+			if i%2 == 1 {
+				r.length = -1
+			}
+			path := fmt.Sprint("/", i)
+			w.origin.on(path, r)
+			slow = append(slow, w.askAs(&viewer{holdBody: make(chan struct{})}, path))
+		}
+		f := w.edge.flights
+		held := w.store.Apart() + f.lent.Load() + f.bytes.Load()
+		if most := w.edge.most + fills + tapeWindow + 2*size + viewers*2*tapeChunk; held > most {
+			t.Errorf("%d octets are held beside the store, at most %d may be", held, most)
+		}
+		small := ok("small")
+		w.origin.on("/small", small)
+		w.get("/small")
+		w.expect("200 Hit small", "/small")
+		for i, v := range slow {
+			close(v.holdBody)
+			synctest.Wait()
+			if !v.over() || v.aborted || v.text() != body {
+				t.Fatalf("viewer %d: over %v, aborted %v, %d octets", i, v.over(), v.aborted, v.body.Len())
+			}
+		}
+		if f.bytes.Load() != 0 || f.kept.Load() != 0 || f.lent.Load() != 0 || f.paged.Load() != 0 {
+			t.Errorf("still counted: %d, %d, %d, %d", f.bytes.Load(), f.kept.Load(), f.lent.Load(), f.paged.Load())
+		}
+		for n := 0; w.store.Apart() > fills && n < 1000; n++ { // nobody refers to it any more
+			runtime.GC()
+		}
+		w.origin.on("/again", ok(body))
+		w.get("/again")
+		if w.object("/again") == nil {
+			t.Error("not kept, although nobody holds anything any more")
+		}
+	}, func(w *world) {
+		w.config.FillMemory = fills
+		w.store, _ = memory.New(memory.Config{Capacity: 16 << 20})
+		w.config.Store = w.store
+	})
 }
 
 func TestL9_FillMemoryIsBounded(t *testing.T) {

@@ -22,6 +22,7 @@ const (
 type tape struct {
 	blank    func(n int) *pages.Octets // nil: no pages
 	pages    *pages.Octets             // where the first chunk lies; nil: in the heap
+	paged    int64                     // octets of pages counted in flights.paged
 	whole    bool
 	chunks   [][]byte
 	base     int64 // offset of the first chunk
@@ -45,13 +46,22 @@ func (t *tape) from(off int64) []byte {
 	return nil
 }
 
+// full tells whether more octets take more memory.
+func (t *tape) full() bool {
+	n := len(t.chunks)
+	return n == 0 || len(t.chunks[n-1]) == cap(t.chunks[n-1])
+}
+
 // room returns where the next octets are to be read into. expected is the length of the body, -1 when
 // it is not known; grown is what was allocated.
 func (t *tape) room(expected int64) (p []byte, grown int64) {
 	if len(t.chunks) == 0 {
 		first := int64(tapeFirst)
-		if expected >= 0 {
+		switch {
+		case expected >= 0 && t.whole:
 			first = min(expected, max(tapeChunk*4, t.sure))
+		case expected >= 0:
+			first = min(expected, tapeChunk)
 		}
 		t.chunks = append(t.chunks, t.first(int(max(first, 1)), expected))
 		grown = first
@@ -87,6 +97,7 @@ func (t *tape) first(room int, expected int64) []byte {
 	if t.whole && t.blank != nil && expected >= pages.Least && expected <= math.MaxInt {
 		if t.pages = t.blank(int(expected)); t.pages != nil {
 			t.pages.Populate(0, room)
+			t.paged = pages.Rounded(int(expected))
 			return t.pages.Bytes()[:0:room]
 		}
 	}

@@ -49,6 +49,7 @@ type Store struct {
 	held      atomic.Int64 // memory taken, that which waits for readers included
 	paged     atomic.Int64 // of that, pages of large bodies
 	brought   atomic.Int64 // octets of large bodies since the collector was called
+	collected atomic.Int64 // when Collect has called it, in ns since since
 	waiting   atomic.Int64 // of that, what does
 	guard     guard
 }

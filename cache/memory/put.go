@@ -3,6 +3,7 @@ package memory
 import (
 	"runtime"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/warmfront/warmfront/cache"
@@ -90,6 +91,17 @@ func (s *Store) outside(o *cache.Object) *outer {
 
 // Blank implements cache.Pager. What is under way is on top of the bound.
 func (s *Store) Blank(n int) *pages.Octets { return s.pool.Blank(n) }
+
+// Apart implements cache.Pager.
+func (s *Store) Apart() int64 { return s.pool.Held() - s.paged.Load() }
+
+// Collect implements cache.Pager.
+func (s *Store) Collect() {
+	now, last := int64(time.Since(s.since)), s.collected.Load()
+	if now-last >= int64(time.Second) && s.collected.CompareAndSwap(last, now) {
+		runtime.GC()
+	}
+}
 
 // settle moves it to pages, if that is worth it.
 func (s *Store) settle(o *cache.Object, out *outer) {
