@@ -206,7 +206,7 @@ func TestSweep_DiskIsSweptToo(t *testing.T) {
 			w.get(path)
 		}
 		w.emptied()
-		p, err := w.edge.Preview(context.Background(), "D1", nil, nil)
+		p, err := w.edge.Preview(context.Background(), "D1", NewSelection(nil, nil))
 		if err != nil || p.All.Objects != 20 || p.All.Bytes != 200 {
 			t.Errorf("preview: %+v, %v", p.All, err)
 		}

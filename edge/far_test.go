@@ -118,7 +118,7 @@ func TestFar_IsOneObjectToInvalidations(t *testing.T) {
 	story(t, func(w *world) {
 		w.origin.on("/a", ok(strings.Repeat("1", 10_000), "Content-Type: text/plain"))
 		w.onDisk("/a")
-		if p, err := w.edge.Preview(t.Context(), "D1", nil, nil); err != nil || p.All.Objects != 1 || p.All.Bytes != 10_000 {
+		if p, err := w.edge.Preview(t.Context(), "D1", NewSelection(nil, nil)); err != nil || p.All.Objects != 1 || p.All.Bytes != 10_000 {
 			t.Errorf("preview: %+v, %v", p, err)
 		}
 		w.commit(journal.Fact{Invalidated: &journal.Invalidated{DistributionID: "D1", InvalidationID: "I1", Items: []string{"/a"}}})

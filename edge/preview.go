@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/warmfront/warmfront/cache"
@@ -41,16 +42,31 @@ type Previewed struct {
 
 const maxSample = 10
 
+// Selection is what a preview is of. Make one with NewSelection; it may be asked about at several edges, also at once.
+type Selection struct {
+	Items []invalidation.Item
+	Where *invalidation.Where // what narrows them; nil: nothing
+
+	// sieve is made by the first edge that needs it, for all: with thousands of items that takes longer than to look through a small cache. A
+	// control node that asks edges on other machines alone makes none.
+	sieve func() *sieve
+}
+
+// NewSelection keeps items, which are not changed any more.
+func NewSelection(items []invalidation.Item, where *invalidation.Where) *Selection {
+	return &Selection{Items: items, Where: where, sieve: sync.OnceValue(func() *sieve { return newSieve(items, 0) })}
+}
+
 // Preview looks at what is stored and changes nothing. It fails with ErrNoDistribution and ctx's error.
-func (e *Edge) Preview(ctx context.Context, distribution string, items []invalidation.Item, where *invalidation.Where) (*Preview, error) {
-	p := &Preview{Items: make([]Previewed, len(items))}
-	s := newSieve(items, 0)
+func (e *Edge) Preview(ctx context.Context, distribution string, of *Selection) (*Preview, error) {
+	p := &Preview{Items: make([]Previewed, len(of.Items))}
+	s := of.sieve()
 	hits := e.recent.read(e.now())
 	p.Within = hits.within
 	err := e.living(ctx, distribution, func(o *cache.Sight) {
 		n := hits.of(o.Key)
 		p.All.add(o, n)
-		if !where.Matches(&o.Subject) {
+		if !of.Where.Matches(&o.Subject) {
 			return
 		}
 		hit := false

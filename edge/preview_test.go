@@ -39,7 +39,7 @@ func TestPreview(t *testing.T) {
 		w.invalidate("/gone")
 		origins := len(w.origin.all())
 
-		p, err := w.edge.Preview(w.t.Context(), "D1", items(t, "/img/*", "/img/b", "#NEWS", "/none", "/gone", "/img/*"), nil)
+		p, err := w.edge.Preview(w.t.Context(), "D1", NewSelection(items(t, "/img/*", "/img/b", "#NEWS", "/none", "/gone", "/img/*"), nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func TestPreview(t *testing.T) {
 			t.Error("the origin was asked")
 		}
 		w.expect("200 Hit 12345", "/img/a") // no effect
-		if _, err := w.edge.Preview(w.t.Context(), "D2", nil, nil); !errors.Is(err, ErrNoDistribution) {
+		if _, err := w.edge.Preview(w.t.Context(), "D2", NewSelection(nil, nil)); !errors.Is(err, ErrNoDistribution) {
 			t.Error(err)
 		}
 	})
@@ -78,12 +78,34 @@ func TestPreview_GivenUp(t *testing.T) {
 		}
 		gone, leave := context.WithCancel(w.t.Context())
 		leave()
-		if _, err := w.edge.Preview(gone, "D1", items(t, "/*"), nil); !errors.Is(err, context.Canceled) {
+		if _, err := w.edge.Preview(gone, "D1", NewSelection(items(t, "/*"), nil)); !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-		p, err := w.edge.Preview(w.t.Context(), "D1", items(t, "/*"), nil)
+		p, err := w.edge.Preview(w.t.Context(), "D1", NewSelection(items(t, "/*"), nil))
 		if err != nil || p.Total.Objects != 2*scanBatch || len(p.Items[0].Sample) != maxSample {
 			t.Errorf("%+v %v", p, err)
+		}
+	})
+}
+
+// What is asked of many edges is made ready once, whoever of them is first.
+func TestPreview_OfManyEdgesIsMadeReadyOnce(t *testing.T) {
+	story(t, func(w *world) {
+		w.origin.on("/f/1", ok("x"))
+		w.get("/f/1")
+		lines := make([]string, 1000)
+		for i := range lines {
+			lines[i] = fmt.Sprintf("/f/*%d", i)
+		}
+		of := NewSelection(items(t, lines...), nil)
+		look := func() {
+			if p, err := w.edge.Preview(t.Context(), "D1", of); err != nil || p.Total.Objects != 1 || p.Items[1].Objects != 1 || p.Items[2].Objects != 0 {
+				t.Error(p, err)
+			}
+		}
+		look()
+		if n := testing.AllocsPerRun(5, look); n >= float64(len(lines)) {
+			t.Errorf("%.0f allocations for a preview of %d items that are ready", n, len(lines))
 		}
 	})
 }
@@ -176,7 +198,7 @@ func TestPreview_AgreesWithTheReceipt(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				p, err := w.edge.Preview(t.Context(), "D1", items(t, lines...), narrowed)
+				p, err := w.edge.Preview(t.Context(), "D1", NewSelection(items(t, lines...), narrowed))
 				if err != nil {
 					t.Fatal(err)
 				}

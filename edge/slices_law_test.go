@@ -25,7 +25,7 @@ func TestSlices_DieTogether(t *testing.T) {
 		library(t, func(w *world, a *archive) {
 			a.lines = append(a.lines, "Cache-Tag: film")
 			w.get("/a")
-			p, err := w.edge.Preview(context.Background(), "D1", mustItems(t, item), nil)
+			p, err := w.edge.Preview(context.Background(), "D1", NewSelection(mustItems(t, item), nil))
 			if err != nil || p.Total.Objects != 1 || p.Total.Bytes != 95 || p.All.Objects != 1 {
 				t.Errorf("preview of %s: %+v, %v", item, p, err)
 			}

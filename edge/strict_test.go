@@ -535,7 +535,7 @@ func TestVary_SignpostsDoNotCount(t *testing.T) {
 		w.origin.on("/a", echo("Foo"))
 		w.get("/a", "Foo: 1")
 		w.get("/a", "Foo: 2")
-		p, err := w.edge.Preview(t.Context(), "D1", []invalidation.Item{everything}, nil)
+		p, err := w.edge.Preview(t.Context(), "D1", NewSelection([]invalidation.Item{everything}, nil))
 		if err != nil || p.Total.Objects != 2 || p.All.Objects != 2 {
 			t.Errorf("preview: %+v, %v", p, err)
 		}

@@ -53,7 +53,7 @@ func TestL3_Conditions(t *testing.T) {
 					w.live(w.die())
 				}
 				parsed, err := invalidation.ParseWhere(invalidation.Conditions(c.where))
-				p, failed := w.edge.Preview(context.Background(), "D1", items(t, "/*"), parsed)
+				p, failed := w.edge.Preview(context.Background(), "D1", NewSelection(items(t, "/*"), parsed))
 				if failed != nil || err == nil && int(p.Total.Objects) != len(c.dead) {
 					t.Errorf("%s %d: preview %+v, %v", name, i, p, failed)
 				}

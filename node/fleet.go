@@ -14,7 +14,6 @@ import (
 	"github.com/warmfront/warmfront/admission"
 	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/edge"
-	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/journal/jetstream"
 	"github.com/warmfront/warmfront/ownapi"
 )
@@ -243,21 +242,21 @@ func (d *distant) Receipts(ctx context.Context, of []ownapi.ReceiptOf) ([]*edge.
 	return a.Receipts, nil
 }
 
-func (d *distant) Preview(ctx context.Context, distribution string, items []invalidation.Item, where *invalidation.Where) (*edge.Preview, error) {
-	lines, err := text(items)
+func (d *distant) Preview(ctx context.Context, distribution string, of *edge.Selection) (*edge.Preview, error) {
+	lines, err := text(of.Items)
 	if err != nil {
 		return nil, err
 	}
 	q := question{Do: "preview", Distribution: distribution, Items: lines}
-	if where != nil {
-		c := where.Conditions()
+	if of.Where != nil {
+		c := of.Where.Conditions()
 		q.Where = &c
 	}
 	a, err := d.ask(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	if a.Preview == nil || len(a.Preview.Items) != len(items) {
+	if a.Preview == nil || len(a.Preview.Items) != len(of.Items) {
 		return nil, d.nonsense()
 	}
 	return a.Preview, nil

@@ -72,7 +72,7 @@ func (d *process) answer(ctx context.Context, b []byte, drain func()) []byte {
 				where, err = invalidation.ParseWhere(*q.Where)
 			}
 			if err == nil {
-				a.Preview, err = pl.edge.Preview(ctx, q.Distribution, items, where)
+				a.Preview, err = pl.edge.Preview(ctx, q.Distribution, edge.NewSelection(items, where))
 			}
 		case "popular":
 			a.Popular, err = pl.edge.Popular(ctx, q.Distribution, q.Most)

@@ -29,7 +29,6 @@ import (
 	"github.com/warmfront/warmfront/auth"
 	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/edge"
-	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/origin"
 )
@@ -40,7 +39,7 @@ type Edge interface {
 	Ready() error
 	// Receipts returns a receipt for each; nil for one that the edge does not know, or not any more.
 	Receipts(ctx context.Context, of []ReceiptOf) ([]*edge.Receipt, error)
-	Preview(ctx context.Context, distribution string, items []invalidation.Item, where *invalidation.Where) (*edge.Preview, error)
+	Preview(ctx context.Context, distribution string, of *edge.Selection) (*edge.Preview, error)
 	Explain(ctx context.Context, q edge.Question) (*edge.Explanation, error)
 	Popular(ctx context.Context, distribution string, most int) (*edge.Popular, error)
 }

@@ -91,8 +91,9 @@ func postPreview(ctx context.Context, c *call) (any, error) {
 	defer c.h.scans.leave()
 
 	p := newPreview(in.Items, d.Tags, d.Config.CacheTagConfig != nil)
+	of := edge.NewSelection(p.items, narrowed)
 	replies := survey(ctx, c.h, patiently, func(ctx context.Context, place *Place) (*edge.Preview, error) {
-		return place.Edge.Preview(ctx, d.ID, p.items, narrowed)
+		return place.Edge.Preview(ctx, d.ID, of)
 	})
 	p.each = len(p.items)*len(replies) <= mostCounts
 	for _, r := range replies {

@@ -1,12 +1,15 @@
 package ownapi
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/warmfront/warmfront/edge"
 )
 
 type (
@@ -95,6 +98,38 @@ func TestPreview_Refusals(t *testing.T) {
 		}
 		h.wantRefusal(429, "Throttling", "POST", "/distributions/"+d.ID+"/preview", `{"items":["/a"]}`)
 		h.wantRefusal(429, "Throttling", "GET", "/distributions/"+d.ID+"/popular", "")
+	})
+}
+
+// told is an edge that notes what it is asked about.
+type told struct {
+	Edge
+	of *[]*edge.Selection
+}
+
+func (x told) Preview(ctx context.Context, distribution string, of *edge.Selection) (*edge.Preview, error) {
+	*x.of = append(*x.of, of)
+	return x.Edge.Preview(ctx, distribution, of)
+}
+
+// All edges are asked about the same thing, which is made ready once.
+func TestPreview_IsMadeReadyForAllEdgesAtOnce(t *testing.T) {
+	at(t, func(h *house) {
+		d := h.create(nil)
+		var of []*edge.Selection
+		for i := range h.cfg.Places {
+			p := &h.cfg.Places[i]
+			p.Edge = told{p.Edge, &of}
+		}
+		ask[previewT](h, 200, "POST", "/distributions/"+d.ID+"/preview", `{"items":["/img/*","/a*b","/c"]}`)
+		if len(of) != len(edgeNames) || len(of[0].Items) != 3 {
+			t.Fatalf("%d edges were asked: %+v", len(of), of)
+		}
+		for _, x := range of {
+			if x != of[0] {
+				t.Error("an edge has got a selection of its own")
+			}
+		}
 	})
 }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/edge"
-	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/journal"
 )
 
@@ -22,7 +21,7 @@ func (hung) Receipts(ctx context.Context, _ []ReceiptOf) ([]*edge.Receipt, error
 	return nil, ctx.Err()
 }
 
-func (hung) Preview(ctx context.Context, _ string, _ []invalidation.Item, _ *invalidation.Where) (*edge.Preview, error) {
+func (hung) Preview(ctx context.Context, _ string, _ *edge.Selection) (*edge.Preview, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
