@@ -158,7 +158,7 @@ func TestEnded_ACompactionChangesNoMembership(t *testing.T) {
 		x, last := NewExtract(limits), uint64(0)
 		for i, e := range all {
 			if x.Add(e); i%batch == batch-1 {
-				x.held = condense(x.held, x.limits)
+				x.held = condense(x.held, x.limits, x.now)
 			}
 			last = e.Seq
 		}

@@ -3,6 +3,7 @@ package control
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/journal"
@@ -40,6 +41,7 @@ import (
 // Facts keep their order, and facts of one entry stay in one entry.
 type Extract struct {
 	limits Limits
+	now    time.Time        // of the newest entry, also of a tick: what is too old by then is forgotten
 	held   []*journal.Entry // without ticks
 	next   int              // condense when so many are held
 }
@@ -55,12 +57,15 @@ func NewExtract(limits Limits) *Extract {
 
 // Add takes the next entry of the log. It is not changed, and kept.
 func (x *Extract) Add(e *journal.Entry) {
+	if e.Time.After(x.now) {
+		x.now = e.Time
+	}
 	if idle(e) {
 		return
 	}
 	x.held = append(x.held, e)
 	if len(x.held) >= x.next {
-		x.held = condense(x.held, x.limits)
+		x.held = condense(x.held, x.limits, x.now)
 		x.next = 2*len(x.held) + extractBatch
 	}
 }
@@ -72,19 +77,20 @@ func idle(e *journal.Entry) bool {
 
 // Entries returns what must be kept, in order.
 func (x *Extract) Entries() []*journal.Entry {
-	x.held = condense(x.held, x.limits)
+	x.held = condense(x.held, x.limits, x.now)
 	return x.held
 }
 
 func bySeq(e *journal.Entry, seq uint64) int { return cmp.Compare(e.Seq, seq) }
 
 // condense returns the entries without what need not be kept. A condensed log with more entries behind it
-// may be condensed again; the numbers stay what they are, with holes.
-func condense(entries []*journal.Entry, limits Limits) []*journal.Entry {
+// may be condensed again; the numbers stay what they are, with holes. now is the time of the newest entry.
+func condense(entries []*journal.Entry, limits Limits, now time.Time) []*journal.Entry {
 	end := newState(limits)
 	for _, e := range entries {
 		end.apply(e)
 	}
+	end.age(now)
 	shown := ^uint64(0)
 	if len(entries) > 0 {
 		shown = entries[0].Seq

@@ -179,13 +179,21 @@ func (d *distributionState) progressed(inv *invalidationState) {
 }
 
 // forget drops the oldest completed invalidations beyond the limits, and their caller references
-// with them (L9). It is part of the fold: now is the time of the newest fact, no clock's.
+// with them (L9). It is part of the fold: now is the time of the newest fact or entry, no clock's.
+//
+// Those of which turns are to come are passed over: they may take weeks, and whatever has come and been completed since must not be kept for as
+// long. They are few (Limits.Scheduled). What else is in progress is the newest there is: nothing behind it is completed.
 func (d *distributionState) forget(l Limits, now time.Time) {
-	n := 0
-	for n < len(d.invalidations) {
+	n, passed, items := 0, 0, 0
+	for ; n < len(d.invalidations); n++ {
 		old := d.invalidations[n]
-		tooMany := len(d.invalidations)-n > l.History || d.items > l.HistoryItems
-		if old.completed == nil && old.withdrawn == nil || old.moving() || !tooMany && now.Sub(old.fact.CreateTime) <= l.HistoryAge {
+		if old.rolls() || old.moving() {
+			d.invalidations[passed] = old
+			passed, items = passed+1, items+len(old.fact.Items)
+			continue
+		}
+		tooMany := len(d.invalidations)-n > l.History || d.items-items > l.HistoryItems
+		if old.completed == nil && old.withdrawn == nil || !tooMany && now.Sub(old.fact.CreateTime) <= l.HistoryAge {
 			break
 		}
 		d.items -= len(old.fact.Items)
@@ -193,8 +201,20 @@ func (d *distributionState) forget(l Limits, now time.Time) {
 		if d.byReference[old.fact.CallerReference] == old {
 			delete(d.byReference, old.fact.CallerReference)
 		}
-		d.invalidations[n] = nil // the array outlives the slice
-		n++
 	}
-	d.invalidations = d.invalidations[n:]
+	copy(d.invalidations[n-passed:n], d.invalidations[:passed])
+	clear(d.invalidations[:n-passed]) // the array outlives the slice
+	d.invalidations = d.invalidations[n-passed:]
+}
+
+// age forgets what has become too old by the time of an entry, also of a distribution that nothing happens to any more. Edges see to it
+// that an entry comes each few seconds, so it is looked in steps, by an hour where history is kept for days.
+func (s *state) age(now time.Time) {
+	if now = now.Truncate(min(time.Hour, s.limits.HistoryAge/60)); !now.After(s.aged) {
+		return
+	}
+	s.aged = now
+	for _, d := range s.distributions {
+		d.forget(s.limits, now)
+	}
 }

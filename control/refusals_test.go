@@ -273,6 +273,107 @@ func TestHistory_AgesOut(t *testing.T) {
 	})
 }
 
+// Time passes by the journal's entries, whatever they say: what is too old goes, also of a distribution that nobody invalidates any more, and
+// also when another control node reads the log.
+func TestHistory_AgesOutThoughNothingIsInvalidatedAnyMore(t *testing.T) {
+	bubbleLimits(t, Limits{HistoryAge: time.Hour, Audit: 1}, func(t *testing.T, h *harness) {
+		d, other := h.create("r1"), h.create("r2")
+		old := h.invalidate(d, "i1", "/a")
+		scheduled, _, err := h.Invalidate(t.Context(), someone, d.ID, batch("later", "/b"), Terms{At: time.Now().Add(10 * time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone, _, err := h.Invalidate(t.Context(), someone, other.ID, batch("later", "/b"), Terms{At: time.Now().Add(10 * time.Hour)})
+		if err == nil {
+			_, err = h.Withdraw(t.Context(), someone, other.ID, gone.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(59 * time.Minute)
+		h.tick()
+		h.wantStatus(old, Completed)
+		h.wantStatus(gone, Withdrawn)
+		time.Sleep(3 * time.Minute)
+		h.tick()
+		h.wantStatus(old, "NoSuchInvalidation")
+		h.wantStatus(gone, "NoSuchInvalidation")
+		h.wantStatus(scheduled, Scheduled)
+		if p, err := h.History(HistoryFilter{}, "", 0); err != nil || len(p.Items) != 1 {
+			t.Errorf("%+v, %v", p.Items, err)
+		}
+		x := NewExtract(h.cfg.Limits)
+		for _, e := range h.entries() {
+			x.Add(e)
+		}
+		for _, e := range x.Entries() { // nor does a compaction keep it, which leaves out the ticks
+			if e.Seq == old.Seq && e.Facts[0].Forgotten == nil {
+				t.Errorf("it is kept: %+v", e.Facts[0])
+			}
+		}
+		if inv, created, err := h.CreateInvalidation(t.Context(), someone, d.ID, batch("i1", "/other")); !created || err != nil { // its reference is free
+			t.Errorf("%+v, %v", inv, err)
+		}
+	})
+}
+
+// One whose turns take long holds up nothing else: what is completed behind it is forgotten as ever, and it stays.
+func TestHistory_IsBoundedWhileOneComesLocationByLocation(t *testing.T) {
+	bubbleLimits(t, Limits{History: 5, HistoryItems: 8}, func(t *testing.T, h *harness) {
+		d := h.create("r1")
+		edges := []*fakeEdge{h.join("FRA50-1"), h.join("GRU50-1")}
+		settle := func() {
+			for _, e := range edges {
+				e.ackAll()
+			}
+		}
+		var slow []*Invalidation
+		for i := range 2 {
+			inv, _, err := h.Invalidate(t.Context(), someone, d.ID, batch(fmt.Sprint("slow", i), slices.Repeat([]string{"/a"}, 6)...), Terms{Pace: &journal.Pace{ByLocation: &journal.ByLocation{Pause: 20 * time.Hour}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			slow = append(slow, inv)
+			settle()
+			h.invalidate(d, fmt.Sprint("between", i), "/a")
+			settle()
+		}
+		var newest []*Invalidation
+		for i := range 30 {
+			newest = append(newest, h.invalidate(d, fmt.Sprint("i", i), "/a"))
+			settle()
+		}
+		p, err := h.Invalidations(d.ID, "", 0)
+		if err != nil || len(p.Items) != 5+2 {
+			t.Errorf("%d are kept, %v", len(p.Items), err)
+		}
+		for i, inv := range newest {
+			want := "NoSuchInvalidation"
+			if i >= 25 {
+				want = Completed
+			}
+			h.wantStatus(inv, want)
+		}
+		if n := len(p.Items); n > 2 && (p.Items[n-1].ID != slow[0].ID || p.Items[n-2].ID != slow[1].ID) {
+			t.Errorf("the oldest are %s and %s, want those that are under way", p.Items[n-1].ID, p.Items[n-2].ID)
+		}
+		found, err := h.History(HistoryFilter{Text: "slow"}, "", 0)
+		if err != nil || len(found.Items) != 2 {
+			t.Errorf("%+v, %v", found, err)
+		}
+		time.Sleep(21 * time.Hour) // its last turn
+		synctest.Wait()
+		settle()
+		for i := range 6 {
+			h.invalidate(d, fmt.Sprint("after", i), "/a")
+			settle()
+		}
+		for _, inv := range slow {
+			h.wantStatus(inv, "NoSuchInvalidation")
+		}
+	})
+}
+
 func TestRefused_AWSQuotasCountWildcardsApart(t *testing.T) {
 	limits := Limits{}.AWS()
 	limits.InvalidationsInProgress = 2

@@ -18,6 +18,7 @@ import (
 type state struct {
 	limits Limits
 	seq    uint64
+	aged   time.Time // up to when what is older has been forgotten; see age
 
 	distributions map[string]*distributionState
 	domains       map[string]bool   // domain names ever given out, also of what is deleted: never reused
@@ -76,6 +77,7 @@ func newState(limits Limits) *state {
 // apply folds one entry in and says what a watcher wants to know.
 func (s *state) apply(e *journal.Entry) (changes []Change) {
 	s.seq = e.Seq
+	s.age(e.Time)
 	for i := range e.Facts {
 		s.note(e, i)
 		changes = append(changes, s.applyFact(e, i)...)
