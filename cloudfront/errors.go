@@ -104,7 +104,7 @@ func translate(err error, operation string) *Problem {
 	case errors.Is(err, auth.ErrBodyCut):
 		return refuse("RequestTimeout", "The body of the request did not arrive in full.")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return refuse("ServiceUnavailable", "The request was not answered in time, so it is not known whether it took effect. Repeat it with the same caller reference or ETag.")
+		return refuse("ServiceUnavailable", "The request was not answered in time, so it is not known whether it took effect. Repeat it with the same caller reference or ETag, or look first at what there is.")
 	}
 	return nil
 }

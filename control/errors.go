@@ -40,7 +40,7 @@ func outcome(err error) error {
 		return &Error{Code: invalid.Code, Message: invalid.Message}
 	case errors.Is(err, journal.ErrDoubt):
 		return &Error{Code: "ServiceUnavailable", Err: err,
-			Message: "The journal does not answer, so it is not known whether the request took effect. Repeat it with the same caller reference or ETag."}
+			Message: "The journal does not answer, so it is not known whether the request took effect. Repeat it with the same caller reference or ETag, or look first at what there is."}
 	case errors.Is(err, journal.ErrBusy):
 		return &Error{Code: "Throttling", Err: err,
 			Message: "More is asked for than the journal takes. Nothing was changed: repeat the request in a moment, and several items in one."}

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -117,7 +118,7 @@ func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distribution
 	case errors.Is(err, journal.ErrTooLarge):
 		return nil, false, refuse("BatchTooLarge", "The paths of the batch are too long together. Split it, or use a wildcard path for many.")
 	case err != nil:
-		return nil, false, err
+		return nil, false, inDoubt(err, reference)
 	case e == nil:
 		return existing, false, nil
 	}
@@ -125,6 +126,19 @@ func (c *Control) Invalidate(ctx context.Context, by journal.Actor, distribution
 		return plannedState(e.Seq, f).view(), true, nil
 	}
 	return newInvalidation(e.Seq, fact.Invalidated).view(), true, nil
+}
+
+// inDoubt says what to do when it is not known whether the invalidation was accepted. Whoever has left the reference to a tool has never seen it.
+func inDoubt(err error, reference string) error {
+	if !errors.Is(err, journal.ErrDoubt) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	same := "the same caller reference"
+	if len(reference) <= 128 {
+		same = fmt.Sprintf("the caller reference %q", reference)
+	}
+	return &Error{Code: "ServiceUnavailable", Err: err, Message: "The journal has not answered in time, so it is not known whether the invalidation was accepted. " +
+		"It is safe to repeat it with " + same + ": it is then one invalidation, whatever has become of this request. The list of invalidations tells, too."}
 }
 
 // checkBatch checks what can be checked without the distribution, and copies the items.

@@ -163,7 +163,7 @@ func TestTrouble_IsNamed(t *testing.T) {
 		defer cancel()
 		_, _, err = h.CreateInvalidation(ctx, someone, d.ID, batch("i1", "/a"))
 		wantCode(t, err, "ServiceUnavailable")
-		if !strings.Contains(err.Error(), "same caller reference") {
+		if !strings.Contains(err.Error(), `safe to repeat it with the caller reference "i1"`) {
 			t.Errorf("%v does not say how to repeat it", err)
 		}
 		wantCode(t, outcome(fmt.Errorf("commit: %w", journal.ErrBusy)), "Throttling")

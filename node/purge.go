@@ -89,6 +89,9 @@ func purgeRefusal(err error) error {
 	switch no.Code {
 	case "ServiceUnavailable":
 		refused.Status, refused.RetryAfter = 503, time.Second
+		if errors.Is(err, journal.ErrDoubt) || errors.Is(err, context.DeadlineExceeded) { // the caller reference says nothing to a viewer
+			refused.Message = "It is not known whether this was invalidated. It is safe to try again."
+		}
 	case "Throttling":
 		refused.Status, refused.RetryAfter = 429, time.Second
 	case "TooManyInvalidationsInProgress":

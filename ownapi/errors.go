@@ -40,6 +40,13 @@ func invalid(format string, args ...any) *Problem {
 	return refuse(http.StatusBadRequest, "InvalidArgument", format, args...)
 }
 
+// unavailable is for what passes by itself.
+func unavailable(format string, args ...any) *Problem {
+	p := refuse(http.StatusServiceUnavailable, "ServiceUnavailable", format, args...)
+	p.retryAfter = 1
+	return p
+}
+
 func notFound(format string, args ...any) *Problem {
 	return refuse(http.StatusNotFound, "NotFound", format, args...)
 }
@@ -82,7 +89,7 @@ func translate(err error) *Problem {
 	case errors.Is(err, auth.ErrBodyCut):
 		return refuse(http.StatusRequestTimeout, "InvalidArgument", "The body of the request did not arrive in full.")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return refuse(http.StatusServiceUnavailable, "ServiceUnavailable", "The request was not answered in time.")
+		return unavailable("The request was not answered in time. If it was to change something, it is not known whether it has: repeat it with the same caller reference, or look first at what there is.")
 	}
 	var tooFast *auth.Throttled
 	if errors.As(err, &tooFast) {
@@ -101,7 +108,7 @@ func ofControl(e *control.Error) *Problem {
 	case strings.HasPrefix(e.Code, "NoSuch"):
 		return notFound("%s", e.Message)
 	case e.Code == "ServiceUnavailable":
-		return refuse(http.StatusServiceUnavailable, e.Code, "%s", e.Message)
+		return unavailable("%s", e.Message)
 	case e.Code == "Throttling":
 		p := refuse(http.StatusTooManyRequests, e.Code, "%s", e.Message)
 		p.retryAfter = 1

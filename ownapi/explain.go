@@ -3,7 +3,6 @@ package ownapi
 import (
 	"cmp"
 	"context"
-	"net/http"
 
 	"github.com/warmfront/warmfront/distribution"
 	"github.com/warmfront/warmfront/edge"
@@ -134,7 +133,7 @@ func telling(replies []reply[*edge.Explanation]) (first *edge.Explanation, err e
 		case r.err == nil && (first == nil || first.Stored == nil && r.is.Stored != nil):
 			first = r.is
 		case why != "":
-			err = refuse(http.StatusServiceUnavailable, "ServiceUnavailable", "No edge has told what it makes of this. %s: %s.", r.Name, why)
+			err = unavailable("No edge has told what it makes of this. %s: %s.", r.Name, why)
 		}
 	}
 	if first != nil {

@@ -253,7 +253,7 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, rt *route, done *
 	select {
 	case <-h.cfg.Control.Ready():
 	default:
-		return nil, refuse(http.StatusServiceUnavailable, "ServiceUnavailable", "The control plane is reading its journal. Try again in a moment.")
+		return nil, unavailable("The control plane is reading its journal. Try again in a moment.")
 	}
 	c := &call{Request: r, h: h, key: key, body: body, by: journal.Actor{User: key.User, AccessKey: key.ID, Address: address(r)}}
 	if rt.stream != nil {

@@ -235,7 +235,9 @@ func (c *invalidate) create(ctx context.Context, d client.Distribution, items []
 	case errors.Is(err, context.Canceled):
 		err = errors.New("interrupted")
 	}
-	// It may have been accepted although the answer did not come.
-	return inv, hint(fmt.Errorf("it is not known whether the invalidation was accepted: %w", err),
-		"Try again with the same selectors and --reference "+c.reference+": it is then the same invalidation.")
+	if no == nil || no.Code != "ServiceUnavailable" { // which says itself whether anything has been changed
+		err = fmt.Errorf("it is not known whether the invalidation was accepted: %w", err)
+	}
+	return inv, hint(err, "It is safe to try again with the same selectors and --reference "+c.reference+": it is then one invalidation.",
+		"Or see first whether there is one: warmfront history "+d.ID+" --text "+c.reference)
 }

@@ -283,6 +283,24 @@ func TestInvalidate_NoAnswerSaysHowToTryAgain(t *testing.T) {
 	}
 }
 
+// The server says itself whether something has been changed, and what can be done is said in either case.
+func TestInvalidate_UnavailableSaysThatItIsSafeToTryAgain(t *testing.T) {
+	s := &server{}
+	refuses := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == "POST" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			io.WriteString(w, `{"code":"ServiceUnavailable","message":"The journal cannot be written at the moment. Nothing was changed: repeat the request."}`)
+			return
+		}
+		s.ServeHTTP(w, r)
+	})
+	code, _, said := invalidateAt(t, context.Background(), refuses, "", "/a", "--reference", "r1")
+	if code != exitRefused || strings.Contains(said, "not known whether") || !strings.Contains(said, "Nothing was changed") ||
+		!strings.Contains(said, "safe to try again with the same selectors and --reference r1:") || !strings.Contains(said, "warmfront history E1 --text r1") {
+		t.Errorf("%d %s", code, said)
+	}
+}
+
 func TestInvalidate_CtrlC(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &server{receipts: []string{begun}}
