@@ -10,9 +10,10 @@ import (
 // RFC 9110 section 7.6.1 and RFC 9111 section 3.1, and without those that Connection names. f is not
 // changed.
 func EndToEnd(f message.Fields) message.Fields {
+	named := nominated(f)
 	kept := make(message.Fields, 0, len(f))
 	for _, line := range f {
-		if !hopByHop(line.Name) && !nominated(f, line.Name) {
+		if !hopByHop(line.Name) && (named == nil || !named[strings.ToLower(line.Name)]) {
 			kept = append(kept, line)
 		}
 	}
@@ -29,23 +30,26 @@ func hopByHop(name string) bool {
 	return false
 }
 
-// nominated tells whether a Connection field names the field. Cache-Control is meant for everybody on
-// the way (RFC 9110 section 7.6.1 names it): to let it be dropped would turn a private answer public.
-func nominated(f message.Fields, name string) bool {
-	if strings.EqualFold(name, "Cache-Control") {
-		return false
-	}
+// nominated are the lower-case names that Connection fields list, nil if they list words of the connection only. It is a set: an origin
+// may list thousands, and send hundreds of fields. Cache-Control is meant for everybody on the way (RFC 9110 section 7.6.1 names
+// it): to let it be dropped would turn a private answer public.
+func nominated(f message.Fields) (set map[string]bool) {
 	for i := range f {
 		if !strings.EqualFold(f[i].Name, "Connection") {
 			continue
 		}
 		for option := range strings.SplitSeq(f[i].Value, ",") {
-			if strings.EqualFold(trim(option), name) {
-				return true
+			switch option = strings.ToLower(trim(option)); option {
+			case "", "close", "keep-alive", "upgrade", "cache-control":
+			default:
+				if set == nil {
+					set = map[string]bool{}
+				}
+				set[option] = true
 			}
 		}
 	}
-	return false
+	return set
 }
 
 // Confirms tells whether a 304 is about the stored answer: not when its validators are others (RFC 9111

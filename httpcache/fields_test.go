@@ -99,25 +99,3 @@ func TestNotModifiedFields(t *testing.T) {
 		t.Errorf("got\n%s", got)
 	}
 }
-
-func TestCompleteVary(t *testing.T) {
-	keep := func(name string) bool {
-		return strings.EqualFold(name, "Accept-Encoding") || strings.EqualFold(name, "X-Key")
-	}
-	for _, tt := range []struct{ in, want string }{
-		{"", ""},
-		{"Accept-Encoding", "Accept-Encoding"},
-		{"User-Agent", ""},
-		{"Cookie, accept-encoding , User-Agent,X-Key", "accept-encoding, X-Key"},
-		{"X-Key, x-key,,", "X-Key"},
-		{"*", "*"},
-		{"Cookie, *", "*"},
-	} {
-		if got := CompleteVary(fields("Vary", tt.in), keep); got != tt.want {
-			t.Errorf("%q: %q", tt.in, got)
-		}
-	}
-	if got := CompleteVary(fields("Vary", "X-Key", "vary", "Accept-Encoding"), keep); got != "X-Key, Accept-Encoding" {
-		t.Errorf("two lines: %q", got)
-	}
-}
