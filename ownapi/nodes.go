@@ -18,6 +18,12 @@ type aboutBody struct {
 	Edges     []aboutEdge `json:"edges"`
 	AccountID string      `json:"accountId"`
 	Demo      *Demo       `json:"demo"`
+	Quotas    aboutQuotas `json:"quotas"`
+}
+
+// aboutQuotas are those in force that a form wants to know before it is sent.
+type aboutQuotas struct {
+	Paths int `json:"pathsPerInvalidation"`
 }
 
 type aboutEdge struct {
@@ -32,6 +38,7 @@ func getAbout(_ context.Context, c *call) (any, error) {
 	}
 	cfg := &c.h.cfg
 	b := aboutBody{Version: cfg.Version, Suffix: cfg.Suffix, AccountID: cfg.AccountID, Demo: cfg.Demo, Edges: []aboutEdge{}}
+	b.Quotas.Paths = cfg.Control.Limits().ItemsPerInvalidation
 	for _, p := range cfg.Places {
 		b.Edges = append(b.Edges, aboutEdge{p.Name, p.Location, p.URL})
 	}

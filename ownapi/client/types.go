@@ -268,6 +268,9 @@ type About struct {
 		URL            string `json:"url"`
 		DistributionID string `json:"distributionId"`
 	} `json:"demo"`
+	Quotas struct {
+		PathsPerInvalidation int `json:"pathsPerInvalidation"`
+	} `json:"quotas"`
 }
 
 // Node is an edge and how it is.

@@ -123,6 +123,66 @@ describe("what goes wrong", () => {
     await seat.shot("not-allowed");
   });
 
+  test("the number of paths is bounded by the quota in force", async () => {
+    const { page } = seat;
+    world.fake.world.maxItems = 4;
+    await seat.open(`/distributions/${world.distribution}/invalidations/create?path=/a&path=/b`);
+    await seat.signIn();
+    await page.getByText("2 of 4 paths").waitFor();
+    await page.getByLabel("Add object paths").fill("/a\n/b\n/c\n/d\n/e");
+    await page.getByText("5 of 4 paths").waitFor();
+    await page.getByText("At most 4 paths at once.").waitFor();
+    await page.getByRole("button", { name: "Create invalidation" }).click();
+    await page.getByLabel("Add object paths").fill("/a\n/b\n/c\n/d");
+    await page.getByText("4 of 4 paths").waitFor();
+    await page.getByText("At most 4 paths at once.").waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Create invalidation" }).click();
+    await page.getByText("Successfully created invalidation").waitFor();
+  });
+
+  test("who changes the page is at its heading", async () => {
+    const { page } = seat;
+    // What has the focus, and what the page calls itself.
+    const at = () => page.evaluate(() => `${document.activeElement?.tagName} ${document.activeElement?.textContent?.trim().slice(0, 40)} | ${document.title.split(" · ")[0]}`);
+    const follow = async (name: string) => {
+      await page.getByRole("link", { name, exact: true }).first().focus();
+      await page.keyboard.press("Enter");
+    };
+    await seat.open("/edges");
+    await page.getByLabel("User", { exact: true }).waitFor();
+    await expect.poll(at).toContain("INPUT"); // a page that has a place for the focus keeps it
+    await seat.signIn();
+    for (const [link, heading] of [["Distributions", "Distributions"], ["Monitoring", "Monitoring"], ["Popular objects", "Popular objects"], ["Users", "Users"], ["Access keys", "Access keys"], ["Audit trail", "Audit trail"], ["Edge locations", "Edge locations"]] as const) {
+      await follow(link);
+      await expect.poll(at).toMatch(new RegExp(`^H1 ${heading}.* \\| ${heading}$`));
+    }
+    await follow("Distributions");
+    await page.getByRole("link", { name: world.distribution }).waitFor();
+    await follow(world.distribution);
+    await expect.poll(at).toMatch(new RegExp(`^H1 ${world.distribution}.* \\| ${world.distribution}$`));
+    await seat.shot("focus-heading");
+    // The tabs of a page are one page: who walks through them stays on them.
+    await page.getByRole("tab", { name: "General" }).focus();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/origins");
+    await page.getByRole("heading", { name: /^Origins/ }).waitFor();
+    expect(await at()).toContain("Origins");
+    expect(await at()).not.toContain("H1");
+    await page.getByRole("tab", { name: "Invalidations" }).click();
+    await page.getByRole("button", { name: "Create invalidation" }).first().focus();
+    await page.keyboard.press("Enter");
+    await expect.poll(at).toContain("TEXTAREA");
+    await page.keyboard.type("/focus/*");
+    await page.keyboard.press("Control+Enter");
+    await page.getByText("Successfully created invalidation").waitFor();
+    await expect.poll(at).toMatch(/^H1 .* \| I/);
+    await page.goBack();
+    await expect.poll(at).toContain("TEXTAREA");
+    await page.goBack();
+    await expect.poll(at).toMatch(/^H1/);
+  });
+
   test("what is not there", async () => {
     const { page } = seat;
     await seat.open("/distributions/E0000000000000");

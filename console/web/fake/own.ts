@@ -18,7 +18,7 @@ export function own(world: World, by: Actor, request: Request): Response {
     return d;
   };
   const routes: Record<string, Handler> = {
-    "GET /about": () => ({ version: "fake", suffix: "localhost", edges: world.edges.map(({ edge, location, url }) => ({ name: edge, location, url })), accountId: "123456789012", demo: null }),
+    "GET /about": () => ({ version: "fake", suffix: "localhost", edges: world.edges.map(({ edge, location, url }) => ({ name: edge, location, url })), accountId: "123456789012", demo: null, quotas: { pathsPerInvalidation: world.maxItems } }),
     "GET /distributions/*/invalidations": ([id = ""], _, query) => page(find(id).invalidations.map((i) => line(i)), query),
     "POST /distributions/*/invalidations": ([id = ""], body: { items: string[]; callerReference: string } & Terms) => {
       const planned = body.at || body.when;

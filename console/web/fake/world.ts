@@ -46,6 +46,7 @@ export class World {
   distributions = new Map<string, Stored>();
   audit: AuditEntry[] = [];
   seq = 100;
+  maxItems = 3000; // of an invalidation
   private listeners = new Set<(c: Change) => void>();
 
   constructor(distributions = 0) {

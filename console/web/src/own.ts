@@ -16,6 +16,7 @@ export interface About {
   edges: { name: string; location: string; url: string }[];
   accountId: string;
   demo: { url: string; distributionId: string } | null;
+  quotas: { pathsPerInvalidation: number };
 }
 
 export interface Actor {

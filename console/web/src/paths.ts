@@ -3,7 +3,6 @@
 
 export const maxPath = 4000;
 export const maxTag = 256;
-export const maxItems = 3000;
 
 export interface Problem {
   reason: string;

@@ -3,12 +3,13 @@
 import AppLayoutToolbar from "@cloudscape-design/components/app-layout-toolbar";
 import BreadcrumbGroup from "@cloudscape-design/components/breadcrumb-group";
 import Flashbar, { type FlashbarProps } from "@cloudscape-design/components/flashbar";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { useLocation } from "react-router";
 import { live } from "../live";
 import { useFollow, useOnline, useSession } from "../use";
 import { SideNav } from "./SideNav";
 import { TopBar } from "./TopBar";
+import { arrive, content } from "./arrival";
 import { turnPage, useFlashes } from "./flash";
 import { type Crumb, CrumbContext } from "./page";
 
@@ -33,6 +34,14 @@ export function Frame({ children }: { children: ReactNode }) {
   useEffect(() => (user ? live.start() : undefined), [user]);
   useEffect(turnPage, [pathname]);
 
+  const page = crumbs.map((c) => c.text).join("\n"); // the tabs of one are one page
+  const before = useRef("");
+  useEffect(() => {
+    const first = before.current === "";
+    before.current = page;
+    return first ? undefined : arrive();
+  }, [page]);
+
   return (
     <CrumbContext.Provider value={setCrumbs}>
       <div id="top" style={{ position: "sticky", insetBlockStart: 0, zIndex: 1002 }}>
@@ -54,7 +63,7 @@ export function Frame({ children }: { children: ReactNode }) {
         onNavigationChange={(e) => setOpen(e.detail.open)}
         breadcrumbs={user && <BreadcrumbGroup items={[{ text: "Warmfront", href: "/distributions" }, ...crumbs]} onFollow={follow} />}
         notifications={<Flashbar stackItems items={online ? flashes : [away, ...flashes]} />}
-        content={children}
+        content={<div id={content}>{children}</div>}
       />
     </CrumbContext.Provider>
   );

@@ -7,7 +7,6 @@ import Header from "@cloudscape-design/components/header";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Textarea from "@cloudscape-design/components/textarea";
 import { count, plural } from "../../format";
-import { maxItems } from "../../paths";
 import { Problems } from "./Problems";
 import type { Checked } from "./useChecked";
 
@@ -17,14 +16,15 @@ interface Props {
   checked: Checked;
   tried: boolean;
   aws: boolean;
+  most: number; // paths of an invalidation
 }
 
-export function PathEditor({ text, change, checked, tried, aws }: Props) {
+export function PathEditor({ text, change, checked, tried, aws, most }: Props) {
   const { lines, problems, warnings, twice } = checked;
-  const tooMany = lines.length > maxItems;
+  const tooMany = lines.length > most;
   const slashes = lines.filter((l) => !l.problem && l.item !== l.typed.trim()).length;
   const notes = [
-    `${count(lines.length)} of ${count(maxItems)} paths`,
+    `${count(lines.length)} of ${count(most)} paths`,
     slashes > 0 && `a leading / is added to ${plural(slashes, "line")}`,
     twice > 0 && `${plural(twice, "line")} given twice`,
   ].filter(Boolean);
@@ -40,7 +40,7 @@ export function PathEditor({ text, change, checked, tried, aws }: Props) {
           label="Add object paths"
           description="One path per line. * stands for any characters; #tag drops all objects that carry the tag."
           constraintText={notes.join(" · ")}
-          errorText={errorText(checked, tooMany, tried)}
+          errorText={errorText(checked, tooMany ? most : undefined, tried)}
         >
           <Textarea
             value={text}
@@ -66,8 +66,8 @@ export function PathEditor({ text, change, checked, tried, aws }: Props) {
   );
 }
 
-function errorText({ lines, problems }: Checked, tooMany: boolean, tried: boolean): string | undefined {
-  if (tooMany) return `At most ${count(maxItems)} paths at once. Use a wildcard, or several invalidations.`;
+function errorText({ lines, problems }: Checked, beyond: number | undefined, tried: boolean): string | undefined {
+  if (beyond !== undefined) return `At most ${count(beyond)} paths at once. Use a wildcard, or several invalidations.`;
   if (tried && lines.length === 0) return "Add at least one path or tag.";
   if (tried && problems.length > 0) return `${plural(problems.length, "line")} cannot be used as typed.`;
   return undefined;

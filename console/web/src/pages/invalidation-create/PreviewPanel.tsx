@@ -12,8 +12,8 @@ import { PreviewTable } from "./PreviewTable";
 import { usePreview } from "./usePreview";
 
 // PreviewPanel shows, beside the typing, what would be dropped or marked stale. Nothing is, yet.
-export function PreviewPanel({ id, mode, items, where }: { id: string; mode: Mode; items: string[]; where: Where | null }) {
-  const { data, error, loading } = usePreview(id, items, where);
+export function PreviewPanel({ id, mode, items, where, most }: { id: string; mode: Mode; items: string[]; where: Where | null; most: number }) {
+  const { data, error, loading } = usePreview(id, items, where, most);
   const total = data?.total;
   return (
     <Container

@@ -8,7 +8,7 @@ import { flash } from "../../app/flash";
 import { distributionCrumb, distributionsCrumb, usePage } from "../../app/page";
 import { client } from "../../client";
 import { awsWildcards, createInvalidation, getDistribution, invalidationMode } from "../../distributions";
-import type { Invalidation, Mode, Receipt } from "../../own";
+import type { About, Invalidation, Mode, Receipt } from "../../own";
 import { Await } from "../../parts/Await";
 import { Failure } from "../../parts/Failure";
 import { lines } from "../../paths";
@@ -33,15 +33,19 @@ export default function CreateInvalidation() {
   );
   const start = useLoad(
     async (signal) => {
-      const [found, was] = await Promise.all([getDistribution(id, signal), copy ? invalidation(id, copy, signal) : null]);
+      const [found, was, about] = await Promise.all([
+        getDistribution(id, signal),
+        copy ? invalidation(id, copy, signal) : null,
+        client.own<About>("GET", "/about", undefined, signal),
+      ]);
       const items = was?.items ?? params.getAll("path");
-      return { aws: awsWildcards(found.tags), preset: invalidationMode(found.tags), items, was, name: found.tags["Name"] || found.config.Comment };
+      return { aws: awsWildcards(found.tags), preset: invalidationMode(found.tags), items, was, most: about.quotas.pathsPerInvalidation, name: found.tags["Name"] || found.config.Comment };
     },
     [id, copy],
   );
   return (
     <Await of={start} what="the distribution">
-      {({ name, aws, preset, items, was }) => <Form key={copy} id={id} name={name} aws={aws} preset={preset} initial={items.join("\n")} was={was} />}
+      {({ items, ...rest }) => <Form key={copy} id={id} initial={items.join("\n")} {...rest} />}
     </Await>
   );
 }
@@ -57,10 +61,11 @@ interface Props {
   aws: boolean;
   preset: Mode;
   initial: string;
+  most: number; // paths of an invalidation
   was: Invalidation | null; // what is copied: what it does and how gently, not when and why
 }
 
-function Form({ id, name, aws, preset, initial, was }: Props) {
+function Form({ id, name, aws, preset, initial, most, was }: Props) {
   const navigate = useNavigate();
   const [text, setText] = useState(initial);
   const [narrowed, setNarrowed] = useState(typedOf(was?.where ?? null));
@@ -90,7 +95,7 @@ function Form({ id, name, aws, preset, initial, was }: Props) {
     setTried(true);
     const terms = termsOf(typed);
     if (terms && mode !== preset) terms.mode = mode;
-    if (busy || now.length === 0 || now.some((l) => l.problem) || !terms || only === undefined) return;
+    if (busy || now.length === 0 || now.length > most || now.some((l) => l.problem) || !terms || only === undefined) return;
     if (only) terms.where = only;
     run(async () => {
       const made = await createInvalidation(id, now.map((l) => l.item), reference, terms);
@@ -111,7 +116,7 @@ function Form({ id, name, aws, preset, initial, was }: Props) {
         <Failure error={error} header="The invalidation was not created" />
         <Grid gridDefinition={[{ colspan: { default: 12, s: 6 } }, { colspan: { default: 12, s: 6 } }]}>
           <SpaceBetween size="l">
-            <PathEditor text={text} change={change} checked={checked} tried={tried} aws={aws} />
+            <PathEditor text={text} change={change} checked={checked} tried={tried} aws={aws} most={most} />
             <ModeField
               mode={mode}
               preset={preset}
@@ -129,7 +134,7 @@ function Form({ id, name, aws, preset, initial, was }: Props) {
               </Button>
             </SpaceBetween>
           </SpaceBetween>
-          <PreviewPanel id={id} mode={mode} items={only === undefined ? [] : checked.sendable} where={only ?? null} />
+          <PreviewPanel id={id} mode={mode} items={only === undefined ? [] : checked.sendable} where={only ?? null} most={most} />
         </Grid>
       </SpaceBetween>
     </div>

@@ -2,7 +2,6 @@ import { useEffect, useState } from "react";
 import { client } from "../../client";
 import { isAborted } from "../../errors";
 import type { Preview, Where } from "../../own";
-import { maxItems } from "../../paths";
 
 const settle = 350; // milliseconds without typing before the edges are asked
 
@@ -13,13 +12,13 @@ interface State {
   loading: boolean;
 }
 
-// usePreview asks what the items would drop under these conditions, some time after the last change.
-export function usePreview(id: string, items: string[], where: Where | null): State {
+// usePreview asks what the first of the items, as many as one invalidation may have, would drop under these conditions, some time after the last change.
+export function usePreview(id: string, items: string[], where: Where | null, most: number): State {
   const [state, setState] = useState<State>({ of: [], data: undefined, error: undefined, loading: false });
   const key = items.join("\n");
   const only = JSON.stringify(where);
   useEffect(() => {
-    const wanted = key === "" ? [] : key.split("\n").slice(0, maxItems);
+    const wanted = key === "" ? [] : key.split("\n").slice(0, most);
     if (wanted.length === 0) {
       setState({ of: [], data: undefined, error: undefined, loading: false });
       return undefined;
@@ -36,6 +35,6 @@ export function usePreview(id: string, items: string[], where: Where | null): St
       clearTimeout(timer);
       stopper.abort();
     };
-  }, [id, key, only]);
+  }, [id, key, only, most]);
   return state;
 }
