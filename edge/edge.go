@@ -38,8 +38,7 @@
 // Fills at once: Config.MaxFills, beyond it 503. Octets that fills hold: Config.FillMemory, beyond it
 // a fill is not kept and streams through a window that its slowest viewer moves, unless others wait for him for
 // silence: then he is cut off. What streams has as much again, beyond it the windows shrink to tapeChunk. Bodies in delivery
-// that are stored no more: Config.FillMemory and an eighth of the store, beyond it no large body is kept, nor read from
-// disk, which streams then too. Octets that compressors hold:
+// that are stored no more: see crowd.go, beyond it no large body is kept, nor read from disk, which streams then too. Octets that compressors hold:
 // Config.CompressMemory, beyond it a fill waits for compressWait and is then not compressed. Second questions of fills that wait long: maxSecond,
 // beyond it they are not asked. Fills that nobody waits for: Config.MaxBackground, beyond it they are cancelled. Restarts of a request: maxRestarts,
 // beyond it the request holds up acknowledgements until it is answered. Receipts: maxReceipts. Variants
@@ -152,10 +151,10 @@ type Edge struct {
 	clock  journal.Clock
 	pager  cache.Pager               // the store, if it has pages; nil: it has none
 	blank  func(n int) *pages.Octets // for a large body; nil: likewise
-	most   int64                     // octets that bodies in delivery may take besides: see crowded
-	via    string                    // "1.1 <id>.cloudfront.net (CloudFront)"
-	hop    string                    // "<id>.cloudfront.net (CloudFront)"
-	altSvc string                    // where HTTP/3 is to be had; ""
+	crowd  crowd
+	via    string // "1.1 <id>.cloudfront.net (CloudFront)"
+	hop    string // "<id>.cloudfront.net (CloudFront)"
+	altSvc string // where HTTP/3 is to be had; ""
 
 	closing, announcing closing // of plain hits, without and with altSvc
 
@@ -216,7 +215,8 @@ func New(cfg Config) (*Edge, error) {
 		stopped: make(chan struct{}),
 	}
 	e.via = "1.1 " + e.hop
-	e.most = cfg.FillMemory + cfg.Store.Stats().Capacity/8
+	capacity := cfg.Store.Stats().Capacity
+	e.crowd.most, e.crowd.end = cfg.FillMemory+capacity/8, cfg.FillMemory+capacity/8+capacity
 	if p, ok := cfg.Store.(cache.Pager); ok {
 		e.pager, e.blank = p, p.Blank
 	}
@@ -282,16 +282,6 @@ func (c *Config) defaults() {
 	if c.SweepRate == 0 {
 		c.SweepRate = 200_000
 	}
-}
-
-// crowded tells whether viewers who take their time hold as much of bodies that are stored no more as they may. What is large
-// is not kept then: it would take the place of what others hold.
-func (e *Edge) crowded() bool {
-	lent := e.flights.lent.Load()
-	if e.pager != nil {
-		lent += e.pager.Apart() - e.flights.paged.Load()
-	}
-	return lent > e.most
 }
 
 // runDisk lets the disk write until the returned function is called, which waits for it.

@@ -31,8 +31,8 @@ func (f *flight) run() {
 		f.vacate()
 		f.spend()
 		f.end(err)
-		if f.spilled && f.e.pager != nil {
-			f.e.pager.Collect() // perhaps nobody holds any more what was in its way
+		if f.large {
+			f.e.disperse()
 		}
 	}()
 	err = f.fill()
@@ -287,9 +287,10 @@ func (f *flight) room(h *head) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if f.tape.whole && f.tape.full() && max(h.length, f.tape.size) >= tapeChunk && f.e.crowded() {
-		f.letGo()
-		f.spilled = true
+	if f.tape.whole && f.tape.full() && max(h.length, f.tape.size) >= tapeChunk {
+		if f.large = true; f.e.crowded() {
+			f.letGo()
+		}
 	}
 	had := f.tape.paged
 	p, grown := f.tape.room(h.length)

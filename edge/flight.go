@@ -76,7 +76,7 @@ type flight struct {
 	vacated bool // it has given back its place; used by the flight's own goroutine
 	prepaid bool // a turn of the pace was taken before it began; the same
 	unasked bool // the pace has let no question through; the same
-	spilled bool // it is not kept because of what viewers hold; the same
+	large   bool // its body takes so much that it matters what viewers hold; the same
 	retry   int  // seconds after which it may be tried again, of one that an invalidation's pace has refused; the same
 
 	ctx    context.Context
