@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -36,17 +37,13 @@ type member struct {
 	hash uint64
 }
 
+// clone copies both tables. Each edge does so for every one that joins or leaves, so that with as many places as edges a start costs with the
+// third power of their number: the tables must not grow step by step as well.
 func (m *Map) clone() *Map {
-	n := &Map{places: map[string]Place{}, edges: map[string][]member{}}
-	if m != nil {
-		for k, v := range m.places {
-			n.places[k] = v
-		}
-		for k, v := range m.edges {
-			n.edges[k] = v
-		}
+	if m == nil {
+		return &Map{places: map[string]Place{}, edges: map[string][]member{}}
 	}
-	return n
+	return &Map{places: maps.Clone(m.places), edges: maps.Clone(m.edges)}
 }
 
 // WithPlace returns the map with what is said about a place, in place of what was.
