@@ -38,9 +38,9 @@ func (e *Edge) foldRoster(d *draft, f *journal.Fact) {
 	switch {
 	case f.PlacePut != nil:
 		p := f.PlacePut
-		d.tiers = d.tiers.WithPlace(tier.Place{Name: p.Place, Parent: p.Parent, Regions: p.Regions})
+		d.kin = append(d.kin, tier.Says(tier.Place{Name: p.Place, Parent: p.Parent, Regions: p.Regions}))
 	case f.PlaceDeleted != nil:
-		d.tiers = d.tiers.WithoutPlace(f.PlaceDeleted.Place)
+		d.kin = append(d.kin, tier.SaysNothing(f.PlaceDeleted.Place))
 	case f.EdgeJoined != nil:
 		j := *f.EdgeJoined
 		r.part(d, j.Edge)
@@ -49,7 +49,7 @@ func (e *Edge) foldRoster(d *draft, f *journal.Fact) {
 		}
 		r.members[j.Edge] = j
 		if j.Address != "" {
-			d.tiers = d.tiers.WithEdge(tier.Edge{Name: j.Edge, Place: j.Location, Address: j.Address})
+			d.kin = append(d.kin, tier.Comes(tier.Edge{Name: j.Edge, Place: j.Location, Address: j.Address}))
 		}
 	case f.EdgeLeft != nil:
 		if r.members[f.EdgeLeft.Edge].Incarnation == f.EdgeLeft.Incarnation {
@@ -74,7 +74,7 @@ func (e *Edge) foldRoster(d *draft, f *journal.Fact) {
 func (r *roster) part(d *draft, edge string) {
 	if j, ok := r.members[edge]; ok {
 		if j.Address != "" {
-			d.tiers = d.tiers.WithoutEdge(edge, j.Location)
+			d.kin = append(d.kin, tier.Goes(edge, j.Location))
 		}
 		delete(r.members, edge)
 	}

@@ -69,6 +69,7 @@ type draft struct {
 	touched map[string]bool // distributions whose objects or answers may be affected
 	ended   bool            // a membership is over, and its heads are to be waited for
 	told    bool            // somebody waits for the acknowledgement, although nothing is touched
+	kin     []tier.Change   // what becomes of tiers when the draft is finished: many at a time, for those that start together
 }
 
 func (s *Snap) draft() *draft { return &draft{Snap: *s} }
@@ -95,6 +96,7 @@ func (d *draft) snap() *Snap {
 	if len(d.touched) > 0 || d.ended {
 		d.tickets = newTickets()
 	}
+	d.tiers, d.kin = d.tiers.With(d.kin...), nil
 	s := d.Snap
 	return &s
 }

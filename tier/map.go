@@ -37,8 +37,7 @@ type member struct {
 	hash uint64
 }
 
-// clone copies both tables. Each edge does so for every one that joins or leaves, so that with as many places as edges a start costs with the
-// third power of their number: the tables must not grow step by step as well.
+// clone copies both tables. Each edge did so for every one that joins or leaves, a start would cost with the third power of their number.
 func (m *Map) clone() *Map {
 	if m == nil {
 		return &Map{places: map[string]Place{}, edges: map[string][]member{}}
@@ -46,37 +45,57 @@ func (m *Map) clone() *Map {
 	return &Map{places: maps.Clone(m.places), edges: maps.Clone(m.edges)}
 }
 
-// WithPlace returns the map with what is said about a place, in place of what was.
-func (m *Map) WithPlace(p Place) *Map {
-	n := m.clone()
-	n.places[p.Name] = p
-	return n
-}
+// Change is something that happens to places or edges.
+type Change func(*Map)
 
-// WithoutPlace returns the map without what was said about a place. Its edges stay.
-func (m *Map) WithoutPlace(name string) *Map {
+// With returns the map after these changes, for which it is copied once.
+func (m *Map) With(changes ...Change) *Map {
+	if len(changes) == 0 {
+		return m
+	}
 	n := m.clone()
-	delete(n.places, name)
-	return n
-}
-
-// WithEdge returns the map with an edge, in place of one of the same name in the same place.
-func (m *Map) WithEdge(e Edge) *Map {
-	n := m.WithoutEdge(e.Name, e.Place)
-	sum := sha256.Sum256([]byte(e.Name))
-	n.edges[e.Place] = append(slices.Clone(n.edges[e.Place]), member{e, binary.BigEndian.Uint64(sum[:])})
-	return n
-}
-
-// WithoutEdge returns the map without an edge of a place.
-func (m *Map) WithoutEdge(name, place string) *Map {
-	n := m.clone()
-	left := slices.DeleteFunc(slices.Clone(n.edges[place]), func(x member) bool { return x.Name == name })
-	if n.edges[place] = left; len(left) == 0 {
-		delete(n.edges, place)
+	for _, c := range changes {
+		c(n)
 	}
 	return n
 }
+
+// Says is what is said about a place, in place of what was.
+func Says(p Place) Change { return func(m *Map) { m.places[p.Name] = p } }
+
+// SaysNothing takes back what was said about a place. Its edges stay.
+func SaysNothing(place string) Change { return func(m *Map) { delete(m.places, place) } }
+
+// Comes is an edge, in place of one of the same name in the same place.
+func Comes(e Edge) Change {
+	return func(m *Map) {
+		Goes(e.Name, e.Place)(m)
+		sum := sha256.Sum256([]byte(e.Name))
+		m.edges[e.Place] = append(slices.Clip(m.edges[e.Place]), member{e, binary.BigEndian.Uint64(sum[:])})
+	}
+}
+
+// Goes is an edge of a place that is none any more.
+func Goes(name, place string) Change {
+	return func(m *Map) {
+		left := slices.DeleteFunc(slices.Clone(m.edges[place]), func(x member) bool { return x.Name == name })
+		if m.edges[place] = left; len(left) == 0 {
+			delete(m.edges, place)
+		}
+	}
+}
+
+// WithPlace returns the map with what is said about a place, in place of what was.
+func (m *Map) WithPlace(p Place) *Map { return m.With(Says(p)) }
+
+// WithoutPlace returns the map without what was said about a place. Its edges stay.
+func (m *Map) WithoutPlace(name string) *Map { return m.With(SaysNothing(name)) }
+
+// WithEdge returns the map with an edge, in place of one of the same name in the same place.
+func (m *Map) WithEdge(e Edge) *Map { return m.With(Comes(e)) }
+
+// WithoutEdge returns the map without an edge of a place.
+func (m *Map) WithoutEdge(name, place string) *Map { return m.With(Goes(name, place)) }
 
 // Places returns what is said about places, by name.
 func (m *Map) Places() []Place {
