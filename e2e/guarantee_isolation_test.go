@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -54,7 +55,7 @@ func isolated(t *testing.T, policies ...string) (verdicts []*verdict, said []str
 	defer w.close()
 	way := isolable(t, w, nil)
 	env, args := against(w.proc)
-	args = append(args, "--duration", "12h", "--seed", "22", "--writers", "8", "--readers", "6")
+	args = append(args, "--duration", "12h", "--seed", "22", "--writers", strconv.Itoa(32/len(policies)), "--readers", strconv.Itoa(24/len(policies)))
 	verdicts, said = make([]*verdict, len(policies)), make([]string, len(policies))
 	c := &isolation{t: t, env: env, proc: w.proc, way: way, cold: len(policies), told: !slices.Contains(policies, "serve-stale")}
 	var all sync.WaitGroup

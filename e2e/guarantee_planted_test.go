@@ -22,7 +22,7 @@ func mistakes(t *testing.T) (names []string) {
 	for _, m := range regexp.MustCompile(`mistake = "([a-z-]+)"`).FindAllStringSubmatch(string(b), -1) {
 		names = append(names, m[1])
 	}
-	if len(names) < 32 {
+	if len(names) < 36 {
 		t.Fatalf("mistakes found: %q", names)
 	}
 	return names
@@ -51,11 +51,29 @@ func TestGuarantee_FindsMistakes(t *testing.T) {
 var (
 	onDisk   = []string{"load-unchecked", "load-races-sweep", "restart-trusted", "serves-early", "mark-uncompared", "stored-anew", "age-anew"}
 	restarts = []string{"restart-trusted", "serves-early"}
-	restored = []string{"mark-uncompared"}
+	restored = []string{"mark-uncompared", "mark-unkept"}
 	tiered   = []string{"parent-behind", "parent-unchecked", "abroad-unchecked", "rest-forgotten"}
-	machines = []string{"trail-unchecked"}
-	isolates = []string{"missed-unheeded"}
+	stalling = []string{"", "load-joined"} // reads of the disk cache, now and then
+
+	// What disks have to be like: one that memory hides nothing of, and one of a single segment.
+	special = map[string]struct{ flags, args []string }{
+		"load-joined": {[]string{"--cache-size", "256KiB", "--disk-cache", "256MiB"}, []string{"--large", "0"}},
+		"mark-unkept": {[]string{"--cache-size", "2MiB", "--disk-cache", "4GiB"}, []string{"--large", "0"}},
+	}
+
+	// Of machines of their own.
+	elsewhere = map[string]func(*testing.T) (*verdict, string){
+		"trail-unchecked": belowAParent,
+		"sweep-of-any":    putBackUnder,
+		"missed-unheeded": func(t *testing.T) (*verdict, string) { return isolatedBy(t, "serve-stale") },
+		"page-unleased":   func(t *testing.T) (*verdict, string) { return isolatedBy(t, "revalidate") },
+	}
 )
+
+func isolatedBy(t *testing.T, policy string) (*verdict, string) {
+	all, each := isolated(t, policy)
+	return all[0], each[0]
+}
 
 // What is done before a mistake counts as not found: all of it, so that a fast machine, on which few invalidations come in so many
 // answers, and a slow one, on which few answers come in so many invalidations, give it the same chances.
@@ -67,18 +85,18 @@ const (
 func catches(t *testing.T, planted, mistake string) {
 	t.Setenv("WARMFRONT", planted)
 	t.Setenv("WARMFRONT_PLANT", mistake)
+	if slices.Contains(stalling, mistake) {
+		t.Setenv("WARMFRONT_DISK", "stalls")
+	}
 	var v *verdict
 	var said string
-	switch {
-	case slices.Contains(machines, mistake):
-		v, said = belowAParent(t)
-	case slices.Contains(isolates, mistake):
-		all, each := isolated(t, "serve-stale")
-		if v, said = all[0], each[0]; v == nil {
-			return // it has been said why
-		}
-	default:
+	if run := elsewhere[mistake]; run != nil {
+		v, said = run(t)
+	} else {
 		v, said = inOneProcess(t, mistake)
+	}
+	if v == nil {
+		return // it has been said why
 	}
 	t.Log(v)
 	switch found := len(v.Violations) > 0; {
@@ -99,6 +117,7 @@ func inOneProcess(t *testing.T, mistake string) (*verdict, string) {
 	if mistake == "" || slices.Contains(onDisk, mistake) {
 		flags = append(flags, "--cache-size", "2MiB", "--disk-cache", "256MiB")
 	}
+	flags = append(flags, special[mistake].flags...)
 	if err := w.start(flags); err != nil {
 		t.Fatal(err)
 	}
@@ -130,12 +149,16 @@ func inOneProcess(t *testing.T, mistake string) (*verdict, string) {
 		args = append(args, "--restored")
 		journal := newBackup(t, w, w.start)
 		things = []func(){journal.make, func() {}, journal.putBack}
+		if mistake == "mark-unkept" {
+			things[2] = func() { journal.inVain().putBack() }
+		}
 	case slices.Contains(restarts, mistake):
 		if mistake == "restart-trusted" { // so many that most of what is dead when the process is killed has not been asked for since
 			objects = "1100"
 		}
 		things = slices.Repeat([]func(){again}, leastAnswers/perThing)
 	}
+	args = append(args, special[mistake].args...)
 	last := 0
 	return checkGuarantee(t, env, append(args, "--objects", objects, "--answers", strconv.Itoa(answers), "--invalidations", strconv.Itoa(invalidations),
 		"--seed", cmp.Or(os.Getenv("GUARANTEE_SEED"), "5")), func(now int) {

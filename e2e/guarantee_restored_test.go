@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -25,6 +26,13 @@ type backup struct {
 
 func newBackup(t *testing.T, w *world, start func(args []string) error) *backup {
 	return &backup{t: t, w: w, start: start, copy: filepath.Join(t.TempDir(), "journal")}
+}
+
+// inVain has the process end once when the journal is put back, before it has read it.
+func (b *backup) inVain() *backup {
+	start := b.start
+	b.start = func(args []string) error { return errors.Join(b.w.inVain(), start(args)) }
+	return b
 }
 
 func (b *backup) make() {
@@ -63,16 +71,63 @@ func TestGuarantee_JournalPutBack(t *testing.T) {
 	if thorough() {
 		want = 150000
 	}
-	journal := newBackup(t, w, w.start)
+	first, second := newBackup(t, w, w.start), newBackup(t, w, w.start)
 	env, args := against(w.proc)
 	inTiers(t, env, w.proc)
-	steps := []func(){journal.make, func() {}, journal.putBack}
+	steps := []func(){first.make, func() {}, first.putBack, second.make, func() {}, func() { second.inVain().putBack() }}
 	v, said := checkWhile(t, env, append(args, "--seed", "22", "--restored"), want, steps, func(int, int) bool { return true })
 	t.Logf("%v; %d forgotten", v, v.Forgotten)
 	if len(v.Violations) > 0 {
 		t.Fatalf("%s", said)
 	}
 }
+
+// TestGuarantee_JournalPutBackUnderEdges: the same under edges that go on, and the control node is restarted while it doubts its journal.
+func TestGuarantee_JournalPutBackUnderEdges(t *testing.T) {
+	if !thorough() {
+		t.Skip("part of make test-guarantee: nothing is Completed for 32 s after a journal was put back")
+	}
+	v, said := putBackUnder(t)
+	t.Logf("%v; %d forgotten", v, v.Forgotten)
+	if len(v.Violations) > 0 {
+		t.Fatalf("%s", said)
+	}
+	if v.Forgotten == 0 || v.CompletedMax < 30_000 {
+		t.Error("the journal has forgotten nothing, or nobody has doubted it: this has tested nothing")
+	}
+}
+
+// putBackUnder makes it. The edges' disks are so small that a part of them is full again soon after.
+func putBackUnder(t *testing.T) (v *verdict, said string) {
+	w := newWorld(t.TempDir())
+	defer w.close()
+	isolable(t, w, []string{"--cache-size", "256KiB", "--disk-cache", "16MiB"})
+	env, args := against(w.proc)
+	journal := newBackup(t, w, w.startControl)
+	var copied uint64
+	var put time.Time
+	end := func() uint64 { return applied(t, env, w.proc)["FRA50-1"] }
+	steps := []func(){
+		func() { journal.make(); copied = end() },
+		func() { put = time.Now(); journal.putBack() },
+		func() { journal.meanwhile(func(string) error { return nil }) },
+		func() {},
+	}
+	return checkWhile(t, env, append(args, "--seed", "25", "--restored", "--objects", "110", "--large", "0"), 5000, steps, func(done, answers int) bool {
+		switch done {
+		case 0:
+			return answers > 1000
+		case 1:
+			return end() > copied+300
+		case 2:
+			return time.Since(put) > inDoubt
+		}
+		return time.Since(put) > cutFor
+	})
+}
+
+// inDoubt is not for as long as a journal is doubted that was put back.
+const inDoubt = 10 * time.Second
 
 // TestGuarantee_JournalPutBackBelowAParent: the same, and an edge that others fill through does not hear of it for a while.
 func TestGuarantee_JournalPutBackBelowAParent(t *testing.T) {

@@ -66,7 +66,8 @@ func (x *experiment) run(t *testing.T, want int) {
 	}
 	kill := func() error { w.proc.kill(); return nil }
 	stop := func() error { return w.proc.stop() }
-	restarts := []func(){again(kill), again(stop), again(kill)}
+	inVain := func() error { w.proc.kill(); return w.inVain() }
+	restarts := []func(){again(kill), again(stop), again(inVain)}
 	env, args := against(w.proc)
 	if x.tiers {
 		inTiers(t, env, w.proc)

@@ -47,7 +47,11 @@ func binary() string {
 
 // startProcess starts `warmfront dev`.
 func startProcess(dir string, args []string) (*process, error) {
-	return launch(dir, append([]string{"dev", "--control", "127.0.0.1:0", "--cache-size", "32MiB"}, args...))
+	return launch(dir, devArgs(args))
+}
+
+func devArgs(args []string) []string {
+	return append([]string{"dev", "--control", "127.0.0.1:0", "--cache-size", "32MiB"}, args...)
 }
 
 // launch starts a role on the directory's data and waits until it is ready.

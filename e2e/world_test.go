@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -70,6 +71,25 @@ func (w *world) start(args []string) error {
 	}
 	w.proc, w.args = p, args
 	return nil
+}
+
+// inVain starts the process, and stops it as soon as its first edge says anything: most likely before that has read the journal.
+func (w *world) inVain() error {
+	var none *host
+	p, err := begin(none.command, w.dir, devArgs(w.args))
+	if err != nil {
+		return err
+	}
+	said := w.until(patience, func() (bool, error) {
+		resp, err := http.Get(w.proc.ready.Edges[0].URL)
+		if err == nil {
+			resp.Body.Close()
+		}
+		return err == nil, nil
+	})
+	p.cmd.Process.Signal(os.Interrupt)
+	<-p.ended
+	return said
 }
 
 // api is the stock AWS SDK, pointed at Warmfront.

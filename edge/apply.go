@@ -20,6 +20,9 @@ func (e *Edge) apply(entries []*journal.Entry) {
 	if planted(servesEarly) && !e.lease.Synced() {
 		<-time.After(time.Millisecond) // as if the log were long
 	}
+	if planted(markUnkept) && !e.lease.Synced() {
+		<-time.After(100 * time.Millisecond) // the same
+	}
 	if planted(parentBehind) && e.served.answered.Load() > 0 {
 		<-time.After(30 * time.Millisecond) // as if the way to it were long
 	}

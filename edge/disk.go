@@ -100,7 +100,7 @@ type load struct {
 // rule too: it may be forgotten in other snapshots, for nothing that is stored needs it any more, and for a load the sweeper keeps only
 // rules above its own position.
 func (l *load) of(s *Snap) *cache.Object {
-	if l.told && l.snap != s {
+	if l.told && l.snap != s && !planted(loadJoined) {
 		return nil
 	}
 	return l.object

@@ -120,7 +120,7 @@ func (v *visit) explain(a *answer) (*answer, step) {
 	if st == found && b.isMap() {
 		b, st = v.throughSlices(p, b, 1)
 	}
-	if v.ticket.snap == nil {
+	if v.ticket.snap == nil && !planted(pageUnleased) {
 		a.on = nil // it took time: an error that was found stored may have had a lease that there is not any more
 	}
 	if st == found {

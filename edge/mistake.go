@@ -3,8 +3,8 @@ package edge
 import mistakes "github.com/warmfront/warmfront/internal/mistake"
 
 // mistake is an error that a build with the tag "planted" makes on purpose, to prove that the guarantee
-// checker finds it: each is a rule of the protocol left out. Nothing of it is in a normal build. Some are made in edge/rules, or in
-// journal.
+// checker finds it: each is a rule of the protocol left out. Nothing of it is in a normal build. Some are made in edge/rules, in
+// cache/disk or journal.
 type mistake = mistakes.Name
 
 const (
@@ -46,9 +46,14 @@ const (
 
 	loadUnchecked  mistake = "load-unchecked"   // L3: what comes from disk is taken to be checked already
 	loadRacesSweep mistake = "load-races-sweep" // E4: rules go although a load with a smaller position is under way
+	loadJoined     mistake = "load-joined"      // L4: what a load has found dead is shown to who joins it, by whose snapshot it is not
 	restartTrusted mistake = "restart-trusted"  // S3: what is on disk at the start is taken to be checked up to the last mark
 	servesEarly    mistake = "serves-early"     // P2, S5: an edge that starts goes on as the one before it, with its lease
 	markUncompared mistake = "mark-uncompared"  // E1: what is on disk goes on, without a look whether the journal still has its position
+	markUnkept     mistake = "mark-unkept"      // E1: a process that ends before it has read the journal leaves what is on disk without a position
+	sweepOfAny     mistake = "sweep-of-any"     // E1: a sweep speaks for what is on disk, also if it began in another life
+
+	pageUnleased mistake = "page-unleased" // S3, L5: an error that has waited for its page is not held against the lease again
 )
 
 // planted tells whether this process makes the mistake. In a normal build it never does: the compiler drops what stands behind it.

@@ -11,7 +11,7 @@ import (
 func init() {
 	mistakes.Know(hitUnchecked, stampAtStore, waiterUnchecked, deadCondition, pinnedOnly, parentBehind, parentUnchecked, abroadUnchecked, restForgotten,
 		writeUnnoted, packedAnew, sliceUnchecked, sliceOfAny, markForgotten, markUnasked, paceTurnless, tagsKept, variantUnnamed, missedUnheeded, classUnread, storedAnew, ageAnew, spellingUnread, mustUnheeded,
-		loadUnchecked, loadRacesSweep, restartTrusted, servesEarly, markUncompared)
+		loadUnchecked, loadRacesSweep, loadJoined, restartTrusted, servesEarly, markUncompared, pageUnleased)
 	Plant(os.Getenv("WARMFRONT_PLANT"))
 }
 

@@ -109,7 +109,7 @@ func (s *sweeper) run(ctx context.Context) {
 // least the floor (flights). Decisions under way have the index of their own snapshot.
 func (s *sweeper) sweep(ctx context.Context) (clean, marking bool) {
 	switch { // as if there were many objects
-	case planted(hitUnchecked), planted(sliceUnchecked), planted(loadUnchecked):
+	case planted(hitUnchecked), planted(sliceUnchecked), planted(loadUnchecked), planted(loadJoined):
 		<-time.After(100 * time.Millisecond)
 	case planted(restartTrusted):
 		<-time.After(2 * time.Second)
@@ -126,6 +126,9 @@ func (s *sweeper) sweep(ctx context.Context) (clean, marking bool) {
 		return true
 	}, on)
 	if s.e.disk != nil && !undecided {
+		if planted(sweepOfAny) { // the same
+			<-time.After(10 * time.Second)
+		}
 		w.disk(on)
 	}
 	if ctx.Err() != nil {

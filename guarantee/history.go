@@ -45,6 +45,7 @@ type Answer struct {
 	Status          int
 	Cache           string // X-Cache
 	Version         uint64 // 0: no content of the origin
+	AtMost          bool   // it shows that version, or one that is older
 	Fill            uint64
 	Left            Instant // when its fill left the origin; 0: not known
 	Had             Instant // by then the edge that signs had got its fill, from the origin itself; 0: not known
@@ -60,6 +61,7 @@ type Answer struct {
 	Opened          Instant // when the connection was opened by which it came: who has answered has been there since
 	Excused         bool    // older than the floor of other edges: its own is cut off, and the cache says so
 	Cut             bool    // ended early, visibly
+	page            *Answer // that it shows, for another object's error; nil: none
 }
 
 // Class is the kind of a violation.
@@ -132,7 +134,7 @@ type floor struct {
 
 // means tells whether it is certain that what an answer shows of the object is meant.
 func (f *floor) means(o *Object, a *Answer) bool {
-	return f.by.Where.means(o, a) && (f.of == nil || slices.Contains(f.of, o.edition(a.Version)))
+	return f.by.Where.means(o, a) && (f.of == nil || !a.AtMost && slices.Contains(f.of, o.edition(a.Version)))
 }
 
 // binds tells whether something is demanded of what an edge begins at an instant.

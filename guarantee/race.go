@@ -18,8 +18,8 @@ type race struct {
 	over chan struct{} // closed when it is over; nil: it is not on; guarded by mu
 }
 
-// begin begins it, unless it is on. It is over with end, and after raceFor.
-func (r *race) begin() (held <-chan struct{}, end func(), ok bool) {
+// begin begins it, unless it is on. It is over with end, and after so long.
+func (r *race) begin(most time.Duration) (held <-chan struct{}, end func(), ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over != nil {
@@ -27,7 +27,7 @@ func (r *race) begin() (held <-chan struct{}, end func(), ok bool) {
 	}
 	over := make(chan struct{})
 	r.held, r.over = make(chan struct{}), over
-	late := time.AfterFunc(raceFor, func() { r.end(over) })
+	late := time.AfterFunc(most, func() { r.end(over) })
 	return r.held, func() { late.Stop(); r.end(over) }, true
 }
 
@@ -38,6 +38,13 @@ func (r *race) end(over chan struct{}) {
 		close(over)
 		r.held, r.over = nil, nil
 	}
+}
+
+// on tells whether it is.
+func (r *race) on() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.over != nil
 }
 
 // hold keeps an answer back for as long as the race is on, and tells whether it was.

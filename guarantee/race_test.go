@@ -13,11 +13,11 @@ func TestRace_KeepsAnswersBackUntilItIsOver(t *testing.T) {
 		if r.hold(t.Context()) {
 			t.Error("an answer was kept back, and nobody races")
 		}
-		held, end, ok := r.begin()
+		held, end, ok := r.begin(raceFor)
 		if !ok {
 			t.Fatal("it does not begin")
 		}
-		if _, _, again := r.begin(); again {
+		if _, _, again := r.begin(raceFor); again {
 			t.Error("it has begun twice")
 		}
 		gone := make(chan bool)
@@ -44,7 +44,7 @@ func TestRace_KeepsAnswersBackUntilItIsOver(t *testing.T) {
 				t.Error("what was kept back was not")
 			}
 		}
-		_, _, ok = r.begin()
+		_, _, ok = r.begin(raceFor)
 		if !ok {
 			t.Fatal("there is no second one")
 		}

@@ -48,8 +48,16 @@ func (r *reader) read(ctx context.Context) {
 			return // it was cut by the end of the run
 		}
 		a.Absent, a.Away = r.absent(), Instant(r.absences[q.edge].Load())
+		if a.page != nil {
+			a.page.Absent, a.page.Away = a.Absent, a.Away
+		}
 		if v := q.object.judge(a); v != nil {
 			r.violated(v)
+		}
+		if a.page != nil {
+			if v := r.page().judge(a.page); v != nil {
+				r.violated(v)
+			}
 		}
 		if a.Method == "POST" && a.Status == http.StatusNoContent && a.Version > 0 {
 			q.object.log.posted(q.edge, a.Version, r.now)
@@ -75,6 +83,9 @@ func (r *reader) question() *question {
 		q.object = hot
 	} else {
 		q.object = r.objects[r.rnd.IntN(len(r.objects))]
+	}
+	if r.shy(q.object) {
+		q.object = r.objects[Small]
 	}
 	if q.target = q.object.Target(); r.own {
 		q.target = spellings[r.rnd.IntN(len(spellings))].Replace(q.target)
@@ -235,6 +246,10 @@ func (r *reader) ask(ctx context.Context, q *question) *Answer {
 	a.Cut = err != nil
 	a.Via = viaOf(resp.Header)
 	a.origins(q.object, resp.Header)
-	a.inspect(q, resp, r.buffer.Bytes())
+	if r.explains(q.object, a.Status) {
+		a.explain(q, r.page(), resp, r.buffer.Bytes())
+	} else {
+		a.inspect(q, resp, r.buffer.Bytes())
+	}
 	return a
 }

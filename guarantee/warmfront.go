@@ -156,6 +156,9 @@ func distributionConfig(origin string, port int64) *wire.DistributionConfig {
 				CachedMethods: &wire.CachedMethods{Quantity: wire.Ptr[int64](2), Items: []string{"GET", "HEAD"}}},
 			MinTTL: wire.Ptr[int64](0), DefaultTTL: wire.Ptr[int64](86400), MaxTTL: wire.Ptr[int64](31536000),
 		},
+		CustomErrorResponses: &wire.CustomErrorResponses{Quantity: wire.Ptr[int64](1), Items: []wire.CustomErrorResponse{{
+			ErrorCode: wire.Ptr[int64](explained), ResponseCode: p(strconv.Itoa(explained)), ResponsePagePath: p(pagePath()), ErrorCachingMinTTL: wire.Ptr[int64](0),
+		}}},
 		CacheBehaviors: &wire.CacheBehaviors{Quantity: wire.Ptr(int64(len(behaviors))), Items: behaviors},
 		HttpVersion:    p("http2and3"),
 		CacheTagConfig: &wire.CacheTagConfig{HeaderName: p("Cache-Tag")},

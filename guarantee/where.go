@@ -32,7 +32,7 @@ func (w *Where) means(o *Object, a *Answer) bool {
 	}
 	version, status := a.Version, strconv.Itoa(o.status(a.Version))
 	return (w.Status == "" || w.Status == status || strings.TrimSuffix(w.Status, "xx") == status[:1]) &&
-		(w.Type == "" || glob(w.Type, o.contentType(version))) &&
+		(w.Type == "" || !a.AtMost && glob(w.Type, o.contentType(version))) &&
 		(w.Host == "" || w.here || !o.hosted()) &&
 		(w.Before == 0 || w.Before > skew || !o.large() && a.Had > 0 && a.Had+skew < w.Until)
 }

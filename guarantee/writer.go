@@ -82,7 +82,7 @@ const heldFor = 500 * time.Millisecond
 // race invalidates the object, so that edges ask for it; and then again while the origin keeps its answers back, which are older than what is
 // Completed by the time at which they leave.
 func (w *writer) race(ctx context.Context, about *Object, b *Batch) error {
-	held, end, ok := about.race.begin()
+	held, end, ok := about.race.begin(raceFor)
 	if !ok { // another writer has it
 		return w.invalidate(ctx, about, b)
 	}
@@ -113,6 +113,9 @@ func (w *writer) invalidate(ctx context.Context, about *Object, b *Batch) error 
 	b.Reference = fmt.Sprintf("%s-%d", w.reference, d.Number)
 	if w.rnd.IntN(10) == 0 {
 		b.Ahead = time.Duration(1 + w.rnd.Int64N(int64(200*time.Millisecond)))
+	}
+	if w.own {
+		defer w.keepPage().Stop()
 	}
 	o, err := w.cache.Invalidate(ctx, *b)
 	if err != nil {

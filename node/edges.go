@@ -152,7 +152,9 @@ func (d *process) openDisk(name string, above *memory.Store, log *slog.Logger) *
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	var f disk.File
 	if err == nil {
-		f, err = disk.OpenFile(path)
+		if f, err = disk.OpenFile(path); err == nil {
+			f = suffering(f)
+		}
 	}
 	var s *disk.Store
 	if err == nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cache"
+	"github.com/warmfront/warmfront/internal/mistake"
 )
 
 // Config of a Store. File and Capacity are required.
@@ -168,6 +169,9 @@ func Open(cfg Config) (*Store, error) {
 		return nil, err
 	}
 	latest := s.latest
+	if mistake.Made(markUnkept) {
+		latest = Mark{}
+	}
 	s.mark.Store(&latest) // what is found is of up to there, also if the process ends before anybody says where it is
 	return s, nil
 }
