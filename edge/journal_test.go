@@ -204,6 +204,45 @@ func TestE1_RolledBackLogDropsEverything(t *testing.T) {
 	})
 }
 
+// Who finds that the journal has lost what it had acknowledged says that once more before it joins what there is now: the control plane may not know.
+func TestP3_RepeatsWhatIsLostBeforeItJoins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.configure(nil)
+		var found time.Time // when the loss is found
+		var lost, joins atomic.Int64
+		repeated := int64(-1) // how often it had joined when it said once more what is lost
+		w.log.SetFaults(journalmemory.Faults{Ack: func(a journal.Ack) bool {
+			if !found.IsZero() && time.Since(found) < ackEvery/2 && a.Seq == uint64(lost.Load()) {
+				repeated = joins.Load()
+			}
+			return false
+		}})
+		join := w.config.Join
+		w.config.Join = func(ctx context.Context, j journal.EdgeJoined) error {
+			joins.Add(1)
+			return join(ctx, j)
+		}
+		w.start()
+		lost.Store(int64(w.invalidate("/a")))
+		w.settle(ackEvery + ackEvery/4)
+		w.log.RollBack(w.log.Last() - 1)
+		w.writer = journal.NewWriter(journal.WriterConfig{Log: w.log, Apply: func(*journal.Entry) {}})
+		if err := w.writer.CatchUp(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		found = time.Now()
+		w.commit(journal.Fact{Tick: &journal.Tick{}}) // now, and not when something is repeated anyway
+		w.settle(time.Minute)
+		synctest.Wait()
+		if joins.Load() != 2 || repeated != 1 {
+			t.Errorf("it has joined %d times, and said once more what is lost after %d", joins.Load(), repeated)
+		}
+		w.stop()
+	})
+}
+
 func TestE4_ReceiptsCountWhatWasFreed(t *testing.T) {
 	story(t, func(w *world) {
 		for _, p := range []string{"/img/a", "/img/b", "/c"} {

@@ -93,6 +93,7 @@ func (m *member) keep(ctx context.Context) {
 			}
 			m.e.log.Warn("membership lost, joining again", "why", why)
 			m.settled(ctx)
+			m.repeat(ctx)
 			m.join(ctx)
 		case <-ctx.Done():
 			return
@@ -125,6 +126,14 @@ func (m *member) settled(ctx context.Context) {
 	select {
 	case <-c.done:
 	case <-ctx.Done():
+	}
+}
+
+// repeat says once more what was acknowledged last, under the membership that is over. If the journal has lost that, the control plane may
+// know it by nothing else (P3): it is told before it has this edge's join, behind which nobody asks any more. It may get lost.
+func (m *member) repeat(ctx context.Context) {
+	if a := m.acked.Load(); a != nil {
+		_ = m.e.cfg.Log.Ack(ctx, *a)
 	}
 }
 

@@ -60,6 +60,18 @@ func (t *Tracker) keep(m *member, a Ack) {
 	t.ahead[a.Seq] = append(t.ahead[a.Seq], m)
 }
 
+// furthest is the number of the newest entry that the member has acknowledged and that has not been folded yet; 0: there is none. Its edge
+// joins anew above whatever it had acknowledged in the log that it joins: if not, that log has lost something.
+func (m *member) furthest() uint64 {
+	switch {
+	case m.last != nil:
+		return m.last.Seq
+	case m.next != nil:
+		return m.next.Seq
+	}
+	return 0
+}
+
 // unkeep forgets the least.
 func (t *Tracker) unkeep(m *member) {
 	if m.next == nil {

@@ -110,6 +110,9 @@ func (t *Tracker) Applied(e *Entry, now time.Duration) {
 			if m := t.members[j.Edge]; m != nil && m.replaced {
 				t.ended(j.Edge, m, e.Seq, now)
 			}
+			if m := t.members[j.Edge]; m != nil && m.furthest() >= e.Seq && t.doubt == nil {
+				t.distrust(now)
+			}
 			t.drop(j.Edge)
 			t.members[j.Edge] = &member{
 				location: j.Location, incarnation: j.Incarnation,

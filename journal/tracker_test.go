@@ -82,12 +82,13 @@ func TestTracker_AckAheadOfTheFold(t *testing.T) {
 		k.want(completed)
 	}
 	k.ack("b", "1", k.entry())
-	k.ack("a", "1", 9)
+	k.ack("a", "1", 10)
+	k.leave("a", "1")
 	k.join("a", "2")
-	k.ack("b", "1", 8)
-	k.entry()
 	k.ack("b", "1", 9)
-	k.want(8) // who had acknowledged 9 is another one
+	k.entry()
+	k.ack("b", "1", 10)
+	k.want(9) // who had acknowledged 10 is another one
 	if len(k.ahead) > 0 {
 		t.Error("acknowledgements are kept for ever:", k.ahead)
 	}
@@ -129,6 +130,39 @@ func TestTracker_AckOfWhatIsLost(t *testing.T) {
 	k.want(k.seq)
 	if len(k.ahead) > 0 {
 		t.Error("acknowledgements are kept for ever:", k.ahead)
+	}
+}
+
+// The same where the edge has found out by itself, and joins the log below what it had acknowledged.
+func TestTracker_JoinBelowWhatWasAcknowledged(t *testing.T) {
+	for _, ahead := range [][]uint64{{3}, {7}, {5, 7}, {7, 5}, {7, 7}} {
+		k := track(t)
+		k.join("a", "1")
+		k.join("b", "1")
+		for _, seq := range ahead {
+			k.Acked(Ack{Edge: "a", Incarnation: "1", Epoch: "e", Seq: seq, ID: "lost"}, k.now)
+		}
+		k.ack("b", "1", k.join("a", "2"))
+		inv := k.entry()
+		k.ack("a", "2", inv)
+		k.ack("b", "1", inv)
+		if !k.Doubtful(k.now) || k.Completed(inv, k.now) {
+			t.Errorf("after acknowledgements of %d the log is not doubted", ahead)
+		}
+		k.now += Timing{}.Wait()
+		k.want(inv)
+		if len(k.ahead) > 0 {
+			t.Error("acknowledgements are kept for ever:", k.ahead)
+		}
+	}
+	k := track(t) // behind the fold it is none
+	k.join("a", "1")
+	k.ack("a", "1", 3)
+	k.entry()
+	k.entry()
+	k.join("a", "2")
+	if k.Doubtful(k.now) {
+		t.Error("the log is doubted, for nothing")
 	}
 }
 
