@@ -70,6 +70,8 @@ func OpenAuthority(dir string, now func() time.Time) (*Authority, error) {
 			return nil, half
 		}
 		return a, a.begin(dir)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("the authority in %s is not this user's to read: give its files to the user that the control node runs as: %w", dir, err)
 	case err != nil:
 		return nil, fmt.Errorf("%s and %s in %s are no certificate with its key: restore them from a backup, for with others no edge is known: %w", rootFile, rootKeyFile, dir, err)
 	}
@@ -136,7 +138,7 @@ func RenewAuthority(dir string, now func() time.Time) (*Authority, error) {
 	if err := durable.Write(filepath.Join(dir, previousFile), text, 0o644); err != nil {
 		return nil, err
 	}
-	return a, a.write(dir)
+	return a, errors.Join(a.write(dir), durable.Give(dir)) // or root has locked the control node out
 }
 
 // halfOf says which file of an authority is missing while the other is there. To make another authority then would lock out

@@ -2,9 +2,11 @@ package admission
 
 import (
 	"crypto/tls"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,6 +160,24 @@ func TestAuthority_RenewedWithOverlap(t *testing.T) {
 	}
 	if fp, _ := late.Previous(); fp != "" {
 		t.Error("there is one before it still")
+	}
+}
+
+// What root renews is still the user's that the control node runs as.
+func TestAuthority_RenewedByRoot(t *testing.T) {
+	const user = 4711
+	dir := t.TempDir()
+	authority(t, dir)
+	if err := errors.Join(os.Chown(dir, user, user), os.Chown(filepath.Join(dir, rootKeyFile), user, user), os.Chown(filepath.Join(dir, rootFile), user, user)); err != nil {
+		t.Skipf("only root gives files away: %v", err)
+	}
+	if _, err := RenewAuthority(dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{rootFile, rootKeyFile, previousFile, secretFile} {
+		if i, err := os.Stat(filepath.Join(dir, name)); err != nil || i.Sys().(*syscall.Stat_t).Uid != user {
+			t.Errorf("%s is root's, or not there: %v", name, err)
+		}
 	}
 }
 

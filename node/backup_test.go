@@ -5,9 +5,12 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/warmfront/warmfront/journal"
@@ -64,6 +67,42 @@ func TestBackup_Restored(t *testing.T) {
 	eventually(t, "the edge, which follows the history that was restored", func() bool { return known() && e.places[0].edge.Ready() == nil })
 	if err := errors.Join(stopEdge(), stop()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What root restores into the directory of the user that the control node runs as is that user's.
+func TestBackup_RestoredByRoot(t *testing.T) {
+	const user = 4711
+	data := filepath.Join(t.TempDir(), "data")
+	if err := errors.Join(os.Mkdir(data, 0o700), os.Chown(data, user, user)); err != nil {
+		t.Skipf("only root gives files away: %v", err)
+	}
+	d, stop := startRole(t, Control, controlConfig(t))
+	var file bytes.Buffer
+	if err := errors.Join(d.backup(t.Context(), &file), stop()); err != nil {
+		t.Fatal(err)
+	}
+	b, err := ReadBackup(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Restore(t.Context(), b, data, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	files := 0
+	err = filepath.WalkDir(data, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		files++
+		i, err := d.Info()
+		if err == nil && i.Sys().(*syscall.Stat_t).Uid != user {
+			t.Errorf("%s is root's", path)
+		}
+		return err
+	})
+	if err != nil || files < 10 {
+		t.Errorf("%d files, %v", files, err)
 	}
 }
 

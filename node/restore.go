@@ -8,11 +8,12 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/warmfront/warmfront/internal/durable"
 	"github.com/warmfront/warmfront/journal/jetstream"
 )
 
 // Restore writes a backup to a data directory, which must hold nothing of what is in it, and checks the journal that it then
-// holds. What is written last makes it whole: the journal. It returns what the check has found.
+// holds. What is written last makes it whole: the journal. It returns what the check has found. By root, all of it is given to whom the directory belongs to.
 func Restore(ctx context.Context, b *Backup, data string, log *slog.Logger) (found jetstream.Inspected, err error) {
 	unlock, err := lockData(data)
 	if err != nil {
@@ -24,6 +25,7 @@ func Restore(ctx context.Context, b *Backup, data string, log *slog.Logger) (fou
 			return found, fmt.Errorf("%s is there: a backup is restored to a directory that holds no control plane. Move it away, or name another with --data", path)
 		}
 	}
+	defer func() { err = errors.Join(err, durable.Give(data)) }()
 	for _, f := range b.files {
 		path := filepath.Join(data, f.Name)
 		err := os.MkdirAll(filepath.Dir(path), 0o700)

@@ -1,4 +1,4 @@
-// Package durable writes small files that must be there after a power cut.
+// Package durable writes small files that must be there after a power cut, for whom they are.
 package durable
 
 import (
@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Write replaces a file as a whole: after a crash, or when the power goes, there is the old one or the new one, and once it
@@ -25,6 +26,25 @@ func Write(path string, b []byte, mode fs.FileMode) error {
 		return err
 	}
 	return SyncDir(dir)
+}
+
+// Give gives all that is in a directory to whom it belongs, where root has written there: else the process whose directory it is could not read that. By
+// anybody else it does nothing.
+func Give(dir string) error {
+	i, err := os.Stat(dir)
+	if err != nil || os.Geteuid() != 0 {
+		return err
+	}
+	owner, ok := i.Sys().(*syscall.Stat_t)
+	if !ok || owner.Uid == 0 {
+		return nil
+	}
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, int(owner.Uid), int(owner.Gid))
+	})
 }
 
 // SyncDir makes the names in a directory durable, and with them the order of several renames.

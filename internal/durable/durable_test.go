@@ -1,9 +1,11 @@
 package durable
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -43,5 +45,30 @@ func TestWrite_AnErrorChangesNothing(t *testing.T) {
 	}
 	if all, err := os.ReadDir(dir); err != nil || len(all) != 1 {
 		t.Errorf("left in the directory: %v, %v", all, err)
+	}
+}
+
+// What root has written into another user's directory becomes that user's: a service that runs as that user has to read it.
+func TestGive(t *testing.T) {
+	const user, group = 4711, 4712
+	dir := t.TempDir()
+	if err := os.Chown(dir, user, group); err != nil {
+		t.Skipf("only root gives files away: %v", err)
+	}
+	inside := filepath.Join(dir, "journal")
+	if err := errors.Join(Write(filepath.Join(dir, "key.pem"), nil, 0o600), os.Mkdir(inside, 0o700), Write(filepath.Join(inside, "head"), nil, 0o600), Give(dir)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"key.pem", "journal", "journal/head"} {
+		i, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := i.Sys().(*syscall.Stat_t); s.Uid != user || s.Gid != group {
+			t.Errorf("%s is of user %d and group %d", name, s.Uid, s.Gid)
+		}
+	}
+	if err := Give(filepath.Join(dir, "missing")); err == nil {
+		t.Error("what is not there was given")
 	}
 }
