@@ -238,10 +238,11 @@ func (l *Log) dial(ctx context.Context) error {
 	}
 }
 
-// permanent tells of an error that somebody must mend.
+// permanent tells of an error that somebody must mend. A server that wants a certificate, or another one, says so in an alert.
 func permanent(err error) bool {
+	said := strings.ToLower(err.Error())
 	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrSecureConnRequired) || errors.Is(err, nats.ErrSecureConnWanted) ||
-		strings.Contains(err.Error(), "x509:") || strings.Contains(strings.ToLower(err.Error()), "authorization violation")
+		strings.Contains(said, "x509:") || strings.Contains(said, "authorization violation") || strings.Contains(said, "remote error: tls:") && strings.Contains(said, "certificate")
 }
 
 // suits checks that the server that has taken the connection can do what is needed.
