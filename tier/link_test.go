@@ -201,6 +201,35 @@ func TestLink_Most(t *testing.T) {
 	})
 }
 
+// An edge that takes a question and then says nothing is waited for three seconds, and then left alone: for a second, and twice as long each time.
+func TestLink_Silent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := NewClient(func(string) *tls.Config { return nil })
+		defer c.Close()
+		c.http.DialTLSContext = func(context.Context, string, string) (net.Conn, error) {
+			near, far := net.Pipe()
+			go io.Copy(io.Discard, far)
+			return near, nil
+		}
+		e := Edge{"LHR50-1", "LHR50", "127.0.0.1:1"}
+		for _, away := range []time.Duration{time.Second, 2 * time.Second} {
+			began := time.Now()
+			if _, err := c.Ask(t.Context(), e, sampleAsk()); !errors.Is(err, errSilent) || time.Since(began) != silence {
+				t.Errorf("after %v: %v", time.Since(began), err)
+			}
+			for range 2 {
+				if _, err := c.Ask(t.Context(), e, sampleAsk()); !errors.Is(err, ErrAway) {
+					t.Errorf("asked again: %v", err)
+				}
+				time.Sleep(away/2 + 1)
+			}
+			if c.Away(e) {
+				t.Errorf("left alone for more than %v", away)
+			}
+		}
+	})
+}
+
 // Who waits for a slow origin beats, and is waited for.
 func TestLink_Beats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

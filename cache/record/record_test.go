@@ -202,6 +202,17 @@ func TestFresh_KeepsToTheMonotonicClock(t *testing.T) {
 	}
 }
 
+// On disk they cannot: there they are the wall clock's, and a wall clock that is set makes what lies there older or younger.
+func TestFresh_OnDiskIsByTheWallClock(t *testing.T) {
+	o := usual()
+	o.Fresh = httpcache.Freshness{Stored: time.Now(), FreshUntil: time.Now().Add(time.Hour)}
+	b, _ := Form{}.Append(nil, o)
+	f := Record(b).Fresh(time.Time{})
+	if f.Stored != o.Fresh.Stored.Round(0).In(f.Stored.Location()) || f.FreshUntil != o.Fresh.FreshUntil.Round(0).In(f.FreshUntil.Location()) {
+		t.Errorf("got %+v, want %+v without monotonic readings", f, o.Fresh)
+	}
+}
+
 func TestAppend_TooLarge(t *testing.T) {
 	o := usual()
 	o.Key = string(make([]byte, math.MaxUint16+1))
