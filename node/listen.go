@@ -202,6 +202,17 @@ func address(l net.Listener) string {
 	return net.JoinHostPort(host, port)
 }
 
+// foundAt is where other machines may find a listener: one on all addresses of this machine, by its name.
+func foundAt(l net.Listener) string {
+	host, port, _ := net.SplitHostPort(l.Addr().String())
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		if name, err := os.Hostname(); err == nil {
+			host = name
+		}
+	}
+	return net.JoinHostPort(host, port)
+}
+
 // lockData makes sure that one process uses a data directory at a time.
 func lockData(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {

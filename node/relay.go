@@ -71,7 +71,7 @@ func (d *process) runRelay(ctx context.Context, up *jetstream.Remote, who *admis
 		return err
 	}
 	d.ready.PID, d.ready.Version, d.ready.Data, d.ready.Journal = os.Getpid(), d.Version, d.Data, who.Addresses
-	d.ready.Relay = address(d.ls.relay)
+	d.ready.Relay = foundAt(d.ls.relay)
 	if err := d.ready.write(d.ReadyFile); err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (d *process) answerRelay(r *jetstream.Relay, b []byte) []byte {
 		return answer{Error: fmt.Sprintf("a relay does not know the question %q", q.Do)}.encode()
 	}
 	s := r.Stats()
-	return answer{Relay: &relayState{d.Version, address(d.ls.relay), s.Edges, s.Tunnels, s.Seq}}.encode()
+	return answer{Relay: &relayState{d.Version, foundAt(d.ls.relay), s.Edges, s.Tunnels, s.Seq}}.encode()
 }
 
 // checkRelays looks at the addresses of relays.
