@@ -14,11 +14,12 @@ import (
 	"time"
 )
 
-// TestCluster checks the promise while the network between machines and the machines themselves fail. In make test each fault is
+// TestCluster checks the promise while the network between machines and the machines themselves fail: all that can, in another order each time, at
+// other moments and on other machines, as chance has it. In make test each fault is
 // short; make test-cluster names with CLUSTER_PAUSE one that is longer than the lease.
 func TestCluster(t *testing.T) {
 	c := startCluster(t, 3, 6)
-	c.suffer(c.faults(clusterPause()), 500*time.Millisecond)
+	c.suffer(c.faults(clusterPause(), 500*time.Millisecond))
 }
 
 // clusterPause is how long faults last of which it matters that they are longer than a lease.
@@ -30,10 +31,10 @@ func clusterPause() time.Duration {
 }
 
 // suffer lets faults happen, those that the environment picks, and fails if the promise is not kept meanwhile.
-func (c *cluster) suffer(faults []fault, rest time.Duration) {
+func (c *cluster) suffer(faults []fault) {
 	c.t.Helper()
 	which := regexp.MustCompile(os.Getenv("CLUSTER_FAULTS")) // all, if it is not set
-	v, said := c.check(slices.DeleteFunc(faults, func(f fault) bool { return !which.MatchString(f.name) }), rest)
+	v, said := c.check(slices.DeleteFunc(faults, func(f fault) bool { return !which.MatchString(f.name) }))
 	c.t.Log(v)
 	if len(v.Violations) > 0 {
 		c.t.Fatalf("%s", said)
@@ -43,86 +44,138 @@ func (c *cluster) suffer(faults []fault, rest time.Duration) {
 	}
 }
 
-// faults are what happens, in this order. Each begins and ends; pause is how long those last of which it matters that they are longer
-// than a lease, a quarter of it how long all others last.
-func (c *cluster) faults(pause time.Duration) (all []fault) {
-	add := func(name string, run func() error) { all = append(all, fault{name, run}) }
+// faults are all that happens. Each begins and ends; pause is how long those last of which it matters that they are longer
+// than a lease, a quarter of it how long all others last, and rest what is between them, on average.
+func (c *cluster) faults(pause, rest time.Duration) []fault {
+	a := &troubles{chance: newChance(c.t)}
 	lasting := func(undo func() error, err error) error { return during(pause, undo, err) }
 	passing := func(undo func() error, err error) error { return during(pause/4, undo, err) }
-	near, kept, far := c.edges[0], c.edges[1], c.edges[5] // the first two are the parents of all others
-	controls, edges := hosts(c.controls...), hosts(c.edges...)
-
-	add("nothing, for longer than a cluster may be without a leader", func() error {
+	c.addEdgeFaults(a, lasting, passing)
+	for _, n := range c.controls { // one of them leads
+		c.addControlFaults(a, n, lasting, passing)
+	}
+	c.addRelayFaults(a, lasting)
+	c.addDeaths(a, pause/9)
+	c.addReplicaFaults(a)
+	if c.controls[0].disk != nil {
+		a.then("all control nodes lose their power", func() error { return c.cutPower(c.controls) }) // just after one of them has been mended: what it was mended with must be written through
+		c.addDiskFaults(a, pause, lasting, passing)
+	}
+	nothing := fault{name: "nothing, for longer than a cluster may be without a leader", run: func() error {
 		<-time.After(12 * time.Second)
 		return c.allAnswer()
-	})
-	add("an edge is cut off from all control nodes", func() error { return lasting(cutOff(hosts(near), controls)) })
-	add("an edge hears nothing from control nodes", func() error { return lasting(near.host.deafTo(controls...)) })
-	add("control nodes are cut off from all edges", func() error { return lasting(cutOff(controls, edges)) })
-	add("an edge loses its origin", func() error { return passing(far.host.deafTo(c.desk)) })
-	add("a tenth of what control nodes send to an edge is lost", func() error { return passing(far.host.losing(0.1, controls...)) })
-	add("an edge hears nothing from its parents", func() error { return passing(far.host.deafTo(near.host, kept.host)) })
-	add("a parent hears nothing from its children", func() error { return passing(near.host.deafTo(edges[2:]...)) })
-	add("parents are cut off from all control nodes", func() error { return lasting(cutOff(edges[:2], controls)) })
-	add("a tenth of what parents send to an edge is lost", func() error { return passing(far.host.losing(0.1, near.host, kept.host)) })
-	for i, n := range c.controls { // one of them leads
-		rest := hosts(slices.Concat(c.controls[:i], c.controls[i+1:])...)
-		other := rest[0]
-		add(n.name+" hears nothing from an edge", func() error { return lasting(n.host.deafTo(near.host)) })
-		add(n.name+" is cut off from the other control nodes, and has its clients", func() error { return lasting(cutOff(hosts(n), rest)) })
-		add(n.name+" hears nothing from one other control node", func() error { return passing(n.host.deafTo(other)) })
-		add(n.name+" loses a tenth of what the others send", func() error { return passing(n.host.losing(0.1, rest...)) })
-		add(n.name+" stands still", func() error { return lasting(still(n)) })
-		add(n.name+" is killed", func() error { n.proc.kill(); return c.start(n) })
-	}
-	relay := hosts(c.relay)
-	add("a relay is cut off from all control nodes", func() error { return lasting(cutOff(relay, controls)) })
-	add("a relay hears nothing from its edges", func() error { return lasting(c.relay.host.deafTo(edges...)) })
-	add("an edge hears nothing from its relay", func() error { return lasting(far.host.deafTo(relay...)) })
-	add("a relay stands still", func() error { return lasting(still(c.relay)) })
-	add("a relay is killed", func() error { c.relay.proc.kill(); return c.start(c.relay) })
-	add("an edge stands still", func() error { return lasting(still(near)) })
-	add("an edge is killed", func() error { far.proc.kill(); return c.start(far) })
-	add("an edge is killed, and comes back with flipped bits on its disk", func() error {
-		kept.proc.kill()
-		return errors.Join(flipBits(filepath.Join(kept.dir, "data"), 1000), c.start(kept))
-	})
-	c.addReplicaFaults(add)
-	if c.controls[0].disk == nil {
-		return all
-	}
-	add("all control nodes lose their power", func() error { return c.cutPower(c.controls) }) // just after one of them has been mended: what it was mended with must be written through
-	for _, n := range []*node{c.controls[0], c.controls[1], kept} {
-		add("the disk of "+n.name+" is slow", func() error { return passing(n.disk.slow(400*time.Millisecond, 20*time.Millisecond)) })
-	}
-	add("the disk of a control node stands still", func() error { return lasting(c.controls[1].disk.slow(pause, time.Millisecond)) })
-	add("the disk of a control node is full", func() error { return passing(c.controls[0].disk.fill()) })
-	add("the disk of an edge is full", func() error { return passing(kept.disk.fill()) })
-	return all
+	}}
+	return append([]fault{nothing}, a.mixed(rest)...)
 }
 
-// addReplicaFaults adds what may happen to the journal of one control node: the others mend it.
-func (c *cluster) addReplicaFaults(add func(name string, run func() error)) {
-	n := c.controls[2]
-	replica := filepath.Join(n.dir, "data", "journal")
-	add("a control node is killed, and comes back with flipped bits in its journal", func() error {
+// lasts lets something that has begun last for a while, and then ends it.
+type lasts func(undo func() error, err error) error
+
+// addEdgeFaults adds what comes between edges and all others. The first two edges are the parents of all others; the last two have a relay, and come to no control node.
+func (c *cluster) addEdgeFaults(a *troubles, lasting, passing lasts) {
+	controls, edges, parents := hosts(c.controls...), hosts(c.edges...), hosts(c.edges[:2]...)
+	edge := func(what string, some []*node, run func(n *node) error) {
+		n := a.one(some)
+		a.add(n.name+" "+what, func() error { return run(n) })
+	}
+	direct, children, parent := c.edges[:4], c.edges[2:], c.edges[:2]
+	edge("is cut off from all control nodes", direct, func(n *node) error { return lasting(cutOff(hosts(n), controls)) })
+	edge("hears nothing from control nodes", direct, func(n *node) error { return lasting(n.host.deafTo(controls...)) })
+	edge("loses its origin", c.edges, func(n *node) error { return passing(n.host.deafTo(c.desk)) })
+	edge("loses a tenth of what control nodes send", direct, func(n *node) error { return passing(n.host.losing(0.1, controls...)) })
+	edge("hears nothing from its parents", children, func(n *node) error { return passing(n.host.deafTo(parents...)) })
+	edge("hears nothing from its children", parent, func(n *node) error { return passing(n.host.deafTo(edges[2:]...)) })
+	edge("loses a tenth of what its parents send", children, func(n *node) error { return passing(n.host.losing(0.1, parents...)) })
+	edge("stands still", c.edges, func(n *node) error { return lasting(stopped(n)) })
+	a.add("control nodes are cut off from all edges", func() error { return lasting(cutOff(controls, edges)) })
+	a.add("parents are cut off from all control nodes", func() error { return lasting(cutOff(parents, controls)) })
+}
+
+// addControlFaults adds what comes between a control node and all others.
+func (c *cluster) addControlFaults(a *troubles, n *node, lasting, passing lasts) {
+	others := without(n, c.controls)
+	rest, other := hosts(others...), a.one(others)
+	a.add(n.name+" is cut off from the other control nodes, and has its clients", func() error { return lasting(cutOff(hosts(n), rest)) })
+	a.add(n.name+" hears nothing from "+other.name, func() error { return passing(n.host.deafTo(other.host)) })
+	a.add(n.name+" loses a tenth of what the others send", func() error { return passing(n.host.losing(0.1, rest...)) })
+	a.add(n.name+" stands still", func() error { return lasting(stopped(n)) })
+}
+
+// addRelayFaults adds what comes between the relay and all others, and what a control node does not hear of an edge.
+func (c *cluster) addRelayFaults(a *troubles, lasting lasts) {
+	relay, far, near, control := hosts(c.relay), a.one(c.edges[4:]), a.one(c.edges[:4]), a.one(c.controls)
+	a.add("the relay is cut off from all control nodes", func() error { return lasting(cutOff(relay, hosts(c.controls...))) })
+	a.add("the relay hears nothing from its edges", func() error { return lasting(c.relay.host.deafTo(hosts(c.edges...)...)) })
+	a.add(far.name+" hears nothing from its relay", func() error { return lasting(far.host.deafTo(relay...)) })
+	a.add("the relay stands still", func() error { return lasting(stopped(c.relay)) })
+	a.add(control.name+" hears nothing from "+near.name, func() error { return lasting(control.host.deafTo(near.host)) })
+}
+
+// addDeaths adds kill -9 for each control node, the relay, an edge, and one of each role at the same moment. They are started again within a while.
+func (c *cluster) addDeaths(a *troubles, while time.Duration) {
+	killed := func(what string, some ...*node) {
+		for i, n := range some {
+			what = n.name + []string{" ", " and "}[min(i, 1)] + what
+		}
+		away := a.within(while)
+		a.add(what, func() error { return c.killed(away, some...) })
+	}
+	for _, n := range c.controls {
+		killed("is killed", n)
+	}
+	killed("is killed", c.relay)
+	killed("is killed", a.one(c.edges))
+	killed("are killed at the same moment", a.one(c.controls), c.relay, a.one(c.edges))
+	n := a.one(c.edges)
+	a.add(n.name+" is killed, and comes back with flipped bits on its disk", func() error {
 		n.proc.kill()
-		return errors.Join(flipBits(replica, 3), c.start(n))
+		return errors.Join(flipBits(filepath.Join(n.dir, "data"), 1000), c.start(n))
 	})
-	add("a control node is killed, and comes back with half of its journal's largest file", func() error {
+}
+
+// killed kills machines at the same moment, and starts them again when they have been away for a while.
+func (c *cluster) killed(away time.Duration, some ...*node) error {
+	for _, n := range some {
 		n.proc.kill()
-		name, size, err := largest(replica)
-		return errors.Join(err, os.Truncate(name, size/2), c.start(n))
+	}
+	<-time.After(away)
+	return c.start(some...)
+}
+
+// addReplicaFaults adds what may happen to the journal of a control node: the others mend it.
+func (c *cluster) addReplicaFaults(a *troubles) {
+	replica := func(n *node) string { return filepath.Join(n.dir, "data", "journal") }
+	flipped, cut, old := a.one(c.controls), a.one(c.controls), a.one(c.controls)
+	a.add(flipped.name+" is killed, and comes back with flipped bits in its journal", func() error {
+		flipped.proc.kill()
+		return errors.Join(flipBits(replica(flipped), 3), c.start(flipped))
 	})
-	add("a control node comes back with an old copy of its journal", func() error {
-		old := filepath.Join(c.dir, "old")
-		if err := errors.Join(n.proc.stop(), run("cp", "-a", replica, old), c.start(n)); err != nil {
+	a.add(cut.name+" is killed, and comes back with half of its journal's largest file", func() error {
+		cut.proc.kill()
+		name, size, err := largest(replica(cut))
+		return errors.Join(err, os.Truncate(name, size/2), c.start(cut))
+	})
+	a.add(old.name+" comes back with an old copy of its journal", func() error {
+		was := filepath.Join(c.dir, "old")
+		if err := errors.Join(old.proc.stop(), run("cp", "-a", replica(old), was), c.start(old)); err != nil {
 			return err
 		}
 		<-time.After(time.Second) // in which the others go on
-		n.proc.kill()
-		return errors.Join(run("rm", "-r", replica), run("cp", "-a", old, replica), run("sync", "-f", replica), c.start(n))
+		old.proc.kill()
+		return errors.Join(run("rm", "-r", replica(old)), run("cp", "-a", was, replica(old)), run("sync", "-f", replica(old)), c.start(old))
 	})
+}
+
+// addDiskFaults adds what may be wrong with the file systems of two control nodes and of an edge.
+func (c *cluster) addDiskFaults(a *troubles, pause time.Duration, lasting, passing lasts) {
+	for _, n := range append(a.some(2, c.controls), a.one(c.edges)) {
+		a.add("the disk of "+n.name+" is slow", func() error { return passing(n.disk.slow(400*time.Millisecond, 20*time.Millisecond)) })
+	}
+	still := a.one(c.controls)
+	a.add("the disk of "+still.name+" stands still", func() error { return lasting(still.disk.slow(pause, time.Millisecond)) })
+	for _, n := range []*node{a.one(c.controls), a.one(c.edges)} {
+		a.add("the disk of "+n.name+" is full", func() error { return passing(n.disk.fill()) })
+	}
 }
 
 // during lets something last that has begun.
@@ -159,10 +212,15 @@ func (c *cluster) cutPower(machines []*node) error {
 	return errors.Join(errors.Join(all...), c.start(machines...))
 }
 
-// still stops a process where it is.
-func still(n *node) (on func() error, err error) {
+// stopped stops a process where it is.
+func stopped(n *node) (on func() error, err error) {
 	p := n.proc.cmd.Process
 	return func() error { return p.Signal(syscall.SIGCONT) }, p.Signal(syscall.SIGSTOP)
+}
+
+// without are all but one.
+func without(n *node, all []*node) []*node {
+	return slices.DeleteFunc(slices.Clone(all), func(o *node) bool { return o == n })
 }
 
 func hosts(all ...*node) (h []*host) {

@@ -15,7 +15,7 @@ import (
 func TestCluster_YourNATS(t *testing.T) {
 	c := startClusterOn(t, 3, 3, 4)
 	pause := clusterPause()
-	c.suffer(c.natsFaults(pause, pause > 10*time.Second), 200*time.Millisecond)
+	c.suffer(c.natsFaults(pause, 200*time.Millisecond, pause > 10*time.Second))
 	for _, n := range c.controls {
 		out, err := c.desk.command(binary(), "fsck", "--data", filepath.Join(n.dir, "data"), "--nats", c.natsURLs((*host).at)).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "the journal is in order") {
@@ -29,60 +29,55 @@ func TestCluster_YourNATS(t *testing.T) {
 	}
 }
 
-// natsFaults are what happens, in this order: pause is how long those last of which it matters that they are longer than a lease. With all, each server is
-// cut off from others and killed, each control node is killed, and one whose server is cut off from the others must go to another.
-func (c *cluster) natsFaults(pause time.Duration, all bool) (faults []fault) {
-	add := func(name string, run func() error) { faults = append(faults, fault{name, run}) }
+// natsFaults are all that happens: pause is how long those last of which it matters that they are longer than a lease, and rest what is between them, on average.
+// With all, each server is cut off from others and killed, each control node is killed, and one whose server is cut off from the others must go to another.
+func (c *cluster) natsFaults(pause, rest time.Duration, all bool) []fault {
+	a := &troubles{chance: newChance(c.t)}
 	lasting := func(undo func() error, err error) error { return during(pause, undo, err) }
 	passing := func(undo func() error, err error) error { return during(pause/4, undo, err) }
 	short := func(undo func() error, err error) error { return during(pause/9, undo, err) }
-	servers, controls := hosts(c.nats...), hosts(c.controls...)
-	killed := func(some ...*node) func() error {
-		return func() error {
-			for _, n := range some {
-				n.proc.kill()
-			}
-			return c.start(some...)
-		}
+	killed := func(what string, some ...*node) {
+		away := a.within(pause / 9)
+		a.add(what, func() error { return c.killed(away, some...) })
 	}
 	many := 1
 	if all {
 		many = len(c.nats)
 	}
-	for i, n := range c.nats[:many] { // one of them leads
-		next, rest := c.nats[(i+1)%len(c.nats)], slices.Concat(servers[:i], servers[i+1:])
-		add(n.name+" and "+next.name+" are cut off from each other", func() error { return short(cutOff(hosts(n), hosts(next))) })
-		add(n.name+" hears nothing from "+next.name, func() error { return short(n.host.deafTo(next.host)) })
-		add(n.name+" is cut off from the other servers, and has its clients", func() error {
-			together, err := cutOff(hosts(n), rest)
+	servers, controls := hosts(c.nats...), hosts(c.controls...)
+	for _, n := range a.some(many, c.nats) { // one of them leads
+		next := a.one(without(n, c.nats))
+		a.add(n.name+" and "+next.name+" are cut off from each other", func() error { return short(cutOff(hosts(n), hosts(next))) })
+		a.add(n.name+" hears nothing from "+next.name, func() error { return short(n.host.deafTo(next.host)) })
+		a.add(n.name+" is cut off from the other servers, and has its clients", func() error {
+			together, err := cutOff(hosts(n), hosts(without(n, c.nats)...))
 			if err != nil || !all {
 				return lasting(together, err)
 			}
 			return errors.Join(c.allWrite(), together())
 		})
-		add(n.name+" is killed", killed(n))
+		killed(n.name+" is killed", n)
 	}
-	first := c.nats[0]
-	add(first.name+" loses a tenth of what the others send", func() error { return short(first.host.losing(0.1, servers[1:]...)) })
-	add(first.name+" is cut off from all control nodes", func() error { return passing(cutOff(hosts(first), controls)) })
-	add(first.name+" stands still", func() error { return passing(still(first)) })
-	for _, n := range c.controls[:many] {
-		add(n.name+" is killed", killed(n))
+	lossy, away, still := a.one(c.nats), a.one(c.nats), a.one(c.nats)
+	a.add(lossy.name+" loses a tenth of what the others send", func() error { return short(lossy.host.losing(0.1, hosts(without(lossy, c.nats)...)...)) })
+	a.add(away.name+" is cut off from all control nodes", func() error { return passing(cutOff(hosts(away), controls)) })
+	a.add(still.name+" stands still", func() error { return passing(stopped(still)) })
+	for _, n := range a.some(many, c.controls) {
+		killed(n.name+" is killed", n)
 	}
-	one := c.controls[0]
-	add(one.name+" is cut off from all servers", func() error { return short(cutOff(hosts(one), servers)) })
-	add(one.name+" stands still", func() error { return lasting(still(one)) })
-	add("all control nodes are cut off from all servers", func() error { return lasting(cutOff(controls, servers)) })
+	one, other := a.one(c.controls), a.one(c.controls)
+	a.add(one.name+" is cut off from all servers", func() error { return short(cutOff(hosts(one), servers)) })
+	a.add(other.name+" stands still", func() error { return lasting(stopped(other)) })
+	a.add("all control nodes are cut off from all servers", func() error { return lasting(cutOff(controls, servers)) })
 	if all {
-		add("most servers are killed", killed(c.nats[1:]...))
+		killed("most servers are killed", a.some(2, c.nats)...)
 	}
-	if first.disk != nil {
-		add("all servers lose their power", func() error { return c.cutPower(c.nats) })
+	if c.nats[0].disk != nil {
+		a.add("all servers lose their power", func() error { return c.cutPower(c.nats) })
 	} else {
-		add("all servers are killed", killed(c.nats...))
+		killed("all servers are killed", c.nats...)
 	}
-	add("nothing, until all control nodes write", c.allWrite)
-	return faults
+	return append(a.mixed(rest), fault{name: "nothing, until all control nodes write", run: c.allWrite})
 }
 
 // allWrite waits until each control node writes to the journal.
