@@ -7,6 +7,8 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -139,22 +141,66 @@ func TestHouse_DependenciesHaveReasons(t *testing.T) {
 	})
 }
 
-var mdLink = regexp.MustCompile(`\]\(([^)#\s]+)(#[^)]*)?\)`)
+var mdLink = regexp.MustCompile(`\]\(([^)#\s]*)(#[^)\s]*)?\)`)
 
+// The file is there, and so is the heading.
 func TestHouse_LinksInDocumentsResolve(t *testing.T) {
+	n := 0
 	walk(t, func(file string) {
 		if path.Ext(file) != ".md" {
 			return
 		}
-		for _, m := range mdLink.FindAllStringSubmatch(read(t, file), -1) {
+		for _, m := range mdLink.FindAllStringSubmatch(withoutCode(read(t, file)), -1) {
 			if strings.Contains(m[1], "://") || strings.HasPrefix(m[1], "mailto:") {
 				continue
 			}
-			if _, err := os.Stat(path.Join(path.Dir(file), m[1])); err != nil {
-				t.Errorf("%s links to %s: %v", file, m[1], err)
+			to := file
+			if m[1] != "" {
+				to = path.Join(path.Dir(file), m[1])
 			}
+			if _, err := os.Stat(to); err != nil {
+				t.Errorf("%s links to %s: %v", file, m[1], err)
+			} else if m[2] != "" && !slices.Contains(headings(read(t, to)), m[2]) {
+				t.Errorf("%s links to %s%s: %s has no such heading", file, m[1], m[2], to)
+			}
+			n++
 		}
 	})
+	if n < 100 {
+		t.Errorf("only %d links were found", n)
+	}
+}
+
+func TestHouse_Headings(t *testing.T) {
+	got := headings("# A `b`: c, [d](e.md)\n\n```sh\n# no heading\n```\n## X-Cache (1)\n## X-Cache (1)\n")
+	if want := []string{"#a-b-c-d", "#x-cache-1", "#x-cache-1-1"}; !slices.Equal(got, want) {
+		t.Errorf("%q, not %q", got, want)
+	}
+}
+
+var fenced = regexp.MustCompile("(?ms)^```.*?^```$")
+
+func withoutCode(markdown string) string { return fenced.ReplaceAllString(markdown, "") }
+
+var (
+	mdHeading = regexp.MustCompile(`(?m)^#+ +(.+?)\s*$`)
+	mdAddress = regexp.MustCompile(`\]\([^)]*\)`)
+	inAnchor  = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
+)
+
+// headings are the anchors of a document's headings, as GitHub makes them.
+func headings(markdown string) []string {
+	var all []string
+	seen := map[string]int{}
+	for _, m := range mdHeading.FindAllStringSubmatch(withoutCode(markdown), -1) {
+		a := strings.ToLower(mdAddress.ReplaceAllString(m[1], "]"))
+		a = "#" + strings.ReplaceAll(inAnchor.ReplaceAllString(a, ""), " ", "-")
+		if seen[a]++; seen[a] > 1 {
+			a += "-" + strconv.Itoa(seen[a]-1)
+		}
+		all = append(all, a)
+	}
+	return all
 }
 
 // A proof that names the test that would fail is worth something as long as that test is there.
