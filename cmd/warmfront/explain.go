@@ -303,7 +303,7 @@ func printMatches(out io.Writer, x *client.Explanation) error {
 	fmt.Fprintln(out, "\nOf the last invalidations these match it, newest first:")
 	var t table
 	for _, m := range x.WouldMatch {
-		t.row("  "+m.InvalidationID, m.Item, strings.TrimSpace(softText(m.Mode)+"  "+whereText(m.Where)))
+		t.row("  "+m.InvalidationID, brief(m.Item), strings.TrimSpace(softText(m.Mode)+"  "+whereText(m.Where)))
 	}
 	return t.print(out)
 }

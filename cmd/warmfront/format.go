@@ -89,12 +89,25 @@ func share(f float64) string {
 	return fmt.Sprintf("%.1f %%", 100*f)
 }
 
-// few joins the first of many.
+// few joins the first of many, each cut to what fits into a line of a table.
 func few(all []string, most int) string {
-	if len(all) <= most {
-		return strings.Join(all, ", ")
+	var shown []string
+	for _, s := range all[:min(most, len(all))] {
+		shown = append(shown, brief(s))
 	}
-	return fmt.Sprintf("%s and %s more", strings.Join(all[:most], ", "), number(len(all)-most))
+	if len(all) <= most {
+		return strings.Join(shown, ", ")
+	}
+	return fmt.Sprintf("%s and %s more", strings.Join(shown, ", "), number(len(all)-most))
+}
+
+// brief cuts what would fill the screen: a path may have thousands of characters. JSON has all of it.
+func brief(s string) string {
+	const most = 80
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
 }
 
 // dash stands for what is not there.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -17,6 +18,7 @@ func TestFormat(t *testing.T) {
 		{span(49 * time.Hour), "2 d 1 h"},
 		{percent(1, 3), "33.3 %"}, {percent(99999, 100000), "99.9 %"}, {percent(5, 5), "100.0 %"}, {percent(0, 5), "0.0 %"},
 		{few([]string{"a", "b"}, 2), "a, b"}, {few([]string{"a", "b", "c"}, 2), "a, b and 1 more"}, {few(nil, 2), ""},
+		{few([]string{"/" + strings.Repeat("ä", 3000), "/b"}, 3), "/" + strings.Repeat("ä", 78) + "…, /b"}, {brief("/" + strings.Repeat("x", 79)), "/" + strings.Repeat("x", 79)},
 		{where("e1", "e1"), "e1"}, {where("e1", "FRA"), "e1 in FRA"}, {where("e1", ""), "e1"},
 		{clean("plain, ä…"), "plain, ä…"}, {clean("a\x1b[2Jb\r"), `a\x1b[2Jb\r`}, {clean("two\nlines"), "two\nlines"}, {clean("\u202ertl"), `\u202ertl`},
 		{clean("'\x00"), `'\x00`},

@@ -95,7 +95,11 @@ func (c *history) run(cmd *cobra.Command, api *client.Client, with bool) error {
 	if err != nil && !more {
 		return c.failed(err)
 	}
-	if !c.json {
+	switch {
+	case c.json:
+	case n == 0 && c.narrowed():
+		fmt.Fprintln(cmd.OutOrStdout(), "No invalidation matches.")
+	default:
 		if err := printHistory(cmd.OutOrStdout(), all, with); err != nil {
 			return err
 		}
@@ -104,6 +108,13 @@ func (c *history) run(cmd *cobra.Command, api *client.Client, with bool) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "There are older ones: --all, or a greater --max, shows them.")
 	}
 	return nil
+}
+
+// narrowed tells whether only some invalidations are looked for, of those of a distribution or of all.
+func (c *history) narrowed() bool {
+	s := c.Search
+	s.Distribution = ""
+	return s != client.Search{}
 }
 
 var statuses = []string{control.Scheduled, control.InProgress, control.Completed, control.Withdrawn}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -57,11 +58,20 @@ func newRoot() *cobra.Command {
 	root.AddCommand(devCommand(start), control, edge, relay, configCommand(), authorityCommand(), demoCommand(), guaranteeCommand(),
 		invalidateCommand(), withdrawCommand(), explainCommand(), historyCommand(), statusCommand(), fsckCommand(), backupCommand(), restoreCommand(), compactCommand(), placeCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("%w%s; see %s --help", err, otherwise(cmd, err), cmd.CommandPath())
+		return usage("%w%s; see %s --help", plainly{err}, otherwise(cmd, err), cmd.CommandPath())
 	})
 	mistakes(root)
 	return root
 }
+
+// plainly is an error of a flag without the names of the functions that have read it.
+type plainly struct{ error }
+
+var parsing = regexp.MustCompile(`strconv\.\w+: parsing ".*": `)
+
+func (e plainly) Error() string { return parsing.ReplaceAllString(e.error.Error(), "") }
+
+func (e plainly) Unwrap() error { return e.error }
 
 // mistakes makes errors in arguments usage errors, and an unknown command an error at all.
 func mistakes(cmd *cobra.Command) {
