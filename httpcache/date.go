@@ -5,14 +5,6 @@ import (
 	"time"
 )
 
-// AppendDate appends t as an IMF-fixdate, the form that every Date field of ours has.
-func AppendDate(dst []byte, t time.Time) []byte {
-	return t.UTC().AppendFormat(dst, "Mon, 02 Jan 2006 15:04:05 GMT")
-}
-
-// FormatDate is AppendDate as a string.
-func FormatDate(t time.Time) string { return string(AppendDate(make([]byte, 0, 29), t)) }
-
 // ParseDate reads an HTTP-date in its three forms (RFC 9110 section 5.6.7): IMF-fixdate, RFC 850 and
 // asctime. Names compare without regard to case, and a zone other than GMT is invalid (RFC 9111
 // section 4.2). A year of two digits that would lie more than 50 years after now is a past one.

@@ -75,7 +75,7 @@ func TestRefresh_RenewsFreshness(t *testing.T) {
 
 func TestConfirms(t *testing.T) {
 	a, b, weak := fields("ETag", `"a"`), fields("ETag", `"b"`), fields("ETag", `W/"a"`)
-	old, later := fields("Last-Modified", FormatDate(t0)), fields("Last-Modified", FormatDate(t0.Add(time.Hour)))
+	old, later := fields("Last-Modified", formatDate(t0)), fields("Last-Modified", formatDate(t0.Add(time.Hour)))
 	and := func(one, two message.Fields) message.Fields { return append(one.Clone(), two...) }
 	for i, tt := range []struct {
 		obj, f304 message.Fields

@@ -238,7 +238,7 @@ func pick[T any](c *choice, of ...T) T {
 
 // drawAnswer makes an answer twice: for the model, and in fields.
 func drawAnswer(c *choice, now time.Time) (modelAnswer, *message.Request, message.Fields) {
-	ago := func(s int) string { return FormatDate(now.Add(-time.Duration(s) * time.Second)) }
+	ago := func(s int) string { return formatDate(now.Add(-time.Duration(s) * time.Second)) }
 	a := modelAnswer{cc: map[string]string{}}
 	a.method = pick(c, "GET", "GET", "GET", "GET", "HEAD", "POST", "OPTIONS")
 	a.status = pick(c, 200, 200, 200, 201, 203, 204, 206, 299, 300, 301, 302, 304, 307, 308, 403, 404, 410, 416, 418, 451, 500, 501, 503, 599, 600, 999, 100)

@@ -33,7 +33,7 @@ var (
 )
 
 func TestStore_TTLTable(t *testing.T) {
-	in := func(d time.Duration) string { return FormatDate(t0.Add(d)) }
+	in := func(d time.Duration) string { return formatDate(t0.Add(d)) }
 	tests := []struct {
 		name string
 		f    message.Fields
@@ -124,7 +124,7 @@ func TestStore_Refusals(t *testing.T) {
 		{"204", get(), 204, cc("max-age=60"), legacy, Options{}, Storable},
 		{"301", get(), 301, fields(), legacy, Options{}, Storable},
 		{"302", get(), 302, fields(), legacy, Options{}, Storable},
-		{"307 without Cache-Control", get(), 307, fields("Expires", FormatDate(t0.Add(day))), legacy, Options{}, NeedsCacheControl},
+		{"307 without Cache-Control", get(), 307, fields("Expires", formatDate(t0.Add(day))), legacy, Options{}, NeedsCacheControl},
 		{"308 without Cache-Control, min > 0", get(), 308, fields(), hourly, Options{}, NeedsCacheControl},
 		{"307 with Cache-Control", get(), 307, cc("max-age=5"), legacy, Options{}, Storable},
 		{"308 with any Cache-Control", get(), 308, cc("public"), legacy, Options{}, Storable},
@@ -193,11 +193,11 @@ func TestStore_Errors(t *testing.T) {
 	check(always, fields(), opt, want{ttl: min})
 	check(always, cc("max-age=5"), opt, want{ttl: min})
 	check(always, cc("max-age=60"), opt, want{ttl: time.Minute})
-	check(always, fields("Expires", FormatDate(t0.Add(time.Minute))), opt, want{ttl: time.Minute})
+	check(always, fields("Expires", formatDate(t0.Add(time.Minute))), opt, want{ttl: time.Minute})
 	check(always, cc("max-age=99999999"), opt, want{ttl: year}) // the header is capped by the maximum TTL
 	check(always, fields(), Options{ErrorMinTTL: 2 * year}, want{ttl: 2 * year})
 	check(withMaxAge, fields(), opt, want{no: NeedsMaxAge})
-	check(withMaxAge, fields("Expires", FormatDate(t0.Add(time.Hour))), opt, want{no: NeedsMaxAge})
+	check(withMaxAge, fields("Expires", formatDate(t0.Add(time.Hour))), opt, want{no: NeedsMaxAge})
 	check(withMaxAge, cc("max-age=0"), opt, want{ttl: min})
 	check(withMaxAge, cc("s-maxage=90"), opt, want{ttl: 90 * time.Second})
 	check(never, cc("max-age=60"), opt, want{no: StatusNotCacheable})
@@ -253,7 +253,7 @@ func TestReasons_AllHaveNames(t *testing.T) {
 }
 
 func BenchmarkStore(b *testing.B) {
-	req, f := get(), cc("public, max-age=3600, stale-while-revalidate=60", "Date", FormatDate(t0), "Vary", "Accept-Encoding")
+	req, f := get(), cc("public, max-age=3600, stale-while-revalidate=60", "Date", formatDate(t0), "Vary", "Accept-Encoding")
 	b.ReportAllocs()
 	for b.Loop() {
 		Store(req, 200, f, legacy, Options{}, t0)

@@ -11,7 +11,7 @@ var strictly = Options{Semantics: RFC, Targeted: true}
 
 // TestStrict_Table has what the model does not draw: targeted fields, directives that come twice, fields left out.
 func TestStrict_Table(t *testing.T) {
-	ago := func(s int) string { return FormatDate(t0.Add(-time.Duration(s) * time.Second)) }
+	ago := func(s int) string { return formatDate(t0.Add(-time.Duration(s) * time.Second)) }
 	free := TTL{0, 0, year}
 	tests := []struct {
 		name string
@@ -67,7 +67,7 @@ func TestStrict_Table(t *testing.T) {
 
 // With CloudFront semantics they count where the distribution says so, and then as Cache-Control would.
 func TestTargeted_WithCloudFrontSemantics(t *testing.T) {
-	in := FormatDate(t0.Add(time.Hour))
+	in := formatDate(t0.Add(time.Hour))
 	for _, tt := range []struct {
 		name          string
 		status        int

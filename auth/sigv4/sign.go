@@ -3,7 +3,6 @@ package sigv4
 import (
 	"net/textproto"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -39,26 +38,6 @@ func (s Signer) Sign(r *Request, body []byte, now time.Time) {
 	sig := signature(s.SecretAccessKey, sc, now, canonicalHead(r, names)+payload)
 	r.Header["Authorization"] = []string{algorithm + " Credential=" + s.AccessKeyID + "/" + sc.String() +
 		", SignedHeaders=" + strings.Join(names, ";") + ", Signature=" + sig}
-}
-
-// Presign adds the parameters of a presigned request, which has no body, to r.Query. Headers in
-// r.Header must be sent with it.
-func (s Signer) Presign(r *Request, expires time.Duration, now time.Time) {
-	names, sc := signable(r), s.scope(now)
-	for _, p := range [][2]string{
-		{"X-Amz-Algorithm", algorithm},
-		{"X-Amz-Credential", s.AccessKeyID + "/" + sc.String()},
-		{"X-Amz-Date", now.UTC().Format(timeLayout)},
-		{"X-Amz-Expires", strconv.Itoa(int(expires / time.Second))},
-		{"X-Amz-SignedHeaders", strings.Join(names, ";")},
-		{"X-Amz-Security-Token", s.SessionToken},
-	} {
-		if p[1] != "" {
-			r.Query = strings.TrimPrefix(r.Query+"&"+p[0]+"="+escape(p[1]), "&")
-		}
-	}
-	sig := signature(s.SecretAccessKey, sc, now, canonicalHead(r, names)+hash(nil))
-	r.Query += "&X-Amz-Signature=" + sig
 }
 
 func (s Signer) scope(now time.Time) scope {
