@@ -25,17 +25,18 @@ type Object struct {
 	Epoch        string    // the journal's epoch that Stamp counts in
 	FetchStart   time.Time // t0, with the monotonic clock (S1)
 
-	Status int
-	Fields message.Fields // as they are stored: end-to-end fields only
-	Block  []byte         // prepared header block for HTTP/1.1, without what is the edge's own and the hit's; see edge
-	Block2 []byte         // the same for HTTP/2
-	Body   []byte
-	Pages  *pages.Octets // where Body lies, if not in the heap: keep it, or the Object, with every slice of Body
-	Far    Far           // where else it lies; a store that is given an Object with one keeps all but the Body
-	Length int64         // of the body, where Body is nil and it lies elsewhere
-	Proved int64         // when it was last seen to be there what was written (View.Proved)
-	Fresh  httpcache.Freshness
-	Hits   atomic.Uint64 // since it was stored, as Used counts them; popularity and receipts
+	Status  int
+	Fields  message.Fields // as they are stored: end-to-end fields only
+	Block   []byte         // prepared header block for HTTP/1.1, without what is the edge's own and the hit's; see edge
+	Block2  []byte         // the same for HTTP/2
+	Body    []byte
+	Pages   *pages.Octets // where Body lies, if not in the heap: keep it, or the Object, with every slice of Body
+	Far     Far           // where else it lies; a store that is given an Object with one keeps all but the Body
+	Length  int64         // of the body, where Body is nil and it lies elsewhere
+	Proved  int64         // when it was last seen to be there what was written (View.Proved)
+	Fresh   httpcache.Freshness
+	Senders *atomic.Int64 // how many send a Body that no store has; nil: one has it, or that is known otherwise
+	Hits    atomic.Uint64 // since it was stored, as Used counts them; popularity and receipts
 
 	// checked is the number of the newest rule against which this object was found alive. Equal to
 	// the distribution's newest rule: one comparison, done. It only grows.

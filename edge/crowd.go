@@ -3,6 +3,8 @@ package edge
 import (
 	"sync"
 	"time"
+
+	"github.com/warmfront/warmfront/cache"
 )
 
 // A body in delivery stays in memory though the store has dropped it, for as long as its viewer takes. Viewers who take
@@ -29,7 +31,7 @@ type crowd struct {
 
 // apart is how many octets are not the store's, nor fills' under way: what viewers are being sent, and what is not collected yet.
 func (e *Edge) apart() int64 {
-	n := e.flights.lent.Load()
+	n := e.flights.lent.Load() + e.loads.sent.Load()
 	if e.pager != nil {
 		n += e.pager.Apart() - e.flights.paged.Load()
 	}
@@ -57,5 +59,19 @@ func (e *Edge) crowded() bool {
 func (e *Edge) disperse() {
 	if e.pager != nil && e.apart() > e.crowd.most {
 		e.pager.Collect()
+	}
+}
+
+// lend counts the body of an object that was read from disk and is in no store, while it is sent; back ends that. It is there
+// once for all who send it.
+func (l *loads) lend(o *cache.Object) {
+	if o != nil && o.Senders != nil && o.Senders.Add(1) == 1 {
+		l.sent.Add(int64(len(o.Body)))
+	}
+}
+
+func (l *loads) back(o *cache.Object) {
+	if o != nil && o.Senders != nil && o.Senders.Add(-1) == 0 {
+		l.sent.Add(-int64(len(o.Body)))
 	}
 }

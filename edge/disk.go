@@ -75,6 +75,7 @@ const renewLeast = 10 * time.Minute
 // loads are all reads from the disk that may put something into memory.
 type loads struct {
 	n      atomic.Int64
+	sent   atomic.Int64 // octets that are on their way to viewers, and in no store
 	shards [flightShards]loadShard
 }
 
@@ -152,25 +153,17 @@ func (e *Edge) get(s *Snap, key []byte) *cache.Object {
 	}
 	select {
 	case <-l.done: // often enough without waiting
-		return e.affords(l.of(s))
+		return l.of(s)
 	default:
 	}
 	late := time.NewTimer(diskWait)
 	defer late.Stop()
 	select {
 	case <-l.done:
-		return e.affords(l.of(s))
+		return l.of(s)
 	case <-late.C:
 		return nil
 	}
-}
-
-// affords returns what has been read from disk, unless there is no memory for viewers who take their time with it.
-func (e *Edge) affords(o *cache.Object) *cache.Object {
-	if o != nil && len(o.Body) >= tapeChunk && e.crowded() {
-		return nil
-	}
-	return o
 }
 
 // load joins or begins the load of a key; nil: there cannot be one now. What can be had without waiting is loaded when it
@@ -311,11 +304,13 @@ func (l *load) found(there *cache.Object, ref disk.Ref) {
 	if n := int(o.Size()); !l.whole && o.Block != nil && n >= e.cfg.leastFar && n <= mostFar {
 		o.Far, o.Proved = ref.Far(), disk.Compared(e.now())
 	}
-	if l.head && !o.Away() {
-		l.object = nil // it is none that is left there
+	if l.head && !o.Away() || len(o.Body) >= tapeChunk && e.crowded() {
+		l.object = nil // it is none that is left there, or there is no memory for viewers who take their time with it
 		return
 	}
-	e.store.Put(o)
+	if kept := e.store.Put(o); (!kept || o.Far != cache.Far{}) && len(o.Body) >= tapeChunk {
+		o.Senders = new(atomic.Int64)
+	}
 	if !rules.Current(ref.Current()) { // a younger one has come meanwhile, or a rule
 		e.store.Remove(o)
 	}

@@ -163,7 +163,9 @@ func (v *visit) emitBody(a *answer, off, n int64) {
 		}
 		v.sent()
 		if rest := p[len(first):]; len(rest) > 0 && err == nil {
+			v.e.loads.lend(a.object)
 			err = v.write(rest)
+			v.e.loads.back(a.object)
 		}
 	case a.stream != nil:
 		v.sent()
