@@ -509,3 +509,11 @@ func (e *Edge) peek(key []byte) *cache.Object {
 	}
 	return e.disk.Peek(key)
 }
+
+// peekNow is peek of what is known without waiting for the disk, for who needs no body; it returns false where that cannot be told.
+func (e *Edge) peekNow(key []byte) (o *cache.Object, ok bool) {
+	if o := e.store.Peek(key); o != nil || e.disk == nil {
+		return o, true
+	}
+	return e.disk.PeekNow(key, loadedNow)
+}

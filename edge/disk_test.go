@@ -491,3 +491,37 @@ func TestDisk_WrittenToWhileTheDiskStandsStill(t *testing.T) {
 		w.expect("200 Miss v2", "/a")
 	}, withDisk)
 }
+
+// A fill that was displaced looks whether something younger is stored. It does not wait for a disk for that: until it knows, nothing
+// else under a 64th of all keys is stored, and their viewers wait.
+func TestDisk_DisplacedFillsDoNotWaitForIt(t *testing.T) {
+	story(t, func(w *world) {
+		second, gate2 := gated(ok("v2"))
+		third, gate3 := gated(status(304, "", `ETag: "1"`))
+		w.origin.on("/a", ok("v1", `ETag: "1"`, "Cache-Control: max-age=20, stale-while-revalidate=60"), second, third)
+		w.get("/a")
+		w.settle(21 * time.Second)
+		w.expect("200 Hit v1", "/a")
+		w.mark("/a")
+		w.expect("200 Hit v1", "/a")
+		w.wantWhy("Hit marked-stale")
+		stall := make(chan struct{})
+		w.file.Suffer(disktest.Faults{Stall: stall})
+		w.emptied()
+		late := w.ask("/a")
+		w.settle(diskWait) // from here on it waits for the third answer
+		close(gate2)
+		synctest.Wait()
+		if pen := &w.edge.flights.shard(w.edge.flights.hash([]byte(w.key("/a")))).pen; pen.TryLock() {
+			pen.Unlock()
+		} else {
+			t.Error("it waits for the disk, and nothing can be stored")
+			close(stall)
+			stall = make(chan struct{})
+		}
+		close(gate3)
+		synctest.Wait()
+		late.is(t, "200 Hit v1") // by then the 304 has come, and been stored
+		close(stall)
+	}, withDisk)
+}

@@ -225,8 +225,8 @@ func (t *flights) claim(f *flight) bool {
 	ok, displaced := f.storing, f.displaced
 	f.shard.mu.Unlock()
 	if !ok && displaced {
-		there := t.e.peek([]byte(f.key))
-		ok = there == nil || there.Epoch == f.life && (there.Stamp < f.stamp || there.Stamp == f.stamp && began(there) < f.began)
+		there, known := t.e.peekNow([]byte(f.key)) // who stores next under this pen does not wait for a disk
+		ok = known && (there == nil || there.Epoch == f.life && (there.Stamp < f.stamp || there.Stamp == f.stamp && began(there) < f.began))
 	}
 	return ok
 }

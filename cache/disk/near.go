@@ -37,6 +37,12 @@ func (s *Store) FindNow(key []byte, most int64) (o *cache.Object, ref Ref, ok bo
 	return o, ref, ok
 }
 
+// PeekNow is to Peek what FindNow is to Find.
+func (s *Store) PeekNow(key []byte, most int64) (o *cache.Object, ok bool) {
+	o, _, ok = s.find(s.life.Load(), key, false, most)
+	return o, ok
+}
+
 // ReadNow reads the body that lies at far, of the object that was stored under key, into buf, of which it needs a little
 // more than size; it makes a larger one where that is too small. It is compared with its sum. ok is false where the
 // body is not there any more, not in the kernel's memory, or not what was written; it takes no lock.
