@@ -183,3 +183,27 @@ func BenchmarkOpen_HundredGB(b *testing.B) {
 		})
 	}
 }
+
+// What the tier keeps in memory of each object that is on disk, with all that goes with it. The index doubles: 500,000 have it a little less
+// than half full, 800,000 three quarters.
+func BenchmarkMemory(b *testing.B) {
+	for _, n := range []int{500_000, 800_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				before := live()
+				s, stop := onDisk(b, filepath.Join(b.TempDir(), "cache"), 4<<30)
+				fill(b, s, n, 1<<10)
+				b.ReportMetric(float64(live()-before)/float64(s.Stats().Objects), "octets/object")
+				stop()
+			}
+		})
+	}
+}
+
+// live is what the heap holds.
+func live() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
