@@ -42,7 +42,7 @@ type Previewed struct {
 
 const maxSample = 10
 
-// Selection is what a preview is of. Make one with NewSelection; it may be asked about at several edges, also at once.
+// Selection is what a preview of a distribution is of. Make one with NewSelection; it may be asked about at several edges, also at once.
 type Selection struct {
 	Items []invalidation.Item
 	Where *invalidation.Where // what narrows them; nil: nothing
@@ -50,6 +50,16 @@ type Selection struct {
 	// sieve is made by the first edge that needs it, for all: with thousands of items that takes longer than to look through a small cache. A
 	// control node that asks edges on other machines alone makes none.
 	sieve func() *sieve
+
+	telling sync.Once
+	told    []byte
+	untold  error
+}
+
+// Told is how edges on other machines are asked, in the words of who asks: made once, for all of them.
+func (s *Selection) Told(words func() ([]byte, error)) ([]byte, error) {
+	s.telling.Do(func() { s.told, s.untold = words() })
+	return s.told, s.untold
 }
 
 // NewSelection keeps items, which are not changed any more.

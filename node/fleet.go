@@ -123,7 +123,13 @@ func (f *fleet) ask(ctx context.Context, edge string, q question) (*answer, erro
 	if err != nil {
 		return nil, err
 	}
-	if b, err = f.edges.Ask(ctx, edge, b); err != nil {
+	return f.askWords(ctx, edge, b)
+}
+
+// askWords is ask for a question that is encoded already.
+func (f *fleet) askWords(ctx context.Context, edge string, words []byte) (*answer, error) {
+	b, err := f.edges.Ask(ctx, edge, words)
+	if err != nil {
 		return nil, err
 	}
 	a := &answer{}
@@ -213,13 +219,18 @@ type distant struct {
 	state *edgeState
 }
 
-// ask asks it. One that is not connected any more has just been.
+// ask asks it.
 func (d *distant) ask(ctx context.Context, q question) (*answer, error) {
 	a, err := d.fleet.ask(ctx, d.name, q)
+	return a, silent(err)
+}
+
+// silent is what became of a question to an edge: one that is not connected any more has just been.
+func silent(err error) error {
 	if errors.Is(err, jetstream.ErrAway) {
-		err = ownapi.ErrSilent
+		return ownapi.ErrSilent
 	}
-	return a, err
+	return err
 }
 
 func (d *distant) Stats() edge.Stats { return d.state.Stats }
@@ -243,6 +254,22 @@ func (d *distant) Receipts(ctx context.Context, of []ownapi.ReceiptOf) ([]*edge.
 }
 
 func (d *distant) Preview(ctx context.Context, distribution string, of *edge.Selection) (*edge.Preview, error) {
+	words, err := of.Told(func() ([]byte, error) { return previewQuestion(distribution, of) })
+	if err != nil {
+		return nil, err
+	}
+	a, err := d.fleet.askWords(ctx, d.name, words)
+	if err != nil {
+		return nil, silent(err)
+	}
+	if a.Preview == nil || len(a.Preview.Items) != len(of.Items) {
+		return nil, d.nonsense()
+	}
+	return a.Preview, nil
+}
+
+// previewQuestion encodes a preview. With thousands of items that is work, and the same for each of thousands of edges.
+func previewQuestion(distribution string, of *edge.Selection) ([]byte, error) {
 	lines, err := text(of.Items)
 	if err != nil {
 		return nil, err
@@ -252,14 +279,7 @@ func (d *distant) Preview(ctx context.Context, distribution string, of *edge.Sel
 		c := of.Where.Conditions()
 		q.Where = &c
 	}
-	a, err := d.ask(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	if a.Preview == nil || len(a.Preview.Items) != len(of.Items) {
-		return nil, d.nonsense()
-	}
-	return a.Preview, nil
+	return json.Marshal(q)
 }
 
 func (d *distant) Popular(ctx context.Context, distribution string, most int) (*edge.Popular, error) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/control"
+	edges "github.com/warmfront/warmfront/edge"
+	"github.com/warmfront/warmfront/invalidation"
 	"github.com/warmfront/warmfront/ownapi"
 )
 
@@ -81,6 +83,34 @@ func TestFleet_WhoAnswersIsThere(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// overheard is edges that note which octets they are asked with.
+type overheard struct {
+	asked map[string]*byte
+}
+
+func (o *overheard) Ask(_ context.Context, edge string, question []byte) ([]byte, error) {
+	o.asked[edge] = &question[0]
+	return answer{Preview: &edges.Preview{Items: make([]edges.Previewed, 1)}}.encode(), nil
+}
+
+// A question of thousands of items is encoded once, however many edges are asked.
+func TestFleet_APreviewIsEncodedOnce(t *testing.T) {
+	item, err := invalidation.Parse("/images/*", invalidation.Anywhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := &overheard{map[string]*byte{}}
+	f, of := &fleet{edges: there}, edges.NewSelection([]invalidation.Item{item}, nil)
+	for _, name := range []string{"a", "b", "c"} {
+		if _, err := (&distant{fleet: f, name: name}).Preview(t.Context(), "D1", of); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a := there.asked; len(a) != 3 || a["a"] != a["b"] || a["b"] != a["c"] {
+		t.Errorf("asked with %v: not with the same octets", a)
 	}
 }
 
