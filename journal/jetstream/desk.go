@@ -85,8 +85,8 @@ type Admission struct {
 // What a desk does at once (L9), for all edges and for one of them: what one asks is no reason not to answer another. Beyond it
 // there is no answer, and the edge asks again; but to what is somebody else's wish, who waits for an answer, it is ErrBusy at once. What an edge has given up to read may still be under way.
 var (
-	mostReads        = bound{64, 8}
-	mostParts        = bound{4096, 4} // of a fleet that comes back at once, each waits for company
+	mostReads        = bound{4096, 8} // of a fleet that comes back at once, each waits for its turn (mostDeskReads)
+	mostParts        = bound{4096, 4} // the same, for company
 	mostWants        = bound{256, 64}
 	mostApplications = bound{16, 16} // of who has no name yet; and of control nodes
 	mostEntering     = bound{4, 4}
@@ -230,10 +230,19 @@ func lines(first []byte, rest [][]byte) []byte {
 	return out
 }
 
+// readTogether is readStored, with those who wait for the same.
+func (l *Log) readTogether(ctx context.Context, q readQuestion) ([][]byte, error) {
+	q.Max = min(q.Max, maxBatch)
+	return l.desking.do(ctx, q, l.deskReads.enter, func(ctx context.Context) ([][]byte, error) {
+		defer l.deskReads.leave()
+		return l.readStored(ctx, q.From, q.Max)
+	})
+}
+
 // readFor reads for an edge. It asks from where it stands, so that no answer tells it that the log is not the one it followed, and
 // it drops its cache (E1). A replica that is behind must not say that: then the end is made sure of.
 func (l *Log) readFor(ctx context.Context, d Desk, q readQuestion) ([][]byte, error) {
-	all, err := l.readStored(ctx, q.From, min(q.Max, maxBatch))
+	all, err := l.readTogether(ctx, q)
 	if err != nil || len(all) > 0 || q.From <= 1 || q.Max <= 0 || !l.MayLag() {
 		return all, err
 	}
@@ -242,7 +251,7 @@ func (l *Log) readFor(ctx context.Context, d Desk, q readQuestion) ([][]byte, er
 		return nil, err
 	}
 	l.known.atLeast(z)
-	return l.readStored(ctx, q.From, min(q.Max, maxBatch))
+	return l.readTogether(ctx, q)
 }
 
 // part is an edge's joining, leaving, or asking for another certificate; one of them is set.

@@ -31,7 +31,8 @@ func inspectExternal(ctx context.Context, c Config, progress func(read, of uint6
 			return found, fmt.Errorf("%w: %s is no directory of a control node whose journal is in a NATS: %w", ErrConfig, c.Dir, err)
 		}
 	}
-	l := &Log{c: c, session: session{log: c.Logger, name: ownName}, head: &head{pos: found.Confirmed}}
+	l := newLog(c)
+	l.head = &head{pos: found.Confirmed}
 	defer l.Close()
 	reach, cancel := context.WithTimeout(ctx, 3*readTimeout)
 	defer cancel()

@@ -78,7 +78,7 @@ func (c Config) copyReplica() (copied Config, err error) {
 	if err != nil {
 		return copied, err
 	}
-	l := &Log{c: copied, session: session{log: c.Logger, name: "control"}}
+	l := newLog(copied)
 	if err := l.start(); err != nil {
 		return copied, err
 	}
@@ -195,7 +195,7 @@ func (c Config) walk(ctx context.Context, dir string, found Inspected, progress 
 	if err := h.close(); err != nil {
 		return found, err
 	}
-	l := &Log{c: c, session: session{log: c.Logger, name: "control"}}
+	l := newLog(c)
 	if l.head, err = openHead(c.path("head")); err != nil {
 		return found, err
 	}

@@ -99,6 +99,13 @@ type Log struct {
 	slots  slots
 	doubt  bool // it was doubted when it was opened
 
+	batches   room // for mostBatches
+	reading   joint[wanted, received]
+	deskReads room // for mostDeskReads
+	desking   joint[readQuestion, [][]byte]
+	probing   joint[struct{}, uint64]
+	probes    spaced
+
 	compacting chan struct{} // capacity 1: held by Compact
 	compacted  atomic.Pointer[time.Time]
 	watched    atomic.Pointer[watch] // nil: none is under way
@@ -190,9 +197,17 @@ func hold(c Config) (Config, *os.File, error) {
 	return c, lock, err
 }
 
+// newLog returns one that is not open yet.
+func newLog(c Config) *Log {
+	return &Log{
+		c: c, session: session{log: c.Logger, name: ownName},
+		compacting: make(chan struct{}, 1), batches: make(room, mostBatches), deskReads: make(room, mostDeskReads),
+	}
+}
+
 // openHeld opens a directory that the caller has taken.
 func openHeld(ctx context.Context, c Config) (_ *Log, err error) {
-	l := &Log{c: c, session: session{log: c.Logger, name: ownName}, compacting: make(chan struct{}, 1)}
+	l := newLog(c)
 	if c.Network != nil {
 		l.guard = newGuard(c.Network)
 	}

@@ -279,12 +279,11 @@ func (l *Log) readKept(ctx context.Context, s *shape, from uint64, n int) (all [
 // keptBatch reads some of what was kept. Of replicas one may be asked that has not all of it yet, and the stream may just have been removed.
 func (l *Log) keptBatch(ctx context.Context, s *shape, name string, from uint64, n int) ([][]byte, error) {
 	for {
-		short, cancel := ctx, context.CancelFunc(func() {})
+		within := time.Duration(0)
 		if l.MayLag() {
-			short, cancel = context.WithTimeout(ctx, tryRead)
+			within = tryRead
 		}
-		some, _, err := l.batchOf(short, directGets+name, from, n, false)
-		cancel()
+		some, _, err := l.batchOf(ctx, within, directGets+name, from, n, false)
 		if err == nil && len(some) == 0 {
 			err = l.damaged("slot %d cannot be read", from)
 		}

@@ -87,9 +87,7 @@ func (l *Log) endsAt(ctx context.Context, seq uint64) bool {
 // neither.
 func (l *Log) readReplica(ctx context.Context, s *shape, from uint64, max int) ([][]byte, error) {
 	for {
-		short, cancel := context.WithTimeout(ctx, tryRead)
-		all, _, err := l.batch(short, from, min(max, maxBatch), s.telling(from))
-		cancel()
+		all, _, err := l.batchOf(ctx, tryRead, directGets+l.c.names().stream, from, min(max, maxBatch), s.telling(from))
 		end := from - 1 + uint64(len(all))
 		if len(all) > 0 {
 			l.known.found(end) // also of a read that was cut off: the next one may be answered by a replica that has less

@@ -20,7 +20,7 @@ func TestReadReplica_CutOffAndThenByOneThatIsBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lock.Close()
-	l := &Log{c: c, session: session{log: c.Logger, name: ownName}}
+	l := newLog(c)
 	defer l.Close()
 	if err := l.start(); err != nil { // without a stream: the replicas are this test's
 		t.Fatal(err)

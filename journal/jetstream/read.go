@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -135,11 +136,52 @@ func (l *Log) readBatch(ctx context.Context, s *shape, from uint64, max int) ([]
 // batch asks for what is in n slots and receives it, up to the mark that ends it. left is the engine's opinion
 // whether there are more.
 func (l *Log) batch(ctx context.Context, from uint64, n int, bare bool) (all [][]byte, left bool, err error) {
-	return l.batchOf(ctx, directGets+l.c.names().stream, from, n, bare)
+	return l.batchOf(ctx, 0, directGets+l.c.names().stream, from, n, bare)
 }
 
-// batchOf is batch of the stream that is asked on a subject.
-func (l *Log) batchOf(ctx context.Context, subject string, from uint64, n int, bare bool) (all [][]byte, left bool, err error) {
+// wanted is what a batch is asked for; two that are equal have the same answer.
+type wanted struct {
+	subject string
+	from    uint64
+	n       int
+	bare    bool
+}
+
+// received is the answer, as far as it has come.
+type received struct {
+	all  [][]byte
+	left bool
+}
+
+// What is read from the engine at once (L9), in all and for edges on other machines. All of it comes over one connection: with hundreds under way, as of
+// hundreds of edges that start, each would take as long as all of them, and all would be given up.
+const (
+	mostBatches   = 32
+	mostDeskReads = 16
+)
+
+// batchOf is batch of the stream that is asked on a subject, within some time from when it is; 0: within ctx's. Who wants the same meanwhile
+// gets the same.
+func (l *Log) batchOf(ctx context.Context, within time.Duration, subject string, from uint64, n int, bare bool) ([][]byte, bool, error) {
+	r, err := l.reading.do(ctx, wanted{subject, from, n, bare}, l.batches.enter, func(ctx context.Context) (r received, err error) {
+		defer l.batches.leave()
+		if within > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, within)
+			defer cancel()
+		}
+		r.all, r.left, err = l.receive(ctx, subject, from, n, bare)
+		r.all = slices.Clip(r.all)
+		return r, err
+	})
+	if err != nil && err == ctx.Err() { // nobody has asked
+		err = l.wrap("read", err)
+	}
+	return r.all, r.left, err
+}
+
+// receive asks on a subject, and waits for all of the answer.
+func (l *Log) receive(ctx context.Context, subject string, from uint64, n int, bare bool) (all [][]byte, left bool, err error) {
 	inbox := l.engine.nc.NewInbox()
 	sub, err := l.engine.nc.SubscribeSync(inbox)
 	if err != nil {

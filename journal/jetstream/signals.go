@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -92,6 +93,20 @@ func (l *session) Probe(ctx context.Context) (uint64, error) {
 		return 0, fmt.Errorf("journal: probe: %s", a.Error)
 	}
 	return a.Seq, nil
+}
+
+// probesApart is how much time this process leaves between two of its own probes.
+const probesApart = 20 * time.Millisecond
+
+// Probe implements journal.Log. Who come soon after another in this process, as hundreds of edges that start do, send one together: the entry that
+// answers it is appended after each of them has come (P1).
+func (l *Log) Probe(ctx context.Context) (uint64, error) {
+	turn := func(ctx context.Context) error { return l.probes.turn(ctx, probesApart) }
+	z, err := l.probing.do(ctx, struct{}{}, turn, l.session.Probe)
+	if err != nil && err == ctx.Err() { // nobody has asked
+		err = l.wrap("probe", err)
+	}
+	return z, err
 }
 
 // mostProbes bounds those that are being answered at once (L9), of all edges and of one. What is beyond gets no answer: its edge
