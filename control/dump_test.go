@@ -19,9 +19,9 @@ func dump(s *state) string {
 		for _, inv := range d.invalidations {
 			var waves []any
 			for _, w := range inv.waves {
-				waves = append(waves, []any{w.fact, w.seq, w.completed})
+				waves = append(waves, []any{w.fact, w.seq, completed(w.completed)})
 			}
-			invs = append(invs, []any{inv.fact, inv.seq, inv.completed, inv.withdrawn, waves})
+			invs = append(invs, []any{inv.fact, inv.seq, completed(inv.completed), inv.withdrawn, waves})
 		}
 		var planned []any
 		for _, inv := range d.planned {
@@ -69,4 +69,12 @@ func dump(s *state) string {
 		panic(err)
 	}
 	return string(b)
+}
+
+// completed is all that is kept of a completion; nil: there is none.
+func completed(c *completion) any {
+	if c == nil {
+		return nil
+	}
+	return []any{c.At, c.Members, c.edges()}
 }

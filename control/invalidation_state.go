@@ -14,8 +14,8 @@ import (
 type invalidationState struct {
 	fact      *journal.Invalidated
 	seq       uint64
-	part      int                // which fact of that entry
-	completed *journal.Completed // what declared it; nil while in progress
+	part      int         // which fact of that entry
+	completed *completion // what declared it; nil while in progress
 
 	// Of one that is planned, or was and has been withdrawn.
 	planned   *journal.Scheduled
@@ -78,7 +78,7 @@ func samePace(a, b *journal.Pace) bool {
 }
 
 // completions are what has declared it, or turns of it, completed.
-func (inv *invalidationState) completions() (all []*journal.Completed) {
+func (inv *invalidationState) completions() (all []*completion) {
 	if inv.completed != nil {
 		all = append(all, inv.completed)
 	}
@@ -158,7 +158,7 @@ func (s *state) invalidate(seq uint64, part int, f *journal.Invalidated) []Chang
 }
 
 // complete marks one completed, or its wave, and returns its status.
-func (d *distributionState) complete(o open, by *journal.Completed) string {
+func (d *distributionState) complete(o open, by *completion) string {
 	inv := d.byID[o.invalidation]
 	switch last := inv.completeWave(o.seq, by); {
 	case inv.withdrawn != nil:

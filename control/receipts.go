@@ -67,7 +67,7 @@ func (c *Control) plainReceipt(r *Receipt, inv *invalidationState) {
 	accepted, d := inv.fact.CreateTime, c.state.distributions[inv.fact.DistributionID]
 	if done := inv.completed; done != nil {
 		r.Took = since(accepted, done.At)
-		for _, e := range done.Edges {
+		for _, e := range done.edges() {
 			row := c.completedRow(e, d, inv.seq, accepted, done.At)
 			r.Edges = append(r.Edges, row)
 			if row.Applied { // done.At is in whole milliseconds, row.At is not
@@ -103,7 +103,7 @@ func (c *Control) rolloutReceipt(r *Receipt, inv *invalidationState) {
 			}
 			continue
 		}
-		for _, e := range w.completed.Edges {
+		for _, e := range w.completed.edges() {
 			if w.fact.Wave.Covers(e.Location) {
 				r.Edges = append(r.Edges, c.completedRow(e, d, w.seq, accepted, w.completed.At))
 			}

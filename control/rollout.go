@@ -77,7 +77,7 @@ func checkByLocation(b *journal.ByLocation) error {
 type waveState struct {
 	fact      *journal.Invalidated
 	seq       uint64
-	completed *journal.Completed // nil: edges are at it
+	completed *completion // nil: edges are at it
 }
 
 // locations lists where there are edges, by name.
@@ -186,7 +186,7 @@ func (d *distributionState) rolled(inv *invalidationState) {
 }
 
 // completeWave marks the wave with this number, and tells whether it is the last one.
-func (inv *invalidationState) completeWave(seq uint64, by *journal.Completed) (last bool) {
+func (inv *invalidationState) completeWave(seq uint64, by *completion) (last bool) {
 	for _, w := range inv.waves {
 		if w.seq == seq {
 			w.completed = by

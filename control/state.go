@@ -33,9 +33,10 @@ type state struct {
 	invited   map[string]*invited  // by the public half of the token
 	admitted  map[string]*admitted // by name of the edge
 	places    map[string]*journal.PlacePut
-	tiers     *tier.Map // of places and members
-	completed uint64    // greatest Completed.UpTo
-	open      []open    // what waits for Completed, in order
+	tiers     *tier.Map   // of places and members
+	completed uint64      // greatest Completed.UpTo
+	named     []edgeNamed // of whom the last one was, by name
+	open      []open      // what waits for Completed, in order
 
 	access accessRecords
 	audit  audit
@@ -154,12 +155,16 @@ func (s *state) complete(f *journal.Completed) (changes []Change) {
 	}
 	s.completed = f.UpTo
 	n := sort.Search(len(s.open), func(i int) bool { return s.open[i].seq > f.UpTo })
+	var by *completion // of all of them
 	for _, o := range s.open[:n] {
 		d := s.distributions[o.distribution]
 		switch {
 		case d == nil: // deleted meanwhile
 		case o.invalidation != "":
-			changes = append(changes, Change{Kind: ChangeInvalidation, ID: o.invalidation, DistributionID: o.distribution, Status: d.complete(o, f)})
+			if by == nil {
+				by = s.completion(f)
+			}
+			changes = append(changes, Change{Kind: ChangeInvalidation, ID: o.invalidation, DistributionID: o.distribution, Status: d.complete(o, by)})
 		case d.seq == o.seq: // not changed again since
 			changes = append(changes, Change{Kind: ChangeDistribution, ID: o.distribution, Status: Deployed})
 		}
