@@ -10,10 +10,17 @@ import (
 // roster is what an edge knows of the others: which are members, where they can be asked, and by which certificates they are
 // known. It is the follower's, but for the certificates, which every handshake asks about.
 type roster struct {
-	members map[string]journal.EdgeJoined
+	members map[string]fellow
 
 	mu      sync.RWMutex
 	serials map[string][2]string // by edge, of its certificate and of the one that it has renewed; guarded by mu
+}
+
+// fellow is a member, as far as its end must be understood: each edge has one of each.
+type fellow struct {
+	incarnation string
+	place       string
+	asked       bool // it has an address, and so is known there
 }
 
 func (r *roster) clear() {
@@ -42,17 +49,21 @@ func (e *Edge) foldRoster(d *draft, f *journal.Fact) {
 	case f.PlaceDeleted != nil:
 		d.kin = append(d.kin, tier.SaysNothing(f.PlaceDeleted.Place))
 	case f.EdgeJoined != nil:
-		j := *f.EdgeJoined
+		j := f.EdgeJoined
 		r.part(d, j.Edge)
 		if r.members == nil {
-			r.members = map[string]journal.EdgeJoined{}
+			r.members = map[string]fellow{}
 		}
-		r.members[j.Edge] = j
+		is := fellow{incarnation: j.Incarnation}
 		if j.Address != "" {
+			is.place, is.asked = j.Location, true
+		}
+		r.members[j.Edge] = is
+		if is.asked {
 			d.kin = append(d.kin, tier.Comes(tier.Edge{Name: j.Edge, Place: j.Location, Address: j.Address}))
 		}
 	case f.EdgeLeft != nil:
-		if r.members[f.EdgeLeft.Edge].Incarnation == f.EdgeLeft.Incarnation {
+		if r.members[f.EdgeLeft.Edge].incarnation == f.EdgeLeft.Incarnation {
 			r.part(d, f.EdgeLeft.Edge)
 		}
 	case f.EdgeAdmitted != nil:
@@ -73,8 +84,8 @@ func (e *Edge) foldRoster(d *draft, f *journal.Fact) {
 // part takes an edge off.
 func (r *roster) part(d *draft, edge string) {
 	if j, ok := r.members[edge]; ok {
-		if j.Address != "" {
-			d.kin = append(d.kin, tier.Goes(edge, j.Location))
+		if j.asked {
+			d.kin = append(d.kin, tier.Goes(edge, j.place))
 		}
 		delete(r.members, edge)
 	}
