@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,11 +19,6 @@ func TestCluster_YourNATS(t *testing.T) {
 		out, err := c.desk.command(binary(), "fsck", "--data", filepath.Join(n.dir, "data"), "--nats", c.natsURLs((*host).at)).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "the journal is in order") {
 			t.Errorf("fsck of %s: %v\n%s", n.name, err, out)
-		}
-	}
-	if t.Failed() {
-		for _, n := range slices.Concat(c.nats, c.controls) {
-			t.Logf("%s:\n%s", n.name, n.proc.log)
 		}
 	}
 }

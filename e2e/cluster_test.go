@@ -278,6 +278,9 @@ func (c *cluster) close() {
 		if n == nil || n.proc == nil {
 			continue
 		}
+		if c.t.Failed() {
+			c.t.Logf("%s:\n%s", n.name, n.proc.log)
+		}
 		select {
 		case <-n.proc.ended:
 		default:
