@@ -14,6 +14,7 @@ import {
 } from "@aws-sdk/client-cloudfront";
 import { client } from "./client";
 import { code } from "./errors";
+import { hundreds } from "./list";
 import { live } from "./live";
 import type { Invalidation, Mode, Page, Terms } from "./own";
 
@@ -121,9 +122,9 @@ export async function createInvalidation(id: string, items: string[], reference:
   return made?.Id ?? "";
 }
 
-// recentInvalidations are the newest, with who made them: at most 100, as CloudFront's console shows.
-export function recentInvalidations(id: string, signal?: Signal): Promise<Page<Invalidation>> {
-  return client.own("GET", `/distributions/${encodeURIComponent(id)}/invalidations?max=100`, undefined, signal);
+// recentInvalidations are the newest, with who made them: so many hundreds.
+export function recentInvalidations(id: string, pages: number, signal?: Signal): Promise<Page<Invalidation>> {
+  return hundreds(`/distributions/${encodeURIComponent(id)}/invalidations`, pages, signal);
 }
 
 // awsWildcards tells how the distribution's invalidations read a * that is not last.

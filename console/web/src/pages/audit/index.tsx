@@ -6,9 +6,9 @@ import Table, { type TableProps } from "@cloudscape-design/components/table";
 import TextFilter from "@cloudscape-design/components/text-filter";
 import { useState } from "react";
 import { usePage } from "../../app/page";
-import { client } from "../../client";
 import { plural } from "../../format";
-import type { Actor, AuditEntry, Page } from "../../own";
+import { hundreds } from "../../list";
+import type { Actor, AuditEntry } from "../../own";
 import { Empty } from "../../parts/Empty";
 import { LoadFailure } from "../../parts/LoadFailure";
 import { Link } from "../../parts/Link";
@@ -19,7 +19,7 @@ export default function Audit() {
   usePage({ text: "Audit trail", href: "/audit" });
   const [pages, setPages] = useState(1);
   const [filter, setFilter] = useState("");
-  const trail = useLoad((signal) => load(pages, signal), [pages], { on: (c) => c.kind !== "missed" });
+  const trail = useLoad((signal) => hundreds<AuditEntry>("/audit", pages, signal), [pages], { on: (c) => c.kind !== "missed" });
   const [kept, setKept] = useState(trail.data);
   if (trail.data && trail.data !== kept) setKept(trail.data); // stays while the next page comes
   const all = kept?.items ?? [];
@@ -60,19 +60,6 @@ export default function Audit() {
       />
     </SpaceBetween>
   );
-}
-
-async function load(pages: number, signal: AbortSignal): Promise<Page<AuditEntry>> {
-  const items: AuditEntry[] = [];
-  let marker = "";
-  for (let i = 0; i < pages; i++) {
-    const query = new URLSearchParams({ max: "100", ...(marker && { marker }) });
-    const page = await client.own<Page<AuditEntry>>("GET", `/audit?${query}`, undefined, signal);
-    items.push(...page.items);
-    marker = page.nextMarker;
-    if (!marker) break;
-  }
-  return { items, nextMarker: marker };
 }
 
 function says(e: AuditEntry): string {

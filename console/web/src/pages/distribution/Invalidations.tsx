@@ -6,6 +6,7 @@ import Pagination from "@cloudscape-design/components/pagination";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import TextFilter from "@cloudscape-design/components/text-filter";
+import { useState } from "react";
 import { useNavigate } from "react-router";
 import { recentInvalidations } from "../../distributions";
 import { count, plural } from "../../format";
@@ -14,7 +15,7 @@ import type { Invalidation } from "../../own";
 import { Empty } from "../../parts/Empty";
 import { LoadFailure } from "../../parts/LoadFailure";
 import { Link } from "../../parts/Link";
-import { short } from "../../parts/Path";
+import { Path, short } from "../../parts/Path";
 import { InvalidationStatus } from "../../parts/Status";
 import { Time } from "../../parts/Time";
 import { useLoad, useMay } from "../../use";
@@ -23,10 +24,19 @@ export function Invalidations({ id }: { id: string }) {
   const navigate = useNavigate();
   const may = useMay();
   const home = `/distributions/${id}/invalidations`;
-  const list = useLoad((signal) => recentInvalidations(id, signal), [id], {
+  const [pages, setPages] = useState(1);
+  const loaded = useLoad((signal) => recentInvalidations(id, pages, signal), [id, pages], {
     on: (c) => c.kind === "invalidation" && c.distributionId === id,
     every: (page) => (page.items.some((i) => i.status === "InProgress" || i.status === "Scheduled") ? (live.up ? 5000 : 1000) : undefined),
   });
+  const [kept, keep] = useState(loaded.data);
+  if (loaded.data && loaded.data !== kept) keep(loaded.data); // stays while older ones come
+  const list = { ...loaded, data: loaded.data ?? kept };
+  const more = list.data?.nextMarker && (
+    <Button loading={loaded.loading && !loaded.data} onClick={() => setPages(pages + 1)}>
+      Show older
+    </Button>
+  );
   const create = (
     <Button variant="primary" disabled={!may.invalidate} onClick={() => navigate(`${home}/create`)}>
       Create invalidation
@@ -36,7 +46,7 @@ export function Invalidations({ id }: { id: string }) {
     filtering: {
       filteringFunction: (i, text) => [i.id, i.status, i.by.user, i.by.accessKey, i.comment, i.plan?.when?.url ?? "", ...i.items].some((s) => s.toLowerCase().includes(text.toLowerCase())),
       empty: !list.error && <Empty title="No invalidations" action={create}>You have not dropped anything from the caches yet.</Empty>,
-      noMatch: <Empty title="No matches" action={<Button onClick={() => actions.setFiltering("")}>Clear filter</Button>} />,
+      noMatch: <Empty title={more ? `No matches among the last ${count(list.data?.items.length ?? 0)}` : "No matches"} action={<Button onClick={() => actions.setFiltering("")}>Clear filter</Button>} />,
     },
     pagination: { pageSize: 20 },
     sorting: {},
@@ -51,6 +61,7 @@ export function Invalidations({ id }: { id: string }) {
         {...collectionProps}
         items={items}
         columnDefinitions={columns(home)}
+        wrapLines
         enableKeyboardNavigation
         selectionType="single"
         loading={list.loading && !list.data}
@@ -60,7 +71,7 @@ export function Invalidations({ id }: { id: string }) {
           <Header
             variant="h2"
             counter={list.data && `(${list.data.items.length}${list.data.nextMarker ? "+" : ""})`}
-            description={list.data?.nextMarker ? "The last 100." : undefined}
+            description={more ? `The last ${count(list.data?.items.length ?? 0)}.` : undefined}
             actions={
               <SpaceBetween direction="horizontal" size="xs">
                 <Button iconName="refresh" ariaLabel="Refresh" loading={list.loading && Boolean(list.data)} onClick={list.reload} />
@@ -82,6 +93,7 @@ export function Invalidations({ id }: { id: string }) {
           />
         }
         pagination={<Pagination {...paginationProps} />}
+        footer={more && <Box textAlign="center">{more}</Box>}
       />
     </SpaceBetween>
   );
@@ -89,13 +101,13 @@ export function Invalidations({ id }: { id: string }) {
 
 function columns(home: string): TableProps.ColumnDefinition<Invalidation>[] {
   return [
-    { id: "id", header: "Invalidation ID", isRowHeader: true, sortingField: "id", cell: (i) => <Link href={`${home}/${i.id}`}>{i.id}</Link> },
-    { id: "status", header: "Status", sortingField: "status", cell: (i) => <><InvalidationStatus status={i.status} /><Due of={i} /></> },
-    { id: "created", header: "Date created", sortingField: "createTime", cell: (i) => <Time at={i.createTime} /> },
-    { id: "by", header: "Created by", sortingComparator: (a, b) => a.by.user.localeCompare(b.by.user), cell: (i) => i.by.user || "–" },
-    { id: "items", header: "Items", sortingField: "itemCount", cell: (i) => <span title={i.items.slice(0, 10).join("\n")}>{count(i.itemCount)}</span> },
-    { id: "first", header: "Paths and tags", cell: (i) => sample(i) },
-    { id: "comment", header: "Comment", cell: (i) => i.comment || "–" },
+    { id: "id", header: "Invalidation ID", isRowHeader: true, sortingField: "id", minWidth: 170, cell: (i) => <Link href={`${home}/${i.id}`}>{i.id}</Link> },
+    { id: "status", header: "Status", sortingField: "status", minWidth: 150, cell: (i) => <><InvalidationStatus status={i.status} /><Due of={i} /></> },
+    { id: "created", header: "Date created", sortingField: "createTime", minWidth: 130, cell: (i) => <Time at={i.createTime} /> },
+    { id: "by", header: "Created by", sortingComparator: (a, b) => a.by.user.localeCompare(b.by.user), minWidth: 130, cell: (i) => i.by.user || "–" },
+    { id: "items", header: "Items", sortingField: "itemCount", minWidth: 90, cell: (i) => <span title={i.items.slice(0, 10).join("\n")}>{count(i.itemCount)}</span> },
+    { id: "first", header: "Paths and tags", minWidth: 180, cell: (i) => <Path text={sample(i)} /> },
+    { id: "comment", header: "Comment", minWidth: 160, cell: (i) => <span style={{ overflowWrap: "anywhere" }}>{short(i.comment, 200) || "–"}</span> },
   ];
 }
 
