@@ -150,6 +150,17 @@ describe("calls", () => {
   });
 });
 
+test("who cannot serve says himself whether anything was done, in either API's way", async () => {
+  const bodies = ['{"code":"ServiceUnavailable","message":"Nothing was changed."}', "<ErrorResponse><Error><Code>ServiceUnavailable</Code><Message>Look at &#34;I1&#34; first.</Message></Error></ErrorResponse>", "<html>Bad gateway</html>", ""];
+  const said: unknown[] = [];
+  for (const body of bodies) {
+    const other = new Client("http://console.test", async () => new Response(body, { status: 503 }));
+    said.push(await other.signIn("admin", "x").catch((e: unknown) => [(e as Unreachable).message, (e as Unreachable).told]));
+  }
+  const nobody = ["Warmfront does not answer.", false];
+  expect(said).toEqual([["Nothing was changed.", true], ['Look at "I1" first.', true], nobody, nobody]);
+});
+
 test("errors carry what the server said", async () => {
   const e = await client.signIn("admin", "x").catch((e: unknown) => e);
   expect(e).toBeInstanceOf(Refused);

@@ -11,8 +11,11 @@ export class SignedOut extends Error {
 // Unreachable: nobody answered, or only a proxy did. It is worth trying again.
 export class Unreachable extends Error {
   override name = "Unreachable";
+  readonly told: boolean; // Warmfront has said itself what it cannot do, and so whether it was done
   constructor(cause: unknown) {
-    super("Warmfront does not answer.", { cause });
+    const told = cause instanceof Refused && cause.code !== unnamed;
+    super(told ? cause.message : "Warmfront does not answer.", { cause });
+    this.told = told;
   }
 }
 
@@ -29,12 +32,29 @@ export class Refused extends Error {
   }
 }
 
-// refusal reads the error that our own API answered with.
+const unnamed = "Error"; // the code of what is no error of ours, as of a proxy
+
+// refusal reads the error that one of the two APIs answered with.
 export async function refusal(response: Response): Promise<Refused> {
-  const body = (await response.json().catch(() => ({}))) as { code?: string; message?: string };
+  const body = parsed(await response.text().catch(() => ""));
   const after = Number(response.headers.get("retry-after")) || undefined;
-  return new Refused(response.status, body.code ?? "Error", body.message ?? response.statusText, after);
+  return new Refused(response.status, body.code ?? unnamed, body.message ?? response.statusText, after);
 }
+
+function parsed(text: string): { code?: string | undefined; message?: string | undefined } {
+  if (!text.startsWith("<")) {
+    try {
+      return JSON.parse(text) as { code?: string };
+    } catch {
+      return {};
+    }
+  }
+  const inside = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1];
+  const plain = inside("Message")?.replace(/&(#34|quot|#39|apos|lt|gt|amp);/g, (_, e: string) => entities[e] ?? "");
+  return { code: inside("Code"), message: plain };
+}
+
+const entities: Record<string, string> = { "#34": '"', quot: '"', "#39": "'", apos: "'", lt: "<", gt: ">", amp: "&" };
 
 const staleCodes = ["InvalidClientTokenId", "ExpiredToken", "ExpiredTokenException", "Unauthenticated", "RequestExpired"];
 

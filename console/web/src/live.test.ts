@@ -28,6 +28,18 @@ test("a stream that breaks is opened anew, and everybody looks again", async () 
   stop();
 });
 
+test("who follows again after nobody did is told to look", async () => {
+  const heard: string[] = [];
+  const live = new Live(async function* (signal) {
+    await new Promise((r) => signal.addEventListener("abort", r));
+  });
+  live.listen((c) => heard.push(c.kind));
+  live.start()();
+  expect(heard).toEqual([]);
+  live.start()();
+  expect(heard).toEqual(["missed"]);
+});
+
 test("without a session nothing is tried again", async () => {
   let opened = 0;
   const live = new Live(

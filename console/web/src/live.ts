@@ -10,6 +10,7 @@ type Listener = (c: Change) => void;
 export class Live {
   up = false;
   private listeners = new Set<Listener>();
+  private stopped = false; // since nobody follows, things have happened that nobody was told
 
   constructor(
     private open: (signal: AbortSignal, opened: () => void) => AsyncIterable<Change>,
@@ -24,8 +25,13 @@ export class Live {
   // start follows the stream, and opens it anew when it ends, until the function that it returns is called.
   start(): () => void {
     const stopper = new AbortController();
+    if (this.stopped) this.missed();
+    this.stopped = false;
     void this.follow(stopper.signal);
-    return () => stopper.abort();
+    return () => {
+      this.stopped = true;
+      stopper.abort();
+    };
   }
 
   private async follow(signal: AbortSignal): Promise<void> {
@@ -45,8 +51,12 @@ export class Live {
       this.down();
       await this.pause(Math.min(10_000, 500 * 2 ** failures));
       // What happened in between is not repeated: everybody asks again.
-      if (!signal.aborted) this.tell({ kind: "missed", id: "", distributionId: "", status: "", seq: 0 });
+      if (!signal.aborted) this.missed();
     }
+  }
+
+  private missed(): void {
+    this.tell({ kind: "missed", id: "", distributionId: "", status: "", seq: 0 });
   }
 
   private down(): void {

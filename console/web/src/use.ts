@@ -31,6 +31,7 @@ export interface Loaded<T> {
 export interface Often<T> {
   every?: (data: T) => number | undefined; // milliseconds until the next look
   on?: (c: Change) => boolean; // changes after which to look again
+  still?: boolean; // what is there is edited: it is not replaced unless somebody asks
 }
 
 // useLoad loads, and loads again: at intervals, after a change, after the API has been away. What was
@@ -43,19 +44,24 @@ export function useLoad<T>(
   const [state, setState] = useState<Omit<Loaded<T>, "reload">>({ data: undefined, error: undefined, loading: true });
   const again = useRef<() => void>(undefined);
   const latest = useRef({ load, often });
+  const there = useRef(false);
   useEffect(() => {
     latest.current = { load, often };
   });
 
   useEffect(() => {
     setState({ data: undefined, error: undefined, loading: true });
+    there.current = false;
     return repeat(
       (signal) => latest.current.load(signal, (data) => !signal.aborted && setState((s) => ({ ...s, data }))),
       {
         every: (data) => latest.current.often.every?.(data),
-        on: (c) => latest.current.often.on?.(c) ?? false,
+        on: (c) => (c.kind === "missed" ? !(latest.current.often.still && there.current) : (latest.current.often.on?.(c) ?? false)),
         begins: () => setState((s) => ({ ...s, loading: true })),
-        comes: (data) => setState({ data, error: undefined, loading: false }),
+        comes: (data) => {
+          there.current = true;
+          setState({ data, error: undefined, loading: false });
+        },
         fails: (error) => setState((s) => ({ ...s, error, loading: false })),
         trigger: (run) => (again.current = run),
       },
@@ -107,7 +113,7 @@ function repeat<T>(load: (signal: AbortSignal) => Promise<T>, r: Repetition<T>):
     }
   }
   r.trigger(() => void run());
-  const deaf = live.listen((c) => (c.kind === "missed" || r.on(c)) && void run());
+  const deaf = live.listen((c) => r.on(c) && void run());
   void run();
   return () => {
     stopper.abort();

@@ -1,6 +1,6 @@
 import Spinner from "@cloudscape-design/components/spinner";
 import Box from "@cloudscape-design/components/box";
-import { Suspense, lazy, useEffect } from "react";
+import { Suspense, lazy, useEffect, useState } from "react";
 import { Navigate, Route, Routes, useLocation } from "react-router";
 import { client } from "../client";
 import { SignedOut } from "../errors";
@@ -41,9 +41,11 @@ export function App() {
     return () => clearTimeout(timer);
   }, []);
 
-  if (session === null && location.pathname !== "/sign-in") {
-    return <Navigate to={`/sign-in?return=${encodeURIComponent(here)}`} replace />;
-  }
+  const [owner, setOwner] = useState<string>(); // whose page it is that is shown
+  if (session && session.user !== owner) setOwner(session.user);
+  if (session === null && location.pathname === "/sign-in" && owner !== undefined) setOwner(undefined); // signed out
+  const out = session === null && location.pathname !== "/sign-in";
+  if (out && owner === undefined) return <Navigate to={`/sign-in?return=${encodeURIComponent(here)}`} replace />;
   if (session === undefined) {
     return (
       <Frame>
@@ -54,31 +56,35 @@ export function App() {
   return (
     <Frame>
       <Suspense fallback={<Waiting />}>
-        <Routes>
-          <Route path="/" element={<Navigate to="/distributions" replace />} />
-          <Route path="/sign-in" element={<SignIn />} />
-          <Route path="/distributions" element={<Distributions />} />
-          <Route path="/distributions/create" element={<CreateDistribution />} />
-          <Route path="/distributions/:id/edit" element={<Settings />} />
-          <Route path="/distributions/:id/origins/create" element={<Origin />} />
-          <Route path="/distributions/:id/origins/:which/edit" element={<Origin />} />
-          <Route path="/distributions/:id/origin-groups/create" element={<OriginGroup />} />
-          <Route path="/distributions/:id/origin-groups/:which/edit" element={<OriginGroup />} />
-          <Route path="/distributions/:id/behaviors/create" element={<Behavior />} />
-          <Route path="/distributions/:id/behaviors/:which/edit" element={<Behavior />} />
-          <Route path="/distributions/:id/error-pages/create" element={<ErrorPage />} />
-          <Route path="/distributions/:id/error-pages/:which/edit" element={<ErrorPage />} />
-          <Route path="/distributions/:id/invalidations/create" element={<CreateInvalidation />} />
-          <Route path="/distributions/:id/invalidations/:inv" element={<Invalidation />} />
-          <Route path="/distributions/:id/:tab?" element={<Distribution />} />
-          <Route path="/monitoring" element={<Monitoring />} />
-          <Route path="/popular-objects" element={<PopularObjects />} />
-          <Route path="/edges" element={<Edges />} />
-          <Route path="/users" element={<Users />} />
-          <Route path="/access-keys" element={<AccessKeys />} />
-          <Route path="/audit" element={<Audit />} />
-          <Route path="*" element={<NotFound />} />
-        </Routes>
+        {out && <SignIn ended />}
+        {/* A page whose session has ended keeps what was typed, for the same user alone. */}
+        <div key={owner ?? ""} hidden={out}>
+          <Routes>
+            <Route path="/" element={<Navigate to="/distributions" replace />} />
+            <Route path="/sign-in" element={<SignIn />} />
+            <Route path="/distributions" element={<Distributions />} />
+            <Route path="/distributions/create" element={<CreateDistribution />} />
+            <Route path="/distributions/:id/edit" element={<Settings />} />
+            <Route path="/distributions/:id/origins/create" element={<Origin />} />
+            <Route path="/distributions/:id/origins/:which/edit" element={<Origin />} />
+            <Route path="/distributions/:id/origin-groups/create" element={<OriginGroup />} />
+            <Route path="/distributions/:id/origin-groups/:which/edit" element={<OriginGroup />} />
+            <Route path="/distributions/:id/behaviors/create" element={<Behavior />} />
+            <Route path="/distributions/:id/behaviors/:which/edit" element={<Behavior />} />
+            <Route path="/distributions/:id/error-pages/create" element={<ErrorPage />} />
+            <Route path="/distributions/:id/error-pages/:which/edit" element={<ErrorPage />} />
+            <Route path="/distributions/:id/invalidations/create" element={<CreateInvalidation />} />
+            <Route path="/distributions/:id/invalidations/:inv" element={<Invalidation />} />
+            <Route path="/distributions/:id/:tab?" element={<Distribution />} />
+            <Route path="/monitoring" element={<Monitoring />} />
+            <Route path="/popular-objects" element={<PopularObjects />} />
+            <Route path="/edges" element={<Edges />} />
+            <Route path="/users" element={<Users />} />
+            <Route path="/access-keys" element={<AccessKeys />} />
+            <Route path="/audit" element={<Audit />} />
+            <Route path="*" element={<NotFound />} />
+          </Routes>
+        </div>
       </Suspense>
     </Frame>
   );

@@ -2,6 +2,11 @@
 
 export const content = "page"; // id of the element that holds what is on a page
 
+// toWrong gives the focus to the first field that is wrong, after a form has been refused: it may be out of sight.
+export function toWrong(): void {
+  requestAnimationFrame(() => document.getElementById(content)?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
+}
+
 // arrive gives the focus to the heading of the page that has just come, as soon as it is there. A page that has given the focus to a field keeps
 // it, and so does who goes on before there is a heading. It returns what ends the waiting.
 export function arrive(): () => void {

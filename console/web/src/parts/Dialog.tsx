@@ -3,7 +3,7 @@ import Button from "@cloudscape-design/components/button";
 import Modal from "@cloudscape-design/components/modal";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import type { FormEvent, ReactNode } from "react";
-import { useWork } from "../use";
+import { useSession, useWork } from "../use";
 import { Failure } from "./Failure";
 
 interface Props {
@@ -21,9 +21,9 @@ export function Dialog({ title, button, work, close, ready = true, children }: P
   const submit = () => ready && !busy && run(work);
   return (
     <Modal
-      visible
+      visible={Boolean(useSession())}
       header={title}
-      onDismiss={close}
+      onDismiss={(e) => e.detail.reason !== "overlay" && close()} // a click beside it does not throw away what was typed
       footer={
         <Box float="right">
           <SpaceBetween direction="horizontal" size="xs">

@@ -6,5 +6,5 @@ import { Failure } from "./Failure";
 // to show, the message at the top of the page is enough.
 export function LoadFailure<T>({ of }: { of: Loaded<T> }) {
   if (of.error instanceof Unreachable && of.data !== undefined) return null;
-  return <Failure error={of.error} retry={of.reload} />;
+  return <Failure error={of.error} retry={of.reload} again />;
 }

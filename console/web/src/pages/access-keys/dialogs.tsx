@@ -14,6 +14,7 @@ import type { AccessKey, Role } from "../../own";
 import { Copyable } from "../../parts/Copyable";
 import { Dialog } from "../../parts/Dialog";
 import { RoleField } from "../../parts/people/RoleField";
+import { useSession } from "../../use";
 
 type NewKey = AccessKey & { secret: string };
 
@@ -42,7 +43,13 @@ function Secret({ made, close }: { made: NewKey; close: () => void }) {
     `export AWS_ENDPOINT_URL_CLOUDFRONT=${location.origin}`,
   ].join("\n");
   return (
-    <Modal visible size="large" header="Created access key" onDismiss={close} footer={<Box float="right"><Button variant="primary" onClick={close}>Done</Button></Box>}>
+    <Modal
+      visible={Boolean(useSession())}
+      size="large"
+      header="Created access key"
+      onDismiss={(e) => e.detail.reason !== "overlay" && close()} // a click beside it must not lose the secret
+      footer={<Box float="right"><Button variant="primary" onClick={close}>Done</Button></Box>}
+    >
       <SpaceBetween size="m">
         <Alert type="warning">The secret is shown only now. Who loses it makes a new key.</Alert>
         <KeyValuePairs

@@ -6,6 +6,7 @@ import { type BehaviorDraft, behaviorDraft, checkBehavior, toBehavior } from "..
 import { groupIds, originIds } from "../../groups";
 import { BehaviorFields } from "../../parts/forms/BehaviorFields";
 import { EditPage, type Frame } from "../../parts/forms/EditPage";
+import { NoSuch } from "../../parts/forms/NoSuch";
 import { listPolicies } from "../../policies";
 import { useLoad } from "../../use";
 
@@ -14,7 +15,13 @@ export default function Behavior() {
   const { which } = useParams();
   return (
     <EditPage title={which === undefined ? "Create behavior" : "Edit behavior"} tab="behaviors">
-      {(found, save, frame) => <Fields found={found} which={which} save={save} frame={frame} />}
+      {(found, save, frame) =>
+        which === undefined || which === "default" || found.config.CacheBehaviors?.Items?.[Number(which)] ? (
+          <Fields found={found} which={which} save={save} frame={frame} />
+        ) : (
+          <NoSuch one="behavior" named={`of precedence ${which}`} />
+        )
+      }
     </EditPage>
   );
 }

@@ -1,14 +1,14 @@
-import Alert from "@cloudscape-design/components/alert";
 import Container from "@cloudscape-design/components/container";
 import Header from "@cloudscape-design/components/header";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Wizard from "@cloudscape-design/components/wizard";
 import { useState } from "react";
 import { useNavigate } from "react-router";
+import { toWrong } from "../../app/arrival";
 import { flash } from "../../app/flash";
 import { distributionsCrumb, usePage } from "../../app/page";
 import { type BehaviorDraft, type OriginDraft, behaviorDraft, checkOrigin, originDraft } from "../../drafts";
-import { explain } from "../../errors";
+import { Failure } from "../../parts/Failure";
 import { BehaviorFields } from "../../parts/forms/BehaviorFields";
 import { OriginFields } from "../../parts/forms/OriginFields";
 import { listPolicies } from "../../policies";
@@ -37,6 +37,7 @@ export default function CreateDistribution() {
     const stop = valid.findIndex((ok, i) => !ok && i < to);
     setTried(stop >= 0);
     setStep(stop >= 0 ? stop : to);
+    if (stop >= 0) toWrong();
   };
   const submit = () =>
     run(async () => {
@@ -76,7 +77,7 @@ export default function CreateDistribution() {
           title: "Review and create",
           content: (
             <SpaceBetween size="l">
-              {error ? <Alert type="error" header="The distribution was not created">{explain(error)}</Alert> : null}
+              <Failure error={error} header="The distribution was not created" unsure="Create it again: it stays one distribution." />
               <Review name={name} origin={origin} behavior={behavior} policies={policies.data} edit={setStep} />
             </SpaceBetween>
           ),

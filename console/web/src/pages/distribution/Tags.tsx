@@ -44,7 +44,8 @@ export function Tags({ found, reload }: { found: Found; reload: () => void }) {
 }
 
 function Editor({ found, close }: { found: Found; close: () => void }) {
-  const before = Object.entries(found.tags).map(([key, value]) => ({ key, value, existing: true }));
+  // As they were when the editing began: what somebody else has added meanwhile has not been removed here.
+  const [before] = useState(() => Object.entries(found.tags).map(([key, value]) => ({ key, value, existing: true })));
   const [tags, setTags] = useState<readonly TagEditorProps.Tag[]>(before);
   const [valid, setValid] = useState(true);
   const { busy, error, run } = useWork();

@@ -50,7 +50,6 @@ export function PathEditor({ text, change, checked, tried, aws, most }: Props) {
             spellcheck={false}
             disableBrowserAutocorrect
             placeholder={"/images/*\n/*.css\n#edition:7"}
-            invalid={(tried && problems.length > 0) || tooMany}
           />
         </FormField>
         <Box fontSize="body-s" color="text-body-secondary">Ctrl+Enter creates the invalidation.</Box>

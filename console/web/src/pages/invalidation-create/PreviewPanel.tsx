@@ -24,7 +24,7 @@ export function PreviewPanel({ id, mode, items, where, most }: { id: string; mod
       }
     >
       <SpaceBetween size="l">
-        <Failure error={error} header="There is no preview" />
+        <Failure error={error} header="There is no preview" again />
         {!total && !error && (
           <Box color="text-body-secondary">{items.length > 0 ? "Asking the edges…" : "Type a path to see what it matches."}</Box>
         )}

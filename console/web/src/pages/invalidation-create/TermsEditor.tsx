@@ -5,6 +5,7 @@ import Input from "@cloudscape-design/components/input";
 import RadioGroup from "@cloudscape-design/components/radio-group";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import TimeInput from "@cloudscape-design/components/time-input";
+import { useState } from "react";
 import type { Terms } from "../../own";
 import { PaceFields, noPace, paceOf, type TypedPace } from "./PaceFields";
 
@@ -43,8 +44,10 @@ export function termsOf(t: Typed): Terms | undefined {
 export function TermsEditor({ typed, change, tried }: { typed: Typed; change: (t: Typed) => void; tried: boolean }) {
   const set = (part: Partial<Typed>) => change({ ...typed, ...part });
   const missing = (s: string) => (tried && !s.trim() ? "This is needed." : undefined);
+  const [open, setOpen] = useState(typed !== noTerms);
+  if (!open && tried && termsOf(typed) === undefined) setOpen(true); // what is wrong is not hidden
   return (
-    <ExpandableSection headerText="Why, from when on, and how fast" variant="container" defaultExpanded={typed !== noTerms}>
+    <ExpandableSection headerText="Why, from when on, and how fast" variant="container" expanded={open} onChange={(e) => setOpen(e.detail.expanded)}>
       <SpaceBetween size="m">
         <FormField label="Comment" description="Why, for the history." constraintText="One line.">
           <Input value={typed.comment} onChange={(e) => set({ comment: e.detail.value })} placeholder="The new logo, ticket 4711" />

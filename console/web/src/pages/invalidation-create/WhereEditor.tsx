@@ -4,6 +4,7 @@ import FormField from "@cloudscape-design/components/form-field";
 import Input from "@cloudscape-design/components/input";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import TimeInput from "@cloudscape-design/components/time-input";
+import { useState } from "react";
 import type { Where } from "../../own";
 
 // TypedWhere is what has been typed of the conditions.
@@ -54,10 +55,12 @@ const badStatus = (s: string) => each(s, /^[1-5](\d\d|xx)$/i, "Codes such as 404
 const badType = (s: string) => each(s, /^[\w!#$&^.+-]+\/(\*|[\w!#$&^.+-]+)$/, "Types such as text/css, and image/* for all images.");
 const badHost = (s: string) => each(s, /^[\w.-]+$/, "Host names, without a port and without *.");
 
-export function WhereEditor({ typed, change }: { typed: TypedWhere; change: (t: TypedWhere) => void }) {
+export function WhereEditor({ typed, change, tried }: { typed: TypedWhere; change: (t: TypedWhere) => void; tried: boolean }) {
+  const [open, setOpen] = useState(typed !== nowhere);
+  if (!open && tried && whereOf(typed) === undefined) setOpen(true); // what is wrong is not hidden
   const set = (part: Partial<TypedWhere>) => change({ ...typed, ...part });
   return (
-    <ExpandableSection headerText="Conditions" headerDescription="Only some of what the paths name" variant="container" defaultExpanded={typed !== nowhere}>
+    <ExpandableSection headerText="Conditions" headerDescription="Only some of what the paths name" variant="container" expanded={open} onChange={(e) => setOpen(e.detail.expanded)}>
       <SpaceBetween size="m">
         <FormField label="Status" constraintText="What the origin answered with: codes and classes, with commas." errorText={badStatus(typed.status)}>
           <Input value={typed.status} onChange={(e) => set({ status: e.detail.value })} placeholder="404, 5xx" />

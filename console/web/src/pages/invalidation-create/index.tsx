@@ -4,6 +4,7 @@ import Header from "@cloudscape-design/components/header";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { useState } from "react";
 import { useNavigate, useParams, useSearchParams } from "react-router";
+import { toWrong } from "../../app/arrival";
 import { flash } from "../../app/flash";
 import { distributionCrumb, distributionsCrumb, usePage } from "../../app/page";
 import { client } from "../../client";
@@ -95,7 +96,8 @@ function Form({ id, name, aws, preset, initial, most, was }: Props) {
     setTried(true);
     const terms = termsOf(typed);
     if (terms && mode !== preset) terms.mode = mode;
-    if (busy || now.length === 0 || now.length > most || now.some((l) => l.problem) || !terms || only === undefined) return;
+    if (busy) return;
+    if (now.length === 0 || now.length > most || now.some((l) => l.problem) || !terms || only === undefined) return toWrong();
     if (only) terms.where = only;
     run(async () => {
       const made = await createInvalidation(id, now.map((l) => l.item), reference, terms);
@@ -113,7 +115,7 @@ function Form({ id, name, aws, preset, initial, most, was }: Props) {
     >
       <SpaceBetween size="l">
         <Header variant="h1" description={name ? `${name} · ${id}` : id}>Create invalidation</Header>
-        <Failure error={error} header="The invalidation was not created" />
+        <Failure error={error} header="The invalidation was not created" unsure="Create it again: it stays one invalidation." />
         <Grid gridDefinition={[{ colspan: { default: 12, s: 6 } }, { colspan: { default: 12, s: 6 } }]}>
           <SpaceBetween size="l">
             <PathEditor text={text} change={change} checked={checked} tried={tried} aws={aws} most={most} />
@@ -125,7 +127,7 @@ function Form({ id, name, aws, preset, initial, most, was }: Props) {
                 setReference(newReference);
               }}
             />
-            <WhereEditor typed={narrowed} change={changeWhere} />
+            <WhereEditor typed={narrowed} change={changeWhere} tried={tried} />
             <TermsEditor typed={typed} change={changeTerms} tried={tried} />
             <SpaceBetween direction="horizontal" size="xs" alignItems="center">
               <Button variant="link" onClick={() => navigate(`/distributions/${id}/invalidations`)}>Cancel</Button>

@@ -1,9 +1,10 @@
 import { useEffect, useState } from "react";
 import { client } from "../../client";
-import { isAborted } from "../../errors";
+import { Unreachable, isAborted } from "../../errors";
 import type { Preview, Where } from "../../own";
 
 const settle = 350; // milliseconds without typing before the edges are asked
+const again = 2000; // milliseconds before they are asked again when nobody answers
 
 interface State {
   of: string[]; // what the preview is of
@@ -25,12 +26,17 @@ export function usePreview(id: string, items: string[], where: Where | null, mos
     }
     const stopper = new AbortController();
     setState((s) => ({ ...s, loading: true }));
-    const timer = setTimeout(() => {
+    let timer = setTimeout(ask, settle);
+    function ask(): void {
       client.own<Preview>("POST", `/distributions/${encodeURIComponent(id)}/preview`, { items: wanted, where: JSON.parse(only) as Where | null }, stopper.signal).then(
         (data) => setState({ of: wanted, data, error: undefined, loading: false }),
-        (error: unknown) => !isAborted(error) && setState((s) => ({ ...s, error, loading: false })),
+        (error: unknown) => {
+          if (stopper.signal.aborted || isAborted(error)) return;
+          setState((s) => ({ ...s, error, loading: false }));
+          if (error instanceof Unreachable) timer = setTimeout(ask, again);
+        },
       );
-    }, settle);
+    }
     return () => {
       clearTimeout(timer);
       stopper.abort();

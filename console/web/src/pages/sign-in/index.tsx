@@ -11,14 +11,36 @@ import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Navigate, useSearchParams } from "react-router";
 import { usePage } from "../../app/page";
 import { client } from "../../client";
-import { Refused, code, explain } from "../../errors";
+import { Refused, Unreachable, code, explain } from "../../errors";
 import { inside } from "../../inside";
 import { useSession, useWork } from "../../use";
 
-export default function SignIn() {
+// SignIn is the page for signing in, or stands in the place of one whose session has ended, which is shown again then.
+export default function SignIn({ ended = false }: { ended?: boolean }) {
+  return ended ? <Again /> : <Page />;
+}
+
+function Page() {
   usePage({ text: "Sign in", href: "/sign-in" });
   const session = useSession();
   const [params] = useSearchParams();
+  if (session) return <Navigate to={inside(params.get("return"))} replace />;
+  return <Form says="The console of this Warmfront." />;
+}
+
+function Again() {
+  const [was] = useState(() => ({ title: document.title, focus: document.activeElement }));
+  useEffect(() => {
+    document.title = "Sign in · Warmfront";
+    return () => {
+      document.title = was.title;
+      if (was.focus instanceof HTMLElement) was.focus.focus();
+    };
+  }, [was]);
+  return <Form says="Your session has ended. What you have typed is kept until you sign in again." />;
+}
+
+function Form({ says }: { says: string }) {
   const [user, setUser] = useState("");
   const [password, setPassword] = useState("");
   const first = useRef<InputProps.Ref>(null);
@@ -30,8 +52,6 @@ export default function SignIn() {
     if (code(error) === "WrongCredentials") second.current?.select();
   }, [error]);
 
-  if (session) return <Navigate to={inside(params.get("return"))} replace />;
-
   const submit = (e: FormEvent) => {
     e.preventDefault();
     run(() => client.signIn(user.trim(), password));
@@ -40,7 +60,7 @@ export default function SignIn() {
     <Box padding={{ vertical: "xxl" }}>
       <Grid gridDefinition={[{ colspan: { default: 12, xs: 8, s: 6, l: 4 }, offset: { default: 0, xs: 2, s: 3, l: 4 } }]}>
         <form onSubmit={submit} method="post" action="/sign-in">
-          <Container header={<Header variant="h1" description="The console of this Warmfront.">Sign in</Header>}>
+          <Container header={<Header variant="h1" description={says}>Sign in</Header>}>
             <SpaceBetween size="l">
               {error ? <Alert type="error">{reason(error)}</Alert> : null}
               <FormField label="User">
@@ -71,5 +91,5 @@ function reason(error: unknown): string {
   if (error instanceof Refused && error.status === 429) {
     return `Too many attempts. Try again in ${error.retryAfter ? `${error.retryAfter} seconds` : "a while"}.`;
   }
-  return explain(error);
+  return error instanceof Unreachable && !error.told ? "Warmfront does not answer. Try again in a moment." : explain(error);
 }

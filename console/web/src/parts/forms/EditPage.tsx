@@ -6,9 +6,11 @@ import Header from "@cloudscape-design/components/header";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { type FormEvent, type ReactNode } from "react";
 import { useNavigate, useParams } from "react-router";
+import { toWrong } from "../../app/arrival";
 import { flash } from "../../app/flash";
 import { distributionCrumb, distributionsCrumb, usePage } from "../../app/page";
 import { type Found, getDistribution, updateDistribution } from "../../distributions";
+import { code } from "../../errors";
 import { useLoad, useWork } from "../../use";
 import { Await } from "../Await";
 import { Failure } from "../Failure";
@@ -29,7 +31,7 @@ export function EditPage({ title, tab, children }: Props) {
   const navigate = useNavigate();
   const back = `/distributions/${id}${tab && `/${tab}`}`;
   usePage(distributionsCrumb, distributionCrumb(id), { text: title, href: "" });
-  const found = useLoad((signal) => getDistribution(id, signal), [id]);
+  const found = useLoad((signal) => getDistribution(id, signal), [id], { still: true });
   const { busy, error, run, clear } = useWork();
 
   const save = (config: DistributionConfig, done: string) =>
@@ -40,7 +42,7 @@ export function EditPage({ title, tab, children }: Props) {
     });
   const reload = () => (clear(), found.reload());
   const frame: Frame = (fields, submit, button = "Save changes") => (
-    <form onSubmit={(e: FormEvent) => (e.preventDefault(), submit())}>
+    <form onSubmit={(e: FormEvent) => (e.preventDefault(), submit(), toWrong())}>
       <Form
         header={<Header variant="h1" description={id}>{title}</Header>}
         actions={
@@ -51,7 +53,7 @@ export function EditPage({ title, tab, children }: Props) {
         }
       >
         <SpaceBetween size="l">
-          <Failure error={error} retry={reload} />
+          <Failure error={error} retry={outdated(error) ? reload : undefined} unsure="Save it again: if it has been saved, you are told that somebody has changed it." />
           <Container>{fields}</Container>
         </SpaceBetween>
       </Form>
@@ -62,4 +64,9 @@ export function EditPage({ title, tab, children }: Props) {
       {(d) => <div key={d.etag}>{children(d, save, frame)}</div>}
     </Await>
   );
+}
+
+// outdated tells that what was edited is not the newest: only reading it again helps.
+function outdated(e: unknown): boolean {
+  return ["PreconditionFailed", "InvalidIfMatchVersion"].includes(code(e));
 }

@@ -2,6 +2,7 @@ import type { DistributionConfig } from "@aws-sdk/client-cloudfront";
 import type { ComponentType, ReactNode } from "react";
 import { useParams } from "react-router";
 import { EditPage, type Frame } from "./EditPage";
+import { NoSuch } from "./NoSuch";
 
 // Part is what the fields of a PartPage go by.
 export interface Part<T> {
@@ -40,7 +41,10 @@ export function PartPage<T>({ one, tab, items, name, into, fields: Fields }: Pro
   };
   return (
     <EditPage title={`${which === undefined ? "Create" : "Edit"} ${one}`} tab={tab}>
-      {({ config }, save, frame) => <Fields {...part(config, save, frame)} />}
+      {({ config }, save, frame) => {
+        const of = part(config, save, frame);
+        return which !== undefined && !of.was ? <NoSuch one={one} named={which} /> : <Fields {...of} />;
+      }}
     </EditPage>
   );
 }
