@@ -9,6 +9,8 @@ import { beforeAndAfter, target } from "./parts/verify/runs";
 test("numbers as people read them", () => {
   expect([0, 1023, 1536, 5 << 20, 300 * 2 ** 20].map(bytes)).toEqual(["0 B", "1023 B", "1.5 KiB", "5.0 MiB", "300 MiB"]);
   expect([0, 1.94, 12.4, 999, 1500, 61_000, 7_260_000].map(duration)).toEqual(["0 ms", "1.9 ms", "12 ms", "999 ms", "1.50 s", "1 min 1 s", "2 h 1 min"]);
+  // No unit is full: sixty seconds are a minute.
+  expect([999.6, 9996, 59_960, 3_599_600, 200_000_000].map(duration)).toEqual(["1.00 s", "10.0 s", "1 min 0 s", "1 h 0 min", "2 d 8 h"]);
   expect([0, 0.0333, 2.25, 1234.5].map(rate)).toEqual(["0", "0.033", "2.3", "1,235"]);
   expect([plural(1, "object"), plural(2000, "object"), plural(2, "match", "matches")]).toEqual(["1 object", "2,000 objects", "2 matches"]);
   expect(percent(0.9178)).toBe("91.8%");

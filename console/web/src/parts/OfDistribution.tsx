@@ -31,6 +31,7 @@ export function OfDistribution({ title, children }: { title: string; children: (
                 <Select
                   options={rows.map(option)}
                   selectedOption={option(chosen)}
+                  triggerVariant="option"
                   filteringType="auto"
                   virtualScroll
                   onChange={(e) => choose(e.detail.selectedOption.value ?? "")}

@@ -1,4 +1,5 @@
 import type { CacheBehavior, DefaultCacheBehavior } from "@aws-sdk/client-cloudfront";
+import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
 import Header from "@cloudscape-design/components/header";
 import SpaceBetween from "@cloudscape-design/components/space-between";
@@ -6,6 +7,7 @@ import Table, { type TableProps } from "@cloudscape-design/components/table";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import type { Found } from "../../distributions";
+import { Dialog } from "../../parts/Dialog";
 import { Failure } from "../../parts/Failure";
 import { type Policies, listPolicies } from "../../policies";
 import { useLoad, useMay } from "../../use";
@@ -40,6 +42,7 @@ export function Behaviors({ found }: { found: Found }) {
   const rows = ranked(found);
   const [selected, setSelected] = useState("");
   const chosen = rows.find((r) => r.pattern === selected);
+  const [asking, setAsking] = useState(false);
   const { busy, error, move, remove } = useReorder(found);
   const movable = may.administer && chosen && !chosen.isDefault && !busy;
 
@@ -69,7 +72,7 @@ export function Behaviors({ found }: { found: Found }) {
                 >
                   Edit
                 </Button>
-                <Button disabled={!movable} onClick={() => remove(chosen!.precedence)}>Delete</Button>
+                <Button disabled={!movable} onClick={() => setAsking(true)}>Delete</Button>
                 <Button variant="primary" disabled={!may.administer} onClick={() => navigate(`/distributions/${id}/behaviors/create`)}>
                   Create behavior
                 </Button>
@@ -80,6 +83,11 @@ export function Behaviors({ found }: { found: Found }) {
           </Header>
         }
       />
+      {asking && chosen && (
+        <Dialog title="Delete behavior" button="Delete" work={async () => (await remove(chosen.precedence), setAsking(false))} close={() => setAsking(false)}>
+          <Box>Delete <b>{chosen.pattern}</b>? The next behavior that matches decides what becomes of its requests.</Box>
+        </Dialog>
+      )}
     </SpaceBetween>
   );
 }

@@ -8,12 +8,11 @@ export function useReorder(found: Found) {
   const { busy, error, run } = useWork();
   const items = found.config.CacheBehaviors?.Items ?? [];
 
-  const save = (next: CacheBehavior[], done: string) =>
-    run(async () => {
-      const behaviors = { Quantity: next.length, ...(next.length > 0 && { Items: next }) };
-      await updateDistribution(found.distribution.Id ?? "", found.etag, { ...found.config, CacheBehaviors: behaviors });
-      flash({ type: "success", header: done });
-    });
+  const save = async (next: CacheBehavior[], done: string) => {
+    const behaviors = { Quantity: next.length, ...(next.length > 0 && { Items: next }) };
+    await updateDistribution(found.distribution.Id ?? "", found.etag, { ...found.config, CacheBehaviors: behaviors });
+    flash({ type: "success", header: done });
+  };
 
   return {
     busy,
@@ -22,7 +21,7 @@ export function useReorder(found: Found) {
       const next = [...items];
       const [moved] = next.splice(at, 1);
       if (moved) next.splice(at + by, 0, moved);
-      save(next, `Moved behavior ${moved?.PathPattern}`);
+      run(() => save(next, `Moved behavior ${moved?.PathPattern}`));
     },
     remove: (at: number) => save(items.filter((_, i) => i !== at), `Deleted behavior ${items[at]?.PathPattern}`),
   };

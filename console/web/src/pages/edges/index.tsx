@@ -122,7 +122,7 @@ function Fill({ of: { edge, cache } }: { of: EdgeNode }) {
   const value = cache.capacity > 0 ? (cache.bytes / cache.capacity) * 100 : 0;
   return (
     <ProgressBar
-      value={value > 0 && value < 1 ? 1 : Math.round(value)}
+      value={Math.round(value)}
       ariaLabel={`Cache of ${edge}`}
       description={`${bytes(cache.bytes)} of ${bytes(cache.capacity)}`}
       additionalInfo={`${plural(cache.objects, "object")}, ${count(cache.evictions)} evicted`}

@@ -28,8 +28,8 @@ export function Planned({ id, of, plan, reload, gone }: { id: string; of: Invali
             ? { label: "In force when", value: <><Path text={plan.when.url} /> answers with <Path text={`${plan.when.field}: ${plan.when.value}`} /></> }
             : { label: "In force at", value: <Time at={plan.at} /> },
           of.status === "Withdrawn" ? { label: "Withdrawn", value: <Time at={plan.withdrawn} /> } : { label: "In force since", value: <Time at={plan.inForce} /> },
-          { label: "Looked at last", value: plan.lookedAt ? <><Time at={plan.lookedAt} />: {plan.waiting}</> : "–" },
-        ]}
+          plan.when && { label: "Looked at last", value: plan.lookedAt ? <><Time at={plan.lookedAt} />: {plan.waiting}</> : "–" },
+        ].filter((x) => x !== null)}
       />
     </Container>
   );

@@ -83,7 +83,7 @@ function waitingFirst(edges: ReceiptRow[]): ReceiptRow[] {
 
 const columns: TableProps.ColumnDefinition<ReceiptRow>[] = [
   { id: "edge", header: "Edge location", isRowHeader: true, minWidth: 130, cell: (e) => (e.edge === e.location ? e.edge : `${e.location} (${e.edge})`) },
-  { id: "status", header: "Status", minWidth: 150, cell: (e) => <RowStatus row={e} /> },
+  { id: "status", header: "Status", minWidth: 215, cell: (e) => <RowStatus row={e} /> },
   { id: "at", header: "Applied at", minWidth: 140, cell: (e) => <Time at={e.at} precise /> },
   { id: "took", header: "After", minWidth: 90, cell: (e) => duration(e.tookMs) },
   { id: "objects", header: "Objects", cell: (e) => counted(e, e.objects, count) },

@@ -40,7 +40,7 @@ export default function Invalidation() {
     <SpaceBetween size="l">
       <Header
         variant="h1"
-        actions={<Button ref={copy} disabled={!may.invalidate} onClick={() => navigate(`${home}/create?copy=${inv}`)}>Copy to new</Button>}
+        actions={<Button ref={copy} disabled={!may.invalidate || !receipt.data} onClick={() => navigate(`${home}/create?copy=${inv}`)}>Copy to new</Button>}
       >
         <Copyable text={inv} what="invalidation ID" />
       </Header>
@@ -84,7 +84,6 @@ function suggested(items: string[]): string[] {
 
 function Details({ id, receipt }: { id: string; receipt: Receipt }) {
   const { invalidation: i, tookMs } = receipt;
-  const done = i.status === "Completed";
   return (
     <Container header={<Header variant="h2">Details</Header>}>
       <KeyValuePairs
@@ -92,7 +91,7 @@ function Details({ id, receipt }: { id: string; receipt: Receipt }) {
         items={[
           { label: "Status", value: <InvalidationStatus status={i.status} /> },
           { label: "Date created", value: <Time at={i.createTime} /> },
-          { label: done ? "Completed after" : "Running for", value: inForce(receipt) ? duration(tookMs) : "–" },
+          { label: i.status === "InProgress" ? "Running for" : "Completed after", value: inForce(receipt) && i.status !== "Withdrawn" ? duration(tookMs) : "–" },
           { label: "Created by", value: i.by.user || "–" },
           { label: "Distribution ID", value: <Link href={`/distributions/${id}`}>{id}</Link> },
           { label: "Caller reference", value: i.callerReference },

@@ -10,6 +10,7 @@ interface Props {
   title: string;
   points: MetricPoint[];
   minutes: number;
+  step: number; // seconds from one point to the next
   series: { title: string; color?: string; of: (p: MetricPoint) => number | undefined }[];
   unit: (n: number) => string;
   stacked?: boolean;
@@ -19,14 +20,17 @@ interface Props {
 
 const hour = new Intl.DateTimeFormat("en-US", { hour: "numeric", minute: "2-digit", hour12: false });
 
-export function Chart({ title, points, minutes, series, unit, stacked, most, least = 0 }: Props) {
+export function Chart({ title, points, minutes, step, series, unit, stacked, most, least = 0 }: Props) {
   const data = series.map((s) => ({
     title: s.title,
     ...(s.color && { color: s.color }),
-    data: points.flatMap((p) => {
-      const y = s.of(p);
-      return y === undefined ? [] : [{ x: new Date(p.time), y }];
-    }),
+    data: seen(
+      points.flatMap((p) => {
+        const y = s.of(p);
+        return y === undefined ? [] : [{ x: new Date(p.time), y }];
+      }),
+      step,
+    ),
     valueFormatter: unit,
   }));
   const end = new Date(points.at(-1)?.time ?? Date.now());
@@ -53,6 +57,12 @@ export function Chart({ title, points, minutes, series, unit, stacked, most, lea
       )}
     </Container>
   );
+}
+
+// seen makes a line of a single point, which would not be seen: its value is that of the time before it.
+function seen(data: { x: Date; y: number }[], step: number): { x: Date; y: number }[] {
+  const [only] = data;
+  return only && data.length === 1 ? [{ x: new Date(only.x.getTime() - step * 1000), y: only.y }, only] : data;
 }
 
 function total(series: Props["series"], p: MetricPoint): number {

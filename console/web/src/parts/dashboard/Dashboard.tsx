@@ -99,7 +99,7 @@ function latency(m: Metrics): string {
 
 function Charts({ of, minutes }: { of: Metrics; minutes: number }) {
   const { points, step } = coarser(of, drawn);
-  const shared = { points, minutes };
+  const shared = { points, minutes, step };
   return (
     <ColumnLayout columns={2} minColumnWidth={340}>
       <Chart

@@ -1,9 +1,9 @@
 import { useCollection } from "@cloudscape-design/collection-hooks";
-import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
 import Header from "@cloudscape-design/components/header";
 import Pagination from "@cloudscape-design/components/pagination";
 import SpaceBetween from "@cloudscape-design/components/space-between";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import TextFilter from "@cloudscape-design/components/text-filter";
 import { useNavigate } from "react-router";
@@ -13,6 +13,7 @@ import type { PopularObject } from "../../own";
 import { useLoad, useMay } from "../../use";
 import { Empty } from "../Empty";
 import { LoadFailure } from "../LoadFailure";
+import { Path } from "../Path";
 import { Time } from "../Time";
 
 // Popular lists what a distribution is asked for most; what is chosen can be invalidated. The title is not that of the page that it stands on.
@@ -20,7 +21,7 @@ export function Popular({ id, title }: { id: string; title: string }) {
   const navigate = useNavigate();
   const may = useMay();
   const list = useLoad(
-    (signal) => client.own<{ items: PopularObject[]; since: string | null }>("GET", `/distributions/${encodeURIComponent(id)}/popular?max=100`, undefined, signal),
+    (signal) => client.own<{ items: PopularObject[]; since: string | null; unanswered?: { edge: string; error: string }[] }>("GET", `/distributions/${encodeURIComponent(id)}/popular?max=100`, undefined, signal),
     [id],
     { every: () => 15_000 },
   );
@@ -42,10 +43,12 @@ export function Popular({ id, title }: { id: string; title: string }) {
   return (
     <SpaceBetween size="l">
       <LoadFailure of={list} />
+      {list.data?.unanswered?.map((e) => <StatusIndicator key={e.edge} type="warning">{`Not counted: ${e.edge} (${e.error})`}</StatusIndicator>)}
       <Table
         {...collectionProps}
         items={items}
         columnDefinitions={columns}
+        wrapLines
         enableKeyboardNavigation
         selectionType="multi"
         loading={list.loading && !list.data}
@@ -60,7 +63,7 @@ export function Popular({ id, title }: { id: string; title: string }) {
           <Header
             variant="h2"
             counter={list.data && `(${list.data.items.length})`}
-            description={list.data?.since && <>Counted since <Time at={list.data.since} />.</>}
+            description={list.data?.since && <>Of what is stored now, each counted since it was stored: the oldest since <Time at={list.data.since} />.</>}
             actions={<Button disabled={chosen.length === 0 || !may.invalidate} onClick={invalidate}>Create invalidation</Button>}
           >
             {title}
@@ -76,7 +79,7 @@ export function Popular({ id, title }: { id: string; title: string }) {
 }
 
 const columns: TableProps.ColumnDefinition<PopularObject>[] = [
-  { id: "path", header: "Object", isRowHeader: true, sortingField: "path", cell: (o) => <Box variant="code">{o.path}</Box> },
+  { id: "path", header: "Object", isRowHeader: true, sortingField: "path", minWidth: 200, cell: (o) => <Path text={o.path} most={200} /> },
   { id: "requests", header: "Requests", sortingField: "requests", cell: (o) => count(o.requests) },
   { id: "hits", header: "Hits", sortingField: "hits", cell: (o) => count(o.hits) },
   { id: "ratio", header: "Hit ratio", sortingComparator: (a, b) => hitRatio(a) - hitRatio(b), cell: (o) => (o.requests > 0 ? percent(hitRatio(o)) : "–") },

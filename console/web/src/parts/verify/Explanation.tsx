@@ -1,4 +1,3 @@
-import Box from "@cloudscape-design/components/box";
 import Header from "@cloudscape-design/components/header";
 import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import SpaceBetween from "@cloudscape-design/components/space-between";
@@ -9,6 +8,7 @@ import type { ExplainedEdge, Explanation as Explained } from "../../own";
 import { plainName } from "../../policies";
 import { Link } from "../Link";
 import { PagedTable } from "../PagedTable";
+import { Path, short } from "../Path";
 import { Time } from "../Time";
 
 // Explanation says how the edges see a URL: whose it is, under which key, where it is stored, and what
@@ -18,14 +18,14 @@ export function Explanation({ of: e, invalidation }: { of: Explained; invalidati
   const matching = e.wouldMatch;
   return (
     <SpaceBetween size="m">
-      <Header variant="h3">{`How the edges see ${e.subject.path}${e.subject.query && `?${e.subject.query}`}`}</Header>
+      <Header variant="h3">How the edges see <Path text={`${e.subject.path}${e.subject.query && `?${e.subject.query}`}`} most={200} /></Header>
       <KeyValuePairs
         columns={3}
         items={[
           { label: "Behavior", value: `${e.behavior.pathPattern === "*" ? "Default (*)" : e.behavior.pathPattern} (precedence ${e.behavior.precedence})` },
           { label: "Cache policy", value: e.cachePolicy ? plainName(e.cachePolicy.name) : "Legacy cache settings" },
           { label: "Cache tags", value: tags.length > 0 ? tags.map((t) => `#${t}`).join(", ") : "–" },
-          { label: "Cache key", value: <Box variant="code">{e.cacheKey.readable}</Box> },
+          { label: "Cache key", value: <Path text={e.cacheKey.readable} most={400} /> },
           { label: "Distribution", value: e.domainName },
           {
             label: "Matched by recent invalidations",
@@ -34,7 +34,7 @@ export function Explanation({ of: e, invalidation }: { of: Explained; invalidati
                 ? "None"
                 : matching.slice(0, 5).map((m) => (
                     <div key={m.invalidationId + m.item}>
-                      <Box variant="code">{m.item}</Box>{" "}
+                      <Path text={m.item} most={100} />{" "}
                       {m.invalidationId === invalidation ? "of this one" : <Link href={`/distributions/${e.distributionId}/invalidations/${m.invalidationId}`}>{m.invalidationId}</Link>}
                     </div>
                   )),
@@ -73,7 +73,7 @@ function Stored({ edge }: { edge: ExplainedEdge }) {
   if (edge.error) return <StatusIndicator type="warning" wrapText>{`Not known: ${edge.error}`}</StatusIndicator>;
   if (!edge.stored) return <StatusIndicator type="stopped">Not stored</StatusIndicator>;
   const dead = edge.matchedBy[0];
-  if (edge.marked) return <StatusIndicator type="pending" wrapText>{dead ? `Marked stale by ${dead.item} of ${dead.invalidationId}` : "Marked stale"}</StatusIndicator>;
-  if (dead) return <StatusIndicator type="warning" wrapText>{`Dropped by ${dead.item} of ${dead.invalidationId}`}</StatusIndicator>;
+  if (edge.marked) return <StatusIndicator type="pending" wrapText>{dead ? `Marked stale by ${short(dead.item, 60)} of ${dead.invalidationId}` : "Marked stale"}</StatusIndicator>;
+  if (dead) return <StatusIndicator type="warning" wrapText>{`Dropped by ${short(dead.item, 60)} of ${dead.invalidationId}`}</StatusIndicator>;
   return edge.fresh ? <StatusIndicator>Fresh</StatusIndicator> : <StatusIndicator type="pending">Stale</StatusIndicator>;
 }

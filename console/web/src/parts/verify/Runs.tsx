@@ -6,6 +6,7 @@ import type { TableProps } from "@cloudscape-design/components/table";
 import type { Invalidation, Match, VerifiedEdge } from "../../own";
 import { duration } from "../../format";
 import { PagedTable } from "../PagedTable";
+import { Path } from "../Path";
 import { Time } from "../Time";
 import { type Run, beforeAndAfter } from "./runs";
 
@@ -73,7 +74,7 @@ function Answer({ of, was, dropped, here }: AnswerProps) {
       </Box>
       {was && isHit(was) && of.xCache.startsWith("Miss") && dropped && (
         <Box variant="small">
-          dropped by <Box variant="code">{dropped.item}</Box> of {dropped.invalidationId === here ? "this invalidation" : dropped.invalidationId}
+          dropped by <Path text={dropped.item} most={100} /> of {dropped.invalidationId === here ? "this invalidation" : dropped.invalidationId}
         </Box>
       )}
     </SpaceBetween>

@@ -57,9 +57,9 @@ export function VerifyPanel({ id, suggestions, invalidation }: Props) {
     >
       <SpaceBetween size="l">
         <form onSubmit={submit}>
-          <SpaceBetween size="s" direction="horizontal" alignItems="end">
-            <FormField label="Path" description="What follows the host name, the query string included. The edges are asked by HTTPS where the behavior wants it, or with https:// in front.">
-              <div style={{ minInlineSize: "min(28rem, 70vw)" }}>
+          <FormField stretch label="Path" description="What follows the host name, the query string included. The edges are asked by HTTPS where the behavior wants it, or with https:// in front.">
+            <SpaceBetween size="s" direction="horizontal">
+              <div style={{ inlineSize: "min(28rem, 70vw)" }}>
                 <Autosuggest
                   value={path}
                   onChange={(e) => setPath(e.detail.value)}
@@ -69,12 +69,12 @@ export function VerifyPanel({ id, suggestions, invalidation }: Props) {
                   placeholder="/index.html"
                 />
               </div>
-            </FormField>
-            <Button formAction="submit" loading={busy && task === "verify"}>Request through every edge</Button>
-            <Button formAction="none" loading={busy && task === "explain"} onClick={explain}>Explain this URL</Button>
-          </SpaceBetween>
+              <Button formAction="submit" loading={busy && task === "verify"}>Request through every edge</Button>
+              <Button formAction="none" loading={busy && task === "explain"} onClick={explain}>Explain this URL</Button>
+            </SpaceBetween>
+          </FormField>
         </form>
-        <Failure error={error} />
+        <Failure error={error} unsure="Try again in a moment." />
         <Runs runs={runs.filter((r) => r.path === wanted.path)} invalidation={invalidation} />
         {explained && <Explanation of={explained} invalidation={invalidation?.id} />}
       </SpaceBetween>
