@@ -50,7 +50,7 @@ const (
 	restartTrusted mistake = "restart-trusted"  // S3: what is on disk at the start is taken to be checked up to the last mark
 	servesEarly    mistake = "serves-early"     // P2, S5: an edge that starts goes on as the one before it, with its lease
 	markUncompared mistake = "mark-uncompared"  // E1: what is on disk goes on, without a look whether the journal still has its position
-	markUnkept     mistake = "mark-unkept"      // E1: a process that ends before it has read the journal leaves what is on disk without a position
+	markUnkept     mistake = "mark-unkept"      // E1: a process that ends before it has read the journal leaves what is on disk without a position, and that goes on
 	sweepOfAny     mistake = "sweep-of-any"     // E1: a sweep speaks for what is on disk, also if it began in another life
 
 	pageUnleased mistake = "page-unleased" // S3, L5: an error that has waited for its page is not held against the lease again

@@ -18,7 +18,7 @@ const (
 // nothing, and does not go on.
 func Resume(mark, seq, base uint64, same, synced bool) Resumption {
 	switch {
-	case mistake.Made(markUncompared):
+	case mistake.Made(markUncompared), mark == 0 && mistake.Made(markUnkept):
 		return GoesOn
 	case seq < mark && mark >= base && !synced:
 		return Undecided

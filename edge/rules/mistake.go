@@ -17,11 +17,12 @@ const (
 	sweepRacesFill  mistake.Name = "sweep-races-fill"  // E4: rules go although a fill with a smaller stamp is in flight
 	compactTooEarly mistake.Name = "compact-too-early" // E4: one rule more goes than may
 	markUncompared  mistake.Name = "mark-uncompared"   // E1: what is on disk goes on, without a look whether the journal still has its position
+	markUnkept      mistake.Name = "mark-unkept"       // E1: what is on disk without a mark goes on
 	restartTrusted  mistake.Name = "restart-trusted"   // S3: what is on disk at the start is taken to be checked up to the last mark
 )
 
 func init() {
 	mistake.Know(notJoined, servesEarly, youngUnsynced, stampAtStore, hitUnchecked, parentUnchecked, parentBehind, trailUnchecked, leastOfRules,
 		loadRacesSweep, sweepRacesFill,
-		compactTooEarly, markUncompared, restartTrusted)
+		compactTooEarly, markUncompared, markUnkept, restartTrusted)
 }
