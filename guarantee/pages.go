@@ -2,10 +2,11 @@ package guarantee
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
-// Pages. In place of what fails with one status Warmfront's distribution shows a page, which is one of the objects too. So such an answer shows two of them, and
+// Pages. In place of what fails with some statuses Warmfront's distribution shows a page, which is one of the objects too. So such an answer shows two of them, and
 // is judged for both. The page says its version itself. Of what has failed the status is seen alone: it is taken for the newest version that
 // has it, and so never for an older one than it is.
 //
@@ -13,12 +14,12 @@ import (
 // way for so long that an edge must be cut off, the origin keeps the page back until after that edge's lease is over and the
 // invalidation is Completed without it.
 
-const (
-	// explained is the status whose errors have the page.
-	explained = http.StatusNotFound
+// explained are the statuses whose errors have the page.
+var explained = []int{http.StatusNotFound, http.StatusForbidden}
 
-	silentFor = 20 * time.Second // less than a lease
-	keptFor   = 20 * time.Second // with silentFor more than a lease, and what is waited for after it
+const (
+	silentFor = 14 * time.Second // by much less than a lease, which an edge that is cut off has been given some time before
+	keptFor   = 28 * time.Second // with silentFor more than a lease, and what is waited for after it; less than an origin is waited for
 )
 
 // pageIndex is the page's among the objects: the first one that is revalidated, so that it is asked for every second.
@@ -31,12 +32,16 @@ func pagePath() string { return newObject(pageIndex, Revalidated, 0).Path }
 
 // explains tells whether an answer with this status has the page.
 func (r *run) explains(o *Object, status int) bool {
-	return r.own && o.Kind == Failing && status == explained
+	return r.own && o.Kind == Failing && slices.Contains(explained, status)
 }
 
-// shy tells whether a reader does not ask for what may have to wait for the page: else none would go on when that is kept back.
+// shy tells whether a reader does not ask for what may have to wait for the page: else none would go on when that is kept back. Every other one
+// asks for what may be shown with the page and must not be: the others would wait with what shows nothing.
 func (r *reader) shy(o *Object) bool {
-	return r.number%2 == 0 && (o.Kind == Failing || o == r.page()) && r.page().race.on()
+	if o.Kind != Failing && o != r.page() || !r.page().race.on() {
+		return false
+	}
+	return r.number%2 == 0 || o == r.page() || r.explains(o, o.status(o.version.Load()))
 }
 
 // explain judges what an answer shows: the page by its octets, and what has failed by its status.

@@ -75,8 +75,8 @@ func TestExplain_WhatHasNeverFailed(t *testing.T) {
 	s := newStory()
 	o, page := s.objects[Failing], s.page()
 	o.version.Store(0)
-	a := &Answer{Method: "GET", Status: explained, Version: 1}
-	a.explain(&question{object: o, method: "GET"}, page, &http.Response{StatusCode: explained, Header: http.Header{}}, page.body(1))
+	a := &Answer{Method: "GET", Status: http.StatusNotFound, Version: 1}
+	a.explain(&question{object: o, method: "GET"}, page, &http.Response{StatusCode: http.StatusNotFound, Header: http.Header{}}, page.body(1))
 	if v := o.judge(a); v == nil || v.Class != Mixed {
 		t.Errorf("%v", v)
 	}

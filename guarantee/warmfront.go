@@ -140,6 +140,12 @@ func distributionConfig(origin string, port int64) *wire.DistributionConfig {
 	none := &wire.CookiePreference{Forward: p("none")}
 	shade := &wire.CookiePreference{Forward: p("whitelist"), WhitelistedNames: &wire.CookieNames{Quantity: wire.Ptr[int64](1), Items: []string{shadeCookie}}}
 	behaviors := []wire.CacheBehavior{packs(Encoded), packs(Compressed), keyed(Background, none, "Host"), keyed(Tongued, none, "Accept-Language"), keyed(Shaded, shade)}
+	var pages []wire.CustomErrorResponse
+	for _, status := range explained {
+		pages = append(pages, wire.CustomErrorResponse{
+			ErrorCode: wire.Ptr(int64(status)), ResponseCode: p(strconv.Itoa(status)), ResponsePagePath: p(pagePath()), ErrorCachingMinTTL: wire.Ptr[int64](0),
+		})
+	}
 	return &wire.DistributionConfig{
 		CallerReference: p(fmt.Sprintf("check-guarantee-%d", time.Now().UnixNano())),
 		Comment:         p("warmfront check-guarantee"),
@@ -156,12 +162,10 @@ func distributionConfig(origin string, port int64) *wire.DistributionConfig {
 				CachedMethods: &wire.CachedMethods{Quantity: wire.Ptr[int64](2), Items: []string{"GET", "HEAD"}}},
 			MinTTL: wire.Ptr[int64](0), DefaultTTL: wire.Ptr[int64](86400), MaxTTL: wire.Ptr[int64](31536000),
 		},
-		CustomErrorResponses: &wire.CustomErrorResponses{Quantity: wire.Ptr[int64](1), Items: []wire.CustomErrorResponse{{
-			ErrorCode: wire.Ptr[int64](explained), ResponseCode: p(strconv.Itoa(explained)), ResponsePagePath: p(pagePath()), ErrorCachingMinTTL: wire.Ptr[int64](0),
-		}}},
-		CacheBehaviors: &wire.CacheBehaviors{Quantity: wire.Ptr(int64(len(behaviors))), Items: behaviors},
-		HttpVersion:    p("http2and3"),
-		CacheTagConfig: &wire.CacheTagConfig{HeaderName: p("Cache-Tag")},
+		CustomErrorResponses: &wire.CustomErrorResponses{Quantity: wire.Ptr(int64(len(pages))), Items: pages},
+		CacheBehaviors:       &wire.CacheBehaviors{Quantity: wire.Ptr(int64(len(behaviors))), Items: behaviors},
+		HttpVersion:          p("http2and3"),
+		CacheTagConfig:       &wire.CacheTagConfig{HeaderName: p("Cache-Tag")},
 	}
 }
 

@@ -128,13 +128,15 @@ func (w *writer) invalidate(ctx context.Context, about *Object, b *Batch) error 
 }
 
 // about picks the object that is to be published. What is wrong with conditions shows in dated ones only, and not for
-// long; large ones are few.
+// long; errors are few at any time, and so are large ones.
 func (w *writer) about() *Object {
 	some := w.objects
 	switch n := w.rnd.IntN(16); {
 	case n < 3:
 		some = w.ofKind(Dated)
-	case n == 3 && w.Large > 0:
+	case n == 3:
+		some = w.ofKind(Failing)
+	case n == 4 && w.Large > 0:
 		some = w.ofKind(Large + Kind(w.rnd.IntN(int(kinds-Large))))
 	}
 	return some[w.rnd.IntN(len(some))]
