@@ -173,8 +173,18 @@ func (c *cluster) addDiskFaults(a *troubles, pause time.Duration, lasting, passi
 	}
 	still := a.one(c.controls)
 	a.add("the disk of "+still.name+" stands still", func() error { return lasting(still.disk.slow(pause, time.Millisecond)) })
-	for _, n := range []*node{a.one(c.controls), a.one(c.edges)} {
-		a.add("the disk of "+n.name+" is full", func() error { return passing(n.disk.fill()) })
+	edge, full := a.one(c.edges), a.one(c.controls)
+	a.add("the disk of "+edge.name+" is full", func() error { return passing(edge.disk.fill()) })
+	a.add("the disk of "+full.name+" is full", func() error { return errors.Join(passing(full.disk.fill()), c.again(full)) })
+}
+
+// again starts a control node again that ends now that its disk is not full any more, as its unit does. If nothing was to be written meanwhile, it does not end.
+func (c *cluster) again(n *node) error {
+	select {
+	case <-n.proc.ended:
+		return c.start(n)
+	case <-time.After(5 * time.Second):
+		return nil
 	}
 }
 

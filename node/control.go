@@ -147,6 +147,7 @@ func (d *process) runControl(ctx context.Context, log *jetstream.Log, g *gate) (
 	}
 	doors.run(func(ctx context.Context) error { return d.fleet.listen(ctx, d.meter) })
 	doors.run(d.cutStrangers)
+	doors.run(log.Halted)
 	d.state.is(log.Health)
 	defer d.state.waits(stopping)
 	d.ready.Journal, _ = g.addresses()

@@ -127,7 +127,7 @@ func (l *Log) refused(e *journal.Entry, err *jetstream.APIError) error {
 }
 
 // room refuses while the disk is nearly full. The engine itself stops at the first write that fails, and
-// stays stopped until a restart; refusing before needs only space to go on.
+// stays stopped until a restart (Halted); refusing before needs only space to go on.
 func (l *Log) room() error {
 	if l.c.External != nil {
 		return nil // the disks are NATS's
