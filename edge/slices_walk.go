@@ -329,7 +329,7 @@ func (w *walk) sendSlice(n, from, to int64, more bool) (err error) {
 		if p.object != nil {
 			return w.write(p.object.Body[from:to], p.object)
 		}
-		from, alone, err = w.follow(p.reader, n, from, to)
+		from, alone, err = w.follow(p.reader, n, from, to, more)
 		p.leave()
 		if err == nil || errors.Is(err, errChanged) || errors.Is(err, errViewer) || w.v.ctx.Err() != nil {
 			break
@@ -413,8 +413,8 @@ func (w *walk) lookAhead(n int64) {
 }
 
 // follow sends what lies between two offsets of a slice as it arrives. It returns how far it came, and whether what is
-// missing is to be asked for by this viewer alone.
-func (w *walk) follow(r *reader, n, from, to int64) (at int64, alone bool, err error) {
+// missing is to be asked for by this viewer alone; more: the next slice is wanted too.
+func (w *walk) follow(r *reader, n, from, to int64, more bool) (at int64, alone bool, err error) {
 	v := w.v
 	h, err := r.sliceHeadOf(v)
 	switch {
@@ -444,8 +444,9 @@ func (w *walk) follow(r *reader, n, from, to int64) (at int64, alone bool, err e
 			v.w.Flush()
 		}
 	}
-	if r.f.cut.source != nil && r.first && to == w.is.Range(n).Length {
-		if _, _, err := r.next(v.ctx); err == nil { // its end: what follows comes of the same answer
+	if r.first && (more || r.f.cut.source != nil) && to == w.is.Range(n).Length {
+		// Its end: what follows comes of the same answer, or else needs this fill's place, which it gives back before.
+		if _, _, err := r.next(v.ctx); err == nil && r.f.cut.source != nil {
 			w.source = r.takeSource()
 		}
 	}
