@@ -25,14 +25,14 @@ import (
 // It ends when everything is paid back; else after twice the time that all of it takes at its pace, from an hour to a day: what
 // nobody has asked for until then will hardly come as a crowd.
 const (
-	paceWait      = 10 * time.Second // how long a question waits at most
-	maxPaceWaits  = 512              // questions that wait at once, of all paces
-	maxPaces      = 16               // of a distribution; beyond it a new one goes along with the last: see also
-	maxSpans      = 1024             // of a distribution's rules, between which others are that no pace is for; beyond it these go along
-	maxOwed       = 1 << 20          // URLs, of all paces: some 24 MiB; beyond it everything that is not stored is held to be owed
-	paceLeast     = time.Hour
-	paceMost      = 24 * time.Hour
-	paceTolerance = 10 // a question that is late by less than this part of the time between two does not put the next one off
+	paceWait     = 10 * time.Second // how long a question waits at most
+	maxPaceWaits = 512              // questions that wait at once, of all paces
+	maxPaces     = 16               // of a distribution; beyond it a new one goes along with the last: see also
+	maxSpans     = 1024             // of a distribution's rules, between which others are that no pace is for; beyond it these go along
+	maxOwed      = 1 << 20          // URLs, of all paces: some 24 MiB; beyond it everything that is not stored is held to be owed
+	paceLeast    = time.Hour
+	paceMost     = 24 * time.Hour
+	paceLate     = time.Millisecond // a question that is late by no more, as timers are, does not put the next one off; see every
 )
 
 var errPaced = errors.New("edge: the invalidation's pace lets no question through for so long")
@@ -58,7 +58,7 @@ type pace struct {
 
 	mu      sync.Mutex
 	began   time.Duration     // the journal's clock, when it came into force; guarded by mu, as all that follows
-	every   time.Duration     // between two questions
+	every   time.Duration     // between the times of two questions; so much more than the pace says that in any second, wherever it begins, there are no more although one is late
 	next    time.Duration     // when the next may be asked
 	refetch bool              // what is wanted most is brought back
 	owed    map[uint64]uint32 // by URL: objects
@@ -94,7 +94,7 @@ func (a *pacing) add(all []paced, seq uint64, inv *journal.Invalidated) []paced 
 	if ago >= paceMost {
 		return kept // the journal is read from the beginning
 	}
-	every := time.Duration(float64(time.Second) / inv.Pace.RequestsPerSecond)
+	every := time.Duration(float64(time.Second+paceLate) / inv.Pace.RequestsPerSecond)
 	marks := inv.Mode == journal.Stale
 	if n := len(kept) - 1; different(kept) >= maxPaces {
 		if kept[n].first == kept[n].last && kept[n].pace != kept[n-1].pace { // said once, not of each in a stream

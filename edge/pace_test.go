@@ -151,6 +151,33 @@ func TestPace_HoldsForWhatTheOriginCounts(t *testing.T) {
 	}
 }
 
+// Also of a second that begins with a question that comes when its turn has been there for a moment.
+func TestPace_HoldsInAnySecond(t *testing.T) {
+	for _, late := range []time.Duration{0, time.Millisecond, 3 * time.Millisecond, 49 * time.Millisecond} {
+		t.Run(late.String(), func(t *testing.T) {
+			pacedStory(t, func(w *world, o *counting) {
+				const n = 120
+				w.fill(n)
+				w.pace(20, "/o/*")
+				o.forget()
+				all := w.crowd(1)
+				w.settle(51*time.Millisecond + late)
+				all = append(all, w.ask("/o/1"))
+				for i := 2; i < n; i++ {
+					all = append(all, w.ask(fmt.Sprint("/o/", i)))
+				}
+				w.settle(paceWait)
+				for _, v := range all {
+					v.is(t, "200 Miss v2")
+				}
+				if asked, most := o.most(); asked != n || most != 20 {
+					t.Errorf("asked %d times, at most %d times in a second", asked, most)
+				}
+			})
+		})
+	}
+}
+
 // What is in the air when the rule comes has to be asked for again: that is caused by it as well.
 func TestPace_FillsThatAreOvertaken(t *testing.T) {
 	pacedStory(t, func(w *world, o *counting) {
@@ -186,7 +213,7 @@ func TestPace_InOrderAndWhoLeavesTakesNoTurn(t *testing.T) {
 		}
 		synctest.Wait()
 		// Eight fills that nobody waits for go on in the background, as fills of small objects do: they have their turns.
-		w.settle(9 * time.Second)
+		w.settle(9*time.Second + 9*paceLate)
 		all[9].is(t, "200 Miss v2")
 		if asked, most := o.most(); asked != 10 || most != 1 {
 			t.Errorf("asked %d times, %d in a second", asked, most)
@@ -345,7 +372,7 @@ func TestPace_Limits(t *testing.T) {
 		}
 		paces := w.edge.snap.Load().sites.of("D1").paces
 		last := paces[len(paces)-1]
-		if len(paces) != maxPaces || last.last-last.first != 5 || last.every != time.Second/(10+maxPaces-1) {
+		if len(paces) != maxPaces || last.last-last.first != 5 || last.every != (time.Second+paceLate)/(10+maxPaces-1) {
 			t.Errorf("%d paces, the last is for %d to %d, one each %s", len(paces), last.first, last.last, last.every)
 		}
 		if x := w.edge.snap.Load().sites.of("D1"); x.pacedBy(last.first+3) != last.pace || x.pacedBy(paces[0].first-1) != nil {
@@ -362,7 +389,7 @@ func TestPace_Limits(t *testing.T) {
 		if v.over() {
 			t.Error("what may be owed has gone past")
 		}
-		w.settle(time.Second)
+		w.settle(time.Second + 5*paceLate)
 		v.is(t, "404 Error nothing here")
 		w.edge.pacing.owed.Store(0)
 	}, unswept)
@@ -389,9 +416,9 @@ func TestPace_EndsWithItsTime(t *testing.T) {
 		w.settle(paceLeast)
 		p := w.edge.snap.Load().sites.of("D1").paces[0]
 		p.mu.Lock()
-		p.owed[1], p.lost = 1, 400 // at one in ten seconds that is 4000 s: twice as long it lasts
+		p.owed[1], p.lost = 1, 400 // at one in ten seconds that is 4004 s: twice as long it lasts
 		p.mu.Unlock()
-		if p.over(p.began+8000*time.Second) || !p.over(p.began+8001*time.Second) {
+		if p.over(p.began+8008*time.Second) || !p.over(p.began+8009*time.Second) {
 			t.Error("it lasts for another time")
 		}
 	})

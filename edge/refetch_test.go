@@ -148,7 +148,7 @@ func TestRefetch_OfMoreThanThereArePaces(t *testing.T) {
 			last = w.bringBack(rate, "", fmt.Sprint("/o/", i), fmt.Sprint("/o/", i+1))
 		}
 		x := w.edge.snap.Load().sites.of("D1")
-		if shared := x.paces[len(x.paces)-1]; len(x.paces) != maxPaces || x.pacedBy(last) != shared.pace || shared.every != 10*time.Second {
+		if shared := x.paces[len(x.paces)-1]; len(x.paces) != maxPaces || x.pacedBy(last) != shared.pace || shared.every != 10*(time.Second+paceLate) {
 			t.Fatalf("%d paces, the last one is for %d to %d, one each %s", len(x.paces), shared.first, shared.last, shared.every)
 		}
 		w.settle(3 * time.Minute)

@@ -79,14 +79,12 @@ func (p *pace) ahead() time.Duration {
 	return p.next - p.all.e.clock()
 }
 
-// take lets one through. A timer that was late does not make the pace slower.
+// take lets one through. A timer that was late does not make the pace slower: from the first to the last of n+1 questions there are n times every,
+// less paceLate at most.
 func (p *pace) take() {
 	now := p.all.e.clock()
 	p.asked.Add(1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now-p.next > p.every/paceTolerance {
-		p.next = now
-	}
-	p.next += p.every
+	p.next = max(p.next, now-paceLate) + p.every
 }
