@@ -25,11 +25,11 @@ import (
 // It ends when everything is paid back; else after twice the time that all of it takes at its pace, from an hour to a day: what
 // nobody has asked for until then will hardly come as a crowd.
 const (
-	paceWait     = 10 * time.Second // how long a question waits at most
-	maxPaceWaits = 512              // questions that wait at once, of all paces
-	maxPaces     = 16               // of a distribution; beyond it a new one goes along with the last: see also
-	maxSpans     = 1024             // of a distribution's rules, between which others are that no pace is for; beyond it these go along
-	maxOwed      = 1 << 20          // URLs, of all paces: some 24 MiB; beyond it everything that is not stored is held to be owed
+	paceWait     = 10 * (time.Second + paceLate) // how long a question waits at most: ten seconds, and at 6 a minute the next one has its turn by then
+	maxPaceWaits = 512                           // questions that wait at once, of all paces
+	maxPaces     = 16                            // of a distribution; beyond it a new one goes along with the last: see also
+	maxSpans     = 1024                          // of a distribution's rules, between which others are that no pace is for; beyond it these go along
+	maxOwed      = 1 << 20                       // URLs, of all paces: some 24 MiB; beyond it everything that is not stored is held to be owed
 	paceLeast    = time.Hour
 	paceMost     = 24 * time.Hour
 	paceLate     = time.Millisecond // a question that is late by no more, as timers are, does not put the next one off; see every
