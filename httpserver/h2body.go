@@ -53,6 +53,23 @@ func (b *h2body) Read(p []byte) (int, error) {
 	}
 }
 
+// begin waits for the first octet of a body whose length nobody has said, so that a request without one is known as such: its
+// viewer says so by the end of the stream. It returns false when there is nobody to answer, or nothing has come in time.
+func (b *h2body) begin() bool {
+	s := (*h2stream)(b)
+	s.h.mu.Lock()
+	defer s.h.mu.Unlock()
+	for s.gone == nil && !s.inEnded && !s.slow && len(s.in) == 0 && s.left <= 0 && !s.expects {
+		s.readDue = s.h.e.after(s.h.e.limits.ReadBodyTimeout)
+		s.cond.Wait()
+		s.readDue = 0
+	}
+	if s.inEnded && len(s.in) == 0 {
+		s.req.Body, s.req.ContentLength = noBody{}, 0
+	}
+	return s.gone == nil && !s.slow
+}
+
 // refusal is Request.Refused's.
 func (b *h2body) refusal() refusal {
 	s := (*h2stream)(b)

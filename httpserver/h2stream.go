@@ -162,7 +162,7 @@ func (h *h2conn) begin(s *h2stream) {
 
 // run is the goroutine of a stream's Handler.
 func (s *h2stream) run() {
-	panicked := s.h.e.serve(s.ctx, &s.answer, &s.req)
+	panicked := (*h2body)(s).begin() && s.h.e.serve(s.ctx, &s.answer, &s.req)
 	s.cancel()
 	h := s.h
 	h.e.over()
