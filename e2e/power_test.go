@@ -43,8 +43,8 @@ func TestCluster_PowerCut(t *testing.T) {
 	}
 	d := w.distributions["power"]
 	accepted := map[string]string{} // caller's references to ids
-	lost := 0                       // cuts that were ones: what the kernel writes by itself in that moment is there afterwards
-	for cut := 0; lost < cuts && cut < 10*cuts; cut++ {
+	lost := 0                       // cuts that were ones: what the kernel writes by itself in that moment is there afterwards, and while other work fills its memory it writes at once
+	for cut, began := 0, time.Now(); lost < cuts && time.Since(began) < patience; cut++ {
 		publish(t, w, d.id, cut, accepted, func() {
 			w.proc.cmd.Process.Signal(syscall.SIGSTOP)
 			if err := os.WriteFile(filepath.Join(v.dir, "witness"), make([]byte, 4096), 0o600); err != nil {
