@@ -45,6 +45,7 @@ func main() {
 	floorAt := flag.String("floor", "", "serve as what the kernel alone costs, at this `address`, and nothing else; the bench starts itself so")
 	edges := flag.Int("fleet", 0, "measure the way to so many edges, print the run, and nothing else; the bench starts itself so")
 	lines := flag.Bool("lines", false, "be the way to the edges, as the standard input asks, and nothing else; the bench starts itself so")
+	seats := flag.Bool("seats", false, "be the edges of such a fleet, as the standard input asks, and nothing else; the bench starts itself so")
 	edgeAt := flag.String("edge", "", "serve as one edge at this `address`, and nothing else, for the journal, origin and room that follow; the bench starts itself so")
 	journalAt := flag.String("journal", "", "`address` of that edge's journal")
 	originAt := flag.String("origin", "", "`address` of that edge's origin")
@@ -61,6 +62,8 @@ func main() {
 		err = serveEdge(ctx, *edgeAt, lone.EdgeConfig{Journal: *journalAt, Origin: *originAt, CacheMiB: *cacheMiB})
 	case *lines:
 		err = fleet.ServeLines(os.Stdin, os.Stdout)
+	case *seats:
+		err = fleet.ServeEdges(os.Stdin, os.Stdout)
 	case *edges > 0:
 		err = measureFleet(ctx, *edges)
 	default:

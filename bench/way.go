@@ -78,12 +78,17 @@ func measureFleet(ctx context.Context, edges int) error {
 	if err != nil {
 		return err
 	}
-	lines := fleet.Apart(func(ctx context.Context) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, self, "-lines")
-		cmd.Stderr = os.Stderr
-		return cmd
+	being := func(what string) func(context.Context) *exec.Cmd {
+		return func(ctx context.Context) *exec.Cmd {
+			cmd := exec.CommandContext(ctx, self, what)
+			cmd.Stderr = os.Stderr
+			return cmd
+		}
+	}
+	out, err := fleet.Run(ctx, fleet.Config{
+		Edges: edges, Nearest: nearest, Farthest: farthest, Invalidations: perWay, Every: every,
+		Lines: fleet.Apart(being("-lines")), Elsewhere: being("-seats"),
 	})
-	out, err := fleet.Run(ctx, fleet.Config{Edges: edges, Nearest: nearest, Farthest: farthest, Invalidations: perWay, Every: every, Lines: lines})
 	if err != nil {
 		return err
 	}

@@ -52,30 +52,41 @@ func ServeLines(in io.Reader, out io.Writer) error {
 // Apart is for Config.Lines: they are in a process of their own, which command makes and which does ServeLines.
 func Apart(command func(context.Context) *exec.Cmd) func(context.Context, string, []time.Duration) (Laid, error) {
 	return func(ctx context.Context, to string, ways []time.Duration) (laid Laid, err error) {
-		ctx, kill := context.WithCancel(context.WithoutCancel(ctx))
-		cmd := command(ctx)
-		in, err1 := cmd.StdinPipe()
-		out, err2 := cmd.StdoutPipe()
-		if err := errors.Join(err1, err2); err != nil {
-			kill()
+		p, err := begin(command(context.WithoutCancel(ctx))) // until Stop
+		if err != nil {
 			return laid, err
 		}
-		if err := cmd.Start(); err != nil {
-			kill()
-			return laid, err
-		}
-		laid.Stop = func() {
-			in.Close()
-			cmd.Wait() // it has nothing else to do
-			kill()
-		}
-		if err = json.NewEncoder(in).Encode(wanted{to, ways}); err == nil {
-			err = json.NewDecoder(out).Decode(&laid.At)
+		if err = p.tell(wanted{to, ways}); err == nil {
+			err = p.hear(&laid.At)
 		}
 		if err != nil {
-			kill()
-			laid.Stop()
+			p.end()
 		}
+		laid.Stop = p.end
 		return laid, err
 	}
+}
+
+// process is one of another program, which is told and says things, each a JSON value, and ends when it is told nothing more.
+type process struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *json.Decoder
+}
+
+func begin(cmd *exec.Cmd) (*process, error) {
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	return &process{cmd, in, json.NewDecoder(out)}, cmd.Start()
+}
+
+func (p *process) tell(what any) error { return json.NewEncoder(p.in).Encode(what) }
+func (p *process) hear(what any) error { return p.out.Decode(what) }
+
+func (p *process) end() {
+	p.in.Close()
+	p.cmd.Wait() // it has nothing else to do
 }

@@ -19,6 +19,7 @@ import (
 type edges struct {
 	seats []*seat
 	stop  func()
+	alone func() // what is done when all have stopped; nil: nothing
 }
 
 // How many start at the same time. Those that join together are told to all that are there in one entry. On one machine hundreds that
@@ -104,18 +105,28 @@ func newEdge(name string, s *seat) (*edge.Edge, error) {
 	return edge.New(edge.Config{Name: name, Location: name, Log: s, Store: store, Origin: nowhere{}, Join: s.join, Leave: s.leave})
 }
 
-// applied is when the last of them had applied it.
-func (e *edges) applied(seq uint64) (last time.Time, err error) {
-	for _, s := range e.seats {
-		at, known := s.acknowledged(seq)
-		if !known {
-			return last, errNotApplied
-		}
-		if at.After(last) {
-			last = at
+// applied is when the last of them had applied each entry.
+func (e *edges) applied(seqs []uint64) (last []time.Time, err error) {
+	last = make([]time.Time, len(seqs))
+	for i, seq := range seqs {
+		for _, s := range e.seats {
+			at, known := s.acknowledged(seq)
+			if !known {
+				return nil, errNotApplied
+			}
+			if at.After(last[i]) {
+				last[i] = at
+			}
 		}
 	}
 	return last, nil
+}
+
+func (e *edges) end() {
+	e.stop()
+	if e.alone != nil {
+		e.alone()
+	}
 }
 
 // nowhere is the origin of a fleet that nobody asks for anything.

@@ -1,11 +1,12 @@
 // Package fleet knows how long an invalidation is on its way to many edges that are far away.
 //
 // Everything is real but the distance: the journal (journal/jetstream, synced to disk), the control plane, and each edge
-// with its follower, tickets, acknowledgements and sweeper. All of it runs in one process. Edges that are far away come to the control
+// with its follower, tickets, acknowledgements and sweeper. All of it may run in one process. Edges that are far away come to the control
 // plane's door as those on other machines do, by TCP and TLS, with a certificate each; the distance is a proxy in each edge's
 // connection ([lines]), which brings every octet as much later as the edge is far away, in both directions, on a line that is long and
 // not full. These proxies may be in a process of their own ([Apart]): a network does not wait until the program at its end has nothing
-// else to do. Without a distance they are beside the journal, in its process, and there is no network.
+// else to do. So may be the edges that are far away ([Config.Elsewhere]): the control node's collector has nothing of theirs to look at. Without a
+// distance they are beside the journal, in its process, and there is no network.
 package fleet
 
 import (
@@ -13,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -35,6 +37,9 @@ type Config struct {
 	// Lines lays lines of these lengths to an address. Nil: in this process.
 	Lines func(ctx context.Context, to string, ways []time.Duration) (Laid, error)
 
+	// Elsewhere makes the process that edges which are far away are in, and which does ServeEdges. Nil: they are in this one.
+	Elsewhere func(context.Context) *exec.Cmd
+
 	// Progress is told how far it is; nil: nobody waits.
 	Progress func(what string)
 }
@@ -51,7 +56,7 @@ type Outcome struct {
 	Applied   []time.Duration // until the last edge had applied it, no answer under way without it; by the edges' clocks, all the same here
 	Completed []time.Duration // until control knew the entry that says so to be on disk
 
-	Memory int64 // octets of this process that the edges have added, before the first invalidation
+	Memory int64 // octets of this process that the edges have added, before the first invalidation; 0: they are elsewhere
 
 	Late []time.Duration // by how much timers of this process were late meanwhile: what the machine adds at each step
 }
@@ -90,19 +95,25 @@ func Run(ctx context.Context, c Config) (out Outcome, err error) {
 	case <-ctx.Done():
 		return out, context.Cause(ctx)
 	}
-	take, stop, err := c.seats(ctx, log, g, plane)
-	if err != nil {
-		return out, err
+	at, stop := []string(nil), func() {}
+	if g != nil {
+		if at, stop, err = g.doors(ctx, c, plane); err != nil {
+			return out, err
+		}
 	}
 	defer stop()
 	memory := resident()
-	edges, err := c.join(ctx, take)
+	edges, err := c.company(ctx, log, g, plane, at)
 	if err != nil {
 		return out, err
 	}
-	memory = resident() - memory
+	if c.Elsewhere == nil {
+		memory = resident() - memory
+	} else {
+		memory = 0
+	}
 	// The edges first: they leave the journal by the control plane.
-	defer edges.stop()
+	defer edges.end()
 	out, err = c.measure(ctx, plane, edges)
 	out.Memory = memory
 	return out, err
@@ -120,14 +131,32 @@ func (c Config) open(ctx context.Context, dir string) (log *jetstream.Log, g *ga
 	return g.log, g, nil
 }
 
-// seats is where edges take part, until stop.
-func (c Config) seats(ctx context.Context, log *jetstream.Log, g *gate, plane *control.Control) (take func(i int) (*seat, error), stop func(), err error) {
-	if g != nil {
-		return g.seats(ctx, c, plane)
+// company is all edges, wherever they are.
+type company interface {
+	applied(seqs []uint64) ([]time.Time, error) // when the last had applied each of these entries
+	end()
+}
+
+// company starts them. Those with a network come to these addresses.
+func (c Config) company(ctx context.Context, log *jetstream.Log, g *gate, plane *control.Control, at []string) (company, error) {
+	switch {
+	case g == nil:
+		near := &shared{Log: log, all: map[*beside]func(*journal.Entry){}}
+		stop, err := log.Live(near.deliver)
+		if err != nil {
+			return nil, err
+		}
+		e, err := c.join(ctx, func(int) (*seat, error) { return near.seat(plane), nil })
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		e.alone = stop
+		return e, nil
+	case c.Elsewhere == nil:
+		return c.join(ctx, func(i int) (*seat, error) { return afar(g.authority, nameOf(i), at[i]) })
 	}
-	near := &shared{Log: log, all: map[*beside]func(*journal.Entry){}}
-	stop, err = log.Live(near.deliver)
-	return func(int) (*seat, error) { return near.seat(plane), nil }, stop, err
+	return c.elsewhere(ctx, g, at)
 }
 
 // resident is the physical memory of this process in octets, after a collection; 0 where the system does not say.
@@ -142,7 +171,7 @@ func resident() int64 {
 }
 
 // measure invalidates at the pace, and waits for all of it.
-func (c Config) measure(ctx context.Context, plane *control.Control, edges *edges) (out Outcome, err error) {
+func (c Config) measure(ctx context.Context, plane *control.Control, edges company) (out Outcome, err error) {
 	made, err := plane.CreateDistribution(ctx, actor, Site(), nil)
 	if err != nil {
 		return out, err
@@ -177,20 +206,21 @@ func (c Config) measure(ctx context.Context, plane *control.Control, edges *edge
 		all = append(all, one{inv.ID, inv.Seq, began, time.Since(began)})
 	}
 	c.progress("%d invalidations accepted", len(all))
+	seqs, completed := make([]uint64, len(all)), make([]time.Time, len(all))
 	for i, o := range all {
-		completed, err := watch.await(ctx, o.id)
-		if err != nil {
+		seqs[i] = o.seq
+		if completed[i], err = watch.await(ctx, o.id); err != nil {
 			return out, fmt.Errorf("invalidation %d of %d: %w", i+1, len(all), err)
 		}
-		applied, err := edges.applied(o.seq)
-		if err != nil {
-			return out, err
-		}
-		if i >= warm {
-			out.Accepted = append(out.Accepted, o.accepted)
-			out.Applied = append(out.Applied, applied.Sub(o.began))
-			out.Completed = append(out.Completed, completed.Sub(o.began))
-		}
+	}
+	applied, err := edges.applied(seqs)
+	if err != nil {
+		return out, err
+	}
+	for i := warm; i < len(all); i++ {
+		out.Accepted = append(out.Accepted, all[i].accepted)
+		out.Applied = append(out.Applied, applied[i].Sub(all[i].began))
+		out.Completed = append(out.Completed, completed[i].Sub(all[i].began))
 	}
 	c.progress("all of them Completed")
 	return out, nil

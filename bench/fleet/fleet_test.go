@@ -2,9 +2,14 @@ package fleet
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
+	"os"
+	"os/exec"
+	"slices"
 	"testing"
 	"time"
 )
@@ -169,6 +174,61 @@ func TestServeLines(t *testing.T) {
 	}
 	if n, err := here.Read(make([]byte, 1)); err == nil {
 		t.Errorf("the line is still there, with %d octets", n)
+	}
+}
+
+// TestMain makes this program the process for edges of a test that starts it so.
+func TestMain(m *testing.M) {
+	if os.Getenv(asSeats) == "" {
+		os.Exit(m.Run())
+	}
+	if err := ServeEdges(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+const asSeats = "WARMFRONT_TEST_SEATS"
+
+// Edges in a process of their own are as far away as others, and say when they had applied what.
+func TestRun_EdgesElsewhere(t *testing.T) {
+	const way = 20 * time.Millisecond
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serve []string
+	out, err := Run(t.Context(), Config{
+		Edges: 3, Nearest: way / 4, Farthest: way, Invalidations: 5, Every: 5 * time.Millisecond,
+		Elsewhere: func(ctx context.Context) *exec.Cmd {
+			cmd := exec.CommandContext(ctx, self)
+			cmd.Env = append(os.Environ(), asSeats+"=1")
+			cmd.Stderr = os.Stderr
+			return cmd
+		},
+		Progress: func(what string) { serve = append(serve, what) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Applied) != 5 || len(out.Completed) != 5 || out.Memory != 0 || !slices.Contains(serve, "3 of 3 edges serve") {
+		t.Fatalf("%+v, after %q", out, serve)
+	}
+	for i := range out.Applied {
+		if out.Applied[i] < way || out.Completed[i] < 2*way {
+			t.Errorf("applied after %v, completed after %v", out.Applied[i], out.Completed[i])
+		}
+	}
+}
+
+// A process that cannot be one for edges is not waited for.
+func TestRun_EdgesElsewhereThatAreNone(t *testing.T) {
+	_, err := Run(t.Context(), Config{
+		Edges: 1, Farthest: time.Millisecond, Invalidations: 1, Every: time.Millisecond,
+		Elsewhere: func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, "true") },
+	})
+	if err == nil {
+		t.Fatal("measured")
 	}
 }
 

@@ -14,13 +14,15 @@ import (
 
 // gate is a control node's door for edges on other machines, with an authority of its own.
 type gate struct {
+	dir       string // of the authority
 	authority *admission.Authority
 	log       *jetstream.Log
 }
 
 // openGated opens a log whose edges come over the network, with TLS and a certificate each.
 func openGated(ctx context.Context, dir string) (*gate, error) {
-	authority, err := admission.OpenAuthority(filepath.Join(dir, "authority"), nil)
+	at := filepath.Join(dir, "authority")
+	authority, err := admission.OpenAuthority(at, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -40,11 +42,11 @@ func openGated(ctx context.Context, dir string) (*gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gate{authority, log}, nil
+	return &gate{at, authority, log}, nil
 }
 
-// seats answers edges until stop, and gives each a line of its own.
-func (g *gate) seats(ctx context.Context, c Config, plane *control.Control) (take func(i int) (*seat, error), stop func(), err error) {
+// doors answers edges until stop, and tells at which address each has a line of its own.
+func (g *gate) doors(ctx context.Context, c Config, plane *control.Control) (at []string, stop func(), err error) {
 	deaf, err := g.log.ServeEdges(jetstream.Desk{Join: func(ctx context.Context, j journal.EdgeJoined, _ string) error { return joining(plane)(ctx, j) }, Leave: plane.Leave, Tick: plane.Tick})
 	if err != nil {
 		return nil, nil, err
@@ -62,15 +64,15 @@ func (g *gate) seats(ctx context.Context, c Config, plane *control.Control) (tak
 		deaf()
 		return nil, nil, err
 	}
-	return func(i int) (*seat, error) { return g.seat(nameOf(i), laid.At[i]) }, func() {
+	return laid.At, func() {
 		deaf()
 		laid.Stop()
 	}, nil
 }
 
-// seat connects an edge as one on another machine is.
-func (g *gate) seat(name, at string) (*seat, error) {
-	who, err := g.authority.Local(name, name)
+// afar connects an edge as one on another machine is.
+func afar(authority *admission.Authority, name, at string) (*seat, error) {
+	who, err := authority.Local(name, name)
 	if err != nil {
 		return nil, err
 	}
