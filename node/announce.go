@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/warmfront/warmfront/internal/durable"
@@ -55,8 +57,23 @@ func (r *Ready) awsEnv() string {
 	}, "\n") + "\n"
 }
 
-// announce prints where everything is. password is shown as it is given; it may be a hint.
-func (r *Ready) announce(out io.Writer, password string) {
+// isKept tells whether what is written to out goes into the log of the machine's supervisor, which more people read than may know a secret:
+// systemd says which file that is in JOURNAL_STREAM, by device and inode (systemd.exec(5)). A process that writes elsewhere inherits that too.
+func isKept(out io.Writer, getenv func(string) string) bool {
+	f, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	s, ok := info.Sys().(*syscall.Stat_t)
+	return ok && getenv("JOURNAL_STREAM") == fmt.Sprintf("%d:%d", s.Dev, s.Ino)
+}
+
+// announce prints where everything is. password is shown as it is given; it may be a hint. discreet: of the secret key is told where it lies.
+func (r *Ready) announce(out io.Writer, password string, discreet bool) {
 	fmt.Fprintf(out, "\nWarmfront %s is serving. Ctrl-C stops it; its data stays in %s.\n\n", r.Version, r.Data)
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(t, "  Console\t%s\n", r.Console)
@@ -77,9 +94,13 @@ func (r *Ready) announce(out io.Writer, password string) {
 		fmt.Fprintf(t, "  Telemetry\t%s/metrics\n", r.Telemetry)
 	}
 	t.Flush()
-	fmt.Fprintf(out, "\nFor the AWS CLI and SDKs (also in %s):\n\n", r.AWSEnv)
-	for _, line := range strings.Split(strings.TrimSpace(r.awsEnv()), "\n") {
-		fmt.Fprintf(out, "  %s\n", line)
+	if discreet {
+		fmt.Fprintf(out, "\nFor the AWS CLI and SDKs:\n\n  . %s\n", r.AWSEnv)
+	} else {
+		fmt.Fprintf(out, "\nFor the AWS CLI and SDKs (also in %s):\n\n", r.AWSEnv)
+		for _, line := range strings.Split(strings.TrimSpace(r.awsEnv()), "\n") {
+			fmt.Fprintf(out, "  %s\n", line)
+		}
 	}
 	r.announceTrust(out)
 	fmt.Fprintf(out, "\nAn AWS CLI before 1.29 or 2.13 needs --endpoint-url %s instead of the last line.\n\n", r.API)

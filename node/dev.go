@@ -247,7 +247,11 @@ func (d *process) announce() error {
 	if err := d.ready.write(d.ReadyFile); err != nil {
 		return err
 	}
-	d.ready.announce(d.Out, d.who.password)
+	if discreet := isKept(d.Out, d.Getenv); discreet && d.who.lies != "" {
+		d.ready.announce(d.Out, "as in "+d.who.lies, discreet)
+	} else {
+		d.ready.announce(d.Out, d.who.password, discreet)
+	}
 	return nil
 }
 
