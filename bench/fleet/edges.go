@@ -19,7 +19,6 @@ import (
 type edges struct {
 	seats []*seat
 	stop  func()
-	alone func() // what is done when all have stopped; nil: nothing
 }
 
 // How many start at the same time. Those that join together are told to all that are there in one entry. On one machine hundreds that
@@ -122,12 +121,7 @@ func (e *edges) applied(seqs []uint64) (last []time.Time, err error) {
 	return last, nil
 }
 
-func (e *edges) end() {
-	e.stop()
-	if e.alone != nil {
-		e.alone()
-	}
-}
+func (e *edges) end() { e.stop() }
 
 // nowhere is the origin of a fleet that nobody asks for anything.
 type nowhere struct{}

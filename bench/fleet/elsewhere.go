@@ -38,19 +38,25 @@ func ServeEdges(in io.Reader, out io.Writer) error {
 	if err := told.Decode(&p); err != nil {
 		return err
 	}
-	e, err := p.join(say)
+	ctx, cancel := context.WithCancel(context.Background())
+	questions := make(chan []uint64)
+	go func() { // until in ends, be it that whoever measures is gone before all serve
+		defer close(questions)
+		defer cancel()
+		for {
+			var seqs []uint64
+			if told.Decode(&seqs) != nil {
+				return
+			}
+			questions <- seqs
+		}
+	}()
+	e, err := p.join(ctx, say)
 	if err != nil {
 		return errors.Join(err, say.Encode(word{Failed: err.Error()}))
 	}
 	defer e.end()
-	for {
-		var seqs []uint64
-		if err := told.Decode(&seqs); err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return err
-		}
+	for seqs := range questions {
 		w := word{}
 		if w.Applied, err = e.applied(seqs); err != nil {
 			w.Failed = err.Error()
@@ -59,15 +65,16 @@ func ServeEdges(in io.Reader, out io.Writer) error {
 			return err
 		}
 	}
+	return nil
 }
 
-func (p post) join(say *json.Encoder) (*edges, error) {
+func (p post) join(ctx context.Context, say *json.Encoder) (*edges, error) {
 	authority, err := admission.OpenAuthority(p.Authority, nil)
 	if err != nil {
 		return nil, err
 	}
 	c := Config{Edges: len(p.At), Farthest: 1, Progress: func(what string) { say.Encode(word{Progress: what}) }}
-	e, err := c.join(context.Background(), func(i int) (*seat, error) { return afar(authority, nameOf(i), p.At[i]) })
+	e, err := c.join(ctx, func(i int) (*seat, error) { return afar(authority, nameOf(i), p.At[i]) })
 	if err == nil {
 		err = say.Encode(word{Serve: true})
 	}

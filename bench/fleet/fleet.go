@@ -69,6 +69,9 @@ const patience = 90 * time.Second
 
 // Run makes the fleet, measures, and takes it down.
 func Run(ctx context.Context, c Config) (out Outcome, err error) {
+	if c.Farthest == 0 && (c.Lines != nil || c.Elsewhere != nil) {
+		return out, errBeside
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(c.Edges)*time.Second+time.Duration(c.Invalidations+warm)*c.Every)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "warmfront-fleet-")
@@ -107,15 +110,12 @@ func Run(ctx context.Context, c Config) (out Outcome, err error) {
 	if err != nil {
 		return out, err
 	}
-	if c.Elsewhere == nil {
-		memory = resident() - memory
-	} else {
-		memory = 0
-	}
+	memory = resident() - memory
 	// The edges first: they leave the journal by the control plane.
 	defer edges.end()
-	out, err = c.measure(ctx, plane, edges)
-	out.Memory = memory
+	if out, err = c.measure(ctx, plane, edges); c.Elsewhere == nil {
+		out.Memory = memory
+	}
 	return out, err
 }
 
@@ -151,7 +151,8 @@ func (c Config) company(ctx context.Context, log *jetstream.Log, g *gate, plane 
 			stop()
 			return nil, err
 		}
-		e.alone = stop
+		all := e.stop
+		e.stop = func() { all(); stop() }
 		return e, nil
 	case c.Elsewhere == nil:
 		return c.join(ctx, func(i int) (*seat, error) { return afar(g.authority, nameOf(i), at[i]) })
@@ -333,5 +334,7 @@ func Quantile(all []time.Duration, q float64) time.Duration {
 	all = slices.Sorted(slices.Values(all))
 	return all[min(len(all)-1, int(q*float64(len(all))))]
 }
+
+var errBeside = errors.New("edges that are not far away are beside the journal: there are no lines, and they are not elsewhere")
 
 var errNotApplied = errors.New("no acknowledgement of it was sent, although it is Completed")

@@ -249,3 +249,27 @@ func TestQuantile(t *testing.T) {
 		t.Error(Quantile(all, 0.5), Quantile(all, 1), all)
 	}
 }
+
+// What is only for edges that are far away is not ignored where there are none.
+func TestRun_BesideTheJournalThereAreNoLines(t *testing.T) {
+	for name, c := range map[string]Config{
+		"lines":     {Edges: 1, Lines: here},
+		"elsewhere": {Edges: 1, Elsewhere: func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, "true") }},
+	} {
+		if _, err := Run(t.Context(), c); err != errBeside {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A process for edges ends with whoever has started it, also before they serve.
+func TestServeEdges_EndsWhenNobodyAsks(t *testing.T) {
+	var out bytes.Buffer
+	told, err := json.Marshal(post{Authority: t.TempDir(), At: []string{"127.0.0.1:1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ServeEdges(bytes.NewReader(told), &out); err == nil {
+		t.Fatalf("served, and said %s", out.String())
+	}
+}
