@@ -103,7 +103,7 @@ func (r *Ready) announce(out io.Writer, password string, discreet bool) {
 		}
 	}
 	r.announceTrust(out)
-	fmt.Fprintf(out, "\nAn AWS CLI before 1.29 or 2.13 needs --endpoint-url %s instead of the last line.\n\n", r.API)
+	fmt.Fprintf(out, "\nAn AWS CLI before 1.29 or 2.13 needs --endpoint-url %s instead of AWS_ENDPOINT_URL_CLOUDFRONT.\n\n", r.API)
 }
 
 // announceEdge is the same for an edge alone.

@@ -27,7 +27,6 @@ type credentials struct {
 	key      auth.AccessKey // the administrator's that is announced
 	given    bool           // it comes from the environment
 	password string         // to print: the first user's password, or where it comes from
-	lies     string         // the file that this password lies in; "": it is not one that is printed
 }
 
 // newCredentials knows nobody yet but whom the environment gives.
@@ -223,10 +222,7 @@ func (x *credentials) openUser(ctx context.Context, c Config) error {
 			return err
 		}
 	}
-	var is bool
-	if x.password, is = x.firstPassword(path, given); is {
-		x.lies = path
-	}
+	x.password = x.firstPassword(path, given, isKept(c.Out, c.Getenv))
 	return nil
 }
 
@@ -248,22 +244,25 @@ func (x *credentials) setFirst(ctx context.Context, u *auth.User, always bool) e
 type remembered struct{ Password, Hash string }
 
 // firstPassword is what is printed about the first user's password: itself as long as it is the one
-// that was generated (is), and else words about it.
-func (x *credentials) firstPassword(path, given string) (words string, is bool) {
+// that was generated, or, discreet, where it lies.
+func (x *credentials) firstPassword(path, given string, discreet bool) string {
 	if given != "" {
-		return "as in " + auth.EnvPassword, false
+		return "as in " + auth.EnvPassword
 	}
 	first, ok := x.access.Users.Find(auth.FirstUser)
 	switch {
 	case !ok && x.access.Unreadable() > 0:
-		return fmt.Sprintf("none that can be read with this authority (start once with %s=... to make this user anew)", auth.EnvPassword), false
+		return fmt.Sprintf("none that can be read with this authority (start once with %s=... to make this user anew)", auth.EnvPassword)
 	case !ok:
-		return "none: this user has been deleted", false
+		return "none: this user has been deleted"
 	}
 	var r remembered
 	b, err := os.ReadFile(path)
-	if err == nil && json.Unmarshal(b, &r) == nil && r.Hash == first.Password {
-		return r.Password, true
+	switch known := err == nil && json.Unmarshal(b, &r) == nil && r.Hash == first.Password; {
+	case known && discreet:
+		return "as in " + path
+	case known:
+		return r.Password
 	}
-	return fmt.Sprintf("as you have set it, or in %s of the control node that was the first (start once with %s=... to set another)", filepath.Base(path), auth.EnvPassword), false
+	return fmt.Sprintf("as you have set it, or in %s of the control node that was the first (start once with %s=... to set another)", filepath.Base(path), auth.EnvPassword)
 }

@@ -247,11 +247,7 @@ func (d *process) announce() error {
 	if err := d.ready.write(d.ReadyFile); err != nil {
 		return err
 	}
-	if discreet := isKept(d.Out, d.Getenv); discreet && d.who.lies != "" {
-		d.ready.announce(d.Out, "as in "+d.who.lies, discreet)
-	} else {
-		d.ready.announce(d.Out, d.who.password, discreet)
-	}
+	d.ready.announce(d.Out, d.who.password, isKept(d.Out, d.Getenv))
 	return nil
 }
 
