@@ -62,11 +62,12 @@ func isolated(t *testing.T, policies ...string) (verdicts []*verdict, said []str
 	for i, policy := range policies {
 		all.Go(func() {
 			args := append(args[:len(args):len(args)], "--tag", "warmfront:isolation="+policy)
-			if policy == "revalidate" { // an edge that is cut off believes a strong ETag, and two of these have one for all versions
-				args = append(args, "--large", "0")
+			before := policy == "serve-stale" || len(policies) == 1 // what is changed while an edge is cut off has been stored there before
+			if before {
+				args = append(args, "--pause", "1s", "--objects", "110")
 			}
-			if policy == "serve-stale" || len(policies) == 1 { // what is changed while an edge is cut off has been stored there before
-				args = append(args, "--pause", "1s", "--objects", "110", "--large", "0")
+			if before || policy == "revalidate" { // an edge that is cut off believes a strong ETag, and two of these have one for all versions
+				args = append(args, "--large", "0")
 			}
 			isWarm := sync.OnceFunc(c.isWarm)
 			defer func() { // whoever ends early holds nobody up
