@@ -289,6 +289,22 @@ func (r *reader) seek(off int64) {
 	r.f.mu.Unlock()
 }
 
+// here lets next begin at off, and returns what has come already of the body from there on: at most so many octets, which stay until
+// next or seek is called.
+func (r *reader) here(off, most int64) []byte {
+	f := r.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r.off, r.lent = off, 0
+	if r.behind {
+		return nil
+	}
+	p := f.tape.from(off)
+	p = p[:min(int64(len(p)), most)]
+	r.lent = int64(len(p))
+	return p
+}
+
 // next returns the next octets of the body, waiting for them; nil at its clean end. What it returned
 // before is consumed by the call. ready tells that there is more to be had without waiting.
 func (r *reader) next(ctx context.Context) (p []byte, ready bool, err error) {

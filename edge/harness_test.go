@@ -218,6 +218,7 @@ type viewer struct {
 	length  int64
 	body    bytes.Buffer
 	flushed bool
+	along   string // what of the body came with the head
 	aborted bool
 }
 
@@ -244,7 +245,9 @@ func (v *viewer) Flush() error {
 	if v.holdHead != nil {
 		<-v.holdHead
 	}
-	v.flushed = true
+	if !v.flushed {
+		v.flushed, v.along = true, v.text()
+	}
 	return nil
 }
 

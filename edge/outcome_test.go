@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -229,6 +230,39 @@ func TestCollapse_WaitersStreamAlong(t *testing.T) {
 			t.Error("not collapsed")
 		}
 	})
+}
+
+// Who joins a flight gets what has come along with the head, but no more of it than of a stored object.
+func TestCollapse_WhatHasComeGoesAlongWithTheHead(t *testing.T) {
+	large := strings.Repeat("0123456789abcdef", 4<<10)
+	for _, c := range []struct{ body, span, along, all string }{
+		{"0123456789", "", "01234", "0123456789"},
+		{"0123456789", "bytes=2-6", "234", "23456"},
+		{"0123456789", "bytes=2-3", "23", "23"},
+		{"0123456789", "bytes=7-", "", "789"},
+		{large, "", large[:withHead], large},
+		{large, "bytes=3-40002", large[3 : 3+withHead], large[3:40003]},
+	} {
+		story(t, func(w *world) {
+			half := ok(c.body)
+			half.rest = make(chan struct{})
+			w.origin.on("/a", half)
+			w.ask("/a")
+			var lines []string
+			if c.span != "" {
+				lines = []string{"Range: " + c.span}
+			}
+			v := w.ask("/a", lines...)
+			if v.along != c.along || !v.flushed {
+				t.Errorf("%s of %d: %d octets came along with the head, want %d", c.span, len(c.body), len(v.along), len(c.along))
+			}
+			close(half.rest)
+			synctest.Wait()
+			if !v.over() || v.text() != c.all {
+				t.Errorf("%s of %d: %d octets in the end, want %d", c.span, len(c.body), len(v.text()), len(c.all))
+			}
+		})
+	}
 }
 
 func (w *world) wantEither(a, b string) {

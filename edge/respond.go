@@ -171,13 +171,30 @@ func (v *visit) emitBody(a *answer, off, n int64) {
 		v.sent()
 		err = v.carry(a.stream)
 	default:
+		var sent int64
+		sent, err = v.startFollowing(a.reader, off, n)
 		v.sent()
-		err = v.follow(a.reader, off, n)
+		if err == nil && sent != n {
+			err = v.follow(a.reader, off+sent, max(n-sent, -1)) // -1 stays what it is
+		}
 	}
 	if err != nil {
 		v.x.Aborted = true
 		v.w.Abort()
 	}
+}
+
+// startFollowing lays out what of a flight's octets has come already, to be sent along with the head.
+func (v *visit) startFollowing(r *reader, off, n int64) (sent int64, err error) {
+	most := int64(withHead)
+	if n >= 0 {
+		most = min(most, n)
+	}
+	p := r.here(off, most)
+	if len(p) > 0 {
+		err = v.write(p)
+	}
+	return int64(len(p)), err
 }
 
 // follow hands a flight's octets on as they arrive.
