@@ -175,7 +175,7 @@ func (v *visit) emitBody(a *answer, off, n int64) {
 		sent, err = v.startFollowing(a.reader, off, n)
 		v.sent()
 		if err == nil && sent != n {
-			err = v.follow(a.reader, off+sent, max(n-sent, -1)) // -1 stays what it is
+			err = v.follow(a.reader, off+sent, max(n-sent, -1)) // below 0 it is still to the end
 		}
 	}
 	if err != nil {
