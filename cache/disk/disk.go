@@ -59,6 +59,7 @@ type Store struct {
 	shards [shards]shard
 	queue  chan *item
 	queued atomic.Int64 // octets
+	owed   owed
 	serial atomic.Uint64
 	moved  atomic.Uint64 // how often something has left its segment to be written again
 
@@ -75,9 +76,11 @@ type Store struct {
 	open   *segment                  // that is written to; guarded by mu
 	next   uint64                    // number of the next segment; guarded by mu
 	at     int                       // slot of the last one; guarded by mu
-	lapped atomic.Bool               // a slot has been used again: from then on objects have to earn their place
-	seen   doorkeeper
-	stains stains
+	// dropped tells that something has left the index that may still be in the file. It stays.
+	dropped atomic.Bool
+	lapped  atomic.Bool // a slot has been used again: from then on objects have to earn their place
+	seen    doorkeeper
+	stains  stains
 
 	restless      atomic.Int64 // when the kernel was last found to have given up what it had had a short time before: see part.go
 	reads, writes health
@@ -158,7 +161,7 @@ func Open(cfg Config) (*Store, error) {
 	if cfg.Linger == 0 {
 		cfg.Linger = linger
 	}
-	s := &Store{cfg: cfg, file: cfg.File, log: cfg.Logger, queue: make(chan *item, maxQueue)}
+	s := &Store{cfg: cfg, file: cfg.File, log: cfg.Logger, queue: make(chan *item, maxQueue), owed: owed{some: make(chan struct{}, 1)}}
 	s.quick, _ = cfg.File.(Quick)
 	for i := range s.shards {
 		s.shards[i].pending = map[uint64]*item{}
@@ -393,7 +396,8 @@ func (s *Store) Forget(key []byte) {
 	}
 }
 
-// forget also lets a tombstone be written, or the record would be back after the next start.
+// forget also lets a tombstone be written, or the record would be back after the next start. Of what the index does not have there is
+// no record, unless something could not be read, or not be written over, that the next start may find again.
 func (s *Store) forget(hash uint64) {
 	sh := s.shard(hash)
 	sh.mu.Lock()
@@ -404,8 +408,12 @@ func (s *Store) forget(hash uint64) {
 		s.objects.Add(-1)
 	}
 	sh.mu.Unlock()
-	if it != nil || at != 0 {
-		s.enqueue(&item{hash: hash, life: s.life.Load(), size: frameSize})
+	had := it != nil || at != 0
+	if !had && !s.dropped.Load() {
+		return
+	}
+	if l := s.life.Load(); !s.enqueue(&item{hash: hash, life: l, size: frameSize}) && had {
+		s.owe(l, hash)
 	}
 }
 

@@ -206,6 +206,80 @@ func TestFaults_NeverAWrongOctet(t *testing.T) {
 	}
 }
 
+// What is forgotten while the disk takes nothing, and the queue has no room left, does not come back.
+func TestFaults_ForgottenWhileTheQueueIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := new(disktest.File)
+		s := start(t, small(f))
+		s.Use(testLife)
+		for _, key := range []string{"forgotten", "anew"} {
+			mustPut(t, s, object(key, 1, 100))
+		}
+		synctest.Wait()
+		gate := make(chan struct{})
+		f.Suffer(disktest.Faults{Write: func(int64, int) error { <-gate; return nil }})
+		mustPut(t, s, object("waits", 1, 100))
+		synctest.Wait()
+		s.queued.Add(s.cfg.Queue) // as if so much waited
+		s.Forget([]byte("forgotten"))
+		s.Forget([]byte("anew"))
+		s.queued.Add(-s.cfg.Queue)
+		mustPut(t, s, object("anew", 2, 100)) // written before the tombstone is, or after it
+		close(gate)
+		synctest.Wait()
+		if s.Get([]byte("forgotten")) != nil {
+			t.Error("is there after Forget")
+		}
+		s.stop()
+		s = start(t, small(s.file.Killed()))
+		s.Use(testLife)
+		if s.Get([]byte("forgotten")) != nil {
+			t.Error("what was forgotten is back")
+		}
+		if !equal(s.Get([]byte("anew")), object("anew", 2, 100)) {
+			t.Error("what came afterwards is not there")
+		}
+		s.stop()
+	})
+}
+
+// A segment that is dropped because a sweep could not read it is found by the next start again, for which it can be read as a whole:
+// without what has been forgotten meanwhile.
+func TestFaults_ForgottenWhileItsSegmentIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, small(new(disktest.File)))
+		s.Use(testLife)
+		mustPut(t, s, object("forgotten", 1, 100))
+		for i := range 3 { // the first segment is complete then
+			mustPut(t, s, object(fmt.Sprint("filler", i), 1, 50_000))
+			synctest.Wait()
+		}
+		g := s.slots[0].Load()
+		if !g.complete {
+			t.Fatal("not complete")
+		}
+		view := &s.file.Octets()[s.base(0)+g.trailer.end+8]
+		*view ^= 1
+		s.Range(func(*cache.Sight) bool { return true }, nil)
+		if s.slots[0].Load() != nil {
+			t.Fatal("not dropped")
+		}
+		s.Forget([]byte("forgotten"))
+		synctest.Wait()
+		*view ^= 1
+		s.stop()
+		s = start(t, small(s.file.Killed()))
+		s.Use(testLife)
+		if s.Get([]byte("filler0")) == nil && s.Get([]byte("filler1")) == nil {
+			t.Error("nothing was found again")
+		}
+		if s.Get([]byte("forgotten")) != nil {
+			t.Error("what was forgotten is back")
+		}
+		s.stop()
+	})
+}
+
 func TestFaults_FailingWritesAreSaidAndTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := new(disktest.File)

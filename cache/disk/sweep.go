@@ -176,6 +176,7 @@ func (s *Store) drop(seg *segment, err error) {
 	if !s.slots[seg.slot].CompareAndSwap(seg, nil) {
 		return // it has been written over meanwhile, and what is there now is the next one's
 	}
+	s.dropped.Store(true) // before its objects are out of the index
 	s.log.Warn("a segment of the disk cache cannot be read and is dropped", "segment", seg.number, "err", err)
 	s.counts.damaged.Add(1)
 	for i := range s.shards {

@@ -69,12 +69,15 @@ func (s *Store) Run(ctx context.Context) error {
 			case first:
 				late.Reset(s.cfg.Linger)
 			}
+		case <-s.owed.some:
+			w.bury()
 		case <-late.C:
 			w.flush()
 		case <-ctx.Done():
 			for len(s.queue) > 0 {
 				w.take(<-s.queue)
 			}
+			w.bury()
 			w.flush()
 			w.mark = *s.mark.Load()
 			w.finish()
@@ -397,6 +400,7 @@ func (w *writer) begin(l *life, need int64) bool {
 		_, err = s.file.WriteAt(encodeHeader(l.name, number), s.base(at))
 	}
 	if err != nil {
+		s.dropped.Store(true) // the old one may be there still
 		s.counts.failures.Add(1)
 		s.writes.failed(err)
 		for _, it := range kept {
