@@ -289,17 +289,15 @@ func (r *reader) seek(off int64) {
 	r.f.mu.Unlock()
 }
 
-// here lets next begin at off, and returns what has come already of the body from there on: at most so many octets, which stay until
-// next or seek is called.
-func (r *reader) here(off, most int64) []byte {
-	f := r.f
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	r.off, r.lent = off, 0
+// here is next without waiting: what has come of the body already, at most so many octets.
+func (r *reader) here(most int64) []byte {
+	r.f.mu.Lock()
+	defer r.f.mu.Unlock()
 	if r.behind {
 		return nil
 	}
-	p := f.tape.from(off)
+	r.off += r.lent
+	p := r.f.tape.from(r.off)
 	p = p[:min(int64(len(p)), most)]
 	r.lent = int64(len(p))
 	return p

@@ -93,7 +93,8 @@ func (v *visit) sendPart(a *answer, r httpcache.Range) error {
 	case a.body != nil:
 		return v.write(a.body[r.Start : r.Start+r.Length])
 	}
-	return v.follow(a.reader, r.Start, r.Length)
+	a.reader.seek(r.Start)
+	return v.follow(a.reader, r.Length)
 }
 
 func boundary() string {

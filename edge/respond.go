@@ -171,11 +171,11 @@ func (v *visit) emitBody(a *answer, off, n int64) {
 		v.sent()
 		err = v.carry(a.stream)
 	default:
-		var sent int64
-		sent, err = v.startFollowing(a.reader, off, n)
+		a.reader.seek(off)
+		n, err = v.hand(a.reader.here(withHead), n)
 		v.sent()
-		if err == nil && sent != n {
-			err = v.follow(a.reader, off+sent, max(n-sent, -1)) // below 0 it is still to the end
+		if err == nil {
+			err = v.follow(a.reader, n)
 		}
 	}
 	if err != nil {
@@ -184,35 +184,15 @@ func (v *visit) emitBody(a *answer, off, n int64) {
 	}
 }
 
-// startFollowing lays out what of a flight's octets has come already, to be sent along with the head.
-func (v *visit) startFollowing(r *reader, off, n int64) (sent int64, err error) {
-	most := int64(withHead)
-	if n >= 0 {
-		most = min(most, n)
-	}
-	p := r.here(off, most)
-	if len(p) > 0 {
-		err = v.write(p)
-	}
-	return int64(len(p)), err
-}
-
-// follow hands a flight's octets on as they arrive.
-func (v *visit) follow(r *reader, off, n int64) error {
-	r.seek(off)
+// follow hands a flight's octets on as they arrive, n of them; n < 0: to the end.
+func (v *visit) follow(r *reader, n int64) error {
 	for n != 0 {
 		p, ready, err := r.next(v.ctx)
 		if err != nil || p == nil {
 			return err
 		}
-		if n > 0 && int64(len(p)) > n {
-			p = p[:n]
-		}
-		if err := v.write(p); err != nil {
+		if n, err = v.hand(p, n); err != nil {
 			return err
-		}
-		if n > 0 {
-			n -= int64(len(p))
 		}
 		if !ready && n != 0 {
 			if err := v.w.Flush(); err != nil {
@@ -221,6 +201,18 @@ func (v *visit) follow(r *reader, off, n int64) error {
 		}
 	}
 	return nil
+}
+
+// hand writes what has come of n octets, n < 0: of all, and returns how many are left.
+func (v *visit) hand(p []byte, n int64) (left int64, err error) {
+	if n >= 0 {
+		p = p[:min(int64(len(p)), n)]
+		n -= int64(len(p))
+	}
+	if len(p) > 0 {
+		err = v.write(p)
+	}
+	return n, err
 }
 
 // emitFailure writes the page that is made here.
