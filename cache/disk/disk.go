@@ -59,9 +59,9 @@ type Store struct {
 	shards [shards]shard
 	queue  chan *item
 	queued atomic.Int64 // octets
-	owed   owed
 	serial atomic.Uint64
 	moved  atomic.Uint64 // how often something has left its segment to be written again
+	owed   tombstones
 
 	// life is whose objects are served and stored; nil: nobody's. Replaced with mu.
 	life   atomic.Pointer[life]
@@ -76,11 +76,9 @@ type Store struct {
 	open   *segment                  // that is written to; guarded by mu
 	next   uint64                    // number of the next segment; guarded by mu
 	at     int                       // slot of the last one; guarded by mu
-	// dropped tells that something has left the index that may still be in the file. It stays.
-	dropped atomic.Bool
-	lapped  atomic.Bool // a slot has been used again: from then on objects have to earn their place
-	seen    doorkeeper
-	stains  stains
+	lapped atomic.Bool               // a slot has been used again: from then on objects have to earn their place
+	seen   doorkeeper
+	stains stains
 
 	restless      atomic.Int64 // when the kernel was last found to have given up what it had had a short time before: see part.go
 	reads, writes health
@@ -104,7 +102,7 @@ type shard struct {
 	_       [16]byte
 }
 
-// item is an object on its way; object is nil for a tombstone: what is under the key is gone.
+// item is an object on its way, or, object is nil, a tombstone in the writer's hands: what is under the key is gone.
 type item struct {
 	hash   uint64
 	object *cache.Object
@@ -161,7 +159,7 @@ func Open(cfg Config) (*Store, error) {
 	if cfg.Linger == 0 {
 		cfg.Linger = linger
 	}
-	s := &Store{cfg: cfg, file: cfg.File, log: cfg.Logger, queue: make(chan *item, maxQueue), owed: owed{some: make(chan struct{}, 1)}}
+	s := &Store{cfg: cfg, file: cfg.File, log: cfg.Logger, queue: make(chan *item, maxQueue), owed: tombstones{some: make(chan struct{}, 1)}}
 	s.quick, _ = cfg.File.(Quick)
 	for i := range s.shards {
 		s.shards[i].pending = map[uint64]*item{}
@@ -396,8 +394,7 @@ func (s *Store) Forget(key []byte) {
 	}
 }
 
-// forget also lets a tombstone be written, or the record would be back after the next start. Of what the index does not have there is
-// no record, unless something could not be read, or not be written over, that the next start may find again.
+// forget also lets a tombstone be written, or the record would be back after the next start.
 func (s *Store) forget(hash uint64) {
 	sh := s.shard(hash)
 	sh.mu.Lock()
@@ -408,12 +405,8 @@ func (s *Store) forget(hash uint64) {
 		s.objects.Add(-1)
 	}
 	sh.mu.Unlock()
-	had := it != nil || at != 0
-	if !had && !s.dropped.Load() {
-		return
-	}
-	if l := s.life.Load(); !s.enqueue(&item{hash: hash, life: l, size: frameSize}) && had {
-		s.owe(l, hash)
+	if it != nil || at != 0 {
+		s.owe(hash)
 	}
 }
 

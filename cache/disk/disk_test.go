@@ -49,13 +49,7 @@ func start(t testing.TB, c Config) *running {
 // settle waits until everything that was put is in the file.
 func (r *running) settle(t testing.TB) {
 	t.Helper()
-	eventually(t, func() bool { return r.queued.Load() == 0 && r.waitingItems() == 0 && r.owing() == 0 })
-}
-
-func (r *running) owing() int {
-	r.owed.mu.Lock()
-	defer r.owed.mu.Unlock()
-	return len(r.owed.hashes)
+	eventually(t, func() bool { return r.queued.Load() == 0 && r.waitingItems() == 0 })
 }
 
 func (r *running) waitingItems() (n int) {

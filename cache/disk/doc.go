@@ -54,7 +54,7 @@
 // # Goroutines and limits (L9)
 //
 // Run is the only one that writes. What waits for it is found meanwhile; at most Config.Queue octets and 4,096
-// objects wait, and what comes then is not stored and counted; tombstones wait besides (owed.go). An object may have fifteen sixteenths of a segment, 60
+// objects wait, and what comes then is not stored and counted; tombstones always find room. An object may have fifteen sixteenths of a segment, 60
 // MiB of the largest. Where the disk fails in one direction it is left alone in that direction for a second, and
 // for twice as long each time it fails again, up to five minutes; it is said once that it fails, and once that it works.
 package disk

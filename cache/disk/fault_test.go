@@ -323,6 +323,42 @@ func TestFaults_FailingWritesAreSaidAndTriedAgain(t *testing.T) {
 	})
 }
 
+// What is forgotten while the disk fails does not come back either.
+func TestFaults_ForgottenWhileWritesFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := new(disktest.File)
+		s := start(t, small(f))
+		s.Use(testLife)
+		for _, key := range []string{"first", "second"} {
+			mustPut(t, s, object(key, 1, 100))
+		}
+		synctest.Wait()
+		f.Suffer(disktest.Faults{Write: func(int64, int) error { return disktest.ErrIO }})
+		s.Forget([]byte("first")) // is tried, and fails
+		synctest.Wait()
+		if !s.Stats().Failing {
+			t.Fatal("does not fail")
+		}
+		s.Forget([]byte("second")) // the disk is left alone
+		synctest.Wait()
+		f.Suffer(disktest.Faults{})
+		time.Sleep(4 * leastPause)
+		synctest.Wait()
+		if st := s.Stats(); st.Failing || st.Waiting != 0 {
+			t.Errorf("still fails, or waits: %+v", st)
+		}
+		s.stop()
+		s = start(t, small(s.file.Killed()))
+		s.Use(testLife)
+		for _, key := range []string{"first", "second"} {
+			if s.Get([]byte(key)) != nil {
+				t.Errorf("%s: what was forgotten is back", key)
+			}
+		}
+		s.stop()
+	})
+}
+
 func TestFaults_FailingReadsAreMisses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := new(disktest.File)

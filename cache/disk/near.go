@@ -85,7 +85,7 @@ func (s *Store) segmentAt(far cache.Far) *segment {
 
 // spoiled forgets a record that is not what was written, unless its segment has just been written over.
 func (s *Store) spoiled(seg *segment, hash uint64, at place) {
-	if s.slots[at.slot()].Load() == seg && s.lost(hash, at) {
+	if s.slots[at.slot()].Load() == seg && s.renounce(hash, at) {
 		s.counts.damaged.Add(1)
 	}
 }

@@ -65,8 +65,7 @@ func (s *Store) read(seg sweptSegment, hash uint64, at place, now bool) (_ *cach
 		s.counts.failures.Add(1)
 		s.reads.failed(err)
 		if at &^= uses; s.unread.Swap(uint64(at)) == uint64(at) {
-			s.dropped.Store(true)
-			s.lost(hash, at) // it is this one, and not the disk: what is asked for again and again would have that left alone for ever
+			s.renounce(hash, at) // it is this one, and not the disk: what is asked for again and again would have that left alone for ever
 		}
 		return nil, true
 	}

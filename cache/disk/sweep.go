@@ -176,7 +176,6 @@ func (s *Store) drop(seg *segment, err error) {
 	if !s.slots[seg.slot].CompareAndSwap(seg, nil) {
 		return // it has been written over meanwhile, and what is there now is the next one's
 	}
-	s.dropped.Store(true) // before its objects are out of the index
 	s.log.Warn("a segment of the disk cache cannot be read and is dropped", "segment", seg.number, "err", err)
 	s.counts.damaged.Add(1)
 	for i := range s.shards {
@@ -186,6 +185,7 @@ func (s *Store) drop(seg *segment, err error) {
 			if x.at != 0 && x.at.slot() == seg.slot {
 				sh.index.remove(x.hash, x.at)
 				s.gone(x.at)
+				s.owe(x.hash)
 			}
 		}
 		sh.mu.Unlock()

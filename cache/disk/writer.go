@@ -18,7 +18,7 @@ const (
 	linger = 100 * time.Millisecond
 )
 
-// enqueue lets an item be written, and makes an object be found from now on. It returns false when there
+// enqueue lets an object be written, and be found from now on. It returns false when there
 // is no room.
 func (s *Store) enqueue(it *item) bool {
 	it.queued = it.size
@@ -35,7 +35,7 @@ func (s *Store) enqueue(it *item) bool {
 		s.queued.Add(-it.size)
 		return false
 	}
-	if it.object != nil && s.life.Load() == it.life {
+	if s.life.Load() == it.life {
 		s.await(sh, it)
 	}
 	return true
@@ -70,15 +70,18 @@ func (s *Store) Run(ctx context.Context) error {
 				late.Reset(s.cfg.Linger)
 			}
 		case <-s.owed.some:
-			w.bury()
+			late.Reset(max(s.cfg.Linger, 0))
 		case <-late.C:
 			w.flush()
+			if !w.bury() {
+				late.Reset(leastPause)
+			}
 		case <-ctx.Done():
 			for len(s.queue) > 0 {
 				w.take(<-s.queue)
 			}
-			w.bury()
 			w.flush()
+			w.bury()
 			w.mark = *s.mark.Load()
 			w.finish()
 			return nil
@@ -125,12 +128,12 @@ func (w *writer) take(it *item) {
 		return
 	}
 	if !s.writes.well() {
-		s.unawait(it)
+		s.giveUp(it)
 		return
 	}
 	rec, vw := encode(it, &w.taken)
 	if rec == nil && it.object != nil || !w.room(it.life, int64(len(rec)), int64(len(vw))) {
-		s.unawait(it)
+		s.giveUp(it)
 		return
 	}
 	taken = true
@@ -162,6 +165,15 @@ func (s *Store) unawait(it *item) bool {
 	delete(sh.pending, it.hash)
 	s.objects.Add(-1)
 	return true
+}
+
+// giveUp is for an item that cannot be written: an object is not stored, a tombstone is owed on.
+func (s *Store) giveUp(it *item) {
+	if it.object == nil {
+		s.owe(it.hash)
+		return
+	}
+	s.unawait(it)
 }
 
 // encode makes the record, in buf, and its view; nil for a tombstone and what has no encoding.
@@ -302,7 +314,7 @@ func (w *writer) failed(err error) {
 	s.counts.failures.Add(1)
 	s.writes.failed(err)
 	for i := range w.wrote {
-		s.unawait(w.wrote[i].it)
+		s.giveUp(w.wrote[i].it)
 	}
 	s.mu.Lock()
 	if s.open == w.seg {
@@ -400,7 +412,6 @@ func (w *writer) begin(l *life, need int64) bool {
 		_, err = s.file.WriteAt(encodeHeader(l.name, number), s.base(at))
 	}
 	if err != nil {
-		s.dropped.Store(true) // the old one may be there still
 		s.counts.failures.Add(1)
 		s.writes.failed(err)
 		for _, it := range kept {
