@@ -100,7 +100,7 @@ bench: $(BIN) ## what a hit costs beside nginx, Varnish, HAProxy, H2O and Traffi
 bench-full: $(BIN) ## all rows of the bench, more and longer rounds: half an hour
 	@bench/run -full $(ARGS)
 
-bench-invalidation: $(BIN) ## the way of invalidations, hits under rules, a million objects dropped; beside Varnish and nginx, in 20 minutes
+bench-invalidation: $(BIN) ## the way of invalidations, hits under rules, a million objects dropped; beside Varnish and nginx, in half an hour
 	@bench/run -invalidation $(ARGS)
 
 bench-scale: ## fleets of 100, 1,000 and 5,000 edges, with and without relays, invalidations accepted in a second, octets to each edge

@@ -49,6 +49,16 @@ func TestRows_ServersCanBeStarted(t *testing.T) {
 	}
 }
 
+func TestSizeOf_EachFleet(t *testing.T) {
+	want := map[string][2]string{"3 edges": {"3", "0"}, "30 edges": {"30", "0"}, "300 edges": {"300", "0"}, "300 edges and 10 relays": {"300", "10"}}
+	for _, name := range fleets {
+		edges, relays := sizeOf(name)
+		if got := [2]string{edges, relays}; got != want[name] {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestOptions(t *testing.T) {
 	o := options{only: "1k,idle", servers: "nginx,H2O"}
 	if err := o.complete(); err != nil {

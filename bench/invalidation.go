@@ -16,7 +16,8 @@ var invalidationRows = []row{
 		load: fmt.Sprintf("%d invalidations, one each %v, with more than %d edges one each %v, whatever has become of those before; the journal is synced to disk. Each edge comes to the control node's door "+
 			"as one on another machine does, with a TCP connection of its own, TLS and a certificate, and each by a proxy that brings every octet %v to %v later, in both directions, and lets what comes behind follow at once. "+
 			"What is measured begins with the call that creates an invalidation, in the control node; it is applied when the farthest edge has stopped every answer under way without it, and Completed when the control node knows the entry "+
-			"that says so to be on disk, with every edge's acknowledgement. Control plane and journal are in one process on all cores, the edges in another on the same, the proxies in a third: "+
+			"that says so to be on disk, with every edge's acknowledgement. With relays there are as many places, the proxies lie between them and the control node, and the edges are beside them. "+
+			"Control plane and journal are in one process on all cores, the edges in another on the same, the proxies in a third, relays in a fourth: "+
 			"so it has in it what all edges together cost this machine; but the collector of the edges' process comes late, for that of one edge would be done in less than a millisecond",
 			perWay, wayEvery, many, wayOfMany, nearest, farthest)},
 	{name: "checked", title: "A hit while rules are active", servers: ruled, fill: rulesInForce, make: someKeys, expects: true,

@@ -44,6 +44,8 @@ func main() {
 	flag.StringVar(&o.out, "out", "", "file for the results (default build/bench/short.json, -full full.json, -invalidation invalidation.json); with -only, its other rows stay")
 	floorAt := flag.String("floor", "", "serve as what the kernel alone costs, at this `address`, and nothing else; the bench starts itself so")
 	edges := flag.Int("fleet", 0, "measure the way to so many edges, print the run, and nothing else; the bench starts itself so")
+	relays := flag.Int("relays", 0, "of that fleet: so many relays, each with as many edges beside it")
+	passing := flag.Bool("passing", false, "be those relays, as the standard input asks, and nothing else; the bench starts itself so")
 	lines := flag.Bool("lines", false, "be the way to the edges, as the standard input asks, and nothing else; the bench starts itself so")
 	seats := flag.Bool("seats", false, "be the edges of such a fleet, as the standard input asks, and nothing else; the bench starts itself so")
 	edgeAt := flag.String("edge", "", "serve as one edge at this `address`, and nothing else, for the journal, origin and room that follow; the bench starts itself so")
@@ -62,10 +64,12 @@ func main() {
 		err = serveEdge(ctx, *edgeAt, lone.EdgeConfig{Journal: *journalAt, Origin: *originAt, CacheMiB: *cacheMiB})
 	case *lines:
 		err = fleet.ServeLines(os.Stdin, os.Stdout)
+	case *passing:
+		err = fleet.ServeRelays(os.Stdin, os.Stdout)
 	case *seats:
 		err = fleet.ServeEdges(os.Stdin, os.Stdout)
 	case *edges > 0:
-		err = measureFleet(ctx, *edges)
+		err = measureFleet(ctx, *edges, *relays)
 	default:
 		failed, err = run(ctx, &o)
 	}

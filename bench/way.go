@@ -26,7 +26,7 @@ const (
 	farthest  = 150 * time.Millisecond
 )
 
-var fleets = []string{"3 edges", "30 edges", "300 edges"}
+var fleets = []string{"3 edges", "30 edges", "300 edges", "300 edges and 10 relays"}
 
 func init() {
 	for _, name := range fleets {
@@ -52,12 +52,12 @@ func builtFrom() string {
 
 // onTheWay measures a fleet in a process of its own, which may use all cores.
 func onTheWay(ctx context.Context, _ *bench, s *server.Server) (run result.Run, err error) {
-	edges, _, _ := strings.Cut(s.Name, " ")
+	edges, relays := sizeOf(s.Name)
 	self, err := os.Executable()
 	if err != nil {
 		return run, err
 	}
-	cmd := exec.CommandContext(ctx, "taskset", "-c", "0-"+strconv.Itoa(machine().Cores-1), self, "-fleet", edges)
+	cmd := exec.CommandContext(ctx, "taskset", "-c", "0-"+strconv.Itoa(machine().Cores-1), self, "-fleet", edges, "-relays", relays)
 	out, err := cmd.Output()
 	if failed := new(exec.ExitError); errors.As(err, &failed) {
 		err = fmt.Errorf("%w: %s", err, failed.Stderr)
@@ -68,8 +68,19 @@ func onTheWay(ctx context.Context, _ *bench, s *server.Server) (run result.Run, 
 	return run, json.Unmarshal(out, &run)
 }
 
+// sizeOf reads a fleet's name.
+func sizeOf(name string) (edges, relays string) {
+	of, between, some := strings.Cut(name, " and ")
+	edges, _, _ = strings.Cut(of, " ")
+	if !some {
+		return edges, "0"
+	}
+	relays, _, _ = strings.Cut(between, " ")
+	return edges, relays
+}
+
 // measureFleet is what that process does: it prints the run.
-func measureFleet(ctx context.Context, edges int) error {
+func measureFleet(ctx context.Context, edges, relays int) error {
 	began, used, every := time.Now(), server.OwnUsage(), wayEvery
 	if edges > many {
 		every = wayOfMany
@@ -85,10 +96,14 @@ func measureFleet(ctx context.Context, edges int) error {
 			return cmd
 		}
 	}
-	out, err := fleet.Run(ctx, fleet.Config{
+	c := fleet.Config{
 		Edges: edges, Nearest: nearest, Farthest: farthest, Invalidations: perWay, Every: every,
-		Lines: fleet.Apart(being("-lines")), Elsewhere: being("-seats"),
-	})
+		Lines: fleet.Apart(being("-lines")), Elsewhere: being("-seats"), Relays: relays,
+	}
+	if relays > 0 {
+		c.Between = being("-passing")
+	}
+	out, err := fleet.Run(ctx, c)
 	if err != nil {
 		return err
 	}

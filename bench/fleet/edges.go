@@ -69,31 +69,64 @@ func (c Config) join(ctx context.Context, take func(i int) (*seat, error)) (*edg
 		made = made[:0]
 		c.progress("%d of %d edges serve", i+1, c.Edges)
 	}
+	if err := e.hear(ctx); err != nil {
+		e.stop()
+		return nil, err
+	}
 	return e, nil
 }
 
 // serve waits until each may.
 func serve(ctx context.Context, all []*edge.Edge) error {
 	for _, one := range all {
-		for one.Ready() != nil {
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("an edge is not ready: %w", one.Ready())
-			case <-time.After(10 * time.Millisecond):
-			}
+		if !await(ctx, func() bool { return one.Ready() == nil }) {
+			return fmt.Errorf("an edge is not ready: %w", one.Ready())
 		}
 	}
 	return nil
 }
 
+// hear waits until each that has a relay hears from it.
+func (e *edges) hear(ctx context.Context) error {
+	for i, s := range e.seats {
+		if s.relayed != nil && !await(ctx, s.relayed) {
+			return fmt.Errorf("%s hears from no relay: %w", nameOf(i), context.Cause(ctx))
+		}
+	}
+	return nil
+}
+
+// await is false when ctx ends before it is so.
+func await(ctx context.Context, so func() bool) bool {
+	for !so() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return true
+}
+
 func nameOf(i int) string { return fmt.Sprintf("E%d", i+1) }
 
-// distance of the i-th edge, one way.
+// places is how many there are: of each edge, or of each relay and the edges beside it.
+func (c Config) places() int {
+	if c.Relays > 0 {
+		return c.Relays
+	}
+	return c.Edges
+}
+
+// place is where the i-th edge is.
+func (c Config) place(i int) int { return i * c.places() / c.Edges }
+
+// distance of the i-th place, one way.
 func (c Config) distance(i int) time.Duration {
-	if c.Edges == 1 {
+	if c.places() == 1 {
 		return c.Farthest
 	}
-	return c.Nearest + (c.Farthest-c.Nearest)*time.Duration(i)/time.Duration(c.Edges-1)
+	return c.Nearest + (c.Farthest-c.Nearest)*time.Duration(i)/time.Duration(c.places()-1)
 }
 
 func newEdge(name string, s *seat) (*edge.Edge, error) {
@@ -142,6 +175,8 @@ type seat struct {
 	join  func(context.Context, journal.EdgeJoined) error
 	leave func(context.Context, journal.EdgeLeft) error
 	close func() // nobody sits there any more
+
+	relayed func() bool // whether a relay brings what is pushed; nil: the control node does
 
 	mu   sync.Mutex
 	acks []journal.Ack // as they were sent, in order; guarded by mu

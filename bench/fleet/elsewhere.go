@@ -6,16 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"runtime/debug"
 	"time"
 
 	"github.com/warmfront/warmfront/admission"
 )
 
-// post is what a process for edges is told first: who they are, and where each comes to.
+// post is what a process for edges, or for relays, is told first: who they are, and where each comes to.
 type post struct {
-	Authority string // the folder of the one that certifies them
-	At        []string
+	Authority string   // the folder of the one that certifies them
+	At        []string // where the line to the control node begins
+	Relays    []string `json:",omitempty"` // the relay beside each edge; none: there are no relays
+}
+
+// seat connects the i-th edge.
+func (p post) seat(authority *admission.Authority, i int) (*seat, error) {
+	if len(p.Relays) == 0 {
+		return afar(authority, nameOf(i), p.At[i])
+	}
+	return afar(authority, nameOf(i), p.At[i], p.Relays[i])
 }
 
 // word is what it says: how far it is, until all serve; then, each time it is asked, when entries were applied.
@@ -26,8 +36,9 @@ type word struct {
 	Failed   string      `json:",omitempty"`
 }
 
-// growth is by how much the heap of hundreds of edges may grow before it is collected, in percent. Each of them would have a machine of its own, whose
-// collector is done in less than a millisecond; one that goes through the heap of all holds all of them up for a tenth of a second.
+// growth is by how much the heap of hundreds of edges, or of all relays, may grow before it is collected, in percent. Each of them would have a
+// machine of its own, whose collector is done in less than a millisecond; one that goes through the heap of all holds all of them up for a tenth of
+// a second.
 const growth = 800
 
 // ServeEdges is what a process for edges does: those that in tells of take part, and what becomes of it goes to out, until in ends.
@@ -74,8 +85,9 @@ func (p post) join(ctx context.Context, say *json.Encoder) (*edges, error) {
 		return nil, err
 	}
 	c := Config{Edges: len(p.At), Farthest: 1, Progress: func(what string) { say.Encode(word{Progress: what}) }}
-	e, err := c.join(ctx, func(i int) (*seat, error) { return afar(authority, nameOf(i), p.At[i]) })
+	e, err := c.join(ctx, func(i int) (*seat, error) { return p.seat(authority, i) })
 	if err == nil {
+		runtime.GC() // or what their start has left is collected while it is measured
 		err = say.Encode(word{Serve: true})
 	}
 	return e, err
@@ -85,13 +97,13 @@ func (p post) join(ctx context.Context, say *json.Encoder) (*edges, error) {
 type abroad struct{ *process }
 
 // elsewhere starts the edges in a process of their own, and waits until each may serve.
-func (c Config) elsewhere(ctx context.Context, g *gate, at []string) (company, error) {
+func (c Config) elsewhere(ctx context.Context, to post) (company, error) {
 	p, err := begin(c.Elsewhere(ctx)) // it does not outlive the measuring
 	if err != nil {
 		return nil, err
 	}
 	a := abroad{p}
-	if err := a.tell(post{g.dir, at}); err != nil {
+	if err := a.tell(to); err != nil {
 		a.end()
 		return nil, err
 	}

@@ -5,7 +5,8 @@
 // plane's door as those on other machines do, by TCP and TLS, with a certificate each; the distance is a proxy in each edge's
 // connection ([lines]), which brings every octet as much later as the edge is far away, in both directions, on a line that is long and
 // not full. These proxies may be in a process of their own ([Apart]): a network does not wait until the program at its end has nothing
-// else to do. So may be the edges that are far away ([Config.Elsewhere]): the control node's collector has nothing of theirs to look at. Without a
+// else to do. So may be the edges that are far away ([Config.Elsewhere]): the control node's collector has nothing of theirs to look at. Relays
+// ([Config.Relays]) are far away with the edges beside them, and may be in a process of their own too ([Config.Between]). Without a
 // distance they are beside the journal, in its process, and there is no network.
 package fleet
 
@@ -33,6 +34,13 @@ type Config struct {
 	Farthest      time.Duration // 0: the edges are beside the journal
 	Invalidations int           // after those that warm up
 	Every         time.Duration // from one to the next, whatever has become of it
+
+	// Relays stand at as many places between nearest and farthest, at equal distances; the edges are beside them, as many at each. 0: each
+	// edge has a place of its own, and comes to the control node.
+	Relays int
+
+	// Between makes the process that relays are in, and which does ServeRelays. Nil: they are in this one.
+	Between func(context.Context) *exec.Cmd
 
 	// Lines lays lines of these lengths to an address. Nil: in this process.
 	Lines func(ctx context.Context, to string, ways []time.Duration) (Laid, error)
@@ -69,8 +77,11 @@ const patience = 90 * time.Second
 
 // Run makes the fleet, measures, and takes it down.
 func Run(ctx context.Context, c Config) (out Outcome, err error) {
-	if c.Farthest == 0 && (c.Lines != nil || c.Elsewhere != nil) {
+	switch {
+	case c.Farthest == 0 && (c.Lines != nil || c.Elsewhere != nil || c.Relays > 0):
 		return out, errBeside
+	case c.Relays == 0 && c.Between != nil:
+		return out, errBetween
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(c.Edges)*time.Second+time.Duration(c.Invalidations+warm)*c.Every)
 	defer cancel()
@@ -98,15 +109,15 @@ func Run(ctx context.Context, c Config) (out Outcome, err error) {
 	case <-ctx.Done():
 		return out, context.Cause(ctx)
 	}
-	at, stop := []string(nil), func() {}
+	to, stop := post{}, func() {}
 	if g != nil {
-		if at, stop, err = g.doors(ctx, c, plane); err != nil {
+		if to, stop, err = g.doors(ctx, c, plane); err != nil {
 			return out, err
 		}
 	}
 	defer stop()
 	memory := resident()
-	edges, err := c.company(ctx, log, g, plane, at)
+	edges, err := c.company(ctx, log, g, plane, to)
 	if err != nil {
 		return out, err
 	}
@@ -137,8 +148,8 @@ type company interface {
 	end()
 }
 
-// company starts them. Those with a network come to these addresses.
-func (c Config) company(ctx context.Context, log *jetstream.Log, g *gate, plane *control.Control, at []string) (company, error) {
+// company starts them. Those with a network come to where their post says.
+func (c Config) company(ctx context.Context, log *jetstream.Log, g *gate, plane *control.Control, to post) (company, error) {
 	switch {
 	case g == nil:
 		near := &shared{Log: log, all: map[*beside]func(*journal.Entry){}}
@@ -155,9 +166,9 @@ func (c Config) company(ctx context.Context, log *jetstream.Log, g *gate, plane 
 		e.stop = func() { all(); stop() }
 		return e, nil
 	case c.Elsewhere == nil:
-		return c.join(ctx, func(i int) (*seat, error) { return afar(g.authority, nameOf(i), at[i]) })
+		return c.join(ctx, func(i int) (*seat, error) { return to.seat(g.authority, i) })
 	}
-	return c.elsewhere(ctx, g, at)
+	return c.elsewhere(ctx, to)
 }
 
 // resident is the physical memory of this process in octets, after a collection; 0 where the system does not say.
@@ -335,6 +346,9 @@ func Quantile(all []time.Duration, q float64) time.Duration {
 	return all[min(len(all)-1, int(q*float64(len(all))))]
 }
 
-var errBeside = errors.New("edges that are not far away are beside the journal: there are no lines, and they are not elsewhere")
+var (
+	errBeside  = errors.New("edges that are not far away are beside the journal: there are no lines and no relays, and they are not elsewhere")
+	errBetween = errors.New("there are no relays that could be in a process of their own")
+)
 
 var errNotApplied = errors.New("no acknowledgement of it was sent, although it is Completed")

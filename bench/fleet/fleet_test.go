@@ -36,9 +36,24 @@ func TestRun_NothingIsFasterThanTheWay(t *testing.T) {
 }
 
 func TestDistance_IsEvenBetweenTheNearestAndTheFarthest(t *testing.T) {
-	c := Config{Edges: 3, Nearest: 5, Farthest: 15}
-	if a, b, d := c.distance(0), c.distance(1), c.distance(2); a != 5 || b != 10 || d != 15 {
-		t.Errorf("%d %d %d", a, b, d)
+	for _, c := range []Config{{Edges: 3, Nearest: 5, Farthest: 15}, {Edges: 30, Relays: 3, Nearest: 5, Farthest: 15}} {
+		if a, b, d := c.distance(0), c.distance(1), c.distance(2); a != 5 || b != 10 || d != 15 {
+			t.Errorf("%d %d %d", a, b, d)
+		}
+	}
+}
+
+func TestPlace_EachRelayHasAsManyEdges(t *testing.T) {
+	c := Config{Edges: 30, Relays: 3}
+	var at [3]int
+	for i := range c.Edges {
+		at[c.place(i)]++
+	}
+	if at != [3]int{10, 10, 10} {
+		t.Error(at)
+	}
+	if alone := (Config{Edges: 3}); alone.place(0) != 0 || alone.place(1) != 1 || alone.place(2) != 2 {
+		t.Error("edges without relays share places")
 	}
 }
 
@@ -177,36 +192,42 @@ func TestServeLines(t *testing.T) {
 	}
 }
 
-// TestMain makes this program the process for edges of a test that starts it so.
+// TestMain makes this program the process for edges or relays of a test that starts it so.
 func TestMain(m *testing.M) {
-	if os.Getenv(asSeats) == "" {
+	be := map[string]func(io.Reader, io.Writer) error{"edges": ServeEdges, "relays": ServeRelays}[os.Getenv(asWhat)]
+	if be == nil {
 		os.Exit(m.Run())
 	}
-	if err := ServeEdges(os.Stdin, os.Stdout); err != nil {
+	if err := be(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-const asSeats = "WARMFRONT_TEST_SEATS"
+const asWhat = "WARMFRONT_TEST_FLEET"
 
-// Edges in a process of their own are as far away as others, and say when they had applied what.
-func TestRun_EdgesElsewhere(t *testing.T) {
-	const way = 20 * time.Millisecond
+// being makes the command that begins this program so.
+func being(t *testing.T, what string) func(context.Context) *exec.Cmd {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return func(ctx context.Context) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, self)
+		cmd.Env = append(os.Environ(), asWhat+"="+what)
+		cmd.Stderr = os.Stderr
+		return cmd
+	}
+}
+
+// Edges in a process of their own are as far away as others, and say when they had applied what.
+func TestRun_EdgesElsewhere(t *testing.T) {
+	const way = 20 * time.Millisecond
 	var serve []string
 	out, err := Run(t.Context(), Config{
 		Edges: 3, Nearest: way / 4, Farthest: way, Invalidations: 5, Every: 5 * time.Millisecond,
-		Elsewhere: func(ctx context.Context) *exec.Cmd {
-			cmd := exec.CommandContext(ctx, self)
-			cmd.Env = append(os.Environ(), asSeats+"=1")
-			cmd.Stderr = os.Stderr
-			return cmd
-		},
-		Progress: func(what string) { serve = append(serve, what) },
+		Elsewhere: being(t, "edges"),
+		Progress:  func(what string) { serve = append(serve, what) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -218,6 +239,42 @@ func TestRun_EdgesElsewhere(t *testing.T) {
 		if out.Applied[i] < way || out.Completed[i] < 2*way {
 			t.Errorf("applied after %v, completed after %v", out.Applied[i], out.Completed[i])
 		}
+	}
+}
+
+// Edges beside relays hear from them, and are as far away as those are; wherever the relays and the edges are.
+func TestRun_BesideRelays(t *testing.T) {
+	const way = 20 * time.Millisecond
+	for name, c := range map[string]Config{
+		"here":      {},
+		"elsewhere": {Elsewhere: being(t, "edges"), Between: being(t, "relays")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.Edges, c.Relays, c.Nearest, c.Farthest, c.Invalidations, c.Every = 4, 2, way/4, way, 5, 5*time.Millisecond
+			out, err := Run(t.Context(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(out.Applied) != 5 || len(out.Completed) != 5 {
+				t.Fatalf("%+v", out)
+			}
+			for i := range out.Applied {
+				if out.Applied[i] < way || out.Completed[i] < 2*way {
+					t.Errorf("applied after %v, completed after %v", out.Applied[i], out.Completed[i])
+				}
+			}
+		})
+	}
+}
+
+// A process that cannot be one for relays is not waited for.
+func TestRun_RelaysThatAreNone(t *testing.T) {
+	_, err := Run(t.Context(), Config{
+		Edges: 2, Relays: 1, Farthest: time.Millisecond, Invalidations: 1, Every: time.Millisecond,
+		Between: func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, "true") },
+	})
+	if err == nil {
+		t.Fatal("measured")
 	}
 }
 
@@ -250,13 +307,19 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
-// What is only for edges that are far away is not ignored where there are none.
-func TestRun_BesideTheJournalThereAreNoLines(t *testing.T) {
-	for name, c := range map[string]Config{
-		"lines":     {Edges: 1, Lines: here},
-		"elsewhere": {Edges: 1, Elsewhere: func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, "true") }},
+// What is only for edges that are far away, or for relays, is not ignored where there are none.
+func TestRun_RefusesWhatWouldBeIgnored(t *testing.T) {
+	process := func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, "true") }
+	for name, x := range map[string]struct {
+		c    Config
+		want error
+	}{
+		"lines":     {Config{Edges: 1, Lines: here}, errBeside},
+		"elsewhere": {Config{Edges: 1, Elsewhere: process}, errBeside},
+		"relays":    {Config{Edges: 1, Relays: 1}, errBeside},
+		"between":   {Config{Edges: 1, Farthest: 1, Between: process}, errBetween},
 	} {
-		if _, err := Run(t.Context(), c); err != errBeside {
+		if _, err := Run(t.Context(), x.c); err != x.want {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -36,6 +36,9 @@ func openGated(ctx context.Context, dir string) (*gate, error) {
 			if edge, _, ok := admission.Who(c); ok {
 				return &jetstream.Peer{Edge: edge}
 			}
+			if relay, _, ok := admission.WhoRelay(c); ok {
+				return &jetstream.Peer{Edge: relay, Relay: true}
+			}
 			return nil
 		},
 	}})
@@ -45,42 +48,69 @@ func openGated(ctx context.Context, dir string) (*gate, error) {
 	return &gate{at, authority, log}, nil
 }
 
-// doors answers edges until stop, and tells at which address each has a line of its own.
-func (g *gate) doors(ctx context.Context, c Config, plane *control.Control) (at []string, stop func(), err error) {
-	deaf, err := g.log.ServeEdges(jetstream.Desk{Join: func(ctx context.Context, j journal.EdgeJoined, _ string) error { return joining(plane)(ctx, j) }, Leave: plane.Leave, Tick: plane.Tick})
+// doors answers edges until stop, and tells where each comes to: each place has a line of its own.
+func (g *gate) doors(ctx context.Context, c Config, plane *control.Control) (to post, stop func(), err error) {
+	deaf, err := g.log.ServeEdges(jetstream.Desk{
+		Join:  func(ctx context.Context, j journal.EdgeJoined, _ string) error { return joining(plane)(ctx, j) },
+		Leave: plane.Leave, Tick: plane.Tick, Shown: func(jetstream.Shown) bool { return true },
+	})
 	if err != nil {
-		return nil, nil, err
+		return to, nil, err
 	}
 	layLines := c.Lines
 	if layLines == nil {
 		layLines = here
 	}
 	var ways []time.Duration
-	for i := range c.Edges {
+	for i := range c.places() {
 		ways = append(ways, c.distance(i))
 	}
 	laid, err := layLines(ctx, g.log.Addr(), ways)
 	if err != nil {
 		deaf()
-		return nil, nil, err
+		return to, nil, err
 	}
-	return laid.At, func() {
+	relays := &standing{stop: func() {}}
+	if c.Relays > 0 {
+		if relays, err = c.relays(ctx, g, laid.At); err != nil {
+			deaf()
+			laid.Stop()
+			return to, nil, err
+		}
+	}
+	to.Authority = g.dir
+	for i := range c.Edges {
+		to.At = append(to.At, laid.At[c.place(i)])
+		if c.Relays > 0 {
+			to.Relays = append(to.Relays, relays.at[c.place(i)])
+		}
+	}
+	return to, func() {
+		relays.stop()
 		deaf()
 		laid.Stop()
 	}, nil
 }
 
 // afar connects an edge as one on another machine is.
-func afar(authority *admission.Authority, name, at string) (*seat, error) {
+func afar(authority *admission.Authority, name, at string, relays ...string) (*seat, error) {
 	who, err := authority.Local(name, name)
 	if err != nil {
 		return nil, err
 	}
-	log, err := jetstream.Dial(jetstream.RemoteConfig{Addresses: []string{at}, TLS: who.TLS(), Edge: name})
+	c := jetstream.RemoteConfig{Addresses: []string{at}, TLS: who.TLS(), Edge: name}
+	if len(relays) > 0 {
+		c.Relays, c.RelayTLS, c.Pushed = relays, who.ToRelay(), who.Pushed
+	}
+	log, err := jetstream.Dial(c)
 	if err != nil {
 		return nil, err
 	}
-	return &seat{Log: log, join: log.Join, leave: log.Leave, close: func() { log.Close() }}, nil
+	s := &seat{Log: log, join: log.Join, leave: log.Leave, close: func() { log.Close() }}
+	if len(relays) > 0 {
+		s.relayed = log.Relayed
+	}
+	return s, nil
 }
 
 // joining is how an edge joins where the control plane is.
