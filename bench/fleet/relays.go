@@ -33,7 +33,7 @@ func stand(authority *admission.Authority, to []string) (s *standing, err error)
 		}
 	}}
 	for i, to := range to {
-		up, r, at, err := newRelay(authority, fmt.Sprintf("R%d", i+1), to)
+		up, r, at, err := NewRelay(authority, fmt.Sprintf("R%d", i+1), to)
 		if err != nil {
 			s.stop()
 			return nil, err
@@ -44,7 +44,9 @@ func stand(authority *admission.Authority, to []string) (s *standing, err error)
 	return s, nil
 }
 
-func newRelay(authority *admission.Authority, name, to string) (up *jetstream.Remote, r *jetstream.Relay, at string, err error) {
+// NewRelay makes one that listens at an address of its own, and goes to the control node by the address to. up is its connection there, and the caller's to close
+// when the relay's Run is over.
+func NewRelay(authority *admission.Authority, name, to string) (up *jetstream.Remote, r *jetstream.Relay, at string, err error) {
 	who, err := authority.Local(admission.Relay(name), "")
 	if err != nil {
 		return nil, nil, "", err

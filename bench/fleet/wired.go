@@ -31,21 +31,23 @@ func openGated(ctx context.Context, dir string) (*gate, error) {
 		return nil, err
 	}
 	log, err := jetstream.Open(ctx, jetstream.Config{Dir: filepath.Join(dir, "journal"), Network: &jetstream.Network{
-		Address: "127.0.0.1:0", TLS: show, Sign: authority.SignPush,
-		Admit: func(c *tls.ConnectionState, _ string) *jetstream.Peer {
-			if edge, _, ok := admission.Who(c); ok {
-				return &jetstream.Peer{Edge: edge}
-			}
-			if relay, _, ok := admission.WhoRelay(c); ok {
-				return &jetstream.Peer{Edge: relay, Relay: true}
-			}
-			return nil
-		},
+		Address: "127.0.0.1:0", TLS: show, Sign: authority.SignPush, Admit: Admit,
 	}})
 	if err != nil {
 		return nil, err
 	}
 	return &gate{at, authority, log}, nil
+}
+
+// Admit is who has a certificate of the authority: edges and relays.
+func Admit(c *tls.ConnectionState, _ string) *jetstream.Peer {
+	if edge, _, ok := admission.Who(c); ok {
+		return &jetstream.Peer{Edge: edge}
+	}
+	if relay, _, ok := admission.WhoRelay(c); ok {
+		return &jetstream.Peer{Edge: relay, Relay: true}
+	}
+	return nil
 }
 
 // doors answers edges until stop, and tells where each comes to: each place has a line of its own.

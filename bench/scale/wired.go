@@ -4,12 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -114,7 +112,7 @@ func measureWired(ctx context.Context, n, relays int) (f fleetFigures, err error
 		return f, err
 	}
 	log, err := jetstream.Open(ctx, jetstream.Config{Dir: filepath.Join(dir, "journal"), Network: &jetstream.Network{
-		Address: "127.0.0.1:0", TLS: show, Admit: admit, Sign: authority.SignPush,
+		Address: "127.0.0.1:0", TLS: show, Admit: fleet.Admit, Sign: authority.SignPush,
 	}})
 	if err != nil {
 		return f, err
@@ -158,17 +156,6 @@ func measureWired(ctx context.Context, n, relays int) (f fleetFigures, err error
 	defer end()
 	fmt.Fprintf(os.Stderr, "  the journal has %d entries\n", plane.Seq())
 	return invalidateWired(ctx, plane, said, n)
-}
-
-// admit is who has a certificate of the authority.
-func admit(c *tls.ConnectionState, _ string) *jetstream.Peer {
-	if edge, _, ok := admission.Who(c); ok {
-		return &jetstream.Peer{Edge: edge}
-	}
-	if relay, _, ok := admission.WhoRelay(c); ok {
-		return &jetstream.Peer{Edge: relay, Relay: true}
-	}
-	return nil
 }
 
 // startPlane starts a control plane and waits until it has read the journal.
@@ -332,21 +319,13 @@ func perform(ctx context.Context, text string) error {
 }
 
 func (t *task) relay(ctx context.Context, a *admission.Authority) error {
-	who, err := a.Local(admission.Relay(t.Name), "")
-	if err != nil {
-		return err
-	}
-	up, err := jetstream.Dial(jetstream.RemoteConfig{Addresses: []string{t.Control}, TLS: who.TLS(), Edge: who.Edge})
+	up, r, at, err := fleet.NewRelay(a, t.Name, t.Control)
 	if err != nil {
 		return err
 	}
 	defer up.Close()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	fmt.Println(l.Addr())
-	return jetstream.NewRelay(jetstream.RelayConfig{Listener: l, TLS: who.Listen(), Who: admission.Who, Up: up}).Run(ctx)
+	fmt.Println(at)
+	return r.Run(ctx)
 }
 
 func (t *task) edges(ctx context.Context, a *admission.Authority) error {
