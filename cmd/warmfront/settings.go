@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -127,9 +128,14 @@ var roleNames = []string{"control", "dev", "edge", "relay"}
 const mostFile = 1 << 20
 
 func readTables(file string) (tables, error) {
-	b, err := os.ReadFile(file)
+	f, err := os.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("--config: %w", err)
+		return nil, fmt.Errorf("the file with settings: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, mostFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("the file with settings: %w", err)
 	}
 	if len(b) > mostFile {
 		return nil, fmt.Errorf("%s is longer than %s", file, size(mostFile))

@@ -172,6 +172,9 @@ func TestSettings_WhatIsRefused(t *testing.T) {
 	if _, _, err := settle(t, "edge", "--config", filepath.Join(dir, "none")); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("no file: %v", err)
 	}
+	if _, err := readTables("/dev/zero"); err == nil || !strings.Contains(err.Error(), "longer than 1.0 MiB") { // it has no end
+		t.Errorf("a file without end: %v", err)
+	}
 	t.Setenv("WARMFRONT_EDGE_HTTP3", "perhaps")
 	if _, _, err := settle(t, "edge"); err == nil || !strings.Contains(err.Error(), "WARMFRONT_EDGE_HTTP3: \"perhaps\": use true or false") {
 		t.Errorf("environment: %v", err)
