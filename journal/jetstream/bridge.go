@@ -64,6 +64,9 @@ type askingOthers struct {
 // notHere is the field of an answer that says that the edge is not connected here.
 const notHere = "Warmfront-Not-Here"
 
+// mostAnswers is how many of other control nodes' may lie in a queue. The default of such queues is half a megabyte each.
+const mostAnswers = 64
+
 // askOthers asks an edge by way of the control node that it is connected to. ErrAway: none of those that are known has it.
 func (l *Log) askOthers(ctx context.Context, edge string, question []byte) ([]byte, error) {
 	away := fmt.Errorf("%w: edge %s is not connected", ErrAway, edge)

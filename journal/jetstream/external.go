@@ -206,7 +206,7 @@ func (l *Log) dial(ctx context.Context) error {
 	}
 	e := &session{log: l.log, name: ownName, remote: true, gone: fmt.Errorf("%w: %s", ErrNATS, x), inbox: x.prefix() + ".inbox"}
 	o = append(e.options(
-		x.servers, nats.Timeout(remoteConnect), nats.SyncQueueLen(maxBatch+1), nats.CustomInboxPrefix(e.inbox),
+		x.servers, e.closes(), nats.Timeout(remoteConnect), nats.SyncQueueLen(mostAnswers), nats.CustomInboxPrefix(e.inbox),
 		nats.PingInterval(remotePing), nats.MaxPingsOutstanding(remotePings),
 		nats.IgnoreAuthErrorAbort(), nats.CustomReconnectDelay(again),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {

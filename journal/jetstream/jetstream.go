@@ -34,6 +34,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,6 +101,7 @@ type Log struct {
 	doubt  bool // it was doubted when it was opened
 
 	batches   room // for mostBatches
+	queues    queues
 	reading   joint[wanted, received]
 	deskReads room // for mostDeskReads
 	desking   joint[readQuestion, [][]byte]
@@ -201,7 +203,7 @@ func hold(c Config) (Config, *os.File, error) {
 func newLog(c Config) *Log {
 	return &Log{
 		c: c, session: session{log: c.Logger, name: ownName},
-		compacting: make(chan struct{}, 1), batches: make(room, mostBatches), deskReads: make(room, mostDeskReads),
+		compacting: make(chan struct{}, 1), batches: make(room, mostBatches), queues: make(queues, mostBatches), deskReads: make(room, mostDeskReads),
 	}
 }
 
@@ -284,11 +286,11 @@ func (l *Log) restart(meanwhile func() error) error {
 
 // connect makes the in-process connection that everything goes over.
 func (l *Log) connect() (err error) {
-	o := l.options(nats.InProcessServer(l.srv), nats.SyncQueueLen(maxBatch+1)) // of each read: the default allocates half a megabyte
+	o := l.options(nats.InProcessServer(l.srv))
 	if l.guard != nil {
 		o = append(o, nats.Token(l.guard.own))
 	}
-	if l.nc, err = nats.Connect("", o...); err != nil {
+	if l.nc, err = nats.Connect("", append(slices.Clip(o), l.closes())...); err != nil {
 		return fmt.Errorf("%w: %w", ErrEngine, err)
 	}
 	if l.guard != nil {

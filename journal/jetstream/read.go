@@ -183,11 +183,11 @@ func (l *Log) batchOf(ctx context.Context, within time.Duration, subject string,
 // receive asks on a subject, and waits for all of the answer.
 func (l *Log) receive(ctx context.Context, subject string, from uint64, n int, bare bool) (all [][]byte, left bool, err error) {
 	inbox := l.engine.nc.NewInbox()
-	sub, err := l.engine.nc.SubscribeSync(inbox)
+	answer, err := l.answerTo(inbox)
 	if err != nil {
 		return nil, false, l.wrap("read", err)
 	}
-	defer sub.Unsubscribe()
+	defer answer.end()
 	ask, err := json.Marshal(batchRequest{from, n, batchBytes, bare})
 	if err != nil {
 		return nil, false, err
@@ -196,7 +196,7 @@ func (l *Log) receive(ctx context.Context, subject string, from uint64, n int, b
 		return nil, false, l.wrap("read", err)
 	}
 	for next := from; ; next++ {
-		m, err := sub.NextMsgWithContext(ctx)
+		m, err := answer.next(ctx)
 		if err != nil {
 			return all, false, l.wrap("read", err)
 		}

@@ -26,6 +26,7 @@ type session struct {
 	gone   error  // what is said when there is no connection; nil: ErrAway
 	inbox  string // where questions of an external NATS want their answers, and nowhere else; "": see mayAnswer
 	closed atomic.Bool
+	ended  chan struct{} // closed when nc is, for good
 }
 
 // options are those of every connection.
@@ -36,6 +37,13 @@ func (l *session) options(more ...nats.Option) []nats.Option {
 		nats.MaxReconnects(-1),
 		nats.ErrorHandler(l.complain),
 	}, more...)
+}
+
+// closes is the option by which ended is closed with the connection.
+func (l *session) closes() nats.Option {
+	ended := make(chan struct{})
+	l.ended = ended
+	return nats.ClosedHandler(func(*nats.Conn) { close(ended) })
 }
 
 // complain says what the engine remarks on a connection.
