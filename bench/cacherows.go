@@ -67,9 +67,9 @@ func perObject(ctx context.Context, s *server.Server, before, n int) float64 {
 
 // missing is a row of nothing but misses: no run asks for a key that has been asked for.
 func missing(name, title string, size int) row {
-	return row{name: name, title: title, servers: []string{"Warmfront", "Warmfront on disk", "nginx", "Varnish", "HAProxy", "Traffic Server"}, misses: true, fresh: true, cacheMiB: 1024,
-		load: "64 keep-alive connections, every request for another object, stored as it comes; nginx, Traffic Server and Warmfront on disk write it to a file, too. " +
-			"The origin is the bench's own, on the generator's core, and bounds how many there are per second",
+	return row{name: name, title: title, servers: []string{"Warmfront", "Warmfront on disk", "nginx", "Varnish", "HAProxy", "Traffic Server"}, misses: true, written: true, fresh: true, cacheMiB: 1024,
+		load: "64 keep-alive connections, every request for another object, stored as it comes; nginx, Traffic Server and Warmfront on disk write it to a file, too, " +
+			"and each begins when the disk is done with what the others have written. The origin is the bench's own, on the generator's core, and bounds how many there are per second",
 		make: func(s *server.Server) load.Load {
 			return &load.Closed{Address: s.Plain, Connections: 64, Requests: load.Many(getsOf(s, fresh(size)), nil), Size: size}
 		}}

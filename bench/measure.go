@@ -269,6 +269,9 @@ func (b *bench) load(ctx context.Context, r row, s *server.Server, length time.D
 			return run, err
 		}
 	}
+	if r.written {
+		unix.Sync()
+	}
 	l := r.make(s)
 	defer l.Close()
 	if err := l.Open(ctx); err != nil {

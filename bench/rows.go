@@ -34,6 +34,7 @@ type row struct {
 	anew              bool  // servers are started again before each run, with what they have on disk
 	expects           bool  // the rules that a server is named for must be in force
 	misses            bool  // all requests must reach the origin; otherwise none may
+	written           bool  // a run begins when all that was written before is on the disk
 	make              func(s *server.Server) load.Load
 	run               func(ctx context.Context, b *bench, s *server.Server) (result.Run, error) // nil: what make makes is run
 	beside            func(ctx context.Context, s *server.Server) (beside, error)               // nil: nothing runs beside
