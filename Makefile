@@ -72,7 +72,8 @@ web: $(BIN) ## console: type check, unit tests, the walk in Chromium against the
 e2e: $(BIN) ## scenario scripts against the real binary
 	cd e2e && WARMFRONT=$(CURDIR)/$(BIN) $(GO) test -count=1 -vet=off -timeout 30m -parallel 4 ./...
 
-test-guarantee: $(BIN) ## 1,000,000 answers checked, every planted mistake found, Varnish and nginx beside us
+test-guarantee: $(BIN) ## 1,000,000 answers checked, every planted mistake found, Varnish and nginx beside us; in half an hour
+	@tools/peers varnishd=varnish nginx=nginx-light libnginx-mod-http-cache-purge
 	cd e2e && WARMFRONT=$(CURDIR)/$(BIN) GUARANTEE_ANSWERS=$${GUARANTEE_ANSWERS:-1000000} $(GO) test -count=1 -timeout 60m -v -run TestGuarantee .
 
 test-cluster: deps $(BIN) ## machines in network namespaces: cut off, lossy, killed, standing still for longer than a lease, disks full, slow and broken; in 20 minutes

@@ -10,21 +10,11 @@ const needed = { nginx: 'nginx-light', varnishd: 'varnish', squid: 'squid', traf
 
 const has = program => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
 
-/** Installs what is missing, without starting the services that come along. */
-export async function install (say) {
+/** Installs what is missing. */
+export async function install () {
+  execFileSync(path.join(import.meta.dirname, '../tools/peers'), Object.entries(needed).map(pair => pair.join('=')), { stdio: 'inherit' })
   const missing = Object.entries(needed).filter(([program]) => !has(program)).map(([, name]) => name)
-  if (missing.length === 0) return
-  if (!has('apt-get')) throw new Error(`please install: ${missing.join(' ')}`)
-  say(`installing ${missing.join(' ')}`)
-  const policy = '/usr/sbin/policy-rc.d'
-  const ours = await fs.writeFile(policy, '#!/bin/sh\nexit 101\n', { flag: 'wx', mode: 0o755 }).then(() => true, () => false)
-  try {
-    execFileSync('apt-get', ['update', '-qq'], { stdio: 'inherit' })
-    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing],
-      { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
-  } finally {
-    if (ours) await fs.rm(policy)
-  }
+  if (missing.length > 0) throw new Error(`please install: ${missing.join(' ')}`)
 }
 
 const version = (program, ...args) => {

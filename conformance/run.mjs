@@ -87,7 +87,7 @@ async function main (args) {
   const ours = []
   for (const mode of modes) ours.push(await runMode(mode, say))
   if (args.includes('--peers')) {
-    await install(say)
+    await install()
     const judged = [...ours]
     for (const startPeer of peers) judged.push(await conduct(startPeer, async cache => ({ name: cache.name, version: cache.version, results: settle(await run(cache)) })))
     await report(judged)
