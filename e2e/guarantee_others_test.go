@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -36,15 +37,25 @@ func TestGuarantee_OfOthers(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Skip(err)
 			}
-			defer func() { cmd.Process.Signal(syscall.SIGTERM); cmd.Wait() }()
+			ended := make(chan struct{})
+			go func() {
+				cmd.Wait()
+				close(ended)
+			}()
+			defer func() { cmd.Process.Signal(syscall.SIGTERM); <-ended }()
 			if err := newWorld("").until(patience, func() (bool, error) {
+				select {
+				case <-ended:
+					return false, errors.New("it has ended")
+				default:
+				}
 				conn, err := net.Dial("tcp", address)
 				if err == nil {
 					conn.Close()
 				}
 				return err == nil, nil
 			}); err != nil {
-				t.Skipf("it does not start; its packages are named in docs/guarantee.md\n%s", log)
+				t.Skipf("it does not serve (%v); its packages are named in docs/guarantee.md\n%s", err, log)
 			}
 			v, said := checkGuarantee(t, nil, []string{"--adapter", c.adapter, "--edges", "http://" + address, "--origin-listen", origin,
 				"--answers", "60000", "--seed", "20", "--keep-going"}, func(int) {})
