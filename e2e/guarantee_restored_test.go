@@ -92,28 +92,29 @@ func TestGuarantee_JournalPutBackUnderEdges(t *testing.T) {
 	if len(v.Violations) > 0 {
 		t.Fatalf("%s", said)
 	}
-	if v.Forgotten == 0 || v.CompletedMax < 30_000 {
-		t.Error("the journal has forgotten nothing, or nobody has doubted it: this has tested nothing")
+	if v.CompletedMax < 30_000 {
+		t.Error("nobody has doubted the journal: this has tested nothing")
 	}
 }
 
-// putBackUnder makes it. The edges' disks are so small that a part of them is full again soon after.
+// putBackUnder makes it. The edges' disks are so small that a part of them is full again soon after. That the journal forgets some hundred entries is
+// made sure of; how many of their invalidations were under way just then, which is what the verdict tells, is chance.
 func putBackUnder(t *testing.T) (v *verdict, said string) {
 	w := newWorld(t.TempDir())
 	defer w.close()
 	isolable(t, w, []string{"--cache-size", "256KiB", "--disk-cache", "16MiB"})
 	env, args := against(w.proc)
 	journal := newBackup(t, w, w.startControl)
-	var copied uint64
+	var copied, lost uint64
 	var put time.Time
 	end := func() uint64 { return applied(t, env, w.proc)["FRA50-1"] }
 	steps := []func(){
 		func() { journal.make(); copied = end() },
-		func() { put = time.Now(); journal.putBack() },
+		func() { put, lost = time.Now(), end()-copied; journal.putBack() },
 		func() { journal.meanwhile(func(string) error { return nil }) },
 		func() {},
 	}
-	return checkWhile(t, env, append(args, "--seed", "25", "--restored", "--objects", "110", "--large", "0"), 5000, steps, func(done, answers int) bool {
+	v, said = checkWhile(t, env, append(args, "--seed", "25", "--restored", "--objects", "110", "--large", "0"), 5000, steps, func(done, answers int) bool {
 		switch done {
 		case 0:
 			return answers > 1000
@@ -124,6 +125,10 @@ func putBackUnder(t *testing.T) (v *verdict, said string) {
 		}
 		return time.Since(put) > cutFor
 	})
+	if lost < 300 {
+		t.Errorf("the journal has forgotten %d entries", lost)
+	}
+	return v, said
 }
 
 // inDoubt is not for as long as a journal is doubted that was put back.
