@@ -3,7 +3,6 @@ package jetstream
 import (
 	"context"
 	"errors"
-	"runtime"
 	"testing"
 	"time"
 
@@ -13,26 +12,16 @@ import (
 )
 
 // Edges read all the time: what a read takes for its answer is not made anew.
-func TestRead_TakesLittleMemory(t *testing.T) {
+func TestRead_UsesTheQueueOfTheReadBefore(t *testing.T) {
 	l := open(t, Config{Dir: t.TempDir()})
-	for range 3 {
-		appendNext(t, l)
-	}
-	read := func() {
-		if all, err := l.Read(t.Context(), 4, maxBatch); err != nil || len(all) != 1 {
+	appendNext(t, l)
+	for range 20 {
+		if all, err := l.Read(t.Context(), 2, maxBatch); err != nil || len(all) != 1 {
 			t.Fatalf("%d entries, %v", len(all), err)
 		}
 	}
-	read()
-	const reads = 200
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range reads {
-		read()
-	}
-	runtime.ReadMemStats(&after)
-	if each := (after.TotalAlloc - before.TotalAlloc) / reads; each > 24<<10 {
-		t.Errorf("%d octets for a read of one entry, with the engine's part", each)
+	if n := len(l.queues); n != 1 {
+		t.Errorf("%d queues for reads one after the other", n)
 	}
 }
 
