@@ -12,6 +12,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -70,6 +71,8 @@ func main() {
 		err = fleet.ServeEdges(os.Stdin, os.Stdout)
 	case *edges > 0:
 		err = measureFleet(ctx, *edges, *relays)
+	case *relays != 0:
+		err = errors.New("-relays is of a fleet: -fleet says of how many edges")
 	default:
 		failed, err = run(ctx, &o)
 	}

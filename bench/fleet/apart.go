@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Laid is where lines begin, each at an address, until Stop.
+// Laid is where lines begin, or relays stand, each at an address, until Stop.
 type Laid struct {
 	At   []string
 	Stop func()
@@ -42,29 +42,39 @@ func ServeLines(in io.Reader, out io.Writer) error {
 		return err
 	}
 	defer x.close()
-	if err := json.NewEncoder(out).Encode(x.at); err != nil {
+	return stay(in, out, x.at)
+}
+
+// stay says where a process is to be found, and returns when in ends.
+func stay(in io.Reader, out io.Writer, at []string) error {
+	if err := json.NewEncoder(out).Encode(at); err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, in)
+	_, err := io.Copy(io.Discard, in)
 	return err
 }
 
 // Apart is for Config.Lines: they are in a process of their own, which command makes and which does ServeLines.
 func Apart(command func(context.Context) *exec.Cmd) func(context.Context, string, []time.Duration) (Laid, error) {
-	return func(ctx context.Context, to string, ways []time.Duration) (laid Laid, err error) {
-		p, err := begin(command(context.WithoutCancel(ctx))) // until Stop
-		if err != nil {
-			return laid, err
-		}
-		if err = p.tell(wanted{to, ways}); err == nil {
-			err = p.hear(&laid.At)
-		}
-		if err != nil {
-			p.end()
-		}
-		laid.Stop = p.end
+	return func(ctx context.Context, to string, ways []time.Duration) (Laid, error) {
+		return lodge(command(context.WithoutCancel(ctx)), wanted{to, ways}) // until Stop
+	}
+}
+
+// lodge begins a process that stays, for what it is told.
+func lodge(cmd *exec.Cmd, what any) (laid Laid, err error) {
+	p, err := begin(cmd)
+	if err != nil {
 		return laid, err
 	}
+	if err = p.tell(what); err == nil {
+		err = p.hear(&laid.At)
+	}
+	if err != nil {
+		p.end()
+	}
+	laid.Stop = p.end
+	return laid, err
 }
 
 // process is one of another program, which is told and says things, each a JSON value, and ends when it is told nothing more.

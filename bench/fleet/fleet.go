@@ -82,6 +82,8 @@ func Run(ctx context.Context, c Config) (out Outcome, err error) {
 		return out, errBeside
 	case c.Relays == 0 && c.Between != nil:
 		return out, errBetween
+	case c.Relays < 0 || c.Relays > c.Edges:
+		return out, errIdle
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(c.Edges)*time.Second+time.Duration(c.Invalidations+warm)*c.Every)
 	defer cancel()
@@ -348,6 +350,7 @@ func Quantile(all []time.Duration, q float64) time.Duration {
 
 var (
 	errBeside  = errors.New("edges that are not far away are beside the journal: there are no lines and no relays, and they are not elsewhere")
+	errIdle    = errors.New("each relay has one edge or more")
 	errBetween = errors.New("there are no relays that could be in a process of their own")
 )
 

@@ -318,6 +318,7 @@ func TestRun_RefusesWhatWouldBeIgnored(t *testing.T) {
 		"elsewhere": {Config{Edges: 1, Elsewhere: process}, errBeside},
 		"relays":    {Config{Edges: 1, Relays: 1}, errBeside},
 		"between":   {Config{Edges: 1, Farthest: 1, Between: process}, errBetween},
+		"idle":      {Config{Edges: 1, Farthest: 1, Relays: 2}, errIdle},
 	} {
 		if _, err := Run(t.Context(), x.c); err != x.want {
 			t.Errorf("%s: %v", name, err)

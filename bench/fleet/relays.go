@@ -14,34 +14,28 @@ import (
 	"github.com/warmfront/warmfront/journal/jetstream"
 )
 
-// standing are relays, one at each place.
-type standing struct {
-	at   []string
-	stop func()
-}
-
-// stand starts relays whose ways to the control node begin at these addresses.
-func stand(authority *admission.Authority, to []string) (s *standing, err error) {
+// stand starts relays, one for each of these addresses, at which their ways to the control node begin.
+func stand(authority *admission.Authority, ways []string) (laid Laid, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	var ups []*jetstream.Remote
-	s = &standing{stop: func() {
+	laid.Stop = func() {
 		cancel()
 		all.Wait()
 		for _, up := range ups {
 			up.Close()
 		}
-	}}
-	for i, to := range to {
+	}
+	for i, to := range ways {
 		up, r, at, err := NewRelay(authority, fmt.Sprintf("R%d", i+1), to)
 		if err != nil {
-			s.stop()
-			return nil, err
+			laid.Stop()
+			return Laid{}, err
 		}
-		ups, s.at = append(ups, up), append(s.at, at)
+		ups, laid.At = append(ups, up), append(laid.At, at)
 		all.Go(func() { r.Run(ctx) })
 	}
-	return s, nil
+	return laid, nil
 }
 
 // NewRelay makes one that listens at an address of its own, and goes to the control node by the address to. up is its connection there, and the caller's to close
@@ -72,34 +66,22 @@ func ServeRelays(in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s, err := stand(authority, p.At)
+	laid, err := stand(authority, p.At)
 	if err != nil {
 		return err
 	}
-	defer s.stop()
-	if err := json.NewEncoder(out).Encode(s.at); err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, in)
-	return err
+	defer laid.Stop()
+	return stay(in, out, laid.At)
 }
 
 // relays stands them at the ends of these lines, in a process of their own if there is one.
-func (c Config) relays(ctx context.Context, g *gate, lines []string) (*standing, error) {
+func (c Config) relays(ctx context.Context, g *gate, lines []string) (Laid, error) {
 	if c.Between == nil {
 		return stand(g.authority, lines)
 	}
-	p, err := begin(c.Between(context.WithoutCancel(ctx))) // until stop
+	laid, err := lodge(c.Between(context.WithoutCancel(ctx)), post{Authority: g.dir, At: lines}) // until Stop
 	if err != nil {
-		return nil, err
+		err = fmt.Errorf("the process of the relays: %w", err)
 	}
-	s := &standing{stop: p.end}
-	if err = p.tell(post{Authority: g.dir, At: lines}); err == nil {
-		err = p.hear(&s.at)
-	}
-	if err != nil {
-		p.end()
-		return nil, fmt.Errorf("the process of the relays: %w", err)
-	}
-	return s, nil
+	return laid, err
 }

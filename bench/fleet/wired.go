@@ -72,7 +72,7 @@ func (g *gate) doors(ctx context.Context, c Config, plane *control.Control) (to 
 		deaf()
 		return to, nil, err
 	}
-	relays := &standing{stop: func() {}}
+	relays := Laid{Stop: func() {}}
 	if c.Relays > 0 {
 		if relays, err = c.relays(ctx, g, laid.At); err != nil {
 			deaf()
@@ -84,11 +84,11 @@ func (g *gate) doors(ctx context.Context, c Config, plane *control.Control) (to 
 	for i := range c.Edges {
 		to.At = append(to.At, laid.At[c.place(i)])
 		if c.Relays > 0 {
-			to.Relays = append(to.Relays, relays.at[c.place(i)])
+			to.Relays = append(to.Relays, relays.At[c.place(i)])
 		}
 	}
 	return to, func() {
-		relays.stop()
+		relays.Stop()
 		deaf()
 		laid.Stop()
 	}, nil
