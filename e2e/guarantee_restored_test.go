@@ -125,7 +125,7 @@ func putBackUnder(t *testing.T) (v *verdict, said string) {
 		}
 		return time.Since(put) > cutFor
 	})
-	if lost < 300 {
+	if lost < 300 && len(v.Violations) == 0 { // with one it ends at once
 		t.Errorf("the journal has forgotten %d entries", lost)
 	}
 	return v, said
